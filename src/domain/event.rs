@@ -1,0 +1,362 @@
+//! Events: what changed in a group, as the log keeps it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::clock::{Entropy, Timestamp};
+use super::group::{AddressingMode, Description, Group, MemberAddMode, Subject};
+use super::id::{GroupId, ParticipantId, RequestId, SessionName};
+use super::participant::Participant;
+use super::session::EngineKind;
+
+/// `evt_` + ULID in lower case. The log's order is the position, never this id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(ulid::Ulid);
+
+impl EventId {
+    const PREFIX: &'static str = "evt_";
+
+    pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let mut random = [0; 16];
+        entropy.fill(&mut random[..10]);
+        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+        Self(ulid::Ulid::from_parts(millis, u128::from_le_bytes(random)))
+    }
+
+    /// The random part's last 8 bytes: what a resume token remembers of the event.
+    pub fn fingerprint(&self) -> [u8; 8] {
+        let bytes = self.0.to_bytes();
+        let mut fingerprint = [0; 8];
+        fingerprint.copy_from_slice(&bytes[8..]);
+        fingerprint
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Self::PREFIX, self.0.to_string().to_ascii_lowercase())
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.strip_prefix(Self::PREFIX)
+            .and_then(|ulid| ulid::Ulid::from_string(&ulid.to_ascii_uppercase()).ok())
+            .map(Self)
+            .ok_or_else(|| "must be evt_ and a ULID".to_owned())
+    }
+}
+
+/// Who told us of the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A call to this service caused it.
+    Api,
+    /// The engine notified us.
+    Engine,
+    /// We found it by comparing our state with WhatsApp's.
+    Reconciled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    Joined,
+    Left,
+    ParticipantsChanged,
+    Updated,
+    Deleted,
+    PictureChanged,
+    InviteRevoked,
+    JoinRequest,
+    SessionDeleted,
+}
+
+impl EventType {
+    pub const ALL: [Self; 9] = [
+        Self::Joined,
+        Self::Left,
+        Self::ParticipantsChanged,
+        Self::Updated,
+        Self::Deleted,
+        Self::PictureChanged,
+        Self::InviteRevoked,
+        Self::JoinRequest,
+        Self::SessionDeleted,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Left => "left",
+            Self::ParticipantsChanged => "participants_changed",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::PictureChanged => "picture_changed",
+            Self::InviteRevoked => "invite_revoked",
+            Self::JoinRequest => "join_request",
+            Self::SessionDeleted => "session_deleted",
+        }
+    }
+
+    /// The number under which the log stores the type; never reuse one.
+    pub fn code(self) -> i16 {
+        match self {
+            Self::Joined => 1,
+            Self::Left => 2,
+            Self::ParticipantsChanged => 3,
+            Self::Updated => 4,
+            Self::Deleted => 5,
+            Self::PictureChanged => 6,
+            Self::InviteRevoked => 7,
+            Self::JoinRequest => 8,
+            Self::SessionDeleted => 9,
+        }
+    }
+
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// One change, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub id: EventId,
+    pub session: SessionName,
+    /// 1, 2, 3, … within the session, without a gap.
+    pub sequence: u64,
+    /// `None` for events of the session itself.
+    pub group_id: Option<GroupId>,
+    pub occur_time: Timestamp,
+    pub record_time: Timestamp,
+    pub engine: EngineKind,
+    pub origin: Origin,
+    pub actor: Option<ParticipantId>,
+    pub request_id: Option<RequestId>,
+    pub body: EventBody,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventBody {
+    /// We are in the group now, and this is all of it (or, where `partial`, all that is known).
+    Joined(Arc<Group>),
+    /// We are no longer in the group.
+    Left,
+    ParticipantsChanged(ParticipantsChanged),
+    Updated(Vec<FieldChange>),
+    /// The group is gone for everyone.
+    Deleted,
+    PictureChanged(PictureChanged),
+    InviteRevoked,
+    JoinRequest(JoinRequestChanged),
+    /// The session was deleted with all its groups; its log stays readable until retention.
+    SessionDeleted,
+}
+
+impl EventBody {
+    pub fn event_type(&self) -> EventType {
+        match self {
+            Self::Joined(_) => EventType::Joined,
+            Self::Left => EventType::Left,
+            Self::ParticipantsChanged(_) => EventType::ParticipantsChanged,
+            Self::Updated(_) => EventType::Updated,
+            Self::Deleted => EventType::Deleted,
+            Self::PictureChanged(_) => EventType::PictureChanged,
+            Self::InviteRevoked => EventType::InviteRevoked,
+            Self::JoinRequest(_) => EventType::JoinRequest,
+            Self::SessionDeleted => EventType::SessionDeleted,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantsChanged {
+    pub action: MemberAction,
+    /// Only those that changed, with the role they have now (the one they had, where they left).
+    pub participants: Vec<Participant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberAction {
+    Join,
+    Leave,
+    Promote,
+    Demote,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldChange {
+    /// A field of the group has another value.
+    Value { old: FieldValue, new: FieldValue },
+    /// A member turned out to go by a second name; no one joined or left.
+    Alias(Participant),
+    /// The group was known in parts, and this is all of it.
+    Completed(Arc<Group>),
+}
+
+/// A field of a group with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldValue {
+    Subject(Subject),
+    Description(Description),
+    InfoAdminOnly(bool),
+    MessagesAdminOnly(bool),
+    MemberAddMode(MemberAddMode),
+    MembershipApproval(bool),
+    MemberShareHistory(bool),
+    DisappearingTimer(u32),
+    Owner(Option<ParticipantId>),
+    AddressingMode(AddressingMode),
+    Parent(Option<GroupId>),
+    Suspended(bool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    Subject,
+    Description,
+    InfoAdminOnly,
+    MessagesAdminOnly,
+    MemberAddMode,
+    MembershipApproval,
+    MemberShareHistory,
+    DisappearingTimer,
+    Owner,
+    AddressingMode,
+    Parent,
+    Suspended,
+    Picture,
+    Invite,
+}
+
+impl Field {
+    /// The fields that a full description carries and `FieldValue` can hold.
+    pub const VALUED: [Self; 12] = [
+        Self::Subject,
+        Self::Description,
+        Self::InfoAdminOnly,
+        Self::MessagesAdminOnly,
+        Self::MemberAddMode,
+        Self::MembershipApproval,
+        Self::MemberShareHistory,
+        Self::DisappearingTimer,
+        Self::Owner,
+        Self::AddressingMode,
+        Self::Parent,
+        Self::Suspended,
+    ];
+}
+
+impl FieldValue {
+    pub fn field(&self) -> Field {
+        match self {
+            Self::Subject(_) => Field::Subject,
+            Self::Description(_) => Field::Description,
+            Self::InfoAdminOnly(_) => Field::InfoAdminOnly,
+            Self::MessagesAdminOnly(_) => Field::MessagesAdminOnly,
+            Self::MemberAddMode(_) => Field::MemberAddMode,
+            Self::MembershipApproval(_) => Field::MembershipApproval,
+            Self::MemberShareHistory(_) => Field::MemberShareHistory,
+            Self::DisappearingTimer(_) => Field::DisappearingTimer,
+            Self::Owner(_) => Field::Owner,
+            Self::AddressingMode(_) => Field::AddressingMode,
+            Self::Parent(_) => Field::Parent,
+            Self::Suspended(_) => Field::Suspended,
+        }
+    }
+
+    /// Whether both say the same. Who set a text, when and under which id is not a change of it.
+    pub fn says_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Subject(a), Self::Subject(b)) => a.text == b.text,
+            (Self::Description(a), Self::Description(b)) => a.text == b.text,
+            (a, b) => a == b,
+        }
+    }
+
+    pub fn of(group: &Group, field: Field) -> Option<Self> {
+        Some(match field {
+            Field::Subject => Self::Subject(group.subject.clone()),
+            Field::Description => Self::Description(group.description.clone()),
+            Field::InfoAdminOnly => Self::InfoAdminOnly(group.settings.info_admin_only),
+            Field::MessagesAdminOnly => Self::MessagesAdminOnly(group.settings.messages_admin_only),
+            Field::MemberAddMode => Self::MemberAddMode(group.settings.member_add_mode),
+            Field::MembershipApproval => Self::MembershipApproval(group.settings.membership_approval),
+            Field::MemberShareHistory => Self::MemberShareHistory(group.settings.member_share_history),
+            Field::DisappearingTimer => Self::DisappearingTimer(group.settings.disappearing_timer_seconds),
+            Field::Owner => Self::Owner(group.owner),
+            Field::AddressingMode => Self::AddressingMode(group.addressing_mode),
+            Field::Parent => Self::Parent(group.parent.clone()),
+            Field::Suspended => Self::Suspended(group.suspended),
+            Field::Picture | Field::Invite => return None,
+        })
+    }
+
+    pub fn set_on(&self, group: &mut Group) {
+        match self.clone() {
+            Self::Subject(subject) => group.subject = subject,
+            Self::Description(description) => group.description = description,
+            Self::InfoAdminOnly(value) => group.settings.info_admin_only = value,
+            Self::MessagesAdminOnly(value) => group.settings.messages_admin_only = value,
+            Self::MemberAddMode(value) => group.settings.member_add_mode = value,
+            Self::MembershipApproval(value) => group.settings.membership_approval = value,
+            Self::MemberShareHistory(value) => group.settings.member_share_history = value,
+            Self::DisappearingTimer(value) => group.settings.disappearing_timer_seconds = value,
+            Self::Owner(value) => group.owner = value,
+            Self::AddressingMode(value) => group.addressing_mode = value,
+            Self::Parent(value) => group.parent = value,
+            Self::Suspended(value) => group.suspended = value,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureChanged {
+    /// `None` where the picture was removed.
+    pub picture_id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinRequestChanged {
+    pub action: JoinRequestAction,
+    pub requester: super::participant::Account,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinRequestAction {
+    Created,
+    Rejected,
+    Revoked,
+    Approved,
+}
+
+/// An event as the log hands it to readers: what a filter needs, and the encoded rest.
+#[derive(Debug, Clone)]
+pub struct EventRecord {
+    /// 1, 2, 3, … over all sessions in the order of commits, without a gap.
+    pub position: u64,
+    pub id: EventId,
+    pub session: SessionName,
+    pub sequence: u64,
+    pub group_id: Option<GroupId>,
+    pub event_type: EventType,
+    pub record_time: Timestamp,
+    /// The event as it goes over the wire, encoded once for all who read it.
+    pub wire: Bytes,
+}

@@ -1,0 +1,101 @@
+//! What we know of when and from whom we learned a fact, so that late and repeated news loses.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Timestamp;
+use super::event::Field;
+use super::id::{Lid, ParticipantId, PhoneNumber};
+
+/// When a source says that something happened.
+///
+/// Stamps of one source are totally ordered by time and id (an engine's clock often has whole
+/// seconds only). Stamps of different sources cannot be compared; their news counts as it arrives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    pub source: Arc<str>,
+    pub time: Timestamp,
+    pub id: Arc<str>,
+}
+
+impl Stamp {
+    fn order(&self) -> (Timestamp, &str) {
+        (self.time, &self.id)
+    }
+
+    /// Whether `self` is at least as new as `other`, as far as one can tell.
+    fn settles(&self, other: &Self) -> bool {
+        self.source == other.source && self.order() >= other.order()
+    }
+
+    pub fn is_after(&self, other: &Self) -> bool {
+        self.order() > other.order()
+    }
+}
+
+/// The stamps behind a group's state. Empty for what was never reported with a stamp.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// When we were last out of the group; nothing older counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Stamp>,
+    /// When the last full description was made; it speaks for every fact, also for absent members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Field, Stamp>,
+    /// Members and former members, by the key they have or had.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<ParticipantId, Stamp>,
+    /// Second names, also of former members.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<PhoneNumber, Lid>,
+    /// Join requests by requester: whether one is open, and since which report.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<ParticipantId, RequestFact>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestFact {
+    pub open: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
+}
+
+impl Facts {
+    /// Whether a report with this stamp says anything about a fact last stamped `own`.
+    /// A report without a stamp counts as it arrives.
+    pub fn is_news(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {
+        let Some(stamp) = stamp else { return true };
+        [self.gone.as_ref(), self.full.as_ref(), own]
+            .into_iter()
+            .flatten()
+            .all(|held| !held.settles(stamp))
+    }
+
+    pub fn is_field_news(&self, stamp: Option<&Stamp>, field: Field) -> bool {
+        self.is_news(stamp, self.fields.get(&field))
+    }
+
+    /// Remembers the stamp of a field; without one, the last one stays and keeps older news out.
+    pub fn stamp_field(&mut self, field: Field, stamp: Option<&Stamp>) {
+        if let Some(stamp) = stamp {
+            self.fields.insert(field, stamp.clone());
+        }
+    }
+
+    pub fn stamp_member(&mut self, id: ParticipantId, stamp: Option<&Stamp>) {
+        if let Some(stamp) = stamp {
+            self.members.insert(id, stamp.clone());
+        }
+    }
+
+    /// Forgets stamps from before `before` that only guard against news older than the log keeps.
+    pub fn prune(&mut self, before: Timestamp) {
+        self.fields.retain(|_, stamp| stamp.time >= before);
+        self.members.retain(|_, stamp| stamp.time >= before);
+        self.requests.retain(|_, fact| fact.open || fact.stamp.as_ref().is_some_and(|s| s.time >= before));
+    }
+}

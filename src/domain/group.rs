@@ -1,0 +1,147 @@
+//! The state of a group, as far as we know it.
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Timestamp;
+use super::id::{GroupId, ParticipantId};
+use super::participant::{Account, Participant, Role};
+
+/// WhatsApp's limit for a subject, in characters.
+pub const MAX_SUBJECT_CHARS: usize = 100;
+/// WhatsApp's limit for a description, in characters.
+pub const MAX_DESCRIPTION_CHARS: usize = 2048;
+/// WhatsApp's limit for the members of a group.
+pub const MAX_PARTICIPANTS: usize = 1024;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub id: GroupId,
+    pub subject: Subject,
+    pub description: Description,
+    pub create_time: Option<Timestamp>,
+    pub owner: Option<ParticipantId>,
+    pub addressing_mode: AddressingMode,
+    pub settings: GroupSettings,
+    /// The community that the group belongs to.
+    pub parent: Option<GroupId>,
+    /// WhatsApp's id of the current picture; `None` where there is none or we never heard of one.
+    pub picture_id: Option<String>,
+    pub suspended: bool,
+    /// Known only from updates that arrived before any full description.
+    pub partial: bool,
+    /// Sorted by `Participant::id`, each account once.
+    participants: Vec<Participant>,
+}
+
+impl Group {
+    /// A group of which nothing is known but its id.
+    pub fn partial(id: GroupId) -> Self {
+        Self {
+            id,
+            subject: Subject::default(),
+            description: Description::default(),
+            create_time: None,
+            owner: None,
+            addressing_mode: AddressingMode::Unknown,
+            settings: GroupSettings::default(),
+            parent: None,
+            picture_id: None,
+            suspended: false,
+            partial: true,
+            participants: Vec::new(),
+        }
+    }
+
+    pub fn participants(&self) -> &[Participant] {
+        &self.participants
+    }
+
+    /// Replaces all members. An account that stands in the list twice keeps its higher role.
+    pub fn set_participants(&mut self, mut participants: Vec<Participant>) {
+        participants.sort_by_key(|p| (p.id(), std::cmp::Reverse(p.role)));
+        participants.dedup_by_key(|p| p.id());
+        self.participants = participants;
+    }
+
+    pub fn participant(&self, account: &Account) -> Option<&Participant> {
+        self.position(account).map(|index| &self.participants[index])
+    }
+
+    pub fn role_of(&self, account: &Account) -> Option<Role> {
+        self.participant(account).map(|p| p.role)
+    }
+
+    /// Adds the member, or replaces what stands for the same account under either of its names.
+    pub fn put_participant(&mut self, participant: Participant) {
+        while let Some(index) = self.position(&participant.account) {
+            self.participants.remove(index);
+        }
+        let index = self.participants.partition_point(|p| p.id() < participant.id());
+        self.participants.insert(index, participant);
+    }
+
+    pub fn remove_participant(&mut self, account: &Account) -> Option<Participant> {
+        let mut removed = None;
+        while let Some(index) = self.position(account) {
+            removed = Some(self.participants.remove(index));
+        }
+        removed
+    }
+
+    fn position(&self, account: &Account) -> Option<usize> {
+        // The key is nearly always the one the list is sorted by; only an alias needs the scan.
+        match self.participants.binary_search_by_key(&account.id(), |p| p.id()) {
+            Ok(index) => Some(index),
+            Err(_) => self.participants.iter().position(|p| p.account.is_same(account)),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    pub text: String,
+    pub time: Option<Timestamp>,
+    pub owner: Option<ParticipantId>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    pub text: String,
+    /// WhatsApp's id of this text; an edit names the one it replaces.
+    pub id: String,
+    pub time: Option<Timestamp>,
+    pub owner: Option<ParticipantId>,
+}
+
+/// How members are named on the wire.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressingMode {
+    #[default]
+    Unknown,
+    PhoneNumber,
+    Lid,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberAddMode {
+    #[default]
+    AllMembers,
+    AdminsOnly,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSettings {
+    /// Only admins edit subject, description and picture ("locked").
+    pub info_admin_only: bool,
+    /// Only admins write ("announcement").
+    pub messages_admin_only: bool,
+    pub member_add_mode: MemberAddMode,
+    /// Who opens the invite link asks first.
+    pub membership_approval: bool,
+    /// Members may hand the history to a newcomer.
+    pub member_share_history: bool,
+    /// After how many seconds messages disappear; 0 = never.
+    pub disappearing_timer_seconds: u32,
+}

@@ -1,0 +1,33 @@
+//! The rules of groups and their log, free of any input or output.
+//!
+//! Everything here is a value or a pure function: identifiers with one parser each, the state of a
+//! group, the events that change it, and the [`reducer`] that decides what is an event. The traits
+//! that higher modules implement stand in [`port`]. Time and randomness come in as arguments
+//! ([`clock`]), so whatever is built on this module can be tested without sleeping.
+
+pub mod answer;
+pub mod auth;
+pub mod clock;
+pub mod error;
+pub mod event;
+pub mod facts;
+pub mod fold;
+pub mod group;
+pub mod id;
+pub mod page;
+pub mod participant;
+pub mod port;
+pub mod reason;
+pub mod reducer;
+pub mod session;
+pub mod token;
+
+pub use error::{Error, FieldViolation, Violations};
+pub use event::{Event, EventBody, EventRecord, EventType, Origin};
+pub use group::Group;
+pub use id::{GroupId, InviteCode, Lid, ParticipantId, PhoneNumber, RequestId, SessionName};
+pub use participant::{Participant, ParticipantResult, Role};
+pub use reason::Reason;
+pub use session::{EngineKind, Session, SessionStatus};
+
+pub use clock::{Clock, Entropy, Timestamp};

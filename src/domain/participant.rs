@@ -1,0 +1,173 @@
+//! Members of a group, and what became of each participant a mutation named.
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Timestamp;
+use super::id::{GroupId, InviteCode, Lid, ParticipantId, PhoneNumber};
+
+/// What a member may do. The order is that of rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Participant,
+    Admin,
+    /// The creator, or who inherited the group. Cannot be demoted or removed.
+    Superadmin,
+}
+
+impl Role {
+    pub fn is_admin(self) -> bool {
+        match self {
+            Self::Participant => false,
+            Self::Admin | Self::Superadmin => true,
+        }
+    }
+}
+
+/// The names one account goes by. At least one is known.
+///
+/// An account is the same as another where they share either name; where both names are known the
+/// hidden id is the key, as in every group made since WhatsApp hides phone numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "AccountNames", try_from = "AccountNames")]
+pub struct Account {
+    id: ParticipantId,
+    /// The other name; a phone number where `id` is a hidden id.
+    phone: Option<PhoneNumber>,
+}
+
+impl Account {
+    pub fn new(id: ParticipantId) -> Self {
+        Self { id, phone: None }
+    }
+
+    pub fn with_both(lid: Lid, phone: PhoneNumber) -> Self {
+        Self { id: ParticipantId::Lid(lid), phone: Some(phone) }
+    }
+
+    pub fn from_names(lid: Option<Lid>, phone: Option<PhoneNumber>) -> Option<Self> {
+        match (lid, phone) {
+            (Some(lid), Some(phone)) => Some(Self::with_both(lid, phone)),
+            (Some(lid), None) => Some(Self::new(ParticipantId::Lid(lid))),
+            (None, Some(phone)) => Some(Self::new(ParticipantId::Phone(phone))),
+            (None, None) => None,
+        }
+    }
+
+    /// The key: the hidden id where it is known, else the phone number.
+    pub fn id(&self) -> ParticipantId {
+        self.id
+    }
+
+    pub fn lid(&self) -> Option<Lid> {
+        self.id.lid()
+    }
+
+    pub fn phone(&self) -> Option<PhoneNumber> {
+        self.phone.or(self.id.phone())
+    }
+
+    pub fn goes_by(&self, id: ParticipantId) -> bool {
+        match id {
+            ParticipantId::Lid(lid) => self.lid() == Some(lid),
+            ParticipantId::Phone(phone) => self.phone() == Some(phone),
+        }
+    }
+
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.lid().is_some() && self.lid() == other.lid())
+            || (self.phone().is_some() && self.phone() == other.phone())
+    }
+
+    /// Both names where both are known: what teaches an alias.
+    pub fn both_names(&self) -> Option<(Lid, PhoneNumber)> {
+        Some((self.lid()?, self.phone()?))
+    }
+
+    /// The union of what the two know of one account.
+    pub fn merged_with(&self, other: &Self) -> Self {
+        Self::from_names(self.lid().or(other.lid()), self.phone().or(other.phone())).unwrap_or(*self)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccountNames {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lid: Option<Lid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone: Option<PhoneNumber>,
+}
+
+impl From<Account> for AccountNames {
+    fn from(account: Account) -> Self {
+        Self { lid: account.lid(), phone: account.phone() }
+    }
+}
+
+impl TryFrom<AccountNames> for Account {
+    type Error = &'static str;
+
+    fn try_from(names: AccountNames) -> Result<Self, Self::Error> {
+        Self::from_names(names.lid, names.phone).ok_or("an account needs a lid or a phone number")
+    }
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Participant {
+    #[serde(flatten)]
+    pub account: Account,
+    pub role: Role,
+}
+
+impl Participant {
+    pub fn new(account: Account, role: Role) -> Self {
+        Self { account, role }
+    }
+
+    pub fn id(&self) -> ParticipantId {
+        self.account.id()
+    }
+}
+
+/// What became of one participant that a mutation named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticipantResult {
+    /// As the caller named the participant, in canonical form.
+    pub requested: ParticipantId,
+    /// The account, as far as WhatsApp told us its names.
+    pub account: Account,
+    pub status: ParticipantStatus,
+    /// WhatsApp's own code, 200 where it went well; 0 where WhatsApp was not asked.
+    pub code: u32,
+    /// Present with `PrivacyInviteNeeded`: send it to the person, who may accept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_invite: Option<PrivateInvite>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParticipantStatus {
+    Ok,
+    AlreadyMember,
+    NotOnWhatsapp,
+    PrivacyInviteNeeded,
+    RecentlyLeft,
+    NotMember,
+    GroupFull,
+    Blocked,
+    PendingApproval,
+    InvalidId,
+    /// A superadmin cannot be demoted or removed.
+    NotAllowed,
+    Unknown,
+}
+
+/// An invitation for one person whose privacy settings refuse to be added ("v4 invite").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateInvite {
+    pub group_id: GroupId,
+    pub code: InviteCode,
+    pub expire_time: Timestamp,
+    pub inviter: ParticipantId,
+}

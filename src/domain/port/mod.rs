@@ -1,0 +1,5 @@
+//! What the service needs of the outside: traits that adapters in higher modules implement.
+
+pub mod engine;
+pub mod repository;
+pub mod world;

@@ -1,0 +1,359 @@
+//! The durable store: sessions, the event log, the groups it folds to, and request ids.
+//!
+//! One suite (`tests/it/repository`) runs against every adapter.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::event::{EventId, EventRecord, EventType};
+use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
+use crate::domain::page::{EventQuery, GroupCursor, GroupQuery};
+use crate::domain::participant::{Account, Role};
+use crate::domain::reason::Reason;
+use crate::domain::session::{Session, SessionStatus};
+use crate::domain::token::LogId;
+
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What can go wrong with the store.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is overloaded or shutting down. A read, or a write that
+    /// certainly did not happen: it may be tried again.
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// A write whose COMMIT got no answer: it may have happened. Look the event ids up.
+    #[error("outcome of the commit unknown: {0}")]
+    CommitUnknown(String),
+    /// The database refuses this very data (too large, broken constraint): others may go on.
+    #[error("data refused: {0}")]
+    Refused(String),
+    /// A row that cannot be: table, column and key.
+    #[error("corrupt row: {0}")]
+    Corrupt(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unavailable(_) => {
+                Error::new(Reason::DatabaseUnavailable, "the database cannot be reached; try again")
+                    .retry_after(std::time::Duration::from_secs(1))
+                    .caused_by(error)
+            }
+            StoreError::CommitUnknown(_) => {
+                Error::outcome_unknown("the database did not confirm the write; look at the group before you repeat the call")
+                    .caused_by(error)
+            }
+            StoreError::Refused(_) | StoreError::Corrupt(_) => Error::internal(error),
+        }
+    }
+}
+
+/// Everything at once; what the app holds.
+pub trait Repository: EventLog + GroupStore + SessionStore + ReservationStore + fmt::Debug {}
+
+impl<T: EventLog + GroupStore + SessionStore + ReservationStore + fmt::Debug> Repository for T {}
+
+/// Where the log begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogBounds {
+    pub log_id: LogId,
+    /// Of the last event; 0 for an empty log.
+    pub head: u64,
+    /// Of the last event at `head`; zero for an empty log.
+    pub head_fingerprint: [u8; 8],
+    /// Of the last event that retention removed; 0 where none was. The oldest kept one is next.
+    pub trimmed: u64,
+    /// Of the event at `trimmed`.
+    pub trimmed_fingerprint: [u8; 8],
+}
+
+/// A stretch of the log without a gap.
+#[derive(Debug, Clone)]
+pub struct LogSlice {
+    /// The first one is at `after + 1`. Empty at the head.
+    pub events: Vec<EventRecord>,
+    /// As read in the same statement or snapshot: where `trimmed > after` the stretch is gone.
+    pub trimmed: u64,
+}
+
+/// What retention took away in one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trimmed {
+    pub removed: u64,
+    /// Whether there may be more to remove.
+    pub more: bool,
+}
+
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
+    /// Answers when the database does.
+    async fn ping(&self) -> Result<()>;
+
+    /// Begins a new process epoch: from here on, commits of earlier ones lose everywhere.
+    async fn begin_epoch(&self) -> Result<u64>;
+
+    async fn bounds(&self) -> Result<LogBounds>;
+
+    /// The events at positions `after + 1 ..= after + limit`, as far as they exist.
+    async fn read(&self, after: u64, limit: u32) -> Result<LogSlice>;
+
+    /// The fingerprint of the event at a position that is still kept.
+    async fn fingerprint_at(&self, position: u64) -> Result<Option<[u8; 8]>>;
+
+    /// The position before the first event recorded at or after `time`; the head where there is none.
+    async fn position_before(&self, time: Timestamp) -> Result<u64>;
+
+    /// Events of one session by sequence, at most `limit`, starting after `cursor` (in the query's
+    /// direction). Also the session's sequence, read in the same snapshot.
+    async fn list_events(&self, query: &EventQuery, cursor: Option<u64>, limit: u32) -> Result<(Vec<EventRecord>, u64)>;
+
+    /// Writes everything of those sessions whose revision and epoch are as expected, all in one
+    /// transaction, and nothing of the others.
+    async fn commit(&self, batch: &CommitBatch) -> Result<CommitReceipt>;
+
+    /// Which of these events are in the log: how an unknown commit is settled.
+    async fn recorded(&self, ids: &[EventId]) -> Result<BTreeMap<EventId, u64>>;
+
+    /// Removes up to `limit` of the oldest events recorded before `before`, never the newest one.
+    async fn trim(&self, before: Timestamp, limit: u32) -> Result<Trimmed>;
+}
+
+/// What one process writes in one transaction.
+#[derive(Debug, Clone)]
+pub struct CommitBatch {
+    pub epoch: u64,
+    /// The record time; raised where the log already has a later one.
+    pub now: Timestamp,
+    /// Each session once. Positions are given in this order.
+    pub sessions: Vec<SessionCommit>,
+}
+
+#[derive(Debug, Clone)]
+pub struct SessionCommit {
+    pub session: SessionName,
+    /// Every commit raises the revision by one, also one without events, so that two writers that
+    /// learned different facts cannot overwrite each other.
+    pub expected_revision: u64,
+    /// Of the session's last event; the new ones follow it.
+    pub expected_sequence: u64,
+    pub events: Vec<NewEvent>,
+    /// The groups as they are after the events, each once.
+    pub groups: Vec<GroupWrite>,
+    /// Ids of the engine's notifications that are dealt with by this.
+    pub source_ids: Vec<String>,
+    pub answers: Vec<AnswerWrite>,
+    /// The session ends with this commit: its groups go, its log stays.
+    pub deletes_session: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub id: EventId,
+    pub group_id: Option<GroupId>,
+    pub event_type: EventType,
+    pub occur_time: Timestamp,
+    /// Encoded but for sequence and record time, which the reader appends.
+    pub payload: Bytes,
+}
+
+/// A group's row after a commit.
+#[derive(Debug, Clone)]
+pub struct GroupWrite {
+    pub id: GroupId,
+    /// `None` = we are not in it; the row stays for its stamps until retention.
+    pub state: Option<GroupColumns>,
+    pub facts: Bytes,
+    /// Of the group's last event, which may be older than this commit.
+    pub sequence: u64,
+    pub synced_time: Timestamp,
+    /// Which members the row's index has to gain and to lose.
+    pub members_added: Vec<ParticipantId>,
+    pub members_removed: Vec<ParticipantId>,
+}
+
+/// What lists sort and filter by, and the encoded state.
+#[derive(Debug, Clone)]
+pub struct GroupColumns {
+    pub subject: String,
+    pub create_time: Timestamp,
+    pub member_count: u32,
+    pub my_role: Option<Role>,
+    /// The encoded group without its participants: the view BASIC.
+    pub basic: Bytes,
+    /// The encoded participants; appended to `basic` they make the view FULL.
+    pub participants: Bytes,
+}
+
+#[derive(Debug, Clone)]
+pub struct AnswerWrite {
+    pub key: ReservationKey,
+    pub answer: Bytes,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitReceipt {
+    /// For each session of the batch, in its order: whether it was written.
+    pub won: Vec<bool>,
+    /// The position of the batch's last event; the head where it had none.
+    pub head: u64,
+    pub record_time: Timestamp,
+}
+
+/// A session's numbers, for the writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionHead {
+    pub sequence: u64,
+    pub revision: u64,
+    pub epoch: u64,
+}
+
+/// A group as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredGroup {
+    pub session: SessionName,
+    pub id: GroupId,
+    /// `(basic, participants)`; `None` = we are not in it.
+    pub state: Option<(Bytes, Bytes)>,
+    pub facts: Bytes,
+    pub sequence: u64,
+    pub synced_time: Timestamp,
+    pub member_count: u32,
+}
+
+/// Groups with the numbers at which they were read, all of one snapshot.
+#[derive(Debug, Clone)]
+pub struct GroupPage {
+    pub groups: Vec<StoredGroup>,
+    /// Where the next page starts; `None` at the end.
+    pub next: Option<GroupCursor>,
+    /// The session's sequence at the time of reading.
+    pub session_sequence: u64,
+    /// The log's head at the time of reading.
+    pub head: u64,
+}
+
+#[async_trait]
+pub trait GroupStore: Send + Sync + 'static {
+    /// The rows of these groups with their facts, also of those that we are not in. For the writer.
+    async fn load_groups(&self, keys: &[(SessionName, GroupId)]) -> Result<Vec<StoredGroup>>;
+
+    /// One group that we are in, with its participants and without its facts.
+    async fn load_view(&self, session: &SessionName, group_id: &GroupId) -> Result<GroupPage>;
+
+    /// A page of at most `limit` groups and about `max_bytes`, at least one where there is any.
+    /// `full` reads the participants too. Facts are not read.
+    async fn list_groups(
+        &self,
+        query: &GroupQuery,
+        cursor: Option<&GroupCursor>,
+        limit: u32,
+        max_bytes: usize,
+        full: bool,
+    ) -> Result<GroupPage>;
+
+    /// How many groups the session is in, and its sequence at that moment.
+    async fn count_groups(&self, session: &SessionName) -> Result<(u64, u64)>;
+
+    /// Which of these notifications were dealt with before.
+    async fn known_source_ids(&self, ids: &[(SessionName, String)]) -> Result<BTreeSet<(SessionName, String)>>;
+}
+
+/// What became of an attempt to make a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionInsert {
+    Inserted,
+    AlreadyExists,
+}
+
+/// What to change of a session; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct SessionPatch {
+    pub status: Option<(SessionStatus, String, Timestamp)>,
+    pub account: Option<Account>,
+    pub push_name: Option<String>,
+    pub metadata: Option<BTreeMap<String, String>>,
+    pub wanted: Option<bool>,
+}
+
+#[async_trait]
+pub trait SessionStore: Send + Sync + 'static {
+    /// Makes the session; a deleted one of the same name is taken up again with its sequence.
+    async fn insert_session(&self, session: &Session, epoch: u64) -> Result<SessionInsert>;
+
+    /// `None` where it does not exist or was deleted.
+    async fn session(&self, name: &SessionName) -> Result<Option<Session>>;
+
+    /// Sessions by name after `after`, at most `limit`.
+    async fn list_sessions(&self, after: Option<&SessionName>, limit: u32) -> Result<Vec<Session>>;
+
+    /// `false` where the session does not exist.
+    async fn patch_session(&self, name: &SessionName, patch: &SessionPatch) -> Result<bool>;
+
+    /// The numbers of those that exist. For the writer.
+    async fn session_heads(&self, names: &[SessionName]) -> Result<BTreeMap<SessionName, SessionHead>>;
+}
+
+/// What makes a mutation the same as another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReservationKey {
+    /// The name of the caller's API key; empty where none is needed.
+    pub key_name: String,
+    pub session: SessionName,
+    /// The RPC's name, `CreateGroup`.
+    pub rpc: &'static str,
+    pub request_id: RequestId,
+}
+
+#[derive(Debug, Clone)]
+pub struct Reservation {
+    pub key: ReservationKey,
+    /// Of the request without its id: another body under the same id is refused.
+    pub body_sha256: [u8; 32],
+    pub group_id: Option<GroupId>,
+    /// Of the process that runs the call.
+    pub incarnation: u64,
+    /// Until when the call may run.
+    pub deadline: Timestamp,
+    pub now: Timestamp,
+    /// When the id is forgotten.
+    pub expire_time: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reserved {
+    /// The id is ours: make the call.
+    New,
+    Existing(ExistingReservation),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExistingReservation {
+    pub body_sha256: [u8; 32],
+    pub incarnation: u64,
+    pub deadline: Timestamp,
+    /// `None` while the first call runs, or where it died.
+    pub answer: Option<Bytes>,
+}
+
+#[async_trait]
+pub trait ReservationStore: Send + Sync + 'static {
+    /// Takes the request id, or says what stands under it. One that has expired is taken over.
+    async fn reserve(&self, reservation: &Reservation) -> Result<Reserved>;
+
+    /// Forgets an unanswered id: its call never left the process.
+    async fn release(&self, key: &ReservationKey) -> Result<()>;
+
+    /// Keeps the answer of a call that changed nothing; answers that change go with their commit.
+    async fn settle(&self, key: &ReservationKey, answer: Bytes) -> Result<()>;
+
+    /// Removes expired request ids, and source ids and tombstones recorded before `before`.
+    /// At most `limit` rows of each; says whether there may be more.
+    async fn purge(&self, now: Timestamp, before: Timestamp, limit: u32) -> Result<bool>;
+}

@@ -1,0 +1,89 @@
+//! Sessions: the WhatsApp accounts that this service acts for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Timestamp;
+use super::id::SessionName;
+use super::participant::Account;
+
+/// What carries a session's calls to WhatsApp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    Simulator,
+    Waha,
+    Native,
+}
+
+impl EngineKind {
+    pub const ALL: [Self; 3] = [Self::Simulator, Self::Waha, Self::Native];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::Waha => "waha",
+            Self::Native => "native",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionStatus {
+    Stopped,
+    Starting,
+    ScanQrCode,
+    Working,
+    Failed,
+    LoggedOut,
+}
+
+impl SessionStatus {
+    pub const ALL: [Self; 6] =
+        [Self::Stopped, Self::Starting, Self::ScanQrCode, Self::Working, Self::Failed, Self::LoggedOut];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::ScanQrCode => "scan_qr_code",
+            Self::Working => "working",
+            Self::Failed => "failed",
+            Self::LoggedOut => "logged_out",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub name: SessionName,
+    pub engine: EngineKind,
+    pub status: SessionStatus,
+    /// Why the status is what it is, for people; empty where there is nothing to say.
+    pub status_reason: String,
+    pub status_time: Timestamp,
+    /// Who we are there; `None` until the first login.
+    pub account: Option<Account>,
+    pub push_name: String,
+    pub metadata: BTreeMap<String, String>,
+    /// Whether it shall run; a process that starts brings up what shall run.
+    pub wanted: bool,
+    /// The sequence of the last event.
+    pub sequence: u64,
+    pub create_time: Timestamp,
+}
+
+/// Limits of a session's metadata.
+pub const MAX_METADATA_ENTRIES: usize = 32;
+pub const MAX_METADATA_KEY_BYTES: usize = 64;
+pub const MAX_METADATA_VALUE_BYTES: usize = 512;
