@@ -2,5 +2,8 @@
 
 #![deny(unsafe_code)]
 
+pub mod app;
 pub mod domain;
+pub mod failpoint;
 pub mod pb;
+pub mod telemetry;

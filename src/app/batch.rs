@@ -105,6 +105,12 @@ impl Batch {
             return Err(Error::session_not_found(session));
         }
         let sequence_before = draft.last_sequence();
+        if let Some(expected) = report.only_at_sequence {
+            let mut held = |id| draft.group(session, id, &self.loaded).now.sequence;
+            if report.observations.iter().any(|observation| held(&observation.group_id) != expected) {
+                return Ok(Committed { changed: false, sequence: sequence_before, overtaken: true });
+            }
+        }
         let mut fresh = Vec::new();
         for id in &report.source_ids {
             if self.known.insert((session.clone(), id.clone())) {
@@ -114,7 +120,7 @@ impl Batch {
         let is_duplicate = report.is_notification && !report.source_ids.is_empty() && fresh.is_empty();
         draft.source_ids.extend(fresh);
         if is_duplicate {
-            return Ok(Committed { changed: false, sequence: sequence_before });
+            return Ok(Committed { changed: false, sequence: sequence_before, overtaken: false });
         }
 
         for observation in &report.observations {
@@ -166,7 +172,7 @@ impl Batch {
 
         let own = draft.last_sequence();
         let committed = if own > sequence_before {
-            Committed { changed: true, sequence: own }
+            Committed { changed: true, sequence: own, overtaken: false }
         } else {
             // The echo may have been quicker than the answer.
             let echoed = report.call_key.as_ref().and_then(|key| {
@@ -174,8 +180,8 @@ impl Batch {
                 here.map(|(_, sequence)| *sequence).or_else(|| pending.sequence_of(session, key))
             });
             match echoed {
-                Some(sequence) => Committed { changed: true, sequence },
-                None => Committed { changed: false, sequence: own },
+                Some(sequence) => Committed { changed: true, sequence, overtaken: false },
+                None => Committed { changed: false, sequence: own, overtaken: false },
             }
         };
         if let Some((key, verdict)) = &report.answer {
@@ -256,24 +262,30 @@ impl SessionDraft {
             .map(|(id, group)| (id, group.columns.as_ref(), group.now.sequence))
     }
 
-    pub fn events(&self) -> &[NewEvent] {
-        &self.events
-    }
-
     fn apply(
         &mut self,
         session: &SessionName,
         observation: &Observation,
         loaded: &HashMap<(SessionName, GroupId), Arc<WorkingGroup>>,
     ) -> Vec<EventBody> {
-        let group = self.groups.entry(observation.group_id.clone()).or_insert_with(|| {
-            let before = loaded.get(&(session.clone(), observation.group_id.clone())).cloned().unwrap_or_default();
-            let now = (*before).clone();
-            DraftGroup { before, now, touched: false, columns: None }
-        });
-        let reduction = reduce(&mut group.now.state, observation, self.account.as_ref());
+        let account = self.account;
+        let group = self.group(session, &observation.group_id, loaded);
+        let reduction = reduce(&mut group.now.state, observation, account.as_ref());
         group.touched |= reduction.touched;
         reduction.events
+    }
+
+    fn group(
+        &mut self,
+        session: &SessionName,
+        id: &GroupId,
+        loaded: &HashMap<(SessionName, GroupId), Arc<WorkingGroup>>,
+    ) -> &mut DraftGroup {
+        self.groups.entry(id.clone()).or_insert_with(|| {
+            let before = loaded.get(&(session.clone(), id.clone())).cloned().unwrap_or_default();
+            let now = (*before).clone();
+            DraftGroup { before, now, touched: false, columns: None }
+        })
     }
 
     fn append(&mut self, event: Event) {

@@ -59,9 +59,12 @@ impl Bells {
         }
     }
 
-    pub fn count(&self) -> usize {
+    /// Wakes everybody, as when the service stops.
+    pub fn ring_all(&self) {
         let rooms = self.lock();
-        rooms.all.len() + rooms.by_session.values().map(HashMap::len).sum::<usize>()
+        for notify in rooms.all.values().chain(rooms.by_session.values().flat_map(HashMap::values)) {
+            notify.notify_one();
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Rooms> {

@@ -52,7 +52,29 @@ pub(super) struct Report {
     pub call_key: Option<CallKey>,
     pub request_id: Option<RequestId>,
     pub answer: Option<(ReservationKey, Verdict)>,
+    /// Writes nothing where a group of the report has another last event by now: what was read of
+    /// it may be older than that event.
+    pub only_at_sequence: Option<u64>,
     pub deletes_session: bool,
+}
+
+impl Report {
+    /// A report of nothing; callers fill in what they have.
+    pub fn new(session: SessionName, engine: EngineKind, origin: Origin) -> Self {
+        Self {
+            session,
+            engine,
+            origin,
+            observations: Vec::new(),
+            source_ids: Vec::new(),
+            is_notification: false,
+            call_key: None,
+            request_id: None,
+            answer: None,
+            only_at_sequence: None,
+            deletes_session: false,
+        }
+    }
 }
 
 /// What became of a report.
@@ -62,6 +84,8 @@ pub(super) struct Committed {
     pub changed: bool,
     /// Of the last event it caused, else the one at which its answer holds.
     pub sequence: u64,
+    /// Whether [`Report::only_at_sequence`] kept it from being written.
+    pub overtaken: bool,
 }
 
 struct Entry {

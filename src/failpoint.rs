@@ -1,0 +1,1 @@
+pub fn hit(_: &str) {}
