@@ -106,7 +106,10 @@ impl Batch {
         }
         let sequence_before = draft.last_sequence();
         if let Some(expected) = report.only_at_sequence {
-            let mut held = |id| draft.group(session, id, &self.loaded).now.sequence;
+            let mut held = |id| {
+                let group = &draft.group(session, id, &self.loaded).now;
+                group.state.group.as_ref().map_or(0, |_| group.sequence)
+            };
             if report.observations.iter().any(|observation| held(&observation.group_id) != expected) {
                 return Ok(Committed { changed: false, sequence: sequence_before, overtaken: true });
             }

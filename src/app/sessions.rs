@@ -205,9 +205,9 @@ impl App {
         }
     }
 
-    /// Whether there is any session at all.
-    pub fn has_sessions(&self) -> bool {
-        self.inner.directory.len() > 0
+    /// Whether nothing was ever done with this database.
+    pub fn is_fresh(&self) -> bool {
+        self.inner.directory.len() == 0 && self.inner.live.head().position == 0
     }
 
     fn with_sequences(&self, sessions: Vec<Arc<Session>>) -> Vec<Arc<Session>> {

@@ -1,0 +1,200 @@
+//! What comes in: who calls, and fields that are checked all at once.
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+use tonic::{Request, Status};
+
+use crate::app::Call;
+use crate::app::groups::RequestKey;
+use crate::domain::auth::Caller;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::{Error, Violations};
+use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
+use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+use crate::domain::participant::Role;
+use crate::domain::reason::Reason;
+use crate::middleware::{Deadline, to_status};
+use crate::pb;
+use crate::pb::wire::to_timestamp;
+
+/// The most participants that one call may name: WhatsApp's limit for a group.
+const MAX_PARTICIPANTS: usize = crate::domain::group::MAX_PARTICIPANTS;
+
+/// Who calls. A request that passed no authentication is refused, whatever the cause.
+pub(super) fn call<T>(request: &Request<T>) -> Result<Call, Status> {
+    let caller = request.extensions().get::<Caller>().cloned().ok_or_else(|| {
+        to_status(&Error::new(Reason::Unauthenticated, "this request was not authenticated"))
+    })?;
+    let deadline = request.extensions().get::<Deadline>().map(|deadline| deadline.0);
+    Ok(Call { caller, deadline })
+}
+
+/// Checks fields and gathers what is wrong with them.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    violations: Violations,
+}
+
+impl Fields {
+    pub fn parse<T>(&mut self, field: &str, text: &str) -> Option<T>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        self.violations.check(field, text.parse::<T>())
+    }
+
+    pub fn session(&mut self, text: &str) -> Option<SessionName> {
+        self.parse("session", text)
+    }
+
+    pub fn group_id(&mut self, text: &str) -> Option<GroupId> {
+        self.parse("group_id", text)
+    }
+
+    pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
+        self.violations.add(field, description);
+    }
+
+    pub fn each<T>(&mut self, field: &str, texts: &[String], max: usize) -> Vec<T>
+    where
+        T: std::str::FromStr + PartialEq,
+        T::Err: std::fmt::Display,
+    {
+        if texts.len() > max {
+            self.add(field, format!("must have at most {max} entries; it has {}", texts.len()));
+            return Vec::new();
+        }
+        let mut values: Vec<T> = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            if let Some(value) = self.parse::<T>(&format!("{field}[{index}]"), text) {
+                values.push(value);
+            }
+        }
+        values
+    }
+
+    /// People, each named once. `at_least` is 1 where an empty list would mean nothing.
+    pub fn participants(&mut self, texts: &[String], at_least: usize) -> Vec<ParticipantId> {
+        let field = "participant_ids";
+        if texts.len() < at_least {
+            self.add(field, format!("must name at least {at_least} participant"));
+        }
+        if texts.len() > MAX_PARTICIPANTS {
+            self.add(field, format!("must name at most {MAX_PARTICIPANTS} participants; it names {}", texts.len()));
+            return Vec::new();
+        }
+        let mut seen = std::collections::HashMap::new();
+        let mut ids = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            let path = format!("{field}[{index}]");
+            let Some(id) = self.parse::<ParticipantId>(&path, text) else { continue };
+            match seen.insert(id, index) {
+                Some(first) => self.add(path, format!("is the same participant as {field}[{first}]")),
+                None => ids.push(id),
+            }
+        }
+        ids
+    }
+
+    pub fn page_size(&mut self, size: i32) -> u32 {
+        match u32::try_from(size) {
+            Ok(0) => DEFAULT_PAGE_SIZE,
+            Ok(size) => size.min(MAX_PAGE_SIZE),
+            Err(_) => {
+                self.add("page_size", "must not be negative");
+                DEFAULT_PAGE_SIZE
+            }
+        }
+    }
+
+    /// A sequence; 0 stands for none.
+    pub fn sequence(&mut self, field: &str, value: i64) -> u64 {
+        u64::try_from(value).unwrap_or_else(|_| {
+            self.add(field, "must not be negative");
+            0
+        })
+    }
+
+    pub fn roles(&mut self, field: &str, values: &[i32]) -> Vec<Role> {
+        let mut roles = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            match pb::Role::try_from(*value).ok().and_then(pb::Role::to_domain) {
+                Some(role) => roles.push(role),
+                None => self.add(
+                    format!("{field}[{index}]"),
+                    "must be ROLE_PARTICIPANT, ROLE_ADMIN or ROLE_SUPERADMIN",
+                ),
+            }
+        }
+        roles
+    }
+
+    pub fn event_types(&mut self, values: &[i32]) -> Vec<crate::domain::event::EventType> {
+        let mut types = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            match pb::EventType::try_from(*value).ok().and_then(pb::EventType::to_domain) {
+                Some(kind) => types.push(kind),
+                None => self.add(format!("types[{index}]"), "must be a known event type other than UNSPECIFIED"),
+            }
+        }
+        types
+    }
+
+    pub fn time(&mut self, field: &str, time: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
+        let time = time?;
+        // The range of google.protobuf.Timestamp: years 1 to 9999.
+        let in_range = (-62_135_596_800..=253_402_300_799).contains(&time.seconds)
+            && (0..1_000_000_000).contains(&time.nanos);
+        if !in_range {
+            self.add(field, "must lie between the years 1 and 9999, with nanos from 0 to 999,999,999");
+            return None;
+        }
+        Some(to_timestamp(time))
+    }
+
+    pub fn request_key<M: HasRequestId>(&mut self, message: &M) -> RequestKey {
+        let text = message.request_id();
+        let request_id = if text.is_empty() { None } else { self.parse::<RequestId>("request_id", text) };
+        let body_sha256 = Sha256::digest(message.without_request_id()).into();
+        RequestKey { request_id, body_sha256 }
+    }
+
+    /// Answers all violations at once; else the values, which are there then.
+    pub fn finish<T>(self, values: Option<T>) -> Result<T, Status> {
+        crate::domain::error::checked(self.violations, values).map_err(|error| to_status(&error))
+    }
+}
+
+/// A mutation's request.
+pub(super) trait HasRequestId {
+    fn request_id(&self) -> &str;
+
+    /// The request as bytes, but for its id: what a repetition must equal.
+    fn without_request_id(&self) -> Vec<u8>;
+}
+
+macro_rules! has_request_id {
+    ($($message:ident),+ $(,)?) => {
+        $(impl HasRequestId for pb::$message {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn without_request_id(&self) -> Vec<u8> {
+                Self { request_id: String::new(), ..self.clone() }.encode_to_vec()
+            }
+        })+
+    };
+}
+
+has_request_id!(
+    CreateGroupRequest,
+    LeaveGroupRequest,
+    SetGroupSubjectRequest,
+    SetGroupDescriptionRequest,
+    AddParticipantsRequest,
+    RemoveParticipantsRequest,
+    PromoteParticipantsRequest,
+    DemoteParticipantsRequest,
+);

@@ -1,0 +1,109 @@
+//! Whether the service can serve: asked by probes, told to all who watch grpc.health.v1.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::app::App;
+
+/// How often the database is asked, and how long it may take to answer.
+const INTERVAL: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What keeps the service from serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checks {
+    pub database: bool,
+    pub draining: bool,
+}
+
+impl Checks {
+    pub fn is_ready(self) -> bool {
+        self.database && !self.draining
+    }
+}
+
+/// The state of readiness, shared by the gRPC health service and `/readyz`.
+#[derive(Debug, Clone)]
+pub struct Readiness(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    app: App,
+    reporter: HealthReporter,
+    /// Names of the services whose health is reported, besides the overall one.
+    services: tokio::sync::Mutex<Vec<&'static str>>,
+    checks: watch::Sender<Checks>,
+}
+
+impl Readiness {
+    pub fn new(app: App) -> Self {
+        let (checks, _) = watch::channel(Checks::default());
+        Self(Arc::new(Inner {
+            app,
+            reporter: HealthReporter::new(),
+            services: tokio::sync::Mutex::new(Vec::new()),
+            checks,
+        }))
+    }
+
+    pub fn reporter(&self) -> &HealthReporter {
+        &self.0.reporter
+    }
+
+    /// Reports on these services too, from now on.
+    pub async fn report_on(&self, services: Vec<&'static str>) {
+        *self.0.services.lock().await = services;
+        self.publish().await;
+    }
+
+    pub fn checks(&self) -> Checks {
+        *self.0.checks.borrow()
+    }
+
+    /// Asks now and then until the service closes.
+    pub async fn watch(&self, closing: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => self.check().await,
+                () = closing.cancelled() => return,
+            }
+        }
+    }
+
+    pub async fn check(&self) {
+        let answered = tokio::time::timeout(PATIENCE, self.0.app.check_database()).await;
+        let database = matches!(answered, Ok(Ok(())));
+        let changed = self.0.checks.send_if_modified(|checks| {
+            let was = checks.database;
+            checks.database = database;
+            was != database
+        });
+        if changed {
+            if database {
+                tracing::info!("the database answers");
+            } else {
+                tracing::error!("the database does not answer; not ready");
+            }
+            self.publish().await;
+        }
+    }
+
+    pub async fn begin_draining(&self) {
+        self.0.checks.send_modify(|checks| checks.draining = true);
+        self.publish().await;
+    }
+
+    async fn publish(&self) {
+        let status =
+            if self.checks().is_ready() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for service in self.0.services.lock().await.iter() {
+            self.0.reporter.set_service_status(*service, status).await;
+        }
+        self.0.reporter.set_service_status("", status).await;
+    }
+}

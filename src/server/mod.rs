@@ -1,0 +1,162 @@
+//! The one place that builds the adapters and joins them: a whole service in one process.
+
+mod health;
+mod signals;
+mod stack;
+mod startup;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::Settings;
+use crate::domain::error::Error;
+use crate::engine::simulator::SimulatorEngine;
+use crate::telemetry;
+
+pub use signals::{Signals, Stop};
+pub use startup::{StartError, connect};
+
+/// How long connections may take to close once every call has ended.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// A running service.
+#[derive(Debug)]
+pub struct Server {
+    grpc_addr: SocketAddr,
+    ops_addr: Option<SocketAddr>,
+    app: App,
+    simulator: Option<Arc<SimulatorEngine>>,
+    grace: Duration,
+    readiness: health::Readiness,
+    /// Ends the listeners.
+    closing: CancellationToken,
+    listeners: Vec<JoinHandle<()>>,
+    /// Ends only with an error that the process must not survive.
+    writer: JoinHandle<Result<(), Error>>,
+    background: Vec<JoinHandle<()>>,
+}
+
+/// Why a service has ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was told to, and everything was finished.
+    Stopped,
+    /// It could not go on.
+    Failed(String),
+}
+
+impl Server {
+    /// Connects, migrates, takes the database over, and listens. On return the service is ready.
+    pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        let metrics = telemetry::install().map_err(StartError::other)?;
+        let repository = startup::connect_and_migrate(settings).await?;
+        let clock: Arc<telemetry::SystemClock> = Arc::default();
+        let entropy: Arc<telemetry::SystemEntropy> = Arc::default();
+        let (app, writer) =
+            App::open(repository.clone(), clock.clone(), entropy.clone(), startup::options(settings))
+                .await
+                .map_err(StartError::service)?;
+        let writer = tokio::spawn(writer);
+        let simulator = startup::open_simulator(settings, &app, repository, clock).await?;
+        startup::create_default_session(settings, &app).await?;
+
+        let closing = CancellationToken::new();
+        let readiness = health::Readiness::new(app.clone());
+        let mut listeners = Vec::new();
+        let grpc = stack::serve_grpc(settings, &app, simulator.as_ref(), &readiness, entropy, closing.clone())
+            .await?;
+        listeners.push(grpc.task);
+        let ops_addr = match settings.ops.listen {
+            Some(addr) => {
+                let ops = stack::serve_ops(addr, metrics, readiness.clone(), closing.clone()).await?;
+                listeners.push(ops.task);
+                Some(ops.addr)
+            }
+            None => None,
+        };
+
+        let mut background = Vec::new();
+        let task = app.clone();
+        background.push(tokio::spawn(async move { task.start_wanted_sessions().await }));
+        let task = app.clone();
+        background.push(tokio::spawn(async move { task.follow().await }));
+        let task = app.clone();
+        background.push(tokio::spawn(async move { task.retain().await }));
+        let (task, token) = (readiness.clone(), closing.clone());
+        background.push(tokio::spawn(async move { task.watch(token).await }));
+        readiness.check().await;
+        Ok(Self {
+            grpc_addr: grpc.addr,
+            ops_addr,
+            app,
+            simulator,
+            grace: settings.shutdown.grace,
+            readiness,
+            closing,
+            listeners,
+            writer,
+            background,
+        })
+    }
+
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc_addr
+    }
+
+    pub fn ops_addr(&self) -> Option<SocketAddr> {
+        self.ops_addr
+    }
+
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The simulator, where it is enabled.
+    pub fn simulator(&self) -> Option<&Arc<SimulatorEngine>> {
+        self.simulator.as_ref()
+    }
+
+    /// Runs until `stop` resolves, then finishes what runs and closes.
+    pub async fn run_until(mut self, stop: impl Future<Output = Stop>) -> Ended {
+        tokio::select! {
+            stopped = stop => {
+                tracing::info!(cause = %stopped, "stopping");
+                self.stop().await;
+                Ended::Stopped
+            }
+            ended = &mut self.writer => {
+                // Whatever the writer can no longer write must not be acknowledged by anyone.
+                let cause = match ended {
+                    Ok(Ok(())) => "the writer has ended".to_owned(),
+                    Ok(Err(error)) => error.cause().unwrap_or(error.message()).to_owned(),
+                    Err(panic) => format!("the writer has panicked: {panic}"),
+                };
+                tracing::error!(cause, "the service cannot go on");
+                Ended::Failed(cause)
+            }
+        }
+    }
+
+    /// Not ready, no new calls, running ones finish, watches end with a token, then the listeners.
+    pub async fn stop(self) {
+        self.readiness.begin_draining().await;
+        self.app.drain(self.grace).await;
+        if let Some(simulator) = &self.simulator {
+            simulator.shutdown().await;
+        }
+        self.closing.cancel();
+        let listeners = futures::future::join_all(self.listeners);
+        if tokio::time::timeout(CLOSING, listeners).await.is_err() {
+            tracing::warn!("connections were still open at the end; they are cut");
+        }
+        for task in self.background {
+            task.abort();
+        }
+        self.writer.abort();
+    }
+}

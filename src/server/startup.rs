@@ -1,0 +1,106 @@
+//! What happens before the service listens.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::app::sessions::NewSession;
+use crate::app::{App, Call, Options};
+use crate::config::Settings;
+use crate::domain::clock::Clock;
+use crate::domain::error::Error;
+use crate::domain::port::engine::AccountWish;
+use crate::domain::reason::Reason;
+use crate::domain::session::EngineKind;
+use crate::engine::simulator::{self, SimulatorEngine};
+use crate::repository::{ConnectOptions, SeaRepository};
+
+/// Why the service does not start; the text says what would be right.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl StartError {
+    pub fn other(cause: impl fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+
+    pub(super) fn service(error: Error) -> Self {
+        Self(error.cause().map_or_else(|| error.to_string(), |cause| format!("{error} ({cause})")))
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Connects to the database without changing it.
+pub async fn connect(settings: &Settings) -> Result<SeaRepository, StartError> {
+    let options = ConnectOptions {
+        max_connections: settings.database.max_connections,
+        allow_unsafe_fsync: settings.database.allow_unsafe_fsync,
+        connect_timeout: settings.database.connect_timeout,
+    };
+    SeaRepository::connect(settings.database.url.expose(), options).await.map_err(StartError::other)
+}
+
+pub(super) async fn connect_and_migrate(settings: &Settings) -> Result<Arc<SeaRepository>, StartError> {
+    let repository = connect(settings).await?;
+    repository.migrate().await.map_err(StartError::other)?;
+    Ok(Arc::new(repository))
+}
+
+pub(super) fn options(settings: &Settings) -> Options {
+    Options {
+        retention: settings.events.retention,
+        retention_interval: settings.events.retention_interval,
+        poll_interval: settings.events.poll_interval,
+        history_bytes: usize::try_from(settings.events.history_bytes.get()).unwrap_or(usize::MAX),
+        view_bytes: settings.cache.group_bytes.get(),
+        max_watchers: settings.watch.max_watchers,
+        progress_interval: settings.watch.progress_interval,
+        watch_max_age: settings.watch.max_age,
+        engine_read_timeout: settings.engine.read_timeout,
+        engine_write_timeout: settings.engine.write_timeout,
+        max_sessions: settings.sessions.max,
+    }
+}
+
+pub(super) async fn open_simulator(
+    settings: &Settings,
+    app: &App,
+    repository: Arc<SeaRepository>,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Arc<SimulatorEngine>>, StartError> {
+    if !settings.simulator.enabled {
+        return Ok(None);
+    }
+    let options = simulator::Options { seed: settings.simulator.seed };
+    let engine =
+        SimulatorEngine::open(repository, app.sink(), clock, options).await.map_err(StartError::other)?;
+    let engine = Arc::new(engine);
+    app.register_engine(engine.clone());
+    Ok(Some(engine))
+}
+
+/// On a fresh SQLite database: a session `default` on the simulator, so that the first call works.
+pub(super) async fn create_default_session(settings: &Settings, app: &App) -> Result<(), StartError> {
+    if !settings.database.is_sqlite() || !settings.simulator.enabled || !app.is_fresh() {
+        return Ok(());
+    }
+    let name = "default".parse().map_err(StartError::other)?;
+    let session = NewSession {
+        name,
+        engine: EngineKind::Simulator,
+        wish: AccountWish::default(),
+        metadata: Default::default(),
+        start: true,
+    };
+    match app.create_session(&Call::internal(), session).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.reason() == Reason::SessionAlreadyExists => Ok(()),
+        Err(error) => Err(StartError::service(error)),
+    }
+}

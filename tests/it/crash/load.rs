@@ -1,0 +1,287 @@
+//! Clients that keep changing groups while the service dies and comes back, and one that watches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+use wagroups::pb;
+use wagroups::pb::groups_service_client::GroupsServiceClient;
+use wagroups::pb::watch_group_events_request::Start;
+
+use super::process::Process;
+use crate::harness::service::PATIENCE;
+
+/// Between two tries while the service is away.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// An answer that a client got.
+#[derive(Debug, Clone)]
+pub struct Acknowledged {
+    pub request_id: String,
+    pub changed: bool,
+    pub sequence: i64,
+}
+
+/// All that the clients saw.
+#[derive(Debug, Default)]
+pub struct History {
+    pub acknowledged: Vec<Acknowledged>,
+    /// Ids of calls that ended with OUTCOME_UNKNOWN.
+    pub unknown: Vec<String>,
+    /// Every event that the watcher was handed, in its order.
+    pub watched: Vec<pb::GroupEvent>,
+}
+
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    answers: watch::Receiver<u64>,
+    writers: Vec<JoinHandle<History>>,
+    watcher: JoinHandle<History>,
+    /// How many events the watcher has to see before it may stop.
+    target: Arc<AtomicU64>,
+    channel: Channel,
+}
+
+impl Load {
+    pub async fn begin(process: &Process, writers: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (count, answers) = watch::channel(0);
+        let count = Arc::new(count);
+        let writers = (0..writers)
+            .map(|number| {
+                let writer = Writer {
+                    number,
+                    groups: GroupsServiceClient::new(process.channel()),
+                    stop: stop.clone(),
+                    count: count.clone(),
+                    history: History::default(),
+                };
+                tokio::spawn(writer.run())
+            })
+            .collect();
+        let target = Arc::new(AtomicU64::new(u64::MAX));
+        let watcher = tokio::spawn(follow(GroupsServiceClient::new(process.channel()), target.clone()));
+        Self { stop, answers, writers, watcher, target, channel: process.channel() }
+    }
+
+    pub async fn wait_for_answers(&self, more: u64) {
+        let mut answers = self.answers.clone();
+        let wanted = *answers.borrow() + more;
+        let wait = answers.wait_for(|count| *count >= wanted);
+        tokio::time::timeout(PATIENCE * 2, wait).await.expect("the clients get answers").expect("clients");
+    }
+
+    /// Stops the writers, lets the watcher see everything, and answers what all of them saw.
+    pub async fn end(self) -> History {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut history = History::default();
+        for writer in self.writers {
+            let seen = writer.await.expect("a writer");
+            history.acknowledged.extend(seen.acknowledged);
+            history.unknown.extend(seen.unknown);
+        }
+        let request = pb::GetSessionRequest { session: "default".into() };
+        let mut sessions = pb::sessions_service_client::SessionsServiceClient::new(self.channel);
+        let session = sessions.get_session(request).await.expect("the session").into_inner().session;
+        let sequence = session.expect("a session").sequence;
+        self.target.store(sequence.try_into().expect("positive"), Ordering::Relaxed);
+        let seen = tokio::time::timeout(PATIENCE, self.watcher).await.expect("the watcher sees all events");
+        history.watched = seen.expect("a watcher").watched;
+        history
+    }
+}
+
+struct Writer {
+    number: usize,
+    groups: GroupsServiceClient<Channel>,
+    stop: Arc<AtomicBool>,
+    count: Arc<watch::Sender<u64>>,
+    history: History,
+}
+
+impl Writer {
+    async fn run(mut self) -> History {
+        let mut group_id = String::new();
+        for step in 0_u64.. {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let request_id = format!("00000000-0000-4000-8{:03x}-{:012x}", self.number, step + 1);
+            // Mostly changes of a known group; now and then a new one.
+            match step % 8 {
+                0 => {
+                    if let Some(id) = self.create(&request_id, step).await {
+                        group_id = id;
+                    }
+                }
+                _ if group_id.is_empty() => {}
+                1 | 3 | 5 => self.set_subject(&request_id, &group_id, step).await,
+                2 | 6 => self.add(&request_id, &group_id, step).await,
+                _ => self.remove(&request_id, &group_id, step).await,
+            }
+        }
+        self.history
+    }
+
+    async fn create(&mut self, request_id: &str, step: u64) -> Option<String> {
+        let request = pb::CreateGroupRequest {
+            session: "default".into(),
+            request_id: request_id.into(),
+            subject: format!("Writer {} step {step}", self.number),
+            participant_ids: vec![self.person(0), self.person(1)],
+            ..Default::default()
+        };
+        let mut groups = self.groups.clone();
+        let answer = self
+            .insist(request_id, || {
+                let (mut groups, request) = (groups.clone(), request.clone());
+                async move { groups.create_group(request).await.map(tonic::Response::into_inner) }
+            })
+            .await;
+        let _ = &mut groups;
+        let answer = answer?;
+        self.acknowledge(request_id, answer.changed, answer.sequence);
+        answer.group.map(|group| group.id)
+    }
+
+    async fn set_subject(&mut self, request_id: &str, group_id: &str, step: u64) {
+        let request = pb::SetGroupSubjectRequest {
+            session: "default".into(),
+            group_id: group_id.into(),
+            request_id: request_id.into(),
+            subject: format!("Writer {} step {step}", self.number),
+        };
+        let groups = self.groups.clone();
+        let answer = self
+            .insist(request_id, || {
+                let (mut groups, request) = (groups.clone(), request.clone());
+                async move { groups.set_group_subject(request).await.map(tonic::Response::into_inner) }
+            })
+            .await;
+        if let Some(answer) = answer {
+            self.acknowledge(request_id, answer.changed, answer.sequence);
+        }
+    }
+
+    async fn add(&mut self, request_id: &str, group_id: &str, step: u64) {
+        let request = pb::AddParticipantsRequest {
+            session: "default".into(),
+            group_id: group_id.into(),
+            request_id: request_id.into(),
+            participant_ids: vec![self.person(step)],
+        };
+        let groups = self.groups.clone();
+        let answer = self
+            .insist(request_id, || {
+                let (mut groups, request) = (groups.clone(), request.clone());
+                async move { groups.add_participants(request).await.map(tonic::Response::into_inner) }
+            })
+            .await;
+        if let Some(answer) = answer {
+            self.acknowledge(request_id, answer.changed, answer.sequence);
+        }
+    }
+
+    async fn remove(&mut self, request_id: &str, group_id: &str, step: u64) {
+        let request = pb::RemoveParticipantsRequest {
+            session: "default".into(),
+            group_id: group_id.into(),
+            request_id: request_id.into(),
+            participant_ids: vec![self.person(step.saturating_sub(2))],
+        };
+        let groups = self.groups.clone();
+        let answer = self
+            .insist(request_id, || {
+                let (mut groups, request) = (groups.clone(), request.clone());
+                async move { groups.remove_participants(request).await.map(tonic::Response::into_inner) }
+            })
+            .await;
+        if let Some(answer) = answer {
+            self.acknowledge(request_id, answer.changed, answer.sequence);
+        }
+    }
+
+    fn person(&self, number: u64) -> String {
+        format!("49151{:03}{:05}", self.number, 10_000 + number)
+    }
+
+    /// Repeats the call under its id until there is an answer that ends it.
+    async fn insist<T, F, Fut>(&mut self, request_id: &str, call: F) -> Option<T>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Status>>,
+    {
+        let started = tokio::time::Instant::now();
+        loop {
+            let status = match call().await {
+                Ok(answer) => return Some(answer),
+                Err(status) => status,
+            };
+            let details = status.get_error_details();
+            let reason = details.error_info().map(|info| info.reason.as_str()).unwrap_or_default();
+            match status.code() {
+                // A broken connection carries no reason of ours, whatever code the client makes of it.
+                _ if reason.is_empty() => {}
+                Code::Unavailable | Code::Aborted | Code::ResourceExhausted => {}
+                _ if reason == "OUTCOME_UNKNOWN" => {
+                    self.history.unknown.push(request_id.to_owned());
+                    return None;
+                }
+                // A call that died half-way may have changed what this one builds on.
+                Code::FailedPrecondition | Code::NotFound => return None,
+                _ => panic!("{request_id}: {status:?}"),
+            }
+            assert!(started.elapsed() < PATIENCE * 2, "{request_id}: no answer, last {status:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn acknowledge(&mut self, request_id: &str, changed: bool, sequence: i64) {
+        self.history.acknowledged.push(Acknowledged { request_id: request_id.to_owned(), changed, sequence });
+        self.count.send_modify(|count| *count += 1);
+    }
+}
+
+/// Follows the log as a client should: with the last token, through every death of the service.
+async fn follow(mut groups: GroupsServiceClient<Channel>, target: Arc<AtomicU64>) -> History {
+    let mut history = History::default();
+    let mut token: Option<Bytes> = None;
+    loop {
+        let start = match &token {
+            Some(token) => Start::ResumeToken(token.clone()),
+            None => Start::Earliest(pb::Earliest {}),
+        };
+        let request = pb::WatchGroupEventsRequest {
+            sessions: vec!["default".into()],
+            start: Some(start),
+            progress_interval: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+            ..Default::default()
+        };
+        let mut request = tonic::Request::new(request);
+        request.set_timeout(Duration::from_secs(600));
+        let Ok(stream) = groups.watch_group_events(request).await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let mut stream = stream.into_inner();
+        while let Ok(Some(response)) = stream.message().await {
+            for bytes in response.events {
+                history.watched.push(pb::GroupEvent::decode(bytes).expect("an event"));
+            }
+            if !response.resume_token.is_empty() {
+                token = Some(response.resume_token);
+            }
+            if history.watched.len() as u64 >= target.load(Ordering::Relaxed) {
+                return history;
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

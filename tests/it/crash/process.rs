@@ -1,0 +1,110 @@
+//! The program as a process of its own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tonic::transport::{Channel, Endpoint};
+use wagroups::pb;
+use wagroups::pb::sessions_service_client::SessionsServiceClient;
+
+use crate::harness::postgres::TestDatabase;
+use crate::harness::service::{PATIENCE, eventually};
+
+/// Where the program keeps its data between its lives.
+pub enum TestStore {
+    Sqlite(TempDir),
+    Postgres(TestDatabase),
+}
+
+impl TestStore {
+    pub async fn sqlite() -> Option<Self> {
+        Some(Self::Sqlite(TempDir::new().expect("a temporary folder")))
+    }
+
+    /// `None` where there is no PostgreSQL to test with.
+    pub async fn postgres() -> Option<Self> {
+        TestDatabase::create().await.map(Self::Postgres)
+    }
+
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(dir) => format!("sqlite://{}/wagroups.db?mode=rwc", dir.path().display()),
+            Self::Postgres(database) => database.url().to_owned(),
+        }
+    }
+}
+
+pub struct Process {
+    child: Child,
+    addr: SocketAddr,
+}
+
+impl Process {
+    /// Starts the program, at the address of its former life where there was one.
+    pub async fn start(store: &TestStore, former: Option<&Self>) -> Self {
+        let process = Self::spawn(store, former.map(|former| former.addr), None);
+        process.wait_until_it_works().await;
+        process
+    }
+
+    /// Starts the program such that it dies at the n-th passage of a failpoint.
+    pub async fn start_to_die_at(store: &TestStore, former: &Self, failpoint: &str, passage: usize) -> Self {
+        // It may die before it works, so nobody waits for that.
+        Self::spawn(store, Some(former.addr), Some(format!("{failpoint}:{passage}")))
+    }
+
+    fn spawn(store: &TestStore, addr: Option<SocketAddr>, failpoint: Option<String>) -> Self {
+        let addr = addr.unwrap_or_else(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            listener.local_addr().expect("an address")
+        });
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wagroups"));
+        command
+            .arg("serve")
+            .env("WAGROUPS_DATABASE__URL", store.url())
+            .env("WAGROUPS_GRPC__LISTEN", addr.to_string())
+            .env("WAGROUPS_OPS__LISTEN", "off")
+            .env("WAGROUPS_LOG__FILTER", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        if let Some(failpoint) = failpoint {
+            command.env("WAGROUPS_FAILPOINT", failpoint);
+        }
+        Self { child: command.spawn().expect("the program starts"), addr }
+    }
+
+    /// A channel that connects anew by itself after each death.
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.addr))
+            .expect("an address")
+            .connect_timeout(Duration::from_secs(1))
+            .timeout(Duration::from_secs(20))
+            .connect_lazy()
+    }
+
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("SIGKILL reaches it");
+    }
+
+    pub async fn wait_for_death(&mut self) {
+        let died = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it dies at the failpoint");
+        assert!(!died.expect("a status").success(), "it was to be killed, not to end");
+    }
+
+    async fn wait_until_it_works(&self) {
+        eventually("the session works", || async {
+            let mut sessions = SessionsServiceClient::new(self.channel());
+            let create = pb::CreateSessionRequest { session: "default".into(), ..Default::default() };
+            // On PostgreSQL nobody has made it yet.
+            let _ = sessions.create_session(create).await;
+            let get = pb::GetSessionRequest { session: "default".into() };
+            let session = sessions.get_session(get).await.ok()?.into_inner().session?;
+            (session.status() == pb::SessionStatus::Working).then_some(())
+        })
+        .await;
+    }
+}

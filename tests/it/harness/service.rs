@@ -1,0 +1,189 @@
+//! A whole service in this process, reached over TCP like any other.
+
+use std::time::Duration;
+
+use prost::Message;
+use tempfile::TempDir;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+use wagroups::config::Settings;
+use wagroups::pb;
+use wagroups::pb::groups_service_client::GroupsServiceClient;
+use wagroups::pb::sessions_service_client::SessionsServiceClient;
+use wagroups::pb::simulator_service_client::SimulatorServiceClient;
+use wagroups::server::Server;
+
+use super::postgres::TestDatabase;
+
+/// How long a test waits for something that must happen.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Service {
+    pub server: Option<Server>,
+    pub channel: Channel,
+    settings: Settings,
+    /// Removed with the service.
+    _dir: Option<TempDir>,
+    _database: Option<TestDatabase>,
+}
+
+impl Service {
+    pub async fn on_sqlite() -> Self {
+        Self::on_sqlite_with(|_| ()).await
+    }
+
+    pub async fn on_sqlite_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        let url = format!("sqlite://{}/wagroups.db?mode=rwc", dir.path().display());
+        let mut service = Self::start(&url, change).await;
+        service._dir = Some(dir);
+        service
+    }
+
+    /// `None` where there is no PostgreSQL to test with.
+    pub async fn on_postgres() -> Option<Self> {
+        let database = TestDatabase::create().await?;
+        let mut service = Self::start(database.url(), |_| ()).await;
+        service._database = Some(database);
+        Some(service)
+    }
+
+    async fn start(url: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::default();
+        settings.database.url = url.into();
+        settings.grpc.listen = "127.0.0.1:0".parse().expect("an address");
+        settings.ops.listen = None;
+        change(&mut settings);
+        let server = Server::start(&settings).await.expect("the service starts");
+        let channel = connect(&server).await;
+        let service = Self { server: Some(server), channel, settings, _dir: None, _database: None };
+        service.create_session("default").await;
+        service
+    }
+
+    /// Stops the service and starts it anew on the same database.
+    pub async fn restart(&mut self) {
+        self.server.take().expect("a running service").stop().await;
+        let server = Server::start(&self.settings).await.expect("the service starts again");
+        self.channel = connect(&server).await;
+        self.server = Some(server);
+        let mut sessions = self.sessions();
+        eventually("session default works again", || {
+            let mut sessions = sessions.clone();
+            async move {
+                let got = sessions.get_session(pb::GetSessionRequest { session: "default".into() }).await.ok()?;
+                (got.into_inner().session?.status() == pb::SessionStatus::Working).then_some(())
+            }
+        })
+        .await;
+        let _ = &mut sessions;
+    }
+
+    pub fn groups(&self) -> GroupsServiceClient<Channel> {
+        GroupsServiceClient::new(self.channel.clone()).max_decoding_message_size(64 << 20)
+    }
+
+    pub fn sessions(&self) -> SessionsServiceClient<Channel> {
+        SessionsServiceClient::new(self.channel.clone())
+    }
+
+    pub fn simulator(&self) -> SimulatorServiceClient<Channel> {
+        SimulatorServiceClient::new(self.channel.clone())
+    }
+
+    /// Makes a session where there is none of that name yet.
+    pub async fn create_session(&self, name: &str) {
+        let request = pb::CreateSessionRequest { session: name.into(), ..Default::default() };
+        match self.sessions().create_session(request).await {
+            Ok(_) => {}
+            Err(status) if status.code() == Code::AlreadyExists => {}
+            Err(status) if status.code() == Code::PermissionDenied || status.code() == Code::Unauthenticated => {}
+            Err(status) => panic!("session {name}: {status:?}"),
+        }
+    }
+
+    /// Makes a group of session `default` with these people; answers the whole response.
+    pub async fn create_group(&self, subject: &str, participants: &[&str]) -> pb::CreateGroupResponse {
+        let request = pb::CreateGroupRequest {
+            session: "default".into(),
+            subject: subject.into(),
+            participant_ids: participants.iter().map(|id| (*id).to_owned()).collect(),
+            ..Default::default()
+        };
+        self.groups().create_group(request).await.expect("the group is made").into_inner()
+    }
+
+    pub async fn group_id(&self, subject: &str, participants: &[&str]) -> String {
+        self.create_group(subject, participants).await.group.expect("a group").id
+    }
+
+    pub async fn get_group(&self, group_id: &str, min_sequence: i64) -> Result<pb::Group, Status> {
+        let request = pb::GetGroupRequest {
+            session: "default".into(),
+            group_id: group_id.into(),
+            min_sequence,
+            ..Default::default()
+        };
+        let response = self.groups().get_group(request).await?.into_inner();
+        Ok(pb::Group::decode(response.group).expect("a group"))
+    }
+
+    /// The whole log of a session, oldest first.
+    pub async fn log(&self, session: &str) -> Vec<pb::GroupEvent> {
+        let mut events = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = pb::ListGroupEventsRequest {
+                session: session.into(),
+                order: pb::EventOrder::OldestFirst.into(),
+                page_size: 1000,
+                page_token,
+                ..Default::default()
+            };
+            let page = self.groups().list_group_events(request).await.expect("the log").into_inner();
+            events.extend(page.events.iter().map(|bytes| pb::GroupEvent::decode(bytes.clone()).expect("an event")));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return events;
+            }
+        }
+    }
+}
+
+async fn connect(server: &Server) -> Channel {
+    let address = format!("http://{}", server.grpc_addr());
+    Channel::from_shared(address).expect("an address").connect().await.expect("a connection")
+}
+
+/// The reason of a refused call.
+pub fn reason(status: &Status) -> String {
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
+    assert_eq!(info.domain, "wagroups.v1");
+    info.reason.clone()
+}
+
+/// The fields that a refusal names.
+pub fn violated_fields(status: &Status) -> Vec<String> {
+    let details = status.get_error_details();
+    let Some(bad_request) = details.bad_request() else { return Vec::new() };
+    bad_request.field_violations.iter().map(|violation| violation.field.clone()).collect()
+}
+
+/// Waits for a condition that must come true; polls, since what is waited for has no event.
+pub async fn eventually<T, F, Fut>(what: &str, mut condition: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let wait = async {
+        loop {
+            if let Some(value) = condition().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("never happened: {what}"))
+}

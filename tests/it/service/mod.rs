@@ -1,0 +1,29 @@
+//! The whole service over real gRPC, on each database: every test starts one of its own.
+
+mod bad_input;
+mod groups;
+mod idempotency;
+mod keys;
+mod sessions;
+mod watch;
+
+/// Declares tests that run on SQLite and on PostgreSQL: `async fn name(service: Service)`.
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::harness::service::Service::on_sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(service) = crate::harness::service::Service::on_postgres().await {
+                    super::$name(service).await;
+                }
+            })+
+        }
+    };
+}
+pub(crate) use on_each_database;
