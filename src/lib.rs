@@ -3,4 +3,6 @@
 #![deny(unsafe_code)]
 
 pub mod domain;
+pub mod engine;
+pub mod failpoint;
 pub mod pb;
