@@ -54,7 +54,10 @@ fn role() -> impl Strategy<Value = Role> {
 /// Members other than ourselves, each person once.
 fn members() -> impl Strategy<Value = Vec<Participant>> {
     prop::collection::btree_map(1_u64..4, (naming(), role()), 1..4).prop_map(|people| {
-        people.into_iter().map(|(p, (naming, role))| Participant::new(account(p, naming), role)).collect()
+        people
+            .into_iter()
+            .map(|(p, (naming, role))| Participant::new(account(p, naming), role))
+            .collect()
     })
 }
 
@@ -159,7 +162,12 @@ fn feed(state: &mut GroupState, report: &Observation) -> Result<usize, TestCaseE
     for event in &reduction.events {
         fold(&mut folded, &group_id(), event);
     }
-    prop_assert_eq!(&folded, &state.group, "the events do not tell what happened: {:?}", reduction.events);
+    prop_assert_eq!(
+        &folded,
+        &state.group,
+        "the events do not tell what happened: {:?}",
+        reduction.events
+    );
     Ok(reduction.events.len())
 }
 

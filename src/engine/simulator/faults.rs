@@ -145,8 +145,7 @@ impl Faults {
         let mut book = self.book();
         let mut struck = Struck::default();
         for fault in &mut book.calls {
-            if !fault.session.as_ref().is_none_or(|name| name == session) || fault.uses.is_used_up()
-            {
+            if !fault.concerns(session) {
                 continue;
             }
             let is_free = match &fault.kind {

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -15,7 +16,7 @@ use super::world::World;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::id::PhoneNumber;
-use crate::domain::port::engine::{EngineError, Result};
+use crate::domain::port::engine::{EngineError, Outcome, Result};
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
 use crate::domain::reason::Reason;
@@ -87,11 +88,10 @@ impl Ledger {
         job: impl FnOnce(&World) -> T + Send + 'static,
     ) -> Result<T> {
         self.apply(|world, _| job(world)).await.map_err(|error| match error.outcome {
-            crate::domain::port::engine::Outcome::Unknown => EngineError::not_sent(unavailable(
+            Outcome::Unknown => EngineError::not_sent(unavailable(
                 "the simulator's store did not answer; try again",
             )),
-            crate::domain::port::engine::Outcome::NotSent
-            | crate::domain::port::engine::Outcome::Rejected => error,
+            Outcome::NotSent | Outcome::Rejected => error,
         })
     }
 
@@ -102,7 +102,7 @@ impl Ledger {
 }
 
 pub(super) fn unavailable(message: &str) -> Error {
-    Error::new(Reason::EngineUnavailable, message).retry_after(std::time::Duration::from_secs(1))
+    Error::new(Reason::EngineUnavailable, message).retry_after(Duration::from_secs(1))
 }
 
 /// One bell for each account whose queue somebody follows.
@@ -158,7 +158,7 @@ impl Keeper {
             .filter_map(|job| job(Ok((&mut self.world, self.clock.now()))))
             .collect();
         let mutates = self.world.has_unsaved_mutation();
-        let rung = self.world.touched_queues();
+        let rung = self.world.grown_queues();
         let saved = self.save().await;
         if mutates && saved.is_ok() {
             crate::failpoint::hit("engine_applied");

@@ -144,9 +144,10 @@ impl World {
         self.groups.is_touched() || self.requests.is_touched()
     }
 
-    /// Whose queue changed since the last settling.
-    pub fn touched_queues(&self) -> Vec<PhoneNumber> {
-        let mut phones: Vec<PhoneNumber> = self.queue.touched().map(|key| key.phone).collect();
+    /// Whose queue grew since the last settling.
+    pub fn grown_queues(&self) -> Vec<PhoneNumber> {
+        let grown = self.queue.touched().filter(|key| self.queue.get(key).is_some());
+        let mut phones: Vec<PhoneNumber> = grown.map(|key| key.phone).collect();
         phones.dedup();
         phones
     }

@@ -65,7 +65,9 @@ fn take(world: &mut World, second: i64, (actor, group, step): &(usize, usize, St
         Step::SetSubject(n) => Operation::SetSubject(group, format!("subject {n}")),
         Step::SetDescription(0) => Operation::SetDescription(group, String::new()),
         Step::SetDescription(n) => Operation::SetDescription(group, format!("description {n}")),
-        Step::Announce(on) => Operation::ChangeSettings(group, vec![Setting::MessagesAdminOnly(*on)]),
+        Step::Announce(on) => {
+            Operation::ChangeSettings(group, vec![Setting::MessagesAdminOnly(*on)])
+        }
         Step::Add(person) => Operation::Add(group, vec![id(PEOPLE[*person])]),
         Step::Remove(person) => Operation::Remove(group, vec![id(PEOPLE[*person])]),
         Step::Promote(person) => Operation::Promote(group, vec![id(PEOPLE[*person])]),

@@ -39,7 +39,12 @@ pub(super) fn world() -> World {
     world
 }
 
-pub(super) fn act(world: &mut World, second: i64, actor: u64, operation: Operation) -> Result<Done, Refusal> {
+pub(super) fn act(
+    world: &mut World,
+    second: i64,
+    actor: u64,
+    operation: Operation,
+) -> Result<Done, Refusal> {
     world.perform(at(second), phone(actor), &operation, false)
 }
 

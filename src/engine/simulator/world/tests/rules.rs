@@ -1,5 +1,6 @@
 use super::super::{
-    AccountSettings, AddPrivacy, News, Operation, PRIVATE_INVITE_LIFE, RECENTLY, Refusal, Setting, World, numbers,
+    AccountSettings, AddPrivacy, News, Operation, PRIVATE_INVITE_LIFE, RECENTLY, Refusal, Setting,
+    World, numbers,
 };
 use super::{ALICE, BOB, CAROL, DAVE, act, at, group_of, id, phone, session, world};
 use crate::domain::event::MemberAction;
@@ -138,22 +139,42 @@ fn who_may_not_is_refused_and_nothing_changes() {
     let cases: Vec<(u64, Operation, Refusal)> = vec![
         (ALICE, Operation::Leave(unknown.clone()), Refusal::GroupNotFound(unknown)),
         (CAROL, Operation::Leave(group.clone()), Refusal::NotMember(group.clone())),
-        (CAROL, Operation::SetSubject(group.clone(), "x".into()), Refusal::NotMember(group.clone())),
-        (BOB, Operation::SetSubject(group.clone(), "x".into()), Refusal::NotAdmin("change the subject")),
+        (
+            CAROL,
+            Operation::SetSubject(group.clone(), "x".into()),
+            Refusal::NotMember(group.clone()),
+        ),
+        (
+            BOB,
+            Operation::SetSubject(group.clone(), "x".into()),
+            Refusal::NotAdmin("change the subject"),
+        ),
         (
             BOB,
             Operation::SetDescription(group.clone(), "x".into()),
             Refusal::NotAdmin("change the description"),
         ),
-        (BOB, Operation::ChangeSettings(group.clone(), settings), Refusal::NotAdmin("change its settings")),
+        (
+            BOB,
+            Operation::ChangeSettings(group.clone(), settings),
+            Refusal::NotAdmin("change its settings"),
+        ),
         (BOB, Operation::Add(group.clone(), people.clone()), Refusal::NotAdmin("add members")),
-        (BOB, Operation::Remove(group.clone(), people.clone()), Refusal::NotAdmin("remove members")),
+        (
+            BOB,
+            Operation::Remove(group.clone(), people.clone()),
+            Refusal::NotAdmin("remove members"),
+        ),
         (
             BOB,
             Operation::Promote(group.clone(), people.clone()),
             Refusal::NotAdmin("change who is an admin"),
         ),
-        (BOB, Operation::Demote(group.clone(), people), Refusal::NotAdmin("change who is an admin")),
+        (
+            BOB,
+            Operation::Demote(group.clone(), people),
+            Refusal::NotAdmin("change who is an admin"),
+        ),
         (BOB, Operation::WalkIn(group.clone()), Refusal::AlreadyMember(group.clone())),
         (BOB, Operation::JoinByInvite("NoSuchCode".parse().unwrap()), Refusal::InviteInvalid),
         (ALICE, Operation::SetSubject(group.clone(), String::new()), Refusal::SubjectLength),
@@ -162,7 +183,11 @@ fn who_may_not_is_refused_and_nothing_changes() {
         (4_915_100_010_404, Operation::Leave("1@g.us".parse().unwrap()), Refusal::NotOnWhatsapp),
     ];
     for (actor, operation, refusal) in cases {
-        assert_eq!(act(&mut world, 2, actor, operation.clone()), Err(refusal), "{actor} {operation:?}");
+        assert_eq!(
+            act(&mut world, 2, actor, operation.clone()),
+            Err(refusal),
+            "{actor} {operation:?}"
+        );
         assert!(world == before, "{actor} {operation:?}");
     }
 }
@@ -244,7 +269,8 @@ fn what_changes_nothing_tells_nobody() {
     let mut world = world();
     let group = group_of(&mut world, &[BOB]);
     let told = world.queued(phone(BOB), 100).len();
-    let subject = act(&mut world, 1, ALICE, Operation::SetSubject(group.clone(), "Team".into())).unwrap();
+    let subject =
+        act(&mut world, 1, ALICE, Operation::SetSubject(group.clone(), "Team".into())).unwrap();
     let demote = act(&mut world, 2, ALICE, Operation::Demote(group, vec![id(BOB)])).unwrap();
     assert!(!subject.changed && !demote.changed);
     assert_eq!(world.queued(phone(BOB), 100).len(), told);
