@@ -2,7 +2,9 @@
 
 #![deny(unsafe_code)]
 
+pub mod app;
 pub mod domain;
 pub mod engine;
 pub mod failpoint;
 pub mod pb;
+pub mod telemetry;

@@ -89,6 +89,14 @@ impl Error {
         Self::new(Reason::OutcomeUnknown, message)
     }
 
+    /// Names the field that is to blame.
+    pub fn blaming(mut self, field: &str, description: &str) -> Self {
+        self.0
+            .violations
+            .push(FieldViolation { field: field.to_owned(), description: description.to_owned() });
+        self
+    }
+
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
         self.0.metadata.insert(key.to_owned(), value.to_string());
         self

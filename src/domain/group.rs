@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::id::{GroupId, ParticipantId};
+use super::id::{GroupId, ParseError, ParticipantId};
 use super::participant::{Account, Participant, Role};
 
 /// WhatsApp's limit for a subject, in characters.
@@ -144,4 +144,56 @@ pub struct GroupSettings {
     pub member_share_history: bool,
     /// After how many seconds messages disappear; 0 = never.
     pub disappearing_timer_seconds: u32,
+}
+
+/// A subject that WhatsApp takes: 1 to 100 characters that are not all blank, no control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectText(String);
+
+impl SubjectText {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for SubjectText {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let length = text.chars().count();
+        if text.trim().is_empty() || length > MAX_SUBJECT_CHARS {
+            return Err(ParseError(format!(
+                "must have 1 to {MAX_SUBJECT_CHARS} characters that are not all blank; it has {length}"
+            )));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(ParseError("must not have line breaks or other control characters".to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A description that WhatsApp takes: at most 2048 characters; empty = none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DescriptionText(String);
+
+impl DescriptionText {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for DescriptionText {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let length = text.chars().count();
+        if length > MAX_DESCRIPTION_CHARS {
+            return Err(ParseError(format!("must have at most {MAX_DESCRIPTION_CHARS} characters; it has {length}")));
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            return Err(ParseError("must not have control characters other than line breaks".to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
 }

@@ -126,6 +126,7 @@ pub fn decode_page_token<Q: Serialize, C: serde::de::DeserializeOwned>(
             "page_token is not one that this service gave out; pass next_page_token unchanged, or leave it empty \
              for the first page",
         )
+        .blaming("page_token", "must be empty or a next_page_token")
     };
     let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
     let token: PageToken<C> = serde_json::from_slice(&json).map_err(|_| invalid())?;
@@ -136,8 +137,9 @@ pub fn decode_page_token<Q: Serialize, C: serde::de::DeserializeOwned>(
         return Err(Error::new(
             Reason::PageTokenMismatch,
             "page_token belongs to a list with other arguments; repeat the arguments of the first page, or \
-             start over without a token (page_size alone may change)",
-        ));
+             start over without a token (page_size and min_sequence alone may change)",
+        )
+        .blaming("page_token", "must belong to these arguments"));
     }
     Ok(Some(token.at))
 }

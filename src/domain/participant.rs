@@ -160,6 +160,8 @@ pub enum ParticipantStatus {
     InvalidId,
     /// A superadmin cannot be demoted or removed.
     NotAllowed,
+    /// The person has no open request to join.
+    RequestNotFound,
     Unknown,
 }
 

@@ -66,7 +66,7 @@ reasons! {
     InvalidPageToken = "INVALID_PAGE_TOKEN" => InvalidArgument, 400, 400;
     PageTokenMismatch = "PAGE_TOKEN_MISMATCH" => InvalidArgument, 400, 400;
     StartTimeInFuture = "START_TIME_IN_FUTURE" => InvalidArgument, 400, 400;
-    InvalidPicture = "INVALID_PICTURE" => InvalidArgument, 400, 500;
+    MessageTooLarge = "MESSAGE_TOO_LARGE" => ResourceExhausted, 413, 413;
     Unauthenticated = "UNAUTHENTICATED" => Unauthenticated, 401, 401;
     PermissionDenied = "PERMISSION_DENIED" => PermissionDenied, 403, 403;
     SessionNotFound = "SESSION_NOT_FOUND" => NotFound, 404, 422;
@@ -74,10 +74,13 @@ reasons! {
     PictureNotFound = "PICTURE_NOT_FOUND" => NotFound, 404, 200;
     JoinRequestNotFound = "JOIN_REQUEST_NOT_FOUND" => NotFound, 404, 500;
     SessionAlreadyExists = "SESSION_ALREADY_EXISTS" => AlreadyExists, 409, 422;
+    AccountNotFound = "ACCOUNT_NOT_FOUND" => NotFound, 404, 404;
     SessionNotWorking = "SESSION_NOT_WORKING" => FailedPrecondition, 409, 422;
     SessionStarting = "SESSION_STARTING" => Unavailable, 503, 422;
+    SessionLimitReached = "SESSION_LIMIT_REACHED" => ResourceExhausted, 429, 422;
     LoggedOut = "LOGGED_OUT" => FailedPrecondition, 409, 422;
-    TemporarilyBanned = "TEMPORARILY_BANNED" => FailedPrecondition, 409, 500;
+    TemporarilyBanned = "TEMPORARILY_BANNED" => FailedPrecondition, 409, 422;
+    AlreadyLoggedIn = "ALREADY_LOGGED_IN" => FailedPrecondition, 409, 422;
     NotGroupMember = "NOT_GROUP_MEMBER" => FailedPrecondition, 409, 500;
     NotGroupAdmin = "NOT_GROUP_ADMIN" => FailedPrecondition, 409, 500;
     NotGroupOwner = "NOT_GROUP_OWNER" => FailedPrecondition, 409, 500;
@@ -89,20 +92,24 @@ reasons! {
     NotOnWhatsapp = "NOT_ON_WHATSAPP" => FailedPrecondition, 409, 500;
     RecentlyRemoved = "RECENTLY_REMOVED" => FailedPrecondition, 409, 500;
     SubjectRejected = "SUBJECT_REJECTED" => FailedPrecondition, 409, 500;
+    InvalidPicture = "INVALID_PICTURE" => InvalidArgument, 400, 500;
     PictureFetchFailed = "PICTURE_FETCH_FAILED" => FailedPrecondition, 409, 500;
-    SnapshotRefused = "SNAPSHOT_REFUSED" => FailedPrecondition, 409, 500;
-    LogMismatch = "LOG_MISMATCH" => FailedPrecondition, 409, 409;
-    LogDiverged = "LOG_DIVERGED" => FailedPrecondition, 409, 409;
     DescriptionConflict = "DESCRIPTION_CONFLICT" => Aborted, 409, 500;
+    GroupLocked = "GROUP_LOCKED" => FailedPrecondition, 409, 500;
+    RefusedByWhatsapp = "REFUSED_BY_WHATSAPP" => FailedPrecondition, 409, 500;
+    PictureRejected = "PICTURE_REJECTED" => FailedPrecondition, 409, 500;
     ConcurrentUpdate = "CONCURRENT_UPDATE" => Aborted, 409, 500;
     RequestInProgress = "REQUEST_IN_PROGRESS" => Aborted, 409, 409;
+    OutcomeUnknown = "OUTCOME_UNKNOWN" => Unknown, 504, 500;
+    SnapshotRefused = "SNAPSHOT_REFUSED" => FailedPrecondition, 409, 500;
+    SequenceNotReached = "SEQUENCE_NOT_REACHED" => Unavailable, 503, 500;
     ResumeTokenExpired = "RESUME_TOKEN_EXPIRED" => OutOfRange, 410, 410;
     StartTimeExpired = "START_TIME_EXPIRED" => OutOfRange, 410, 410;
+    LogMismatch = "LOG_MISMATCH" => FailedPrecondition, 409, 409;
+    LogDiverged = "LOG_DIVERGED" => FailedPrecondition, 409, 409;
     RateLimited = "RATE_LIMITED" => ResourceExhausted, 429, 500;
-    SessionLimitReached = "SESSION_LIMIT_REACHED" => ResourceExhausted, 429, 429;
-    Overloaded = "OVERLOADED" => ResourceExhausted, 429, 503;
-    TooManyWatchers = "TOO_MANY_WATCHERS" => ResourceExhausted, 429, 503;
-    MessageTooLarge = "MESSAGE_TOO_LARGE" => ResourceExhausted, 413, 413;
+    Overloaded = "OVERLOADED" => Unavailable, 503, 503;
+    TooManyWatchers = "TOO_MANY_WATCHERS" => ResourceExhausted, 429, 429;
     UnsupportedByEngine = "UNSUPPORTED_BY_ENGINE" => Unimplemented, 501, 501;
     NotImplemented = "NOT_IMPLEMENTED" => Unimplemented, 501, 501;
     MethodNotFound = "METHOD_NOT_FOUND" => Unimplemented, 404, 404;
@@ -110,11 +117,9 @@ reasons! {
     EngineUnavailable = "ENGINE_UNAVAILABLE" => Unavailable, 503, 500;
     DatabaseUnavailable = "DATABASE_UNAVAILABLE" => Unavailable, 503, 500;
     Draining = "DRAINING" => Unavailable, 503, 503;
-    SequenceNotReached = "SEQUENCE_NOT_REACHED" => Unavailable, 503, 503;
     ConnectionAged = "CONNECTION_AGED" => Unavailable, 503, 503;
     DeadlineExceeded = "DEADLINE_EXCEEDED" => DeadlineExceeded, 504, 500;
     Cancelled = "CANCELLED" => Cancelled, 499, 499;
-    OutcomeUnknown = "OUTCOME_UNKNOWN" => Unknown, 504, 504;
     Internal = "INTERNAL" => Internal, 500, 500;
 }
 
@@ -135,5 +140,29 @@ impl<'de> serde::Deserialize<'de> for Reason {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         Self::from_name(&text).ok_or_else(|| serde::de::Error::custom("unknown reason"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    /// `errors.proto` tells callers what this table does; one must not change without the other.
+    #[test]
+    fn the_contract_documents_every_reason_with_its_codes() {
+        let contract = include_str!("../../proto/wagroups/v1/errors.proto");
+        for reason in Reason::ALL {
+            let name = format!("REASON_{} =", reason.as_str());
+            let comment = contract.split(&name).next().filter(|before| before.len() < contract.len());
+            let comment = comment.unwrap_or_else(|| panic!("{name} is not in errors.proto"));
+            let comment = comment.rsplit(";\n").next().unwrap_or_default().replace("\n  //", "");
+            let code = format!("{:?}", reason.code());
+            let expected = format!("HTTP {}, WAHA {}.", reason.http_status(), reason.waha_status());
+            assert!(comment.contains(&expected), "{name} lacks {expected:?}");
+            let code_as_documented = comment.split("gRPC ").nth(1).and_then(|rest| rest.split(',').next());
+            let documented: String = code_as_documented.unwrap_or_default().replace('_', "").to_lowercase();
+            assert_eq!(documented, code.to_lowercase(), "{name}");
+        }
+        assert_eq!(contract.matches("  REASON_").count(), Reason::ALL.len() + 1);
     }
 }

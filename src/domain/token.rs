@@ -47,6 +47,7 @@ impl ResumeToken {
                 "resume_token is not one that this service gave out; pass the bytes of an earlier response \
                  unchanged, or start without one",
             )
+            .blaming("resume_token", "must be the bytes of an earlier response")
         };
         let bytes: [u8; LENGTH] = bytes.try_into().map_err(|_| malformed())?;
         if bytes[0] != VERSION {

@@ -33,3 +33,45 @@ pub fn timestamp(time: Timestamp) -> prost_types::Timestamp {
         nanos: i32::try_from(micros.rem_euclid(1_000_000) * 1000).unwrap_or(0),
     }
 }
+
+/// A moment as the domain has it; out-of-range values end at the range's end.
+pub fn to_timestamp(time: &prost_types::Timestamp) -> Timestamp {
+    let micros = i64::from(time.nanos / 1000);
+    Timestamp::from_micros(time.seconds.saturating_mul(1_000_000).saturating_add(micros))
+}
+
+/// A sequence or position as the contract has it. They start at 1 and fit 63 bits in any database.
+pub fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::pb;
+
+    #[test]
+    fn numbers_in_the_code_are_those_of_the_contract() {
+        let files = prost_types::FileDescriptorSet::decode(pb::DESCRIPTORS).expect("descriptor set");
+        let number = |message: &str, field: &str| {
+            let message = files.file.iter().flat_map(|file| &file.message_type).find(|m| m.name() == message);
+            let field = message.and_then(|m| m.field.iter().find(|f| f.name() == field));
+            u32::try_from(field.expect("field").number()).expect("number")
+        };
+        assert_eq!(number("GroupEvent", "sequence"), EVENT_SEQUENCE_FIELD);
+        assert_eq!(number("GroupEvent", "record_time"), EVENT_RECORD_TIME_FIELD);
+        assert_eq!(number("Group", "participants"), pb::group::PARTICIPANTS_FIELD);
+    }
+
+    #[test]
+    fn an_event_completed_by_the_log_decodes_as_one_message() {
+        let payload = pb::GroupEvent { id: "evt_x".into(), ..Default::default() }.encode_to_vec();
+        let wire = complete_event(&payload, 7, Timestamp::from_micros(1_500_000));
+        let event = pb::GroupEvent::decode(wire).expect("an event");
+        assert_eq!((event.id.as_str(), event.sequence), ("evt_x", 7));
+        let time = event.record_time.expect("record_time");
+        assert_eq!((time.seconds, time.nanos), (1, 500_000_000));
+    }
+}

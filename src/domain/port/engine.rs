@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::domain::error::Error;
 use crate::domain::event::MemberAction;
-use crate::domain::group::Group;
+use crate::domain::group::{DescriptionText, Group, GroupSettings, SubjectText};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::participant::{Account, ParticipantResult};
 use crate::domain::reducer::Observation;
@@ -62,6 +62,15 @@ pub struct EngineAnswer<T> {
     pub source_ids: Vec<String>,
 }
 
+/// A group to be made.
+#[derive(Debug, Clone)]
+pub struct NewGroup {
+    pub subject: SubjectText,
+    pub description: DescriptionText,
+    pub participants: Vec<ParticipantId>,
+    pub settings: GroupSettings,
+}
+
 #[derive(Debug, Clone)]
 pub struct Created {
     pub group_id: GroupId,
@@ -76,6 +85,8 @@ pub struct EngineNotification {
     pub engine: EngineKind,
     /// Unique within the session; the same one again is a duplicate.
     pub source_id: String,
+    /// The key of our own call that caused it, where the engine can tell.
+    pub call_key: Option<String>,
     pub observations: Vec<Observation>,
 }
 
@@ -89,44 +100,58 @@ pub trait NotificationSink: Send + Sync + 'static {
 /// A group's member changes, one result for each requested participant in the order of the request.
 pub type ParticipantsAnswer = EngineAnswer<Vec<ParticipantResult>>;
 
-/// One way to WhatsApp. One suite (`tests/it/engine`) runs against every engine.
+/// Who a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub account: Account,
+    pub push_name: String,
+}
+
+/// One way to WhatsApp. `call_key` names a call; an engine that can hand it to WhatsApp brings it
+/// back with the echo of the change ([`EngineNotification::call_key`]). One suite (`tests/it/engine`) runs against every engine.
 #[async_trait]
 pub trait GroupEngine: Send + Sync + 'static {
     fn kind(&self) -> EngineKind;
 
-    /// Brings the session online and says who it is. Repeating it is harmless. Notifications go to
-    /// the sink that the engine was built with.
-    async fn start(&self, session: &SessionName, wish: &AccountWish) -> Result<Account>;
+    /// Says who the session is, having made or found its account. Nothing is delivered yet.
+    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Login>;
+
+    /// Brings the session online: from now on what it is told goes to the sink that the engine was
+    /// built with, also what it was told while it was away. Repeating it is harmless.
+    async fn start(&self, session: &SessionName) -> Result<()>;
 
     /// Takes the session offline; what it is told meanwhile waits for it.
     async fn stop(&self, session: &SessionName) -> Result<()>;
 
+    /// The session was deleted. The account may live on at WhatsApp; what it is told is dropped.
+    async fn forget(&self, session: &SessionName) -> Result<()>;
+
     async fn create_group(
         &self,
         session: &SessionName,
-        subject: &str,
-        description: &str,
-        participants: &[ParticipantId],
-        request: Option<&str>,
+        group: &NewGroup,
+        call_key: &str,
     ) -> Result<EngineAnswer<Created>>;
 
-    async fn leave_group(&self, session: &SessionName, group_id: &GroupId, request: Option<&str>)
+    async fn leave_group(&self, session: &SessionName, group_id: &GroupId, call_key: &str)
     -> Result<EngineAnswer<()>>;
 
     async fn set_subject(
         &self,
         session: &SessionName,
         group_id: &GroupId,
-        subject: &str,
-        request: Option<&str>,
+        subject: &SubjectText,
+        call_key: &str,
     ) -> Result<EngineAnswer<()>>;
 
+    /// Refuses with `DESCRIPTION_CONFLICT` where the group's description has another id by now.
     async fn set_description(
         &self,
         session: &SessionName,
         group_id: &GroupId,
-        description: &str,
-        request: Option<&str>,
+        description: &DescriptionText,
+        expected_id: Option<&str>,
+        call_key: &str,
     ) -> Result<EngineAnswer<()>>;
 
     /// Adds (`Join`), removes (`Leave`), promotes or demotes.
@@ -136,7 +161,7 @@ pub trait GroupEngine: Send + Sync + 'static {
         group_id: &GroupId,
         action: MemberAction,
         participants: &[ParticipantId],
-        request: Option<&str>,
+        call_key: &str,
     ) -> Result<ParticipantsAnswer>;
 
     /// The group as WhatsApp has it now; `None` where we are not in it.

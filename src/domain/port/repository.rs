@@ -83,6 +83,15 @@ pub struct LogSlice {
     pub trimmed: u64,
 }
 
+/// Events of one session, all read in one snapshot.
+#[derive(Debug, Clone)]
+pub struct EventList {
+    pub events: Vec<EventRecord>,
+    pub session_sequence: u64,
+    /// Of the session's oldest event that is still kept; 0 where there is none.
+    pub oldest_sequence: u64,
+}
+
 /// What retention took away in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trimmed {
@@ -111,8 +120,8 @@ pub trait EventLog: Send + Sync + 'static {
     async fn position_before(&self, time: Timestamp) -> Result<u64>;
 
     /// Events of one session by sequence, at most `limit`, starting after `cursor` (in the query's
-    /// direction). Also the session's sequence, read in the same snapshot.
-    async fn list_events(&self, query: &EventQuery, cursor: Option<u64>, limit: u32) -> Result<(Vec<EventRecord>, u64)>;
+    /// direction).
+    async fn list_events(&self, query: &EventQuery, cursor: Option<u64>, limit: u32) -> Result<EventList>;
 
     /// Writes everything of those sessions whose revision and epoch are as expected, all in one
     /// transaction, and nothing of the others.
@@ -258,8 +267,8 @@ pub trait GroupStore: Send + Sync + 'static {
         full: bool,
     ) -> Result<GroupPage>;
 
-    /// How many groups the session is in, and its sequence at that moment.
-    async fn count_groups(&self, session: &SessionName) -> Result<(u64, u64)>;
+    /// How many groups match the query's filter, and the session's sequence at that moment.
+    async fn count_groups(&self, query: &GroupQuery) -> Result<(u64, u64)>;
 
     /// Which of these notifications were dealt with before.
     async fn known_source_ids(&self, ids: &[(SessionName, String)]) -> Result<BTreeSet<(SessionName, String)>>;

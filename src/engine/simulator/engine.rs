@@ -11,16 +11,15 @@ use tokio_util::task::TaskTracker;
 use super::delivery::{Delivered, Delivery};
 use super::faults::{Faults, Point};
 use super::ledger::Ledger;
-use super::world::{Done, Notification, Operation};
+use super::world::{Done, Notification, Operation, Refusal};
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::event::MemberAction;
-use crate::domain::group::{AddressingMode, Group};
+use crate::domain::group::{AddressingMode, DescriptionText, Group, SubjectText};
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
-use crate::domain::participant::Account;
 use crate::domain::port::engine::{
-    AccountWish, Created, EngineAnswer, EngineError, GroupEngine, NotificationSink,
-    ParticipantsAnswer, Result,
+    AccountWish, Created, EngineAnswer, EngineError, GroupEngine, Login, NewGroup,
+    NotificationSink, ParticipantsAnswer, Result,
 };
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
@@ -106,38 +105,22 @@ impl SimulatorEngine {
         }
     }
 
-    /// Takes the session offline and unlinks its device: it is told nothing more, and what waited for it
-    /// is gone. Its account stays in its groups.
-    pub async fn log_out(&self, session: &SessionName) -> Result<()> {
-        let mut deliveries = self.deliveries.lock().await;
-        self.go_offline(&mut deliveries, session).await;
-        self.delivered.write().unwrap_or_else(PoisonError::into_inner).remove(session);
-        let session = session.clone();
-        self.ledger.apply(move |world, _| world.log_out(&session)).await
-    }
-
     /// Carries an operation out as the session's account.
     async fn mutate(
         &self,
         session: &SessionName,
         operation: Operation,
-        request: Option<&str>,
+        call_key: &str,
     ) -> Result<Done> {
-        let phone = self.online_account(session)?;
+        self.online_account(session)?;
         let struck = self.faults.strike_call(session);
         self.faults.suffer(&struck, Point::BeforeApply).await?;
-        let (caller, request) = (session.clone(), request.map(str::to_owned));
+        let (caller, key) = (session.clone(), call_key.to_owned());
         let done = self
             .ledger
-            .apply(move |world, now| {
-                let done = world.perform(now, phone, &operation, false)?;
-                if let Some(request) = request {
-                    world.note_applied(&caller, &request);
-                }
-                Ok(done)
-            })
+            .apply(move |world, now| world.perform_call(now, &caller, &operation, &key))
             .await?
-            .map_err(|refusal: super::world::Refusal| EngineError::rejected(refusal.into()))?;
+            .map_err(|refusal| EngineError::rejected(refusal.into()))?;
         self.faults.suffer(&struck, Point::AfterApply).await?;
         Ok(done)
     }
@@ -157,20 +140,32 @@ impl GroupEngine for SimulatorEngine {
         EngineKind::Simulator
     }
 
-    async fn start(&self, session: &SessionName, wish: &AccountWish) -> Result<Account> {
-        let mut deliveries = self.deliveries.lock().await;
+    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Login> {
         let (name, wish) = (session.clone(), wish.clone());
-        let phone = self
-            .ledger
-            .apply(move |world, _| world.log_in(&name, &wish))
+        self.ledger
+            .apply(move |world, _| {
+                let phone = world.log_in(&name, &wish)?;
+                let push_name = world.account(phone).settings.push_name;
+                Ok(Login { account: world.names(phone), push_name })
+            })
             .await?
-            .map_err(|refusal| EngineError::rejected(refusal.into()))?;
-        let account = super::world::numbers::names(phone);
-        if deliveries
+            .map_err(|refusal: Refusal| EngineError::rejected(refusal.into()))
+    }
+
+    async fn start(&self, session: &SessionName) -> Result<()> {
+        let mut deliveries = self.deliveries.lock().await;
+        let name = session.clone();
+        let phone = self.ledger.read(move |world| world.session_account(&name)).await?;
+        let Some(phone) = phone else {
+            let message = format!("session {session} has no account in the simulator; log it in");
+            let error = Error::new(Reason::LoggedOut, message).about("session", session);
+            return Err(EngineError::rejected(error.with("session", session)));
+        };
+        let is_running = deliveries
             .get(session)
-            .is_some_and(|running| running.phone == phone && !running.task.is_finished())
-        {
-            return Ok(account);
+            .is_some_and(|running| running.phone == phone && !running.task.is_finished());
+        if is_running {
+            return Ok(());
         }
         self.go_offline(&mut deliveries, session).await;
         let delivered = {
@@ -189,7 +184,7 @@ impl GroupEngine for SimulatorEngine {
         let task = self.tasks.spawn(delivery.run(cancel.clone()));
         deliveries.insert(session.clone(), Running { phone, cancel, task });
         self.online.write().unwrap_or_else(PoisonError::into_inner).insert(session.clone(), phone);
-        Ok(account)
+        Ok(())
     }
 
     async fn stop(&self, session: &SessionName) -> Result<()> {
@@ -198,21 +193,28 @@ impl GroupEngine for SimulatorEngine {
         Ok(())
     }
 
+    async fn forget(&self, session: &SessionName) -> Result<()> {
+        let mut deliveries = self.deliveries.lock().await;
+        self.go_offline(&mut deliveries, session).await;
+        self.delivered.write().unwrap_or_else(PoisonError::into_inner).remove(session);
+        let session = session.clone();
+        self.ledger.apply(move |world, _| world.log_out(&session)).await
+    }
+
     async fn create_group(
         &self,
         session: &SessionName,
-        subject: &str,
-        description: &str,
-        participants: &[ParticipantId],
-        request: Option<&str>,
+        group: &NewGroup,
+        call_key: &str,
     ) -> Result<EngineAnswer<Created>> {
         let operation = Operation::Create {
-            subject: subject.to_owned(),
-            description: description.to_owned(),
-            participants: participants.to_vec(),
+            subject: group.subject.as_str().to_owned(),
+            description: group.description.as_str().to_owned(),
+            participants: group.participants.clone(),
+            settings: group.settings,
             addressing_mode: AddressingMode::Lid,
         };
-        let done = self.mutate(session, operation, request).await?;
+        let done = self.mutate(session, operation, call_key).await?;
         let Some(group_id) = done.group_id else {
             return Err(EngineError::unknown("the simulator made a group without an id"));
         };
@@ -223,9 +225,9 @@ impl GroupEngine for SimulatorEngine {
         &self,
         session: &SessionName,
         group_id: &GroupId,
-        request: Option<&str>,
+        call_key: &str,
     ) -> Result<EngineAnswer<()>> {
-        let done = self.mutate(session, Operation::Leave(group_id.clone()), request).await?;
+        let done = self.mutate(session, Operation::Leave(group_id.clone()), call_key).await?;
         Ok(answer((), &done.echo))
     }
 
@@ -233,11 +235,11 @@ impl GroupEngine for SimulatorEngine {
         &self,
         session: &SessionName,
         group_id: &GroupId,
-        subject: &str,
-        request: Option<&str>,
+        subject: &SubjectText,
+        call_key: &str,
     ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::SetSubject(group_id.clone(), subject.to_owned());
-        let done = self.mutate(session, operation, request).await?;
+        let operation = Operation::SetSubject(group_id.clone(), subject.as_str().to_owned());
+        let done = self.mutate(session, operation, call_key).await?;
         Ok(answer((), &done.echo))
     }
 
@@ -245,11 +247,16 @@ impl GroupEngine for SimulatorEngine {
         &self,
         session: &SessionName,
         group_id: &GroupId,
-        description: &str,
-        request: Option<&str>,
+        description: &DescriptionText,
+        expected_id: Option<&str>,
+        call_key: &str,
     ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::SetDescription(group_id.clone(), description.to_owned());
-        let done = self.mutate(session, operation, request).await?;
+        let operation = Operation::SetDescription {
+            group_id: group_id.clone(),
+            text: description.as_str().to_owned(),
+            expected_id: expected_id.map(str::to_owned),
+        };
+        let done = self.mutate(session, operation, call_key).await?;
         Ok(answer((), &done.echo))
     }
 
@@ -259,7 +266,7 @@ impl GroupEngine for SimulatorEngine {
         group_id: &GroupId,
         action: MemberAction,
         participants: &[ParticipantId],
-        request: Option<&str>,
+        call_key: &str,
     ) -> Result<ParticipantsAnswer> {
         let (group_id, participants) = (group_id.clone(), participants.to_vec());
         let operation = match action {
@@ -268,7 +275,7 @@ impl GroupEngine for SimulatorEngine {
             MemberAction::Promote => Operation::Promote(group_id, participants),
             MemberAction::Demote => Operation::Demote(group_id, participants),
         };
-        let done = self.mutate(session, operation, request).await?;
+        let done = self.mutate(session, operation, call_key).await?;
         Ok(answer(done.results, &done.echo))
     }
 

@@ -27,10 +27,8 @@ pub struct Acted {
 }
 
 fn account_not_found(id: ParticipantId) -> Error {
-    Error::new(
-        Reason::NotOnWhatsapp,
-        format!("{id} belongs to no account; name it by its phone number"),
-    )
+    let message = format!("{id} belongs to no account; name it by its phone number");
+    Error::new(Reason::AccountNotFound, message).about("account", id).with("id", id)
 }
 
 fn resolve(world: &World, id: ParticipantId) -> Result<PhoneNumber> {
@@ -125,12 +123,12 @@ impl SimulatorEngine {
             .map_err(|failed| failed.error)?
     }
 
-    /// How often a mutation of the session with this request id was carried out: at most once, if all
+    /// How often a mutation of the session with this key (its request id) was carried out: at most once, if all
     /// is well. The last 10,000 of all sessions are remembered.
-    pub async fn applied(&self, session: &SessionName, request: &str) -> Result<u32> {
-        let (session, request) = (session.clone(), request.to_owned());
+    pub async fn applied(&self, session: &SessionName, call_key: &str) -> Result<u32> {
+        let (session, call_key) = (session.clone(), call_key.to_owned());
         self.ledger
-            .read(move |world| world.applied(&session, &request))
+            .read(move |world| world.applied(&session, &call_key))
             .await
             .map_err(|failed| failed.error)
     }

@@ -13,8 +13,12 @@ use bytes::Bytes;
 use super::{Options, SimulatorEngine};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
+use crate::domain::group::GroupSettings;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
-use crate::domain::port::engine::{AccountWish, EngineNotification, GroupEngine, NotificationSink};
+use crate::domain::participant::Account;
+use crate::domain::port::engine::{
+    self, AccountWish, EngineAnswer, EngineNotification, GroupEngine, NewGroup, NotificationSink,
+};
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::port::world::WorldStore;
 use crate::domain::reason::Reason;
@@ -155,21 +159,37 @@ impl Scene {
         scene
     }
 
+    async fn account(&self, name: &str) -> Account {
+        let login = self.engine.log_in(&session(name), &AccountWish::default()).await.unwrap();
+        self.engine.start(&session(name)).await.unwrap();
+        login.account
+    }
+
     async fn start(&self, name: &str) -> ParticipantId {
-        let account = self.engine.start(&session(name), &AccountWish::default()).await.unwrap();
-        ParticipantId::Phone(account.phone().unwrap())
+        ParticipantId::Phone(self.account(name).await.phone().unwrap())
     }
 
     /// A group of Alice's in which Bob is.
     async fn group(&self) -> GroupId {
         let bob = self.start("bob").await;
         let made =
-            self.engine.create_group(&session("alice"), "Team", "", &[bob], None).await.unwrap();
+            self.engine.create_group(&session("alice"), &new_group(&[bob]), "made").await.unwrap();
         made.value.group_id
     }
 
     async fn subject(&self, group: &GroupId, subject: &str) {
-        self.engine.set_subject(&session("alice"), group, subject, None).await.unwrap();
+        self.rename(group, subject, subject).await.unwrap();
+    }
+
+    /// Alice renames the group.
+    async fn rename(
+        &self,
+        group: &GroupId,
+        subject: &str,
+        call_key: &str,
+    ) -> engine::Result<EngineAnswer<()>> {
+        let subject = subject.parse().unwrap();
+        self.engine.set_subject(&session("alice"), group, &subject, call_key).await
     }
 
     /// Lets deliveries run until nothing waits for the session.
@@ -181,6 +201,15 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("{name} is never told");
+    }
+}
+
+fn new_group(participants: &[ParticipantId]) -> NewGroup {
+    NewGroup {
+        subject: "Team".parse().unwrap(),
+        description: "".parse().unwrap(),
+        participants: participants.to_vec(),
+        settings: GroupSettings::default(),
     }
 }
 

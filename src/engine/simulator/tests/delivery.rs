@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Scene, session};
-use crate::domain::port::engine::{AccountWish, GroupEngine};
+use crate::domain::port::engine::GroupEngine;
 use crate::engine::simulator::{NotificationFault, Uses};
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +39,7 @@ async fn what_waits_survives_stop_and_restart() {
 async fn a_second_start_does_not_deliver_twice() {
     let scene = Scene::with_sessions().await;
     for _ in 0..3 {
-        scene.engine.start(&session("bob"), &AccountWish::default()).await.unwrap();
+        scene.engine.start(&session("bob")).await.unwrap();
     }
     scene.group().await;
     scene.settle("bob").await;

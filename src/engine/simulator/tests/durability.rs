@@ -9,7 +9,7 @@ use crate::domain::reason::Reason;
 async fn what_was_answered_is_there_after_a_restart() {
     let scene = Scene::with_sessions().await;
     let group = scene.group().await;
-    scene.engine.set_subject(&session("alice"), &group, "kept", Some("request")).await.unwrap();
+    scene.rename(&group, "kept", "request").await.unwrap();
     let truth = scene.engine.world_group(&group).await.unwrap();
     // No orderly end.
     let again = Scene::on(scene.store.clone()).await;
@@ -26,8 +26,7 @@ async fn a_save_that_fails_leaves_no_trace() {
     scene.settle("bob").await;
     let (truth, rows) = (scene.engine.world_group(&group).await.unwrap(), scene.store.rows());
     scene.store.fail(Some(Failure::Unavailable));
-    let failed =
-        scene.engine.set_subject(&session("alice"), &group, "x", Some("r")).await.unwrap_err();
+    let failed = scene.rename(&group, "x", "r").await.unwrap_err();
     assert_eq!(
         (failed.outcome, failed.error.reason()),
         (Outcome::NotSent, Reason::DatabaseUnavailable)
@@ -37,7 +36,7 @@ async fn a_save_that_fails_leaves_no_trace() {
     assert_eq!(scene.store.rows(), rows);
     assert_eq!(scene.engine.applied(&session("alice"), "r").await.unwrap(), 0);
     assert_eq!(scene.engine.waiting(&session("bob")).await.unwrap(), 0);
-    scene.engine.set_subject(&session("alice"), &group, "x", Some("r")).await.unwrap();
+    scene.rename(&group, "x", "r").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,8 +47,7 @@ async fn a_save_of_unknown_outcome_is_looked_up() {
         scene.settle("alice").await;
         scene.settle("bob").await;
         scene.store.fail(Some(failure));
-        let failed =
-            scene.engine.set_subject(&session("alice"), &group, "x", Some("r")).await.unwrap_err();
+        let failed = scene.rename(&group, "x", "r").await.unwrap_err();
         assert_eq!(failed.outcome, Outcome::Unknown, "{failure:?}");
         scene.store.fail(None);
         assert_eq!(
@@ -74,9 +72,8 @@ async fn while_the_world_cannot_be_read_anew_nothing_is_sent() {
     scene.settle("alice").await;
     scene.settle("bob").await;
     scene.store.fail(Some(Failure::LoadToo));
-    let alice = session("alice");
-    let first = scene.engine.set_subject(&alice, &group, "x", None).await.unwrap_err();
-    let second = scene.engine.set_subject(&alice, &group, "y", None).await.unwrap_err();
+    let first = scene.rename(&group, "x", "x").await.unwrap_err();
+    let second = scene.rename(&group, "y", "y").await.unwrap_err();
     assert_eq!((first.outcome, second.outcome), (Outcome::Unknown, Outcome::NotSent));
     scene.store.fail(None);
     scene.subject(&group, "z").await;
@@ -92,7 +89,10 @@ async fn concurrent_calls_share_a_save() {
     let before = scene.store.saves.load(Ordering::SeqCst);
     let calls = (0..64).map(|n| {
         let (engine, group) = (Arc::clone(&scene.engine), group.clone());
-        async move { engine.set_subject(&session("alice"), &group, &format!("{n}"), None).await }
+        async move {
+            let subject = format!("subject {n}").parse().unwrap();
+            engine.set_subject(&session("alice"), &group, &subject, "key").await
+        }
     });
     for answer in futures::future::join_all(calls).await {
         answer.unwrap();

@@ -1,5 +1,6 @@
-use super::{Scene, person, session};
+use super::{Scene, new_group, person, session};
 use crate::domain::event::MemberAction;
+use crate::domain::group::{AddressingMode, GroupSettings};
 use crate::domain::id::InviteCode;
 use crate::domain::participant::{ParticipantStatus, Role};
 use crate::domain::port::engine::{AccountWish, GroupEngine, Outcome};
@@ -15,12 +16,13 @@ async fn two_sessions_see_each_others_changes() {
     scene.subject(&group, "renamed").await;
     scene.settle("bob").await;
     let told = scene.inbox.of(&session("bob"));
+    assert!(told.iter().all(|n| n.call_key.is_none()), "only the caller's own echo bears the key");
     assert!(matches!(told[0].observations[0].change, Change::Full(_)));
     assert!(matches!(told[1].observations[0].change, Change::Fields(_)));
     let as_bob_sees_it = scene.engine.fetch_group(&session("bob"), &group).await.unwrap().unwrap();
     assert_eq!(as_bob_sees_it.subject.text, "renamed");
 
-    scene.engine.leave_group(&session("bob"), &group, None).await.unwrap();
+    scene.engine.leave_group(&session("bob"), &group, "leave").await.unwrap();
     assert_eq!(scene.engine.fetch_group(&session("bob"), &group).await.unwrap(), None);
     scene.settle("alice").await;
     let told = scene.inbox.of(&session("alice"));
@@ -34,32 +36,32 @@ async fn two_sessions_see_each_others_changes() {
 async fn the_answer_and_the_echo_are_one_change() {
     let scene = Scene::with_sessions().await;
     let alice = session("alice");
-    let made = scene
-        .engine
-        .create_group(&alice, "Team", "words", &[person(4_915_100_000_009)], None)
-        .await;
+    let made =
+        scene.engine.create_group(&alice, &new_group(&[person(4_915_100_000_009)]), "made").await;
     let made = made.unwrap();
     let group = made.value.group_id;
-    let renamed = scene.engine.set_subject(&alice, &group, "renamed", None).await.unwrap();
+    let renamed = scene.rename(&group, "renamed", "rename").await.unwrap();
     let people = [person(4_915_100_000_010), person(4_915_100_010_404)];
     let added = scene
         .engine
-        .change_participants(&alice, &group, MemberAction::Join, &people, None)
+        .change_participants(&alice, &group, MemberAction::Join, &people, "add")
         .await
         .unwrap();
     assert_eq!(added.value[1].status, ParticipantStatus::NotOnWhatsapp);
-    let left = scene.engine.leave_group(&alice, &group, None).await.unwrap();
+    let left = scene.engine.leave_group(&alice, &group, "leave").await.unwrap();
     scene.settle("alice").await;
 
     let echoes = scene.inbox.of(&alice);
     let echoed: Vec<_> = echoes.iter().flat_map(|echo| echo.observations.clone()).collect();
+    let keys: Vec<_> = echoes.iter().map(|echo| echo.call_key.as_deref().unwrap()).collect();
+    assert_eq!(keys, ["made", "rename", "add", "leave"]);
     let answered: Vec<_> =
         [made.observations, renamed.observations, added.observations, left.observations].concat();
     assert_eq!(answered, echoed);
     let ids = [made.source_ids, renamed.source_ids, added.source_ids, left.source_ids].concat();
     assert_eq!(ids, scene.inbox.ids(&alice));
 
-    let account = scene.engine.start(&alice, &AccountWish::default()).await.unwrap();
+    let account = scene.account("alice").await;
     let mut state = GroupState::default();
     let mut events = 0;
     for report in answered.iter().chain(&echoed) {
@@ -73,7 +75,7 @@ async fn the_answer_and_the_echo_are_one_change() {
 async fn what_nothing_changes_has_no_echo() {
     let scene = Scene::with_sessions().await;
     let group = scene.group().await;
-    let same = scene.engine.set_subject(&session("alice"), &group, "Team", None).await.unwrap();
+    let same = scene.rename(&group, "Team", "rename").await.unwrap();
     assert!(same.observations.is_empty() && same.source_ids.is_empty());
 }
 
@@ -82,15 +84,16 @@ async fn a_number_is_one_sessions() {
     let scene = Scene::with_sessions().await;
     let wish =
         AccountWish { phone_number: "+49 151 0000777".parse().ok(), push_name: Some("Eve".into()) };
-    let account = scene.engine.start(&session("eve"), &wish).await.unwrap();
-    assert_eq!(account.phone(), wish.phone_number);
-    let refused = scene.engine.start(&session("mallory"), &wish).await.unwrap_err();
+    let eve = scene.engine.log_in(&session("eve"), &wish).await.unwrap();
+    assert_eq!(eve.account.phone(), wish.phone_number);
+    assert_eq!(eve.push_name, "Eve");
+    let refused = scene.engine.log_in(&session("mallory"), &wish).await.unwrap_err();
     assert_eq!(
         (refused.outcome, refused.error.reason()),
         (Outcome::Rejected, Reason::InvalidRequest)
     );
-    scene.engine.log_out(&session("eve")).await.unwrap();
-    scene.engine.start(&session("mallory"), &wish).await.unwrap();
+    scene.engine.forget(&session("eve")).await.unwrap();
+    scene.engine.log_in(&session("mallory"), &wish).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +101,7 @@ async fn a_session_that_is_not_started_sends_nothing() {
     let scene = Scene::with_sessions().await;
     let group = scene.group().await;
     scene.engine.stop(&session("alice")).await.unwrap();
-    let refused = scene.engine.set_subject(&session("alice"), &group, "x", None).await.unwrap_err();
+    let refused = scene.rename(&group, "x", "rename").await.unwrap_err();
     assert_eq!(
         (refused.outcome, refused.error.reason()),
         (Outcome::NotSent, Reason::SessionNotWorking)
@@ -112,13 +115,7 @@ async fn refusals_change_nothing_and_say_why() {
     let saves = scene.store.rows();
     let refused = scene
         .engine
-        .change_participants(
-            &session("bob"),
-            &group,
-            MemberAction::Promote,
-            &[person(77_777)],
-            Some("r"),
-        )
+        .change_participants(&session("bob"), &group, MemberAction::Promote, &[person(77_777)], "r")
         .await
         .unwrap_err();
     assert_eq!(
@@ -126,7 +123,7 @@ async fn refusals_change_nothing_and_say_why() {
         (Outcome::Rejected, Reason::NotGroupAdmin)
     );
     let nowhere = "120363999999999999@g.us".parse().unwrap();
-    let refused = scene.engine.leave_group(&session("bob"), &nowhere, None).await.unwrap_err();
+    let refused = scene.engine.leave_group(&session("bob"), &nowhere, "leave").await.unwrap_err();
     assert_eq!(refused.error.reason(), Reason::GroupNotFound);
     assert_eq!(scene.engine.applied(&session("bob"), "r").await.unwrap(), 0);
     scene.settle("bob").await;
@@ -158,7 +155,7 @@ async fn other_people_act() {
     scene.engine.set_account(shy, settings).await.unwrap();
     let added = scene
         .engine
-        .change_participants(&session("alice"), &group, MemberAction::Join, &[shy], None)
+        .change_participants(&session("alice"), &group, MemberAction::Join, &[shy], "add")
         .await
         .unwrap();
     let result = &added.value[0];
@@ -169,11 +166,12 @@ async fn other_people_act() {
         subject: "Dave's".into(),
         description: String::new(),
         participants: vec![scene.start("alice").await],
-        addressing_mode: crate::domain::group::AddressingMode::Lid,
+        settings: GroupSettings::default(),
+        addressing_mode: AddressingMode::Lid,
     };
     let made = scene.engine.act(dave, theirs, false).await.unwrap().group_id.unwrap();
     let seen = scene.engine.fetch_group(&session("alice"), &made).await.unwrap().unwrap();
-    let alice = scene.engine.start(&session("alice"), &AccountWish::default()).await.unwrap();
+    let alice = scene.account("alice").await;
     assert_eq!(seen.role_of(&alice), Some(Role::Participant));
 }
 
@@ -185,16 +183,15 @@ async fn calls_go_wrong_as_scripted() {
     let faults = scene.engine.faults();
     let limit = CallFault::RateLimit { backoff: Some(std::time::Duration::from_secs(7)) };
     faults.inject_call(Some(alice.clone()), limit, Uses::Times(1));
-    let refused = scene.engine.set_subject(&alice, &group, "a", Some("1")).await.unwrap_err();
+    let refused = scene.rename(&group, "a", "1").await.unwrap_err();
     assert_eq!((refused.outcome, refused.error.reason()), (Outcome::Rejected, Reason::RateLimited));
     assert_eq!(refused.error.retry_delay(), Some(std::time::Duration::from_secs(7)));
 
     for (point, applied, request) in [(Point::BeforeApply, 0, "2"), (Point::AfterApply, 1, "3")] {
         faults.inject_call(None, CallFault::DropConnection(point), Uses::Times(1));
-        let lost =
-            scene.engine.set_subject(&alice, &group, request, Some(request)).await.unwrap_err();
+        let lost = scene.rename(&group, request, request).await.unwrap_err();
         assert_eq!(lost.outcome, Outcome::Unknown);
         assert_eq!(scene.engine.applied(&alice, request).await.unwrap(), applied);
     }
-    scene.engine.set_subject(&alice, &group, "b", Some("4")).await.unwrap();
+    scene.rename(&group, "b", "4").await.unwrap();
 }

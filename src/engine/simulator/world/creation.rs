@@ -9,14 +9,21 @@ use crate::domain::group::{AddressingMode, Description, GroupSettings, MAX_PARTI
 use crate::domain::id::{GroupId, InviteCode, ParticipantId};
 use crate::domain::participant::Role;
 
+/// How a new group presents itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GroupTexts<'a> {
+    pub subject: &'a str,
+    pub description: &'a str,
+}
+
 impl World {
     /// The maker becomes superadmin. Who cannot be added has a verdict; the group is made even so.
     pub(super) fn create(
         &mut self,
         actor: Actor,
-        subject: &str,
-        description: &str,
+        GroupTexts { subject, description }: GroupTexts<'_>,
         participants: &[ParticipantId],
+        settings: GroupSettings,
         addressing_mode: AddressingMode,
     ) -> Result<Done, Refusal> {
         check_subject(subject)?;
@@ -38,7 +45,7 @@ impl World {
             create_time: mark.time,
             owner: actor.phone,
             addressing_mode,
-            settings: GroupSettings::default(),
+            settings,
             picture_id: None,
             members: Members::default(),
         };

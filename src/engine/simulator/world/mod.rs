@@ -38,7 +38,7 @@ pub use operation::{Done, Operation};
 pub use refusal::Refusal;
 
 use self::numbers::TestNumber;
-use self::rows::{AppliedRequest, Meta, QueueKey, RequestSlot, TheOne};
+use self::rows::{AppliedCall, CallSlot, Meta, QueueKey, TheOne};
 use self::table::Table;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
@@ -50,8 +50,8 @@ use crate::domain::port::repository::StoreError;
 pub const RECENTLY: Duration = Duration::from_hours(24);
 /// How long a private invite can be accepted.
 pub const PRIVATE_INVITE_LIFE: Duration = Duration::from_hours(72);
-/// How many applied requests are remembered.
-pub const REMEMBERED_REQUESTS: u64 = 10_000;
+/// How many applied calls are remembered.
+pub const REMEMBERED_CALLS: u64 = 10_000;
 
 #[derive(Debug, Clone)]
 pub struct World {
@@ -60,7 +60,7 @@ pub struct World {
     groups: Table<GroupId, WorldGroup>,
     /// What accounts have not been told yet.
     queue: Table<QueueKey, Notification>,
-    requests: Table<RequestSlot, AppliedRequest>,
+    calls: Table<CallSlot, AppliedCall>,
     index: Index,
 }
 
@@ -70,7 +70,7 @@ struct Index {
     sessions: BTreeMap<SessionName, PhoneNumber>,
     listeners: HashMap<PhoneNumber, SessionName>,
     invites: HashMap<InviteCode, GroupId>,
-    applied: HashMap<AppliedRequest, u32>,
+    applied: HashMap<AppliedCall, u32>,
 }
 
 impl PartialEq for World {
@@ -79,7 +79,7 @@ impl PartialEq for World {
             && self.accounts == other.accounts
             && self.groups == other.groups
             && self.queue == other.queue
-            && self.requests == other.requests
+            && self.calls == other.calls
     }
 }
 
@@ -103,7 +103,7 @@ impl World {
             accounts: Table::default(),
             groups: Table::default(),
             queue: Table::default(),
-            requests: Table::default(),
+            calls: Table::default(),
             index: Index::default(),
         }
     }
@@ -116,7 +116,7 @@ impl World {
                 || world.accounts.read(name, bytes)?
                 || world.groups.read(name, bytes)?
                 || world.queue.read(name, bytes)?
-                || world.requests.read(name, bytes)?;
+                || world.calls.read(name, bytes)?;
             if !known {
                 return Err(StoreError::Corrupt(format!("simulator key {name}")));
             }
@@ -135,13 +135,13 @@ impl World {
         self.accounts.write_changes(&mut changes)?;
         self.groups.write_changes(&mut changes)?;
         self.queue.write_changes(&mut changes)?;
-        self.requests.write_changes(&mut changes)?;
+        self.calls.write_changes(&mut changes)?;
         Ok(changes)
     }
 
     /// Whether a call changed a group or was noted as applied, rather than only its delivery.
     pub fn has_unsaved_mutation(&self) -> bool {
-        self.groups.is_touched() || self.requests.is_touched()
+        self.groups.is_touched() || self.calls.is_touched()
     }
 
     /// Whose queue grew since the last settling.
@@ -158,7 +158,7 @@ impl World {
         self.accounts.settle();
         self.groups.settle();
         self.queue.settle();
-        self.requests.settle();
+        self.calls.settle();
     }
 
     /// The changes were not written: they never happened.
@@ -167,7 +167,7 @@ impl World {
         self.accounts.roll_back();
         self.groups.roll_back();
         self.queue.roll_back();
-        self.requests.roll_back();
+        self.calls.roll_back();
         self.rebuild_index();
     }
 
@@ -182,8 +182,8 @@ impl World {
         for (id, group) in self.groups.iter() {
             index.invites.insert(group.invite_code.clone(), id.clone());
         }
-        for (_, request) in self.requests.iter() {
-            *index.applied.entry((**request).clone()).or_default() += 1;
+        for (_, call) in self.calls.iter() {
+            *index.applied.entry((**call).clone()).or_default() += 1;
         }
         self.index = index;
     }

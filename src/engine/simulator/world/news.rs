@@ -81,6 +81,9 @@ pub struct Notification {
     pub time: Timestamp,
     pub group_id: GroupId,
     pub actor: ParticipantId,
+    /// The key of the account's own call that caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_key: Option<String>,
     pub news: News,
 }
 
@@ -130,6 +133,7 @@ impl Notification {
             session: session.clone(),
             engine: EngineKind::Simulator,
             source_id: self.source_id(),
+            call_key: self.call_key.clone(),
             observations: vec![self.observation()],
         }
     }

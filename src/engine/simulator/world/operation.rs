@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::creation::GroupTexts;
 use super::{ChangeMark, GroupCore, News, Notification, Refusal, Setting, World, WorldGroup};
 use crate::domain::clock::Timestamp;
-use crate::domain::group::AddressingMode;
+use crate::domain::group::{AddressingMode, GroupSettings};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
 use crate::domain::participant::{Account, ParticipantResult, ParticipantStatus, Role};
 
@@ -14,11 +15,17 @@ pub enum Operation {
         subject: String,
         description: String,
         participants: Vec<ParticipantId>,
+        settings: GroupSettings,
         addressing_mode: AddressingMode,
     },
     Leave(GroupId),
     SetSubject(GroupId, String),
-    SetDescription(GroupId, String),
+    SetDescription {
+        group_id: GroupId,
+        text: String,
+        /// The id of the text that it is to replace; `None` = whatever is there.
+        expected_id: Option<String>,
+    },
     ChangeSettings(GroupId, Vec<Setting>),
     Add(GroupId, Vec<ParticipantId>),
     Remove(GroupId, Vec<ParticipantId>),
@@ -74,13 +81,14 @@ impl World {
         }
         let actor = Actor { phone: actor, now, force };
         match operation {
-            Operation::Create { subject, description, participants, addressing_mode } => {
-                self.create(actor, subject, description, participants, *addressing_mode)
+            Operation::Create { subject, description, participants, settings, addressing_mode } => {
+                let texts = GroupTexts { subject, description };
+                self.create(actor, texts, participants, *settings, *addressing_mode)
             }
             Operation::Leave(group_id) => self.leave(actor, group_id),
             Operation::SetSubject(group_id, subject) => self.set_subject(actor, group_id, subject),
-            Operation::SetDescription(group_id, description) => {
-                self.set_description(actor, group_id, description)
+            Operation::SetDescription { group_id, text, expected_id } => {
+                self.set_description(actor, group_id, text, expected_id.as_deref())
             }
             Operation::ChangeSettings(group_id, settings) => {
                 self.change_settings(actor, group_id, settings)

@@ -12,6 +12,11 @@ pub enum Refusal {
     NotAdmin(&'static str),
     SubjectLength,
     DescriptionLength,
+    /// Another text than the expected one is there.
+    DescriptionConflict {
+        group_id: GroupId,
+        description_id: String,
+    },
     TooManyParticipants,
     InviteInvalid,
     AlreadyMember(GroupId),
@@ -33,7 +38,7 @@ impl Refusal {
             Self::SubjectLength | Self::DescriptionLength | Self::InviteInvalid => 406,
             Self::AlreadyMember(_) => 304,
             Self::GroupFull(_) | Self::TooManyParticipants => 419,
-            Self::NumberTaken => 409,
+            Self::DescriptionConflict { .. } | Self::NumberTaken => 409,
         }
     }
 
@@ -46,6 +51,7 @@ impl Refusal {
             Self::DescriptionLength | Self::TooManyParticipants | Self::NumberTaken => {
                 Reason::InvalidRequest
             }
+            Self::DescriptionConflict { .. } => Reason::DescriptionConflict,
             Self::InviteInvalid => Reason::InviteInvalid,
             Self::AlreadyMember(_) => Reason::AlreadyMember,
             Self::GroupFull(_) => Reason::GroupFull,
@@ -63,6 +69,9 @@ impl Refusal {
             Self::DescriptionLength => {
                 "WhatsApp takes a description of at most 2048 characters".to_owned()
             }
+            Self::DescriptionConflict { group_id, .. } => format!(
+                "someone changed the description of group {group_id} meanwhile; read it and decide anew"
+            ),
             Self::TooManyParticipants => "a group has at most 1024 members".to_owned(),
             Self::InviteInvalid => {
                 "the invite code belongs to no group; ask for a new one".to_owned()
@@ -89,6 +98,9 @@ impl From<Refusal> for Error {
             | Refusal::AlreadyMember(id)
             | Refusal::GroupFull(id)
             | Refusal::RecentlyRemoved(id) => error.about("group", id).with("group_id", id),
+            Refusal::DescriptionConflict { group_id, description_id } => {
+                error.with("group_id", group_id).with("description_id", description_id)
+            }
             Refusal::NotAdmin(_)
             | Refusal::SubjectLength
             | Refusal::DescriptionLength

@@ -16,7 +16,7 @@ pub(super) struct Meta {
     pub draws: u64,
     pub changes: u64,
     pub last_change_time: Timestamp,
-    pub requests: u64,
+    pub calls: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,12 +78,12 @@ impl TableKey for QueueKey {
     }
 }
 
-/// A place in the ring of applied requests.
+/// A place in the ring of applied calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RequestSlot(pub u64);
+pub(super) struct CallSlot(pub u64);
 
-impl TableKey for RequestSlot {
-    const PREFIX: &'static str = "r/";
+impl TableKey for CallSlot {
+    const PREFIX: &'static str = "c/";
 
     fn to_text(&self) -> String {
         self.0.to_string()
@@ -94,9 +94,9 @@ impl TableKey for RequestSlot {
     }
 }
 
-/// A mutation that was carried out under a caller's request id.
+/// A call that was carried out. Its key is the caller's request id, where there was one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct AppliedRequest {
+pub(super) struct AppliedCall {
     pub session: SessionName,
-    pub request: String,
+    pub call_key: String,
 }

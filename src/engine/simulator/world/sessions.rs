@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::rows::{AppliedRequest, QueueKey, RequestSlot, TheOne};
-use super::{ChangeMark, Done, News, Notification, REMEMBERED_REQUESTS, Refusal, World, numbers};
+use super::rows::{AppliedCall, CallSlot, QueueKey, TheOne};
+use super::{
+    ChangeMark, Done, News, Notification, Operation, REMEMBERED_CALLS, Refusal, World, numbers,
+};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::port::engine::AccountWish;
@@ -82,6 +84,25 @@ impl World {
         }
     }
 
+    /// Carries out a session's call: what its account is told of it bears the call's key, and that the
+    /// key acted is remembered.
+    pub fn perform_call(
+        &mut self,
+        now: Timestamp,
+        session: &SessionName,
+        operation: &Operation,
+        call_key: &str,
+    ) -> Result<Done, Refusal> {
+        let phone = self.session_account(session).ok_or(Refusal::NotOnWhatsapp)?;
+        let mut done = self.perform(now, phone, operation, false)?;
+        for told in &mut done.echo {
+            Arc::make_mut(told).call_key = Some(call_key.to_owned());
+            self.queue.put(QueueKey { phone, number: told.number }, told.clone());
+        }
+        self.note_applied(session, call_key);
+        Ok(done)
+    }
+
     /// Tells one account of a change, if it is a session's. What the acting account hears is also its
     /// answer.
     pub(super) fn notify(
@@ -101,6 +122,7 @@ impl World {
             time: mark.time,
             group_id: group_id.clone(),
             actor: actor.1,
+            call_key: None,
             news,
         });
         if to == actor.0 {
@@ -112,13 +134,13 @@ impl World {
         }
     }
 
-    /// Remembers that a call was carried out under this request id. The oldest are forgotten.
-    pub fn note_applied(&mut self, session: &SessionName, request: &str) {
+    /// Remembers that a call was carried out under this key. The oldest are forgotten.
+    pub(super) fn note_applied(&mut self, session: &SessionName, call_key: &str) {
         let mut meta = self.meta();
-        let slot = RequestSlot(meta.requests % REMEMBERED_REQUESTS);
-        meta.requests += 1;
+        let slot = CallSlot(meta.calls % REMEMBERED_CALLS);
+        meta.calls += 1;
         self.meta.put(TheOne, meta);
-        if let Some(forgotten) = self.requests.get(&slot)
+        if let Some(forgotten) = self.calls.get(&slot)
             && let Some(count) = self.index.applied.get_mut(&**forgotten)
         {
             *count -= 1;
@@ -126,14 +148,14 @@ impl World {
                 self.index.applied.remove(&**forgotten);
             }
         }
-        let applied = AppliedRequest { session: session.clone(), request: request.to_owned() };
+        let applied = AppliedCall { session: session.clone(), call_key: call_key.to_owned() };
         *self.index.applied.entry(applied.clone()).or_default() += 1;
-        self.requests.put(slot, applied);
+        self.calls.put(slot, applied);
     }
 
-    /// How often a call with this request id was carried out: at most once, if all is well.
-    pub fn applied(&self, session: &SessionName, request: &str) -> u32 {
-        let key = AppliedRequest { session: session.clone(), request: request.to_owned() };
+    /// How often a call with this key was carried out: at most once, if all is well.
+    pub fn applied(&self, session: &SessionName, call_key: &str) -> u32 {
+        let key = AppliedCall { session: session.clone(), call_key: call_key.to_owned() };
         self.index.applied.get(&key).copied().unwrap_or(0)
     }
 

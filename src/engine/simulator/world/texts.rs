@@ -7,7 +7,11 @@ use crate::domain::id::GroupId;
 
 pub(super) fn check_subject(subject: &str) -> Result<(), Refusal> {
     let length = subject.chars().count();
-    if length == 0 || length > MAX_SUBJECT_CHARS { Err(Refusal::SubjectLength) } else { Ok(()) }
+    if subject.trim().is_empty() || length > MAX_SUBJECT_CHARS {
+        Err(Refusal::SubjectLength)
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn check_description(description: &str) -> Result<(), Refusal> {
@@ -51,12 +55,19 @@ impl World {
         actor: Actor,
         group_id: &GroupId,
         description: &str,
+        expected_id: Option<&str>,
     ) -> Result<Done, Refusal> {
         let (mut group, role) = self.group_for(actor, group_id)?;
         if group.core.settings.info_admin_only && !role.is_admin() {
             return Err(Refusal::NotAdmin("change the description"));
         }
         check_description(description)?;
+        if expected_id.is_some_and(|id| id != group.core.description.id) {
+            return Err(Refusal::DescriptionConflict {
+                group_id: group_id.clone(),
+                description_id: group.core.description.id.clone(),
+            });
+        }
         let mut done = Done::of(group_id);
         if group.core.description.text == description {
             return Ok(done);

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::{Operation, Setting, World};
-use super::{ALICE, BOB, CAROL, DAVE, act, id, phone, world};
-use crate::domain::group::{AddressingMode, Group};
+use super::{ALICE, BOB, CAROL, DAVE, act, describe, id, phone, world};
+use crate::domain::group::{AddressingMode, Group, GroupSettings};
 use crate::domain::id::GroupId;
 use crate::domain::reducer::{GroupState, reduce};
 
@@ -53,6 +53,7 @@ fn take(world: &mut World, second: i64, (actor, group, step): &(usize, usize, St
             subject: "new".into(),
             description: String::new(),
             participants: members.iter().map(|person| id(PEOPLE[*person])).collect(),
+            settings: GroupSettings::default(),
             addressing_mode: AddressingMode::Lid,
         };
         act(world, second, actor, operation).unwrap();
@@ -63,8 +64,8 @@ fn take(world: &mut World, second: i64, (actor, group, step): &(usize, usize, St
         Step::Create(_) => return,
         Step::Leave => Operation::Leave(group),
         Step::SetSubject(n) => Operation::SetSubject(group, format!("subject {n}")),
-        Step::SetDescription(0) => Operation::SetDescription(group, String::new()),
-        Step::SetDescription(n) => Operation::SetDescription(group, format!("description {n}")),
+        Step::SetDescription(0) => describe(group, String::new()),
+        Step::SetDescription(n) => describe(group, format!("description {n}")),
         Step::Announce(on) => {
             Operation::ChangeSettings(group, vec![Setting::MessagesAdminOnly(*on)])
         }

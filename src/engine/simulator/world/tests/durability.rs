@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::super::{Operation, REMEMBERED_REQUESTS, Setting, World};
-use super::{ALICE, BOB, CAROL, DAVE, act, group_of, id, phone, session, world};
+use super::super::{Operation, REMEMBERED_CALLS, Setting, World};
+use super::{ALICE, BOB, CAROL, DAVE, act, describe, group_of, id, phone, session, world};
 
 /// Writes down what changed, as a store would.
 fn save(world: &mut World, store: &mut BTreeMap<String, Bytes>) {
@@ -30,7 +30,7 @@ fn live(world: &mut World, mut after_each: impl FnMut(&mut World)) {
     let approval = vec![Setting::MembershipApproval(true), Setting::DisappearingTimer(86_400)];
     let steps = vec![
         (CAROL, Operation::Leave(group.clone())),
-        (ALICE, Operation::SetDescription(group.clone(), "words".into())),
+        (ALICE, describe(group.clone(), "words")),
         (ALICE, Operation::Promote(group.clone(), vec![id(BOB)])),
         (DAVE, Operation::JoinByInvite(code.clone())),
         (BOB, Operation::Remove(group.clone(), vec![id(DAVE)])),
@@ -103,7 +103,7 @@ fn the_oldest_applied_requests_are_forgotten() {
     let mut world = world();
     world.note_applied(&session("alice"), "first");
     world.note_applied(&session("alice"), "first");
-    for n in 0..REMEMBERED_REQUESTS - 1 {
+    for n in 0..REMEMBERED_CALLS - 1 {
         world.note_applied(&session("bob"), &n.to_string());
     }
     assert_eq!(world.applied(&session("alice"), "first"), 1);

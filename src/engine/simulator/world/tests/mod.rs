@@ -4,7 +4,7 @@ mod rules;
 
 use super::{Done, Operation, Refusal, World};
 use crate::domain::clock::Timestamp;
-use crate::domain::group::AddressingMode;
+use crate::domain::group::{AddressingMode, GroupSettings};
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::port::engine::AccountWish;
 
@@ -48,12 +48,17 @@ pub(super) fn act(
     world.perform(at(second), phone(actor), &operation, false)
 }
 
+pub(super) fn describe(group_id: GroupId, text: impl Into<String>) -> Operation {
+    Operation::SetDescription { group_id, text: text.into(), expected_id: None }
+}
+
 /// A group of Alice's with these members.
 pub(super) fn group_of(world: &mut World, members: &[u64]) -> GroupId {
     let operation = Operation::Create {
         subject: "Team".to_owned(),
         description: String::new(),
         participants: members.iter().map(|number| id(*number)).collect(),
+        settings: GroupSettings::default(),
         addressing_mode: AddressingMode::Lid,
     };
     act(world, 0, ALICE, operation).unwrap().group_id.unwrap()

@@ -2,9 +2,9 @@ use super::super::{
     AccountSettings, AddPrivacy, News, Operation, PRIVATE_INVITE_LIFE, RECENTLY, Refusal, Setting,
     World, numbers,
 };
-use super::{ALICE, BOB, CAROL, DAVE, act, at, group_of, id, phone, session, world};
+use super::{ALICE, BOB, CAROL, DAVE, act, at, describe, group_of, id, phone, session, world};
 use crate::domain::event::MemberAction;
-use crate::domain::group::{AddressingMode, MemberAddMode};
+use crate::domain::group::{AddressingMode, GroupSettings, MemberAddMode};
 use crate::domain::id::GroupId;
 use crate::domain::participant::{ParticipantStatus, Role};
 use crate::domain::port::engine::AccountWish;
@@ -149,11 +149,7 @@ fn who_may_not_is_refused_and_nothing_changes() {
             Operation::SetSubject(group.clone(), "x".into()),
             Refusal::NotAdmin("change the subject"),
         ),
-        (
-            BOB,
-            Operation::SetDescription(group.clone(), "x".into()),
-            Refusal::NotAdmin("change the description"),
-        ),
+        (BOB, describe(group.clone(), "x"), Refusal::NotAdmin("change the description")),
         (
             BOB,
             Operation::ChangeSettings(group.clone(), settings),
@@ -179,7 +175,7 @@ fn who_may_not_is_refused_and_nothing_changes() {
         (BOB, Operation::JoinByInvite("NoSuchCode".parse().unwrap()), Refusal::InviteInvalid),
         (ALICE, Operation::SetSubject(group.clone(), String::new()), Refusal::SubjectLength),
         (ALICE, Operation::SetSubject(group.clone(), "ü".repeat(101)), Refusal::SubjectLength),
-        (ALICE, Operation::SetDescription(group, "ü".repeat(2_049)), Refusal::DescriptionLength),
+        (ALICE, describe(group, "ü".repeat(2_049)), Refusal::DescriptionLength),
         (4_915_100_010_404, Operation::Leave("1@g.us".parse().unwrap()), Refusal::NotOnWhatsapp),
     ];
     for (actor, operation, refusal) in cases {
@@ -197,7 +193,24 @@ fn the_longest_texts_are_taken() {
     let mut world = world();
     let group = group_of(&mut world, &[]);
     act(&mut world, 1, ALICE, Operation::SetSubject(group.clone(), "ü".repeat(100))).unwrap();
-    act(&mut world, 2, ALICE, Operation::SetDescription(group, "ü".repeat(2_048))).unwrap();
+    act(&mut world, 2, ALICE, describe(group, "ü".repeat(2_048))).unwrap();
+}
+
+#[test]
+fn a_description_is_not_changed_behind_ones_back() {
+    let mut world = world();
+    let group = group_of(&mut world, &[BOB]);
+    act(&mut world, 1, ALICE, describe(group.clone(), "first")).unwrap();
+    let first = world.group(&group).unwrap().core.description.id.clone();
+    let replace = |text: &str| Operation::SetDescription {
+        group_id: group.clone(),
+        text: text.to_owned(),
+        expected_id: Some(first.clone()),
+    };
+    act(&mut world, 2, ALICE, replace("second")).unwrap();
+    let description_id = world.group(&group).unwrap().core.description.id.clone();
+    let conflict = Refusal::DescriptionConflict { group_id: group.clone(), description_id };
+    assert_eq!(act(&mut world, 3, BOB, replace("third")), Err(conflict));
 }
 
 #[test]
@@ -308,6 +321,7 @@ fn a_group_of_phone_numbers_names_its_actors_by_them() {
         subject: "Old".into(),
         description: "from before".into(),
         participants: vec![],
+        settings: GroupSettings::default(),
         addressing_mode: AddressingMode::PhoneNumber,
     };
     let done = act(&mut world, 0, ALICE, operation).unwrap();

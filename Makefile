@@ -1,0 +1,25 @@
+# Arguments go along in ARGS: make test ARGS='--test it watch'
+
+.DEFAULT_GOAL := help
+.PHONY: help run test crash lint clients bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start the service on SQLite, with a simulated WhatsApp; needs nothing but Rust
+	cargo run -- $(ARGS)
+
+test: ## Run all tests, beside a throw-away PostgreSQL (found, or installed where apt may)
+	scripts/test.sh $(ARGS)
+
+crash: ## Run only the tests that kill the server and check what is left
+	scripts/test.sh --test it crash $(ARGS)
+
+lint: ## Check format, contract (buf), dependencies (cargo-deny) and code (clippy)
+	scripts/lint.sh
+
+clients: ## Generate a client in another language and run its tests against the server
+	scripts/clients.sh $(ARGS)
+
+bench: ## Measure, each figure beside its limit; takes minutes, wants a quiet machine
+	scripts/postgres.sh run -- cargo bench --bench '*' -- $(ARGS)

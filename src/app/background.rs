@@ -1,0 +1,62 @@
+//! What runs besides the calls: sessions that shall run, news from other processes, retention.
+
+use std::time::Duration;
+
+use super::App;
+use crate::telemetry;
+
+/// Rows that one step of retention removes.
+const TRIM_ROWS: u32 = 1000;
+/// Between two steps, so that retention leaves the disk to the writer.
+const TRIM_PAUSE: Duration = Duration::from_millis(20);
+
+impl App {
+    /// Follows the log of other processes, should there be any, until the service stops. Wake-ups
+    /// can get lost, so this asks by itself.
+    pub async fn follow(&self) {
+        let interval = self.inner.options.poll_interval;
+        loop {
+            // 75 to 125 %, so that replicas that began together do not stay together.
+            let jitter = 0.75 + 0.5 * (self.inner.entropy.u64() % 1024) as f64 / 1024.0;
+            tokio::select! {
+                () = tokio::time::sleep(interval.mul_f64(jitter)) => {}
+                () = self.inner.cut_off.cancelled() => return,
+            }
+            if let Err(error) = self.inner.live.catch_up().await {
+                tracing::warn!(%error, cause = error.cause(), "could not follow the log");
+            }
+        }
+    }
+
+    /// Removes what is older than the retention, now and then, until the service stops.
+    pub async fn retain(&self) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.inner.options.retention_interval) => {}
+                () = self.inner.draining.cancelled() => return,
+            }
+            if let Err(error) = self.retain_once().await {
+                tracing::warn!(%error, cause = error.cause(), "retention failed");
+            }
+        }
+    }
+
+    /// One round of retention, in steps small enough not to be noticed.
+    pub async fn retain_once(&self) -> crate::domain::error::Result<()> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let before = now - inner.options.retention;
+        loop {
+            let trimmed = inner.repository.trim(before, TRIM_ROWS).await?;
+            telemetry::retention_removed(usize::try_from(trimmed.removed).unwrap_or(usize::MAX));
+            if !trimmed.more || inner.is_draining() {
+                break;
+            }
+            tokio::time::sleep(TRIM_PAUSE).await;
+        }
+        while inner.repository.purge(now, before, TRIM_ROWS).await? && !inner.is_draining() {
+            tokio::time::sleep(TRIM_PAUSE).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,354 @@
+//! What one transaction will write: the reports of many callers, reduced one after the other.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::pending::{CallKey, PendingCalls};
+use super::working_set::{SessionNumbers, WorkingGroup, member_index_changes};
+use super::writer::{Committed, Report};
+use crate::domain::answer::{Answer, Settled};
+use crate::domain::clock::{Entropy, Timestamp};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::{Event, EventBody, EventId, Origin};
+use crate::domain::id::{GroupId, SessionName};
+use crate::domain::participant::Account;
+use crate::domain::port::repository::{
+    AnswerWrite, CommitBatch, GroupColumns, GroupWrite, NewEvent, SessionCommit, SessionHead,
+};
+use crate::domain::reducer::{Observation, reduce};
+use crate::pb;
+
+pub(super) struct Batch {
+    now: Timestamp,
+    retention: Duration,
+    /// Source ids that were dealt with before, in the store or earlier in this batch.
+    known: BTreeSet<(SessionName, String)>,
+    loaded: HashMap<(SessionName, GroupId), Arc<WorkingGroup>>,
+    /// In the order in which sessions first appeared: that of the positions.
+    drafts: Vec<(SessionName, SessionDraft)>,
+    outcomes: Vec<Result<Committed>>,
+}
+
+/// What the transaction writes of one session.
+pub(super) struct SessionDraft {
+    expected: SessionHead,
+    account: Option<Account>,
+    events: Vec<NewEvent>,
+    groups: HashMap<GroupId, DraftGroup>,
+    source_ids: Vec<String>,
+    answers: Vec<AnswerWrite>,
+    claimed: Vec<(CallKey, u64)>,
+    deletes_session: bool,
+}
+
+struct DraftGroup {
+    before: Arc<WorkingGroup>,
+    now: WorkingGroup,
+    touched: bool,
+    columns: Option<GroupColumns>,
+}
+
+impl Batch {
+    pub fn new(
+        now: Timestamp,
+        known: BTreeSet<(SessionName, String)>,
+        loaded: HashMap<(SessionName, GroupId), Arc<WorkingGroup>>,
+        retention: Duration,
+    ) -> Self {
+        Self { now, retention, known, loaded, drafts: Vec::new(), outcomes: Vec::new() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.drafts.iter().all(|(_, draft)| draft.is_empty())
+    }
+
+    pub fn outcomes(&self) -> Vec<Result<Committed>> {
+        self.outcomes.clone()
+    }
+
+    pub fn into_drafts(self) -> Vec<(SessionName, SessionDraft)> {
+        self.drafts
+    }
+
+    pub fn reduce(
+        &mut self,
+        report: &Report,
+        numbers: Option<&SessionNumbers>,
+        pending: &PendingCalls,
+        entropy: &dyn Entropy,
+    ) {
+        let outcome = match numbers {
+            None => Err(Error::session_not_found(&report.session)),
+            Some(numbers) => self.reduce_known(report, numbers, pending, entropy),
+        };
+        self.outcomes.push(outcome);
+    }
+
+    fn reduce_known(
+        &mut self,
+        report: &Report,
+        numbers: &SessionNumbers,
+        pending: &PendingCalls,
+        entropy: &dyn Entropy,
+    ) -> Result<Committed> {
+        let session = &report.session;
+        let index = match self.drafts.iter().position(|(name, _)| name == session) {
+            Some(index) => index,
+            None => {
+                self.drafts.push((session.clone(), SessionDraft::new(numbers)));
+                self.drafts.len() - 1
+            }
+        };
+        let draft = &mut self.drafts[index].1;
+        if draft.deletes_session {
+            return Err(Error::session_not_found(session));
+        }
+        let sequence_before = draft.last_sequence();
+        if let Some(expected) = report.only_at_sequence {
+            let mut held = |id| draft.group(session, id, &self.loaded).now.sequence;
+            if report.observations.iter().any(|observation| held(&observation.group_id) != expected) {
+                return Ok(Committed { changed: false, sequence: sequence_before, overtaken: true });
+            }
+        }
+        let mut fresh = Vec::new();
+        for id in &report.source_ids {
+            if self.known.insert((session.clone(), id.clone())) {
+                fresh.push(id.clone());
+            }
+        }
+        let is_duplicate = report.is_notification && !report.source_ids.is_empty() && fresh.is_empty();
+        draft.source_ids.extend(fresh);
+        if is_duplicate {
+            return Ok(Committed { changed: false, sequence: sequence_before, overtaken: false });
+        }
+
+        for observation in &report.observations {
+            let claim = if report.is_notification {
+                pending.claim(session, report.call_key.as_deref(), observation)
+            } else {
+                None
+            };
+            let (origin, request_id) = match &claim {
+                Some(claim) => (Origin::Api, claim.request_id),
+                None => (report.origin, report.request_id),
+            };
+            let bodies = draft.apply(session, observation, &self.loaded);
+            for body in bodies {
+                draft.append(Event {
+                    id: EventId::new(self.now, entropy),
+                    session: session.clone(),
+                    sequence: 0,
+                    group_id: Some(observation.group_id.clone()),
+                    occur_time: observation.occur_time,
+                    record_time: self.now,
+                    engine: report.engine,
+                    origin,
+                    actor: observation.actor,
+                    request_id,
+                    body,
+                });
+                if let Some(claim) = &claim {
+                    draft.claimed.push((claim.key.clone(), draft.last_sequence()));
+                }
+            }
+        }
+        if report.deletes_session {
+            draft.deletes_session = true;
+            draft.append(Event {
+                id: EventId::new(self.now, entropy),
+                session: session.clone(),
+                sequence: 0,
+                group_id: None,
+                occur_time: self.now,
+                record_time: self.now,
+                engine: report.engine,
+                origin: report.origin,
+                actor: None,
+                request_id: report.request_id,
+                body: EventBody::SessionDeleted,
+            });
+        }
+
+        let own = draft.last_sequence();
+        let committed = if own > sequence_before {
+            Committed { changed: true, sequence: own, overtaken: false }
+        } else {
+            // The echo may have been quicker than the answer.
+            let echoed = report.call_key.as_ref().and_then(|key| {
+                let here = draft.claimed.iter().rev().find(|(claimed, _)| claimed == key);
+                here.map(|(_, sequence)| *sequence).or_else(|| pending.sequence_of(session, key))
+            });
+            match echoed {
+                Some(sequence) => Committed { changed: true, sequence, overtaken: false },
+                None => Committed { changed: false, sequence: own, overtaken: false },
+            }
+        };
+        if let Some((key, verdict)) = &report.answer {
+            let answer = Settled::Answered(Answer {
+                verdict: verdict.clone(),
+                changed: committed.changed,
+                sequence: committed.sequence,
+            });
+            let answer = serde_json::to_vec(&answer).map_err(Error::internal)?.into();
+            draft.answers.push(AnswerWrite { key: key.clone(), answer });
+        }
+        Ok(committed)
+    }
+
+    pub fn commit(&mut self, epoch: u64) -> CommitBatch {
+        for (_, draft) in &mut self.drafts {
+            draft.seal(self.now, self.retention);
+        }
+        let sessions = self
+            .drafts
+            .iter()
+            .filter(|(_, draft)| !draft.is_empty())
+            .map(|(session, draft)| draft.commit(session, self.now))
+            .collect();
+        CommitBatch { epoch, now: self.now, sessions }
+    }
+}
+
+impl SessionDraft {
+    fn new(numbers: &SessionNumbers) -> Self {
+        Self {
+            expected: numbers.head,
+            account: numbers.account,
+            events: Vec::new(),
+            groups: HashMap::new(),
+            source_ids: Vec::new(),
+            answers: Vec::new(),
+            claimed: Vec::new(),
+            deletes_session: false,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.source_ids.is_empty()
+            && self.answers.is_empty()
+            && !self.groups.values().any(|group| group.touched)
+    }
+
+    pub fn expected(&self) -> SessionHead {
+        self.expected
+    }
+
+    pub fn last_sequence(&self) -> u64 {
+        self.expected.sequence + self.events.len() as u64
+    }
+
+    pub fn deletes_session(&self) -> bool {
+        self.deletes_session
+    }
+
+    pub fn claimed(&self) -> impl Iterator<Item = (&CallKey, u64)> {
+        self.claimed.iter().map(|(key, sequence)| (key, *sequence))
+    }
+
+    pub fn written_groups(&self) -> impl Iterator<Item = (GroupId, Arc<WorkingGroup>)> + '_ {
+        self.groups
+            .iter()
+            .filter(|(_, group)| group.touched)
+            .map(|(id, group)| (id.clone(), Arc::new(group.now.clone())))
+    }
+
+    /// The groups as readers see them after the commit; `None` where we are no longer in one.
+    pub fn views(&self) -> impl Iterator<Item = (&GroupId, Option<&GroupColumns>, u64)> {
+        self.groups
+            .iter()
+            .filter(|(_, group)| group.touched)
+            .map(|(id, group)| (id, group.columns.as_ref(), group.now.sequence))
+    }
+
+    fn apply(
+        &mut self,
+        session: &SessionName,
+        observation: &Observation,
+        loaded: &HashMap<(SessionName, GroupId), Arc<WorkingGroup>>,
+    ) -> Vec<EventBody> {
+        let account = self.account;
+        let group = self.group(session, &observation.group_id, loaded);
+        let reduction = reduce(&mut group.now.state, observation, account.as_ref());
+        group.touched |= reduction.touched;
+        reduction.events
+    }
+
+    fn group(
+        &mut self,
+        session: &SessionName,
+        id: &GroupId,
+        loaded: &HashMap<(SessionName, GroupId), Arc<WorkingGroup>>,
+    ) -> &mut DraftGroup {
+        self.groups.entry(id.clone()).or_insert_with(|| {
+            let before = loaded.get(&(session.clone(), id.clone())).cloned().unwrap_or_default();
+            let now = (*before).clone();
+            DraftGroup { before, now, touched: false, columns: None }
+        })
+    }
+
+    fn append(&mut self, event: Event) {
+        self.events.push(NewEvent {
+            id: event.id,
+            group_id: event.group_id.clone(),
+            event_type: event.body.event_type(),
+            occur_time: event.occur_time,
+            payload: pb::event::encode_payload(&event, self.account.as_ref()),
+        });
+        let sequence = self.last_sequence();
+        if let Some(group) = event.group_id.as_ref().and_then(|id| self.groups.get_mut(id)) {
+            group.now.sequence = sequence;
+        }
+    }
+
+    /// Encodes the groups as they now are, once for the store and for all readers.
+    fn seal(&mut self, now: Timestamp, retention: Duration) {
+        let account = self.account;
+        for group in self.groups.values_mut().filter(|group| group.touched) {
+            group.now.state.facts.prune(now - retention);
+            group.columns = group.now.state.group.as_deref().map(|state| {
+                let encoded = pb::group::encode(state, account.as_ref());
+                GroupColumns {
+                    subject: state.subject.text.clone(),
+                    create_time: state.create_time.unwrap_or_default(),
+                    member_count: u32::try_from(state.participants().len()).unwrap_or(u32::MAX),
+                    my_role: account.and_then(|me| state.role_of(&me)),
+                    basic: encoded.basic,
+                    participants: encoded.participants,
+                }
+            });
+        }
+    }
+
+    fn commit(&self, session: &SessionName, now: Timestamp) -> SessionCommit {
+        let groups = self
+            .groups
+            .iter()
+            .filter(|(_, group)| group.touched)
+            .map(|(id, group)| {
+                let (members_added, members_removed) =
+                    member_index_changes(&group.before.state, &group.now.state);
+                GroupWrite {
+                    id: id.clone(),
+                    state: group.columns.clone(),
+                    facts: serde_json::to_vec(&group.now.state.facts).unwrap_or_default().into(),
+                    sequence: group.now.sequence,
+                    synced_time: now,
+                    members_added,
+                    members_removed,
+                }
+            })
+            .collect();
+        SessionCommit {
+            session: session.clone(),
+            expected_revision: self.expected.revision,
+            expected_sequence: self.expected.sequence,
+            events: self.events.clone(),
+            groups,
+            source_ids: self.source_ids.clone(),
+            answers: self.answers.clone(),
+            deletes_session: self.deletes_session,
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The head of the log in memory: what was written last, for all who follow it.
+//!
+//! The writer publishes its commits here before it answers, so its own process is always up to
+//! date. Should another process have written in between, the missing stretch is read from the log
+//! first: nothing is ever published out of order. Watchers hold a cursor into the shared history
+//! and a bell that rings when a session of theirs has news; there is no queue per watcher.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::batch::SessionDraft;
+use super::bells::Bells;
+use super::views::{View, Views};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::EventRecord;
+use crate::domain::id::SessionName;
+use crate::domain::port::repository::{CommitBatch, CommitReceipt, LogBounds, Repository};
+use crate::domain::token::{LogId, ResumeToken};
+use crate::pb::wire::complete_event;
+use crate::telemetry;
+
+/// How many events one read of the log brings.
+const READ_LIMIT: u32 = 1000;
+
+/// A place in the log: a position and the fingerprint of the event there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub position: u64,
+    pub fingerprint: [u8; 8],
+}
+
+impl Place {
+    pub fn token(self, log_id: LogId) -> ResumeToken {
+        ResumeToken { log_id, position: self.position, fingerprint: self.fingerprint }
+    }
+}
+
+impl From<&EventRecord> for Place {
+    fn from(record: &EventRecord) -> Self {
+        Self { position: record.position, fingerprint: record.id.fingerprint() }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Live {
+    repository: Arc<dyn Repository>,
+    log_id: LogId,
+    state: RwLock<State>,
+    /// One at a time moves the head; readers never wait for it.
+    moving: tokio::sync::Mutex<()>,
+    pub views: Views,
+    pub bells: Bells,
+}
+
+#[derive(Debug)]
+struct State {
+    head: Place,
+    history: VecDeque<Arc<EventRecord>>,
+    history_bytes: usize,
+    max_history_bytes: usize,
+    /// The last sequence of each session.
+    sequences: HashMap<SessionName, u64>,
+}
+
+/// What the history has for a cursor.
+pub(super) enum Recent {
+    /// The stretch after the cursor is no longer in memory; it ends at this position.
+    ReadLog { up_to: u64 },
+    /// The next events after the cursor that the filter lets pass, and how far they reach.
+    Events { events: Vec<Arc<EventRecord>>, reached: Place },
+    /// The cursor is at the head.
+    Drained,
+}
+
+impl Live {
+    pub fn new(
+        repository: Arc<dyn Repository>,
+        bounds: LogBounds,
+        max_history_bytes: usize,
+        max_view_bytes: u64,
+    ) -> Self {
+        Self {
+            repository,
+            log_id: bounds.log_id,
+            state: RwLock::new(State {
+                head: Place { position: bounds.head, fingerprint: bounds.head_fingerprint },
+                history: VecDeque::new(),
+                history_bytes: 0,
+                max_history_bytes,
+                sequences: HashMap::new(),
+            }),
+            moving: tokio::sync::Mutex::new(()),
+            views: Views::new(max_view_bytes),
+            bells: Bells::default(),
+        }
+    }
+
+    pub fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
+    pub fn head(&self) -> Place {
+        self.read().head
+    }
+
+    /// The last sequence of the session that this process knows of.
+    pub fn sequence(&self, session: &SessionName) -> u64 {
+        self.read().sequences.get(session).copied().unwrap_or(0)
+    }
+
+    /// Notes a sequence that was read elsewhere.
+    pub fn note_sequence(&self, session: &SessionName, sequence: u64) {
+        let mut state = self.write();
+        let known = state.sequences.entry(session.clone()).or_default();
+        *known = (*known).max(sequence);
+    }
+
+    /// What follows the cursor, at most about `max_bytes` of it.
+    pub fn recent(&self, after: u64, max_bytes: usize, lets_pass: impl Fn(&EventRecord) -> bool) -> Recent {
+        let state = self.read();
+        if after >= state.head.position {
+            return Recent::Drained;
+        }
+        let first = state.head.position + 1 - state.history.len() as u64;
+        if after + 1 < first {
+            return Recent::ReadLog { up_to: first - 1 };
+        }
+        let start = usize::try_from(after + 1 - first).unwrap_or(usize::MAX);
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        let mut reached = state.head;
+        for record in state.history.range(start..) {
+            if lets_pass(record) {
+                if bytes > 0 && bytes + record.wire.len() > max_bytes {
+                    break;
+                }
+                bytes += record.wire.len();
+                events.push(record.clone());
+            }
+            reached = Place::from(record.as_ref());
+        }
+        Recent::Events { events, reached }
+    }
+
+    /// Takes in what this process has committed.
+    pub async fn publish(
+        &self,
+        commit: &CommitBatch,
+        receipt: &CommitReceipt,
+        drafts: &[(SessionName, SessionDraft)],
+    ) -> Result<()> {
+        let _moving = self.moving.lock().await;
+        let records = records_of(commit, receipt);
+        if let Some(first) = records.first()
+            && first.position > self.head().position + 1
+        {
+            self.catch_up_to(first.position - 1).await?;
+        }
+        for (session, won) in commit.sessions.iter().zip(&receipt.won) {
+            let Some((_, draft)) = drafts.iter().find(|(name, _)| *name == session.session) else { continue };
+            if !won {
+                continue;
+            }
+            for (id, columns, sequence) in draft.views() {
+                let view = columns.map(|columns| {
+                    Arc::new(View::new(
+                        columns.basic.clone(),
+                        columns.participants.clone(),
+                        sequence,
+                        commit.now,
+                        columns.member_count,
+                    ))
+                });
+                self.views.changed(&session.session, id, view);
+            }
+            if draft.deletes_session() {
+                self.views.forget_session(&session.session);
+            }
+        }
+        self.append(records);
+        Ok(())
+    }
+
+    /// Reads what other processes have written since. Called on wake-ups and by a slow poll.
+    pub async fn catch_up(&self) -> Result<()> {
+        let _moving = self.moving.lock().await;
+        let bounds = self.repository.bounds().await?;
+        self.catch_up_to(bounds.head).await
+    }
+
+    async fn catch_up_to(&self, position: u64) -> Result<()> {
+        loop {
+            let head = self.head().position;
+            if head >= position {
+                return Ok(());
+            }
+            let slice = self.repository.read(head, READ_LIMIT).await?;
+            match slice.events.first() {
+                Some(first) if first.position == head + 1 => {}
+                _ => {
+                    return Err(Error::internal(format!(
+                        "the log has no event after position {head}, though its head is {position} \
+                         (trimmed up to {})",
+                        slice.trimmed
+                    )));
+                }
+            }
+            for record in &slice.events {
+                match &record.group_id {
+                    // What it looks like now is in the store; the next reader fetches it.
+                    Some(group_id) => self.views.changed(&record.session, group_id, None),
+                    None => self.views.forget_session(&record.session),
+                }
+            }
+            self.append(slice.events);
+        }
+    }
+
+    fn append(&self, records: Vec<EventRecord>) {
+        if records.is_empty() {
+            return;
+        }
+        let mut sessions = Vec::new();
+        {
+            let mut state = self.write();
+            for record in records {
+                if record.position <= state.head.position {
+                    continue;
+                }
+                state.head = Place::from(&record);
+                let sequence = state.sequences.entry(record.session.clone()).or_default();
+                *sequence = (*sequence).max(record.sequence);
+                if sessions.last() != Some(&record.session) {
+                    sessions.push(record.session.clone());
+                }
+                state.history_bytes += history_weight(&record);
+                state.history.push_back(Arc::new(record));
+                while state.history_bytes > state.max_history_bytes && state.history.len() > 1 {
+                    if let Some(old) = state.history.pop_front() {
+                        state.history_bytes -= history_weight(&old);
+                    }
+                }
+            }
+            telemetry::log_head(state.head.position, state.history_bytes);
+        }
+        self.bells.ring(&sessions);
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn history_weight(record: &EventRecord) -> usize {
+    record.wire.len() + 160
+}
+
+/// The batch's events with the positions that the commit gave them.
+fn records_of(commit: &CommitBatch, receipt: &CommitReceipt) -> Vec<EventRecord> {
+    let won = || commit.sessions.iter().zip(&receipt.won).filter(|(_, won)| **won).map(|(session, _)| session);
+    let count: u64 = won().map(|session| session.events.len() as u64).sum();
+    let mut position = receipt.head - count;
+    let mut records = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+    for session in won() {
+        for (sequence, event) in (session.expected_sequence + 1..).zip(&session.events) {
+            position += 1;
+            records.push(EventRecord {
+                position,
+                id: event.id,
+                session: session.session.clone(),
+                sequence,
+                group_id: event.group_id.clone(),
+                event_type: event.event_type,
+                record_time: receipt.record_time,
+                wire: complete_event(&event.payload, sequence, receipt.record_time),
+            });
+        }
+    }
+    records
+}

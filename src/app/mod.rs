@@ -1,0 +1,220 @@
+//! What the service does, one function an operation, on top of the ports alone.
+//!
+//! Transports validate, call, and convert; nothing here knows which of them called.
+
+mod background;
+mod batch;
+mod bells;
+mod directory;
+pub mod groups;
+mod ingest;
+mod live;
+mod mutate;
+mod pending;
+mod reads;
+mod reservations;
+pub mod sessions;
+mod views;
+pub mod watch;
+mod working_set;
+mod writer;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::auth::Caller;
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::error::{Error, Result};
+use crate::domain::port::engine::GroupEngine;
+use crate::domain::port::repository::Repository;
+use crate::domain::reason::Reason;
+use crate::domain::session::EngineKind;
+use directory::Directory;
+use ingest::Ingest;
+use live::Live;
+use mutate::CallsInFlight;
+use pending::PendingCalls;
+use watch::{CatchUp, WatcherCount};
+use writer::{Writer, WriterParts};
+
+pub use views::View;
+
+/// Numbers that an operator may set; `config` says what they mean.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub retention: Duration,
+    pub retention_interval: Duration,
+    pub poll_interval: Duration,
+    pub history_bytes: usize,
+    pub view_bytes: u64,
+    pub max_watchers: usize,
+    pub progress_interval: Duration,
+    pub watch_max_age: Duration,
+    pub engine_read_timeout: Duration,
+    pub engine_write_timeout: Duration,
+    pub max_sessions: usize,
+}
+
+/// Who calls, and until when an answer is of use.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub caller: Caller,
+    pub deadline: Option<Instant>,
+}
+
+impl Call {
+    /// The service's own calls.
+    pub fn internal() -> Self {
+        Self { caller: Caller::anyone(), deadline: None }
+    }
+}
+
+/// The service. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+/// What the operations share. Fields are for the modules of `app` only.
+struct Inner {
+    repository: Arc<dyn Repository>,
+    engines: RwLock<HashMap<EngineKind, Arc<dyn GroupEngine>>>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    options: Options,
+    epoch: u64,
+    writer: Writer,
+    live: Arc<Live>,
+    pending: Arc<PendingCalls>,
+    directory: Directory,
+    calls: CallsInFlight,
+    catch_up: CatchUp,
+    watchers: WatcherCount,
+    /// Mutations, which go on when their caller hangs up.
+    tasks: TaskTracker,
+    /// No new calls; watches end.
+    draining: CancellationToken,
+    /// Whoever still waits gets what is known by now.
+    cut_off: CancellationToken,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("epoch", &self.inner.epoch).finish_non_exhaustive()
+    }
+}
+
+/// The writer's loop; it must be run, and the process must not outlive an error of it.
+pub type WriterLoop = futures::future::BoxFuture<'static, Result<()>>;
+
+impl App {
+    /// Takes over the database (earlier processes are fenced out) and reads what it needs.
+    pub async fn open(
+        repository: Arc<dyn Repository>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        options: Options,
+    ) -> Result<(Self, WriterLoop)> {
+        let epoch = repository.begin_epoch().await?;
+        let bounds = repository.bounds().await?;
+        let live = Arc::new(Live::new(repository.clone(), bounds, options.history_bytes, options.view_bytes));
+        let directory = Directory::load(repository.as_ref()).await?;
+        for session in directory.all() {
+            live.note_sequence(&session.name, session.sequence);
+        }
+        let pending = Arc::new(PendingCalls::default());
+        let (writer, writer_loop) = Writer::new(WriterParts {
+            repository: repository.clone(),
+            live: live.clone(),
+            pending: pending.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            epoch,
+            working_set_bytes: options.view_bytes / 2,
+            retention: options.retention,
+        });
+        let catch_up = CatchUp::new(repository.clone(), options.history_bytes as u64 / 2);
+        let inner = Inner {
+            repository,
+            engines: RwLock::default(),
+            clock,
+            entropy,
+            options,
+            epoch,
+            writer,
+            live,
+            pending,
+            directory,
+            calls: CallsInFlight::default(),
+            catch_up,
+            watchers: WatcherCount::default(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            cut_off: CancellationToken::new(),
+        };
+        Ok((Self { inner: Arc::new(inner) }, Box::pin(writer_loop)))
+    }
+
+    /// Where engines hand in what they are told.
+    pub fn sink(&self) -> Arc<Ingest> {
+        Arc::new(Ingest::new(self.inner.writer.clone()))
+    }
+
+    pub fn register_engine(&self, engine: Arc<dyn GroupEngine>) {
+        let mut engines = self.inner.engines.write().unwrap_or_else(PoisonError::into_inner);
+        engines.insert(engine.kind(), engine);
+    }
+
+    /// Whether the database answers.
+    pub async fn check_database(&self) -> Result<()> {
+        Ok(self.inner.repository.ping().await?)
+    }
+
+    /// Stops taking calls and ends the watches. Running calls have until `grace` has passed.
+    pub async fn drain(&self, grace: Duration) {
+        self.inner.draining.cancel();
+        self.inner.live.bells.ring_all();
+        self.inner.tasks.close();
+        if tokio::time::timeout(grace, self.inner.tasks.wait()).await.is_err() {
+            tracing::warn!("calls were still out at the end of the grace period");
+        }
+        self.inner.cut_off.cancel();
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.inner.is_draining()
+    }
+}
+
+impl Inner {
+    fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    fn refuse_if_draining(&self) -> Result<()> {
+        if self.is_draining() { Err(draining()) } else { Ok(()) }
+    }
+
+    fn engine(&self, kind: EngineKind) -> Result<Arc<dyn GroupEngine>> {
+        let engines = self.engines.read().unwrap_or_else(PoisonError::into_inner);
+        engines.get(&kind).cloned().ok_or_else(|| {
+            let reason = match kind {
+                EngineKind::Simulator => Reason::SimulatorDisabled,
+                EngineKind::Waha | EngineKind::Native => Reason::NotImplemented,
+            };
+            Error::new(reason, format!("engine {} is not available in this service", kind.as_str()))
+                .with("engine", kind.as_str())
+        })
+    }
+}
+
+fn draining() -> Error {
+    Error::new(Reason::Draining, "the service is stopping; nothing was sent, call another replica or try again")
+        .retry_after(Duration::from_secs(1))
+}

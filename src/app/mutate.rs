@@ -1,0 +1,267 @@
+//! How every mutation runs: reserve its id, call the engine, commit, answer.
+//!
+//! The work is a task of its own. A caller that hangs up or runs out of time leaves it running,
+//! and a repetition under the same request id attaches to it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::pending::CallKey;
+use super::reservations::{self, Turn, outcome_unknown};
+use super::writer::Report;
+use super::{App, Call, Inner, draining};
+use crate::domain::answer::{Answer, Verdict};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::Origin;
+use crate::domain::id::{GroupId, RequestId, SessionName};
+use crate::domain::port::engine::{self, EngineAnswer, EngineError, GroupEngine, Outcome};
+use crate::domain::port::repository::ReservationKey;
+use crate::domain::reason::Reason;
+use crate::domain::reducer::Change;
+use crate::failpoint;
+use crate::telemetry;
+
+/// How long before the caller's deadline it gets an answer, so that it arrives in time.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// A call that changes something at WhatsApp.
+pub(super) struct Mutation {
+    pub rpc: &'static str,
+    pub session: SessionName,
+    pub request_id: Option<RequestId>,
+    /// Of the request without its id.
+    pub body_sha256: [u8; 32],
+    pub group_id: Option<GroupId>,
+    /// What WhatsApp will report if it goes well.
+    pub expected: Vec<Change>,
+}
+
+type Ended = Option<Result<Answer>>;
+
+/// The mutations of this process that have a request id.
+#[derive(Debug, Default)]
+pub(super) struct CallsInFlight {
+    calls: Mutex<HashMap<ReservationKey, InFlight>>,
+}
+
+#[derive(Debug, Clone)]
+struct InFlight {
+    body_sha256: [u8; 32],
+    ended: watch::Receiver<Ended>,
+    stage: Arc<Stage>,
+}
+
+/// Whether the engine has been called. Until then a call can be taken back.
+#[derive(Debug, Default)]
+struct Stage(AtomicU8);
+
+const WAITING: u8 = 0;
+const SENT: u8 = 1;
+const TAKEN_BACK: u8 = 2;
+
+impl Stage {
+    /// `false` where the caller has taken the call back.
+    fn send(&self) -> bool {
+        self.0.compare_exchange(WAITING, SENT, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// `false` where the call has left already.
+    fn take_back(&self) -> bool {
+        self.0.compare_exchange(WAITING, TAKEN_BACK, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+impl App {
+    pub(super) async fn mutate<F, Fut>(&self, call: &Call, mutation: Mutation, operation: F) -> Result<Answer>
+    where
+        F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send + 'static,
+        Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
+    {
+        let inner = &self.inner;
+        call.caller.authorize(&mutation.session)?;
+        inner.directory.get(&mutation.session)?;
+        inner.refuse_if_draining()?;
+        let key = mutation.request_id.map(|request_id| ReservationKey {
+            key_name: call.caller.key_name().to_owned(),
+            session: mutation.session.clone(),
+            rpc: mutation.rpc,
+            request_id,
+        });
+        let (sender, ended) = watch::channel(None);
+        let flight = InFlight { body_sha256: mutation.body_sha256, ended, stage: Arc::default() };
+        let flight = match &key {
+            Some(key) => match inner.calls.enter(key, flight) {
+                Ok(flight) => flight,
+                Err(running) if running.body_sha256 != mutation.body_sha256 => {
+                    return Err(reservations::reused(key));
+                }
+                Err(running) => {
+                    telemetry::reservation("attached");
+                    return wait(inner, call, running).await;
+                }
+            },
+            None => flight,
+        };
+        let (task_inner, stage) = (inner.clone(), flight.stage.clone());
+        inner.tasks.spawn(async move {
+            let ended = run(&task_inner, mutation, key.as_ref(), &stage, operation).await;
+            if let Some(key) = &key {
+                task_inner.calls.leave(key);
+            }
+            let _ = sender.send(Some(ended));
+        });
+        wait(inner, call, flight).await
+    }
+}
+
+impl CallsInFlight {
+    fn enter(&self, key: &ReservationKey, flight: InFlight) -> Result<InFlight, InFlight> {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        match calls.get(key) {
+            Some(running) => Err(running.clone()),
+            None => {
+                calls.insert(key.clone(), flight.clone());
+                Ok(flight)
+            }
+        }
+    }
+
+    fn leave(&self, key: &ReservationKey) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// Waits for the end of the work, as long as it is of use to this caller.
+async fn wait(inner: &Inner, call: &Call, mut flight: InFlight) -> Result<Answer> {
+    let deadline = call.deadline.map(|deadline| deadline.checked_sub(MARGIN).unwrap_or(deadline));
+    let too_late = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = flight.ended.wait_for(Option::is_some) => match ended {
+            Ok(ended) => ended.clone().unwrap_or_else(|| Err(outcome_unknown())),
+            // The task is gone without an answer: it panicked.
+            Err(_) => Err(outcome_unknown().caused_by("the mutation's task has ended without an answer")),
+        },
+        () = too_late => {
+            if flight.stage.take_back() {
+                Err(Error::new(Reason::DeadlineExceeded, "the deadline passed before anything was sent"))
+            } else {
+                Err(outcome_unknown())
+            }
+        }
+        () = inner.cut_off.cancelled() => {
+            if flight.stage.take_back() { Err(draining()) } else { Err(outcome_unknown()) }
+        }
+    }
+}
+
+async fn run<F, Fut>(
+    inner: &Arc<Inner>,
+    mutation: Mutation,
+    key: Option<&ReservationKey>,
+    stage: &Stage,
+    operation: F,
+) -> Result<Answer>
+where
+    F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
+    Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
+{
+    if let Some(key) = key {
+        let turn = reservations::reserve(inner, key, mutation.body_sha256, mutation.group_id.clone()).await?;
+        if let Turn::Answered(answer) = turn {
+            return Ok(answer);
+        }
+        failpoint::hit("after_reserve");
+    }
+    let engine = match inner.working_engine(&mutation.session) {
+        Ok(engine) => engine,
+        Err(error) => {
+            release(inner, key).await;
+            return Err(error);
+        }
+    };
+    if !stage.send() {
+        release(inner, key).await;
+        return Err(Error::new(Reason::DeadlineExceeded, "the deadline passed before anything was sent"));
+    }
+    let call_key: CallKey = match mutation.request_id {
+        Some(request_id) => request_id.to_string().into(),
+        None => format!("{:016x}{:016x}", inner.entropy.u64(), inner.entropy.u64()).into(),
+    };
+    let window = inner.pending.open(
+        &mutation.session,
+        &call_key,
+        mutation.request_id,
+        mutation.group_id.clone(),
+        mutation.expected,
+    );
+    let kind = engine.kind();
+    let started = Instant::now();
+    let called = tokio::time::timeout(inner.options.engine_write_timeout, operation(engine, call_key.clone())).await;
+    let called = called.unwrap_or_else(|_| {
+        Err(EngineError { outcome: Outcome::Unknown, error: outcome_unknown() })
+    });
+    let outcome = match &called {
+        Ok(_) => "ok",
+        Err(error) => match error.outcome {
+            Outcome::NotSent => "not_sent",
+            Outcome::Rejected => "rejected",
+            Outcome::Unknown => "unknown",
+        },
+    };
+    telemetry::engine_call(kind.as_str(), mutation.rpc, outcome, started.elapsed());
+    let answered = match called {
+        Ok(answered) => answered,
+        Err(EngineError { outcome: Outcome::NotSent, error }) => {
+            release(inner, key).await;
+            return Err(error);
+        }
+        Err(EngineError { outcome: Outcome::Rejected, error }) => {
+            if let Some(key) = key {
+                reservations::refuse(inner, key, &error).await;
+            }
+            return Err(error);
+        }
+        Err(EngineError { outcome: Outcome::Unknown, error }) => {
+            // Said in our own words: whatever the engine's error is, the caller must not retry it.
+            let unknown = outcome_unknown().caused_by(error.cause().unwrap_or(error.message()));
+            if let Some(key) = key {
+                reservations::refuse(inner, key, &unknown).await;
+            }
+            return Err(unknown);
+        }
+    };
+    let verdict = answered.value;
+    let report = Report {
+        observations: answered.observations,
+        source_ids: answered.source_ids,
+        call_key: Some(call_key),
+        request_id: mutation.request_id,
+        answer: key.map(|key| (key.clone(), verdict.clone())),
+        ..Report::new(mutation.session, kind, Origin::Api)
+    };
+    let written = inner.writer.write(report).await;
+    drop(window);
+    match written {
+        Ok(committed) => {
+            Ok(Answer { verdict, changed: committed.changed, sequence: committed.sequence })
+        }
+        // WhatsApp has done it; only our knowledge of it is missing until its echo or a resync.
+        Err(error) => Err(outcome_unknown().caused_by(error.cause().unwrap_or(error.message()))),
+    }
+}
+
+async fn release(inner: &Inner, key: Option<&ReservationKey>) {
+    if let Some(key) = key {
+        reservations::release(inner, key).await;
+    }
+}

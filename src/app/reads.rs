@@ -1,0 +1,72 @@
+//! Reads: from memory or the database, never from WhatsApp.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::bells::Bells;
+use super::views::View;
+use super::{App, Call, Inner};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{GroupId, SessionName};
+use crate::domain::reason::Reason;
+
+/// How long a read waits for the sequence that it asks for.
+const SEQUENCE_WAIT: Duration = Duration::from_secs(2);
+
+impl App {
+    /// The group as it is now, and the sequence at which that holds.
+    pub(super) async fn view(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        group_id: &GroupId,
+        min_sequence: u64,
+    ) -> Result<(Arc<View>, u64)> {
+        self.admit_read(call, session, min_sequence).await?;
+        let as_of = self.inner.live.sequence(session);
+        let view = self.inner.live.views.get(self.inner.repository.as_ref(), session, group_id).await?;
+        let view = view.ok_or_else(|| Error::group_not_found(session, group_id))?;
+        Ok((view.clone(), as_of.max(view.sequence)))
+    }
+
+    /// The group after a mutation of it; `None` where the session is not in it (any more).
+    pub async fn current(&self, session: &SessionName, group_id: &GroupId) -> Result<Option<Arc<View>>> {
+        self.inner.live.views.get(self.inner.repository.as_ref(), session, group_id).await
+    }
+
+    /// Lets a read pass once the key may, the session exists and the sequence is there.
+    pub(super) async fn admit_read(&self, call: &Call, session: &SessionName, min_sequence: u64) -> Result<()> {
+        call.caller.authorize(session)?;
+        self.inner.directory.get(session)?;
+        self.inner.wait_for_sequence(call, session, min_sequence).await
+    }
+}
+
+impl Inner {
+    async fn wait_for_sequence(&self, call: &Call, session: &SessionName, wanted: u64) -> Result<()> {
+        if self.live.sequence(session) >= wanted {
+            return Ok(());
+        }
+        let mut until = Instant::now() + SEQUENCE_WAIT;
+        if let Some(deadline) = call.deadline {
+            until = until.min(deadline);
+        }
+        let bell = Bells::hang(&self.live, std::slice::from_ref(session));
+        // Another process may have written it without a wake-up reaching us yet.
+        self.live.catch_up().await?;
+        while self.live.sequence(session) < wanted {
+            if tokio::time::timeout_at(until, bell.wait()).await.is_err() {
+                let reached = self.live.sequence(session);
+                return Err(Error::new(
+                    Reason::SequenceNotReached,
+                    format!("session {session} has not reached min_sequence {wanted} yet, only {reached}; try again"),
+                )
+                .with("sequence", reached)
+                .retry_after(Duration::from_secs(1)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! Reading the log for those who are behind.
+//!
+//! The log is read in aligned chunks that all who are behind share: a thousand watchers that come
+//! back after a restart read each chunk once, not a thousand times.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::domain::error::{Error, Result};
+use crate::domain::event::EventRecord;
+use crate::domain::port::repository::Repository;
+use crate::telemetry;
+
+/// Events in a chunk.
+const CHUNK: u64 = 512;
+/// Reads at the same time: catching up must not take the connections that calls need.
+const READERS: usize = 4;
+
+pub(in crate::app) struct CatchUp {
+    repository: Arc<dyn Repository>,
+    readers: Semaphore,
+    /// By number and by the last position they were read for; the newest chunk still grows.
+    chunks: moka::future::Cache<(u64, u64), Chunk>,
+}
+
+pub(super) type Chunk = Arc<Vec<Arc<EventRecord>>>;
+
+impl CatchUp {
+    pub fn new(repository: Arc<dyn Repository>, max_bytes: u64) -> Self {
+        let chunks = moka::future::Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(|_, chunk: &Chunk| {
+                let bytes: usize = chunk.iter().map(|record| record.wire.len() + 160).sum();
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            })
+            .build();
+        Self { repository, readers: Semaphore::new(READERS), chunks }
+    }
+
+    /// The events after a position, `up_to` at the latest, as far as their chunk reaches: the first
+    /// one is at `after + 1`. `None` where retention has taken it.
+    pub async fn read(&self, after: u64, up_to: u64) -> Result<Option<Chunk>> {
+        let number = after / CHUNK;
+        let end = up_to.min((number + 1) * CHUNK);
+        let start = number * CHUNK;
+        let load = async {
+            let _permit = self.readers.acquire().await.map_err(Error::internal)?;
+            self.load(start, end).await
+        };
+        let chunk = self.chunks.try_get_with((number, end), load).await.map_err(|error| (*error).clone())?;
+        let first = chunk.first().map_or(u64::MAX, |record| record.position);
+        if after + 1 < first {
+            // Either gone, or the chunk was read before its end was written.
+            return Ok(None);
+        }
+        Ok(Some(chunk))
+    }
+
+    async fn load(&self, start: u64, end: u64) -> Result<Chunk> {
+        let limit = |from: u64| u32::try_from(end - from).unwrap_or(u32::MAX);
+        let mut slice = self.repository.read(start, limit(start)).await?;
+        if slice.trimmed > start && slice.trimmed < end {
+            // Retention has taken the beginning; the rest is still there for those who are further.
+            slice = self.repository.read(slice.trimmed, limit(slice.trimmed)).await?;
+        }
+        telemetry::catch_up_read(slice.events.len());
+        Ok(Arc::new(slice.events.into_iter().map(Arc::new).collect()))
+    }
+}

@@ -1,0 +1,124 @@
+//! Following the log: from any place in it to its head, and on.
+
+mod catch_up;
+mod filter;
+mod initial;
+mod start;
+mod watcher;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+
+use super::{App, Call};
+use crate::domain::clock::Timestamp;
+use crate::domain::error::{Error, Result};
+use crate::domain::event::{EventRecord, EventType};
+use crate::domain::id::{GroupId, SessionName};
+use crate::domain::reason::Reason;
+use crate::domain::token::ResumeToken;
+use crate::telemetry;
+pub(super) use catch_up::CatchUp;
+use filter::Filter;
+use watcher::Watcher;
+
+/// What to follow, and from where.
+#[derive(Debug, Clone)]
+pub struct WatchRequest {
+    /// Empty = all that the caller may see, also those made later.
+    pub sessions: Vec<SessionName>,
+    /// Empty = all.
+    pub group_ids: Vec<GroupId>,
+    /// Empty = all.
+    pub types: Vec<EventType>,
+    pub start: WatchStart,
+    /// `None` = the service's own.
+    pub progress_interval: Option<Duration>,
+}
+
+#[derive(Debug, Clone)]
+pub enum WatchStart {
+    Now,
+    /// First the groups as they are, then what follows.
+    InitialState,
+    After(ResumeToken),
+    Time(Timestamp),
+    Earliest,
+}
+
+/// One step of a watch.
+#[derive(Debug, Clone)]
+pub enum WatchItem {
+    /// `token` is `None` before the end of the initial state.
+    Events { events: Vec<Arc<EventRecord>>, token: Option<ResumeToken> },
+    InitialGroups(Vec<InitialGroup>),
+    InitialStateEnd { group_count: u64, token: ResumeToken },
+    Progress { time: Timestamp, caught_up: bool, token: ResumeToken },
+    /// The last one before an end that the service has chosen.
+    LastToken(ResumeToken),
+}
+
+#[derive(Debug, Clone)]
+pub struct InitialGroup {
+    pub session: SessionName,
+    /// The encoded group.
+    pub group: Bytes,
+    pub as_of_sequence: u64,
+}
+
+/// Counts the watchers there are.
+#[derive(Debug, Default)]
+pub(super) struct WatcherCount(Arc<AtomicUsize>);
+
+/// One watcher's place in the count.
+struct Seat(Arc<AtomicUsize>);
+
+impl WatcherCount {
+    fn take_seat(&self, max: usize) -> Result<Seat> {
+        let taken = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        let seat = Seat(self.0.clone());
+        telemetry::watchers(taken);
+        if taken > max {
+            return Err(Error::new(
+                Reason::TooManyWatchers,
+                format!("this replica already serves its maximum of {max} watches; close some or ask another replica"),
+            )
+            .with("limit", max)
+            .retry_after(Duration::from_secs(5)));
+        }
+        Ok(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        telemetry::watchers(self.0.fetch_sub(1, Ordering::Relaxed).saturating_sub(1));
+    }
+}
+
+impl App {
+    /// Follows the log. Errors before the first item refuse the watch; later ones end it.
+    pub async fn watch(
+        &self,
+        call: &Call,
+        request: WatchRequest,
+    ) -> Result<impl Stream<Item = Result<WatchItem>> + Send + use<>> {
+        for session in &request.sessions {
+            call.caller.authorize(session)?;
+        }
+        for session in &request.sessions {
+            self.inner.directory.get(session)?;
+        }
+        self.inner.refuse_if_draining()?;
+        let seat = self.inner.watchers.take_seat(self.inner.options.max_watchers)?;
+        let filter = Filter::new(&call.caller, &request);
+        let watcher = Watcher::open(self.inner.clone(), call, &request, filter, seat).await?;
+        Ok(futures::stream::unfold(watcher, |mut watcher| async move {
+            let item = watcher.next().await?;
+            Some((item, watcher))
+        }))
+    }
+}

@@ -1,0 +1,127 @@
+//! Where a watch begins, or why it cannot.
+
+use super::{WatchRequest, WatchStart};
+use crate::app::Inner;
+use crate::app::live::Place;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::{Error, Result};
+use crate::domain::port::repository::LogBounds;
+use crate::domain::reason::Reason;
+use crate::domain::token::{LogId, ResumeToken};
+
+/// The place after which the watch begins.
+pub(super) async fn find(inner: &Inner, request: &WatchRequest) -> Result<Place> {
+    match &request.start {
+        WatchStart::Now | WatchStart::InitialState => Ok(inner.live.head()),
+        WatchStart::Earliest => {
+            let bounds = inner.repository.bounds().await?;
+            Ok(Place { position: bounds.trimmed, fingerprint: bounds.trimmed_fingerprint })
+        }
+        WatchStart::After(token) => resume(inner, token).await,
+        WatchStart::Time(time) => at_time(inner, *time).await,
+    }
+}
+
+async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
+    if token.log_id != inner.live.log_id() {
+        return Err(Error::new(
+            Reason::LogMismatch,
+            "resume_token belongs to another log; start again with send_initial_state",
+        ));
+    }
+    let place = Place { position: token.position, fingerprint: token.fingerprint };
+    let head = inner.live.head();
+    if token.position > head.position {
+        return Err(diverged(token, head.position));
+    }
+    if place == head {
+        return Ok(place);
+    }
+    let there = if token.position == 0 {
+        [0; 8]
+    } else {
+        match inner.catch_up.read(token.position - 1, head.position).await? {
+            Some(chunk) => {
+                let record = chunk.iter().find(|record| record.position == token.position);
+                record.map(|record| record.id.fingerprint()).ok_or_else(|| diverged(token, head.position))?
+            }
+            None => {
+                let bounds = inner.repository.bounds().await?;
+                if token.position < bounds.trimmed {
+                    return Err(expired(&bounds));
+                }
+                if token.position > bounds.trimmed {
+                    return Err(Error::internal(format!("no event at position {}", token.position)));
+                }
+                bounds.trimmed_fingerprint
+            }
+        }
+    };
+    if there == token.fingerprint { Ok(place) } else { Err(diverged(token, head.position)) }
+}
+
+fn diverged(token: &ResumeToken, head: u64) -> Error {
+    Error::new(
+        Reason::LogDiverged,
+        "resume_token names an event that this log does not hold, as after restoring a backup; start again \
+         with send_initial_state",
+    )
+    .with("token_position", token.position)
+    .with("head_position", head)
+}
+
+async fn at_time(inner: &Inner, time: Timestamp) -> Result<Place> {
+    let now = inner.clock.now();
+    if time > now {
+        return Err(Error::new(
+            Reason::StartTimeInFuture,
+            "start_time lies in the future; leave the start out to begin now",
+        )
+        .blaming("start_time", "must not be in the future")
+        .with("now", now));
+    }
+    let position = inner.repository.position_before(time).await?;
+    let bounds = inner.repository.bounds().await?;
+    if bounds.trimmed > 0 && position <= bounds.trimmed {
+        // What was recorded at that time may be gone already.
+        return Err(Error::new(
+            Reason::StartTimeExpired,
+            "events from start_time on are no longer all kept; start at the oldest token, or with \
+             send_initial_state",
+        )
+        .with("oldest_token", oldest_token(&bounds)));
+    }
+    if position == 0 {
+        return Ok(Place { position: 0, fingerprint: [0; 8] });
+    }
+    let fingerprint = inner.repository.fingerprint_at(position).await?;
+    match fingerprint {
+        Some(fingerprint) => Ok(Place { position, fingerprint }),
+        None => Err(expired(&bounds)),
+    }
+}
+
+/// The watcher's place is older than what is kept.
+pub(super) fn expired(bounds: &LogBounds) -> Error {
+    Error::new(
+        Reason::ResumeTokenExpired,
+        "the events after this resume_token are no longer kept; start again with send_initial_state, or at \
+         the oldest token and accept the loss",
+    )
+    .with("oldest_token", oldest_token(bounds))
+}
+
+fn oldest_token(bounds: &LogBounds) -> String {
+    use base64::Engine as _;
+    let token = ResumeToken {
+        log_id: bounds.log_id,
+        position: bounds.trimmed,
+        fingerprint: bounds.trimmed_fingerprint,
+    };
+    base64::engine::general_purpose::STANDARD.encode(token.encode())
+}
+
+/// The token of a place.
+pub(super) fn token(log_id: LogId, place: Place) -> ResumeToken {
+    place.token(log_id)
+}

@@ -1,0 +1,215 @@
+//! One watcher: a cursor in the log. It holds no queue; a slow one is simply further behind.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::filter::Filter;
+use super::initial::InitialState;
+use super::start::{self, expired};
+use super::{Seat, WatchItem, WatchRequest, WatchStart};
+use crate::app::bells::{Bell, Bells};
+use crate::app::live::{Place, Recent};
+use crate::app::{Call, Inner};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::EventRecord;
+use crate::domain::page::MAX_PAGE_BYTES;
+use crate::domain::reason::Reason;
+use crate::domain::token::ResumeToken;
+use crate::telemetry;
+
+pub(super) struct Watcher {
+    inner: Arc<Inner>,
+    filter: Filter,
+    bell: Bell,
+    /// Everything up to here has been handed out or filtered out.
+    cursor: Place,
+    /// While the initial state is on its way.
+    initial: Option<Box<InitialState>>,
+    progress_interval: Duration,
+    next_progress: Instant,
+    /// When the caller's deadline or the maximum age ends the watch, and with what.
+    end: Instant,
+    ends_by_age: bool,
+    /// What is to be said before anything else, the end included.
+    outbox: VecDeque<Result<WatchItem>>,
+    ended: bool,
+    _seat: Seat,
+}
+
+impl Watcher {
+    pub async fn open(
+        inner: Arc<Inner>,
+        call: &Call,
+        request: &WatchRequest,
+        filter: Filter,
+        seat: Seat,
+    ) -> Result<Self> {
+        // The bell hangs before the place is taken, so that nothing rings unheard in between.
+        let bell = Bells::hang(&inner.live, filter.sessions());
+        let cursor = start::find(&inner, request).await?;
+        let now = Instant::now();
+        let jitter = inner.entropy.u64();
+        let interval = request.progress_interval.unwrap_or(inner.options.progress_interval);
+        // 90 to 110 %, so that watchers that began together do not stay together.
+        let progress_interval = interval.mul_f64(0.9 + 0.2 * (jitter % 1024) as f64 / 1024.0);
+        let max_age = inner.options.watch_max_age.mul_f64(0.9 + 0.2 * (jitter / 1024 % 1024) as f64 / 1024.0);
+        let oldest = now + max_age;
+        let (end, ends_by_age) = match call.deadline {
+            Some(deadline) if deadline < oldest => (deadline, false),
+            _ => (oldest, true),
+        };
+        let initial = matches!(request.start, WatchStart::InitialState)
+            .then(|| Box::new(InitialState::new(&inner, &filter, cursor)));
+        let mut watcher = Self {
+            inner,
+            filter,
+            bell,
+            cursor,
+            initial,
+            progress_interval,
+            next_progress: now + progress_interval,
+            end,
+            ends_by_age,
+            outbox: VecDeque::new(),
+            ended: false,
+            _seat: seat,
+        };
+        if watcher.initial.is_none() {
+            let progress = watcher.progress();
+            watcher.outbox.push_back(Ok(progress));
+        }
+        Ok(watcher)
+    }
+
+    /// The next step; `None` after the end.
+    pub async fn next(&mut self) -> Option<Result<WatchItem>> {
+        if let Some(item) = self.outbox.pop_front() {
+            self.ended |= item.is_err();
+            return Some(item);
+        }
+        if self.ended {
+            return None;
+        }
+        let item = match self.step().await {
+            Ok(item) => Ok(item),
+            Err(error) => {
+                self.ended = true;
+                Err(error)
+            }
+        };
+        self.next_progress = Instant::now() + self.progress_interval;
+        if let Ok(WatchItem::Events { events, .. }) = &item {
+            telemetry::watch_sent(events.len(), events.iter().map(|event| event.wire.len()).sum());
+        }
+        Some(item)
+    }
+
+    async fn step(&mut self) -> Result<WatchItem> {
+        loop {
+            if let Some(item) = self.end_if_due() {
+                return item;
+            }
+            if let Some(initial) = &mut self.initial {
+                match initial.next(&self.inner, &self.filter).await? {
+                    Some(item) => return Ok(item),
+                    None => {
+                        let (place, group_count) = initial.end();
+                        self.initial = None;
+                        self.cursor = place;
+                        let progress = self.progress();
+                        self.outbox.push_back(Ok(progress));
+                        return Ok(WatchItem::InitialStateEnd { group_count, token: self.token() });
+                    }
+                }
+            }
+            let filter = &self.filter;
+            match self.inner.live.recent(self.cursor.position, MAX_PAGE_BYTES, |record| filter.lets_pass(record)) {
+                Recent::Events { events, reached } => {
+                    self.cursor = reached;
+                    if !events.is_empty() {
+                        return Ok(self.events(events));
+                    }
+                }
+                Recent::ReadLog { up_to } => {
+                    let events = self.read_log(up_to).await?;
+                    if !events.is_empty() {
+                        return Ok(self.events(events));
+                    }
+                }
+                Recent::Drained => {
+                    let until = self.next_progress.min(self.end);
+                    if tokio::time::timeout_at(until, self.bell.wait()).await.is_err()
+                        && Instant::now() >= self.next_progress
+                    {
+                        return Ok(self.progress());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next events of the log itself, for a cursor that is behind the shared history.
+    async fn read_log(&mut self, up_to: u64) -> Result<Vec<Arc<EventRecord>>> {
+        let after = self.cursor.position;
+        let Some(chunk) = self.inner.catch_up.read(after, up_to).await? else {
+            let bounds = self.inner.repository.bounds().await?;
+            return Err(if after < bounds.trimmed {
+                expired(&bounds)
+            } else {
+                Error::internal(format!("the log has no event after position {after}, up to {up_to}"))
+            });
+        };
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        for record in chunk.iter().filter(|record| record.position > after) {
+            if self.filter.lets_pass(record) {
+                if bytes > 0 && bytes + record.wire.len() > MAX_PAGE_BYTES {
+                    break;
+                }
+                bytes += record.wire.len();
+                events.push(record.clone());
+            }
+            self.cursor = Place::from(record.as_ref());
+        }
+        Ok(events)
+    }
+
+    /// Shutdown, age and deadline: a last token, then why.
+    fn end_if_due(&mut self) -> Option<Result<WatchItem>> {
+        let error = if self.inner.is_draining() {
+            Error::new(Reason::Draining, "the service is stopping; resume with the last token")
+                .retry_after(Duration::from_secs(1))
+        } else if Instant::now() < self.end {
+            return None;
+        } else if self.ends_by_age {
+            Error::new(Reason::ConnectionAged, "the watch has reached its maximum age; resume with the last token")
+                .retry_after(Duration::ZERO)
+        } else {
+            Error::new(Reason::DeadlineExceeded, "the deadline of the watch has passed; resume with the last token")
+        };
+        if self.initial.is_some() {
+            return Some(Err(error));
+        }
+        self.outbox.push_back(Err(error));
+        Some(Ok(WatchItem::LastToken(self.token())))
+    }
+
+    fn events(&self, events: Vec<Arc<EventRecord>>) -> WatchItem {
+        WatchItem::Events { events, token: Some(self.token()) }
+    }
+
+    fn progress(&self) -> WatchItem {
+        WatchItem::Progress {
+            time: self.inner.clock.now(),
+            caught_up: self.cursor.position >= self.inner.live.head().position,
+            token: self.token(),
+        }
+    }
+
+    fn token(&self) -> ResumeToken {
+        start::token(self.inner.live.log_id(), self.cursor)
+    }
+}

@@ -1,0 +1,403 @@
+//! The one writer of the process: gathers reports, reduces them, commits them together.
+//!
+//! While one transaction is on its way to the disk, whatever arrives waits in the queue and goes
+//! with the next one, so the log's head row is locked once a batch, not once a call.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::batch::{Batch, SessionDraft};
+use super::live::Live;
+use super::pending::{CallKey, PendingCalls};
+use super::working_set::WorkingSet;
+use crate::domain::answer::Verdict;
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::Origin;
+use crate::domain::id::{GroupId, RequestId, SessionName};
+use crate::domain::port::repository::{
+    CommitBatch, CommitReceipt, Repository, ReservationKey, SessionHead, StoreError,
+};
+use crate::domain::reason::Reason;
+use crate::domain::reducer::Observation;
+use crate::domain::session::EngineKind;
+use crate::failpoint;
+use crate::telemetry;
+
+/// How many reports one transaction takes at the most.
+const MAX_BATCH: usize = 512;
+/// Reports that wait; a full queue makes senders wait, which is the back-pressure.
+const QUEUE: usize = 4096;
+/// How often a report is reduced anew because another process wrote in between.
+const MAX_ATTEMPTS: u32 = 16;
+/// Pauses between tries while the database is away. After the last one the caller gets the error.
+const RETRY_PAUSES: [Duration; 4] =
+    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
+
+/// What to write: reports of one session that belong together.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub session: SessionName,
+    pub engine: EngineKind,
+    pub origin: Origin,
+    pub observations: Vec<Observation>,
+    /// The engine's ids of what is reported.
+    pub source_ids: Vec<String>,
+    /// Whether a known source id means that all of this was dealt with before.
+    pub is_notification: bool,
+    /// The call that this is the answer of, or (from engines that can tell) the echo of.
+    pub call_key: Option<CallKey>,
+    pub request_id: Option<RequestId>,
+    pub answer: Option<(ReservationKey, Verdict)>,
+    /// Writes nothing where a group of the report has another last event by now: what was read of
+    /// it may be older than that event.
+    pub only_at_sequence: Option<u64>,
+    pub deletes_session: bool,
+}
+
+impl Report {
+    /// A report of nothing; callers fill in what they have.
+    pub fn new(session: SessionName, engine: EngineKind, origin: Origin) -> Self {
+        Self {
+            session,
+            engine,
+            origin,
+            observations: Vec::new(),
+            source_ids: Vec::new(),
+            is_notification: false,
+            call_key: None,
+            request_id: None,
+            answer: None,
+            only_at_sequence: None,
+            deletes_session: false,
+        }
+    }
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Committed {
+    /// Whether it (or its echo) changed anything.
+    pub changed: bool,
+    /// Of the last event it caused, else the one at which its answer holds.
+    pub sequence: u64,
+    /// Whether [`Report::only_at_sequence`] kept it from being written.
+    pub overtaken: bool,
+}
+
+struct Entry {
+    report: Report,
+    attempts: u32,
+    reply: oneshot::Sender<Result<Committed>>,
+}
+
+enum Message {
+    Write(Entry),
+    /// The session's account or row changed outside of commits.
+    Forget(SessionName, oneshot::Sender<()>),
+}
+
+/// Handle of the writer.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    sender: mpsc::Sender<Message>,
+}
+
+pub(super) struct WriterParts {
+    pub repository: Arc<dyn Repository>,
+    pub live: Arc<Live>,
+    pub pending: Arc<PendingCalls>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub epoch: u64,
+    pub working_set_bytes: u64,
+    /// How long stamps are worth keeping: as long as the log.
+    pub retention: Duration,
+}
+
+impl Writer {
+    /// The handle, and the loop to be run as a supervised task. The loop ends when every handle
+    /// is gone, or with an error that the process must not survive.
+    pub fn new(parts: WriterParts) -> (Self, impl Future<Output = Result<()>> + Send) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let working = WorkingSet::new(parts.working_set_bytes);
+        let task = WriterTask { parts, working, waiting: VecDeque::new() };
+        (Self { sender }, task.run(receiver))
+    }
+
+    /// Writes the report and answers once it is durable and visible to this process' readers.
+    pub async fn write(&self, report: Report) -> Result<Committed> {
+        let (reply, answer) = oneshot::channel();
+        self.sender
+            .send(Message::Write(Entry { report, attempts: 0, reply }))
+            .await
+            .map_err(|_| writer_gone())?;
+        answer.await.map_err(|_| writer_gone())?
+    }
+
+    /// Makes the writer read the session anew before it writes to it again.
+    pub async fn forget(&self, session: &SessionName) {
+        let (done, wait) = oneshot::channel();
+        if self.sender.send(Message::Forget(session.clone(), done)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+}
+
+fn writer_gone() -> Error {
+    Error::new(Reason::Draining, "the service is stopping").caused_by("the writer has ended")
+}
+
+struct WriterTask {
+    parts: WriterParts,
+    working: WorkingSet,
+    /// Reports that lost against another process and are reduced anew.
+    waiting: VecDeque<Entry>,
+}
+
+impl WriterTask {
+    async fn run(mut self, mut receiver: mpsc::Receiver<Message>) -> Result<()> {
+        let mut inbox = Vec::with_capacity(MAX_BATCH);
+        loop {
+            if self.waiting.is_empty() && receiver.recv_many(&mut inbox, MAX_BATCH).await == 0 {
+                return Ok(());
+            }
+            let mut entries: Vec<Entry> = self.waiting.drain(..).collect();
+            for message in inbox.drain(..) {
+                match message {
+                    Message::Write(entry) => entries.push(entry),
+                    Message::Forget(session, done) => {
+                        // What was sent before must still be written with what it was sent for.
+                        if !entries.is_empty() {
+                            self.write(std::mem::take(&mut entries)).await?;
+                        }
+                        self.working.forget(&session);
+                        let _ = done.send(());
+                    }
+                }
+            }
+            if !entries.is_empty() {
+                self.write(entries).await?;
+            }
+        }
+    }
+
+    /// Writes the reports in one transaction; those whose session was written by another process
+    /// meanwhile go back to `waiting`.
+    async fn write(&mut self, entries: Vec<Entry>) -> Result<()> {
+        let (entries, mut batch) = match self.reduce(entries).await {
+            Ok(reduced) => reduced,
+            Err((entries, error)) => {
+                reply_all(entries, &error);
+                return Ok(());
+            }
+        };
+        if batch.is_empty() {
+            for (entry, outcome) in entries.into_iter().zip(batch.outcomes()) {
+                let _ = entry.reply.send(outcome);
+            }
+            return Ok(());
+        }
+        failpoint::hit("before_commit");
+        let commit = batch.commit(self.parts.epoch);
+        match self.commit(&commit).await {
+            Ok(receipt) => {
+                failpoint::hit("after_commit");
+                self.committed(entries, batch, &commit, receipt).await
+            }
+            Err(StoreError::Refused(cause)) if entries.len() > 1 => {
+                tracing::warn!(cause, reports = entries.len(), "batch refused, writing its reports singly");
+                self.forget_all(&entries);
+                for entry in entries {
+                    Box::pin(self.write(vec![entry])).await?;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.forget_all(&entries);
+                reply_all(entries, &error.into());
+                Ok(())
+            }
+        }
+    }
+
+    fn forget_all(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            self.working.forget(&entry.report.session);
+        }
+    }
+
+    async fn reduce(&mut self, entries: Vec<Entry>) -> Result<(Vec<Entry>, Batch), (Vec<Entry>, Error)> {
+        let mut sessions = BTreeSet::new();
+        let mut groups = BTreeSet::new();
+        let mut source_ids = Vec::new();
+        for entry in &entries {
+            let session = &entry.report.session;
+            sessions.insert(session.clone());
+            for observation in &entry.report.observations {
+                groups.insert((session.clone(), observation.group_id.clone()));
+            }
+            if entry.report.is_notification {
+                source_ids.extend(entry.report.source_ids.iter().map(|id| (session.clone(), id.clone())));
+            }
+        }
+        let read = async {
+            let known = if source_ids.is_empty() {
+                BTreeSet::new()
+            } else {
+                self.parts.repository.known_source_ids(&source_ids).await?
+            };
+            let groups = self.working.fill(self.parts.repository.as_ref(), &groups, &sessions).await?;
+            Ok::<_, Error>((known, groups))
+        };
+        let (known, groups) = match read.await {
+            Ok(read) => read,
+            Err(error) => return Err((entries, error)),
+        };
+        let mut batch = Batch::new(self.parts.clock.now(), known, groups, self.parts.retention);
+        for entry in &entries {
+            let numbers = self.working.session(&entry.report.session);
+            batch.reduce(&entry.report, numbers, &self.parts.pending, self.parts.entropy.as_ref());
+        }
+        Ok((entries, batch))
+    }
+
+    /// Commits, and stays at it while it is safe to: a refusal by the database leaves nothing
+    /// behind, and a lost answer is settled by looking the events up.
+    async fn commit(&self, commit: &CommitBatch) -> Result<CommitReceipt, StoreError> {
+        let started = tokio::time::Instant::now();
+        let mut pauses = RETRY_PAUSES.iter();
+        loop {
+            let error = match self.parts.repository.commit(commit).await {
+                Ok(receipt) => {
+                    let events = commit.sessions.iter().map(|session| session.events.len()).sum();
+                    telemetry::committed(started.elapsed(), commit.sessions.len(), events);
+                    return Ok(receipt);
+                }
+                Err(error) => error,
+            };
+            telemetry::commit_failed();
+            tracing::warn!(%error, "commit failed");
+            if matches!(error, StoreError::CommitUnknown(_))
+                && let Some(receipt) = self.look_up(commit).await?
+            {
+                return Ok(receipt);
+            }
+            match (&error, pauses.next()) {
+                // Where the commit came through after all, the revision has moved on and the
+                // repetition loses: the reports are then reduced against what it wrote.
+                (StoreError::Unavailable(_) | StoreError::CommitUnknown(_), Some(pause)) => {
+                    tokio::time::sleep(*pause).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Whether a commit whose answer was lost is in the log.
+    async fn look_up(&self, commit: &CommitBatch) -> Result<Option<CommitReceipt>, StoreError> {
+        let ids: Vec<_> = commit.sessions.iter().flat_map(|s| s.events.iter().map(|event| event.id)).collect();
+        let Some(last) = ids.last() else { return Ok(None) };
+        let recorded = self.parts.repository.recorded(&ids).await?;
+        let Some(head) = recorded.get(last).copied() else { return Ok(None) };
+        let won = commit
+            .sessions
+            .iter()
+            .map(|session| session.events.iter().all(|event| recorded.contains_key(&event.id)))
+            .collect();
+        let record_time = self
+            .parts
+            .repository
+            .read(head.saturating_sub(1), 1)
+            .await?
+            .events
+            .first()
+            .map_or(commit.now, |event| event.record_time);
+        Ok(Some(CommitReceipt { won, head, record_time }))
+    }
+
+    async fn committed(
+        &mut self,
+        entries: Vec<Entry>,
+        batch: Batch,
+        commit: &CommitBatch,
+        receipt: CommitReceipt,
+    ) -> Result<()> {
+        let lost: HashSet<SessionName> = commit
+            .sessions
+            .iter()
+            .zip(&receipt.won)
+            .filter(|(_, won)| !**won)
+            .map(|(session, _)| session.session.clone())
+            .collect();
+        let outcomes = batch.outcomes();
+        let drafts = batch.into_drafts();
+        for (name, draft) in &drafts {
+            if !lost.contains(name) {
+                self.take_over(name, draft);
+            }
+        }
+        self.parts.live.publish(commit, &receipt, &drafts).await?;
+        if !lost.is_empty() {
+            self.fence(&lost).await?;
+        }
+        failpoint::hit("before_answer");
+        for (mut entry, outcome) in entries.into_iter().zip(outcomes) {
+            if !lost.contains(&entry.report.session) {
+                let _ = entry.reply.send(outcome);
+                continue;
+            }
+            self.working.forget(&entry.report.session);
+            entry.attempts += 1;
+            if entry.attempts < MAX_ATTEMPTS {
+                self.waiting.push_back(entry);
+            } else {
+                let _ = entry.reply.send(Err(Error::new(
+                    Reason::ConcurrentUpdate,
+                    "other processes keep writing to this session; try again",
+                )
+                .retry_after(Duration::from_secs(1))));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_over(&mut self, name: &SessionName, draft: &SessionDraft) {
+        for (key, sequence) in draft.claimed() {
+            self.parts.pending.logged(name, key, sequence);
+        }
+        if draft.deletes_session() {
+            self.working.forget(name);
+            return;
+        }
+        let head = SessionHead {
+            sequence: draft.last_sequence(),
+            revision: draft.expected().revision + 1,
+            epoch: draft.expected().epoch,
+        };
+        let groups: HashMap<GroupId, _> = draft.written_groups().collect();
+        self.working.wrote(name, head, groups);
+    }
+
+    /// A session of another epoch belongs to a process that started after this one.
+    async fn fence(&self, lost: &HashSet<SessionName>) -> Result<()> {
+        telemetry::commit_lost(lost.len());
+        let names: Vec<SessionName> = lost.iter().cloned().collect();
+        let heads = self.parts.repository.session_heads(&names).await.unwrap_or_default();
+        if heads.values().any(|head| head.epoch > self.parts.epoch) {
+            return Err(Error::internal(
+                "another process has taken over this database; run one replica only",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn reply_all(entries: Vec<Entry>, error: &Error) {
+    for entry in entries {
+        let _ = entry.reply.send(Err(error.clone()));
+    }
+}
