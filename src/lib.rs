@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod domain;
+pub mod engine;
 pub mod failpoint;
 pub mod pb;
 pub mod telemetry;

@@ -102,6 +102,7 @@ fn reduce_full(state: &mut GroupState, snapshot: &Group, stamp: Option<&Stamp>) 
         let mut group = snapshot.clone();
         group.partial = false;
         teach(&mut state.facts, snapshot.participants());
+        with_known_names(&state.facts, &mut group);
         set_full(&mut state.facts, stamp);
         let group = Arc::new(group);
         state.group = Some(group.clone());
@@ -109,10 +110,20 @@ fn reduce_full(state: &mut GroupState, snapshot: &Group, stamp: Option<&Stamp>) 
         return reduction;
     };
     teach(&mut state.facts, snapshot.participants());
-
-    // What is newer than the description stands, the rest is as described.
     let mut merged = snapshot.clone();
     merged.partial = false;
+    with_known_names(&state.facts, &mut merged);
+    // Whom we hold under each of two names, and now learn to be one, is one member.
+    let mut united = (*held).clone();
+    for participant in merged.participants() {
+        let Some(phone) = participant.account.phone().map(ParticipantId::Phone) else { continue };
+        let is_held = united.participants().binary_search_by_key(&phone, Participant::id).is_ok();
+        if is_held || state.facts.members.contains_key(&phone) {
+            unite(&mut united, &mut state.facts, participant.account);
+        }
+    }
+
+    // What is newer than the description stands, the rest is as described.
     for field in Field::VALUED {
         let (Some(held_value), Some(described)) =
             (FieldValue::of(&held, field), FieldValue::of(snapshot, field))
@@ -131,7 +142,7 @@ fn reduce_full(state: &mut GroupState, snapshot: &Group, stamp: Option<&Stamp>) 
         .members
         .iter()
         .filter(|(_, own)| !state.facts.is_news(stamp, Some(own)))
-        .map(|(id, _)| (*id, held.participant(&Account::new(*id)).copied()))
+        .map(|(id, _)| (*id, united.participant(&Account::new(*id)).copied()))
         .collect();
     for (id, participant) in newer {
         let account = Account::new(id);
@@ -220,6 +231,7 @@ fn reduce_gone(state: &mut GroupState, body: EventBody, stamp: Option<&Stamp>) -
         let is_newer = |own: &&Stamp| own.source == stamp.source && own.is_after(stamp);
         state.facts.fields.values().any(|own| is_newer(&own))
             || state.facts.members.values().any(|own| is_newer(&own))
+            || state.facts.requests.values().filter_map(|fact| fact.stamp.as_ref()).any(|own| is_newer(&own))
     });
     let aliases = std::mem::take(&mut state.facts.aliases);
     if newer_stay {
@@ -246,6 +258,11 @@ fn reduce_gone(state: &mut GroupState, body: EventBody, stamp: Option<&Stamp>) -
                         group.put_participant(*participant);
                     }
                     facts.members.insert(id, own);
+                }
+            }
+            for (id, fact) in before.requests {
+                if fact.stamp.as_ref().is_some_and(|own| facts.is_news(Some(own), None)) {
+                    facts.requests.insert(id, fact);
                 }
             }
             partial = Some(Arc::new(group));
@@ -283,7 +300,13 @@ fn reduce_part(
         match (stamp, &state.facts.gone) {
             // Without a date it may be of the time before we left.
             (None, Some(_)) => return Reduction { reread: true, ..reduction },
-            (Some(stamp), Some(gone)) if !stamp.is_after(gone) => return reduction,
+            (Some(stamp), Some(gone)) if !stamp.is_after(gone) => {
+                // It changes nothing any more, but who is who holds for good.
+                if let Change::Members { members, .. } = change {
+                    teach(&mut state.facts, members);
+                }
+                return reduction;
+            }
             _ => {}
         }
     }
@@ -564,3 +587,6 @@ impl Moves {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! Engines repeat and reorder. Whatever they do to the reports of one source, the group ends the same,
+//! no report counts twice, and the events tell exactly what the state became.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::{Change, GroupState, Observation, reduce};
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{
+    FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction, PictureChanged,
+};
+use crate::domain::facts::Stamp;
+use crate::domain::fold::fold;
+use crate::domain::group::{Description, Group, Subject};
+use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber};
+use crate::domain::participant::{Account, Participant, Role};
+
+fn group_id() -> GroupId {
+    "120363000000000001@g.us".parse().unwrap()
+}
+
+/// Which of an account's names a report uses.
+#[derive(Debug, Clone, Copy)]
+enum Naming {
+    Both,
+    LidOnly,
+    PhoneOnly,
+}
+
+fn account(person: u64, naming: Naming) -> Account {
+    let lid = Lid::new(1_000 + person);
+    let phone = PhoneNumber::new(4_915_100_000_000 + person);
+    match naming {
+        Naming::Both => Account::from_names(lid, phone),
+        Naming::LidOnly => Account::from_names(lid, None),
+        Naming::PhoneOnly => Account::from_names(None, phone),
+    }
+    .unwrap()
+}
+
+fn me() -> Account {
+    account(0, Naming::Both)
+}
+
+fn naming() -> impl Strategy<Value = Naming> {
+    prop_oneof![3 => Just(Naming::Both), 1 => Just(Naming::LidOnly), 1 => Just(Naming::PhoneOnly)]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Participant), Just(Role::Admin), Just(Role::Superadmin)]
+}
+
+/// Members other than ourselves, each person once.
+fn members() -> impl Strategy<Value = Vec<Participant>> {
+    prop::collection::btree_map(1_u64..4, (naming(), role()), 1..4).prop_map(|people| {
+        people
+            .into_iter()
+            .map(|(p, (naming, role))| Participant::new(account(p, naming), role))
+            .collect()
+    })
+}
+
+fn subject() -> impl Strategy<Value = Subject> {
+    (0_u8..3).prop_map(|n| Subject { text: format!("subject {n}"), time: None, owner: None })
+}
+
+fn field_values() -> impl Strategy<Value = Vec<FieldValue>> {
+    prop_oneof![
+        subject().prop_map(|subject| vec![FieldValue::Subject(subject)]),
+        (0_u8..3).prop_map(|n| {
+            let text = if n == 0 { String::new() } else { format!("description {n}") };
+            vec![FieldValue::Description(Description { text, ..Description::default() })]
+        }),
+        (any::<bool>(), any::<bool>()).prop_map(|(info, messages)| {
+            vec![FieldValue::InfoAdminOnly(info), FieldValue::MessagesAdminOnly(messages)]
+        }),
+        (0_u64..3).prop_map(|p| {
+            vec![FieldValue::Owner(Some(ParticipantId::Lid(Lid::new(1_000 + p).unwrap())))]
+        }),
+    ]
+}
+
+fn full() -> impl Strategy<Value = Change> {
+    (subject(), prop::option::of(members()), any::<bool>(), prop::option::of(0_u8..2)).prop_map(
+        |(subject, members, announce, picture)| {
+            let mut group = Group::partial(group_id());
+            group.partial = false;
+            group.create_time = Some(Timestamp::from_seconds(1));
+            group.subject = subject;
+            group.settings.messages_admin_only = announce;
+            group.picture_id = picture.map(|n| format!("picture {n}"));
+            let mut participants = members.unwrap_or_default();
+            participants.push(Participant::new(me(), Role::Participant));
+            group.set_participants(participants);
+            Change::Full(Box::new(group))
+        },
+    )
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let action = prop_oneof![
+        Just(MemberAction::Join),
+        Just(MemberAction::Leave),
+        Just(MemberAction::Promote),
+        Just(MemberAction::Demote)
+    ];
+    let request = prop_oneof![
+        Just(JoinRequestAction::Created),
+        Just(JoinRequestAction::Rejected),
+        Just(JoinRequestAction::Revoked),
+        Just(JoinRequestAction::Approved)
+    ];
+    prop_oneof![
+        3 => full(),
+        2 => Just(Change::Left),
+        1 => Just(Change::Deleted),
+        6 => (action, members()).prop_map(|(action, members)| Change::Members { action, members }),
+        4 => field_values().prop_map(Change::Fields),
+        1 => prop::option::of(0_u8..2).prop_map(|n| Change::Picture(PictureChanged {
+            picture_id: n.map(|n| format!("picture {n}"))
+        })),
+        1 => Just(Change::InviteRevoked),
+        1 => (request, 1_u64..4).prop_map(|(action, person)| Change::JoinRequest(JoinRequestChanged {
+            action,
+            requester: account(person, Naming::Both),
+        })),
+    ]
+}
+
+/// What one source reports, in the order in which it happened, two in each second.
+fn reports() -> impl Strategy<Value = Vec<Observation>> {
+    prop::collection::vec(change(), 1..9).prop_map(|changes| {
+        changes
+            .into_iter()
+            .zip(0_i64..)
+            .map(|(change, number)| {
+                let time = Timestamp::from_seconds(100 + number / 2);
+                let id = format!("{number:020}").into();
+                let stamp = Some(Stamp { source: "test".into(), time, id });
+                Observation { group_id: group_id(), change, actor: None, occur_time: time, stamp }
+            })
+            .collect()
+    })
+}
+
+/// The reports, and an order with repetitions in which they arrive.
+fn arrivals() -> impl Strategy<Value = (Vec<Observation>, Vec<usize>)> {
+    reports().prop_flat_map(|reports| {
+        let count = reports.len();
+        let order = prop::collection::vec(0..count, 0..4)
+            .prop_map(move |repeated| (0..count).chain(repeated).collect::<Vec<_>>())
+            .prop_shuffle();
+        (Just(reports), order)
+    })
+}
+
+/// Feeds one report and checks that the events lead to the new state.
+fn feed(state: &mut GroupState, report: &Observation) -> Result<usize, TestCaseError> {
+    let mut folded = state.group.clone();
+    let reduction = reduce(state, report, Some(&me()));
+    for event in &reduction.events {
+        fold(&mut folded, &group_id(), event);
+    }
+    prop_assert_eq!(
+        &folded,
+        &state.group,
+        "the events do not tell what happened: {:?}",
+        reduction.events
+    );
+    Ok(reduction.events.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn order_and_repetition_do_not_matter((reports, order) in arrivals()) {
+        let mut in_order = GroupState::default();
+        for report in &reports {
+            feed(&mut in_order, report)?;
+        }
+        let mut as_arrived = GroupState::default();
+        for index in &order {
+            feed(&mut as_arrived, &reports[*index])?;
+        }
+        prop_assert_eq!(&as_arrived.group, &in_order.group);
+
+        for report in &reports {
+            prop_assert_eq!(feed(&mut as_arrived, report)?, 0, "{:?} counted again", report);
+        }
+        prop_assert_eq!(&as_arrived.group, &in_order.group);
+    }
+
+    #[test]
+    fn the_same_report_again_is_no_event((reports, order) in arrivals()) {
+        let mut state = GroupState::default();
+        for index in &order {
+            feed(&mut state, &reports[*index])?;
+            let before = state.clone();
+            prop_assert_eq!(feed(&mut state, &reports[*index])?, 0);
+            prop_assert_eq!(&state, &before);
+        }
+    }
+}
+
+#[test]
+fn leaving_and_coming_back_in_the_wrong_order_ends_inside() {
+    let stamped = |change, second| Observation {
+        group_id: group_id(),
+        change,
+        actor: None,
+        occur_time: Timestamp::from_seconds(second),
+        stamp: Some(Stamp {
+            source: "test".into(),
+            time: Timestamp::from_seconds(second),
+            id: "1".into(),
+        }),
+    };
+    let mut group = Group::partial(group_id());
+    group.partial = false;
+    group.set_participants(vec![Participant::new(me(), Role::Participant)]);
+    let mut state = GroupState::default();
+    reduce(&mut state, &stamped(Change::Full(Box::new(group.clone())), 20), Some(&me()));
+    let left = reduce(&mut state, &stamped(Change::Left, 10), Some(&me()));
+    assert!(left.events.is_empty());
+    assert_eq!(state.group, Some(Arc::new(group)));
+}

@@ -1,0 +1,3 @@
+//! Adapters of [`GroupEngine`](crate::domain::port::engine::GroupEngine): the ways to WhatsApp.
+
+pub mod simulator;

@@ -1,0 +1,147 @@
+//! Brings a session what waits for its account.
+//!
+//! A notification leaves the queue only after the sink has it for good, so a crash at any instant
+//! costs a repetition at most. Repetitions are the sink's business.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use super::faults::Faults;
+use super::ledger::Ledger;
+use super::world::Notification;
+use crate::domain::id::{PhoneNumber, SessionName};
+use crate::domain::port::engine::{EngineNotification, NotificationSink};
+
+/// Notifications delivered at once at most.
+const MAX_BATCH: usize = 256;
+/// Delivered notifications that can be replayed.
+const MAX_REPLAY: usize = 1_000;
+/// How long notifications that are to be mixed wait for others.
+const GATHERING: Duration = Duration::from_millis(300);
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// What was delivered last, for `replay`. Forgotten at a restart.
+pub(super) type Delivered = Arc<Mutex<VecDeque<Arc<Notification>>>>;
+
+pub(super) struct Delivery {
+    pub session: SessionName,
+    pub phone: PhoneNumber,
+    pub ledger: Ledger,
+    pub sink: Arc<dyn NotificationSink>,
+    pub faults: Arc<Faults>,
+    pub delivered: Delivered,
+}
+
+impl Delivery {
+    /// Runs until it is cancelled.
+    pub async fn run(self, cancelled: CancellationToken) {
+        loop {
+            let round = AssertUnwindSafe(self.deliver_all()).catch_unwind();
+            match cancelled.run_until_cancelled(round).await {
+                None => return,
+                Some(Ok(never)) => match never {},
+                Some(Err(_)) => {
+                    tracing::error!(session = %self.session, "delivery of notifications failed; it starts anew");
+                    if cancelled.run_until_cancelled(tokio::time::sleep(LAST_RETRY)).await.is_none()
+                    {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn deliver_all(&self) -> std::convert::Infallible {
+        let bell = self.ledger.bell(self.phone);
+        loop {
+            let batch = self.waiting().await;
+            if batch.is_empty() {
+                bell.notified().await;
+                continue;
+            }
+            let plan = self.faults.plan(&self.session, &batch);
+            if !plan.delay.is_zero() {
+                tokio::time::sleep(plan.delay).await;
+            }
+            self.hand_over(&plan.deliveries).await;
+            let numbers: Vec<u64> = batch.iter().map(|notification| notification.number).collect();
+            self.acknowledge(numbers).await;
+        }
+    }
+
+    /// What waits in the queue. Where it is to be mixed, a moment is given to more of it.
+    async fn waiting(&self) -> Vec<Arc<Notification>> {
+        let batch = self.queued().await;
+        let window = self.faults.window(&self.session).min(MAX_BATCH);
+        if batch.is_empty() || batch.len() >= window {
+            return batch;
+        }
+        let bell = self.ledger.bell(self.phone);
+        let deadline = tokio::time::Instant::now() + GATHERING;
+        let mut batch = batch;
+        while batch.len() < window
+            && tokio::time::timeout_at(deadline, bell.notified()).await.is_ok()
+        {
+            batch = self.queued().await;
+        }
+        batch
+    }
+
+    async fn queued(&self) -> Vec<Arc<Notification>> {
+        let phone = self.phone;
+        let mut pause = FIRST_RETRY;
+        loop {
+            match self.ledger.read(move |world| world.queued(phone, MAX_BATCH)).await {
+                Ok(batch) => return batch,
+                Err(error) => {
+                    tracing::warn!(session = %self.session, %error, "cannot read the queue of notifications");
+                    pause = self.wait(pause).await;
+                }
+            }
+        }
+    }
+
+    async fn hand_over(&self, deliveries: &[Arc<Notification>]) {
+        let notifications: Vec<EngineNotification> =
+            deliveries.iter().map(|notification| notification.for_session(&self.session)).collect();
+        if notifications.is_empty() {
+            return;
+        }
+        let mut pause = FIRST_RETRY;
+        while let Err(error) = self.sink.deliver(notifications.clone()).await {
+            tracing::warn!(session = %self.session, %error, "notifications were not taken; they are delivered again");
+            pause = self.wait(pause).await;
+        }
+        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        delivered.extend(deliveries.iter().cloned());
+        let surplus = delivered.len().saturating_sub(MAX_REPLAY);
+        delivered.drain(..surplus);
+    }
+
+    async fn acknowledge(&self, numbers: Vec<u64>) {
+        let phone = self.phone;
+        let numbers = Arc::new(numbers);
+        let mut pause = FIRST_RETRY;
+        loop {
+            let delivered = numbers.clone();
+            match self.ledger.apply(move |world, _| world.acknowledge(phone, &delivered)).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(session = %self.session, %error, "delivered notifications stay in the queue for now");
+                    pause = self.wait(pause).await;
+                }
+            }
+        }
+    }
+
+    async fn wait(&self, pause: Duration) -> Duration {
+        tokio::time::sleep(pause).await;
+        (pause * 2).min(LAST_RETRY)
+    }
+}

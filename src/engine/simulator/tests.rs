@@ -1,0 +1,222 @@
+mod delivery;
+mod durability;
+mod sessions;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{Options, SimulatorEngine};
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::error::Error;
+use crate::domain::group::GroupSettings;
+use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::participant::Account;
+use crate::domain::port::engine::{
+    self, AccountWish, EngineAnswer, EngineNotification, GroupEngine, NewGroup, NotificationSink,
+};
+use crate::domain::port::repository::{Result, StoreError};
+use crate::domain::port::world::WorldStore;
+use crate::domain::reason::Reason;
+
+/// A store in memory that can be told to fail.
+#[derive(Default)]
+struct MemoryStore {
+    rows: Mutex<BTreeMap<String, Bytes>>,
+    saves: AtomicUsize,
+    failure: Mutex<Option<Failure>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    Unavailable,
+    /// It says that it does not know, and wrote.
+    UnknownWritten,
+    /// It says that it does not know, and did not write.
+    UnknownLost,
+    LoadToo,
+}
+
+impl MemoryStore {
+    fn fail(&self, failure: Option<Failure>) {
+        *self.failure.lock().unwrap() = failure;
+    }
+
+    fn rows(&self) -> BTreeMap<String, Bytes> {
+        self.rows.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl WorldStore for MemoryStore {
+    async fn load(&self) -> Result<Vec<(String, Bytes)>> {
+        if *self.failure.lock().unwrap() == Some(Failure::LoadToo) {
+            return Err(StoreError::Unavailable("no".into()));
+        }
+        Ok(self.rows().into_iter().collect())
+    }
+
+    async fn save(&self, changes: Vec<(String, Option<Bytes>)>) -> Result<()> {
+        tokio::task::yield_now().await;
+        let failure = *self.failure.lock().unwrap();
+        match failure {
+            Some(Failure::Unavailable) => return Err(StoreError::Unavailable("no".into())),
+            Some(Failure::UnknownLost | Failure::LoadToo) => {
+                return Err(StoreError::CommitUnknown("no".into()));
+            }
+            Some(Failure::UnknownWritten) | None => {}
+        }
+        self.saves.fetch_add(1, Ordering::SeqCst);
+        let mut rows = self.rows.lock().unwrap();
+        for (key, value) in changes {
+            match value {
+                Some(bytes) => rows.insert(key, bytes),
+                None => rows.remove(&key),
+            };
+        }
+        match failure {
+            Some(Failure::UnknownWritten) => Err(StoreError::CommitUnknown("no".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Keeps what it is given, or refuses it.
+#[derive(Default)]
+struct Inbox {
+    taken: Mutex<Vec<EngineNotification>>,
+    refusals_left: AtomicUsize,
+}
+
+impl Inbox {
+    fn of(&self, session: &SessionName) -> Vec<EngineNotification> {
+        self.taken.lock().unwrap().iter().filter(|n| n.session == *session).cloned().collect()
+    }
+
+    fn ids(&self, session: &SessionName) -> Vec<String> {
+        self.of(session).into_iter().map(|notification| notification.source_id).collect()
+    }
+}
+
+#[async_trait]
+impl NotificationSink for Inbox {
+    async fn deliver(
+        &self,
+        notifications: Vec<EngineNotification>,
+    ) -> std::result::Result<(), Error> {
+        let refuses = self
+            .refusals_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_ok();
+        if refuses {
+            return Err(Error::new(Reason::DatabaseUnavailable, "not now"));
+        }
+        self.taken.lock().unwrap().extend(notifications);
+        Ok(())
+    }
+}
+
+/// Moves on by one second at each look.
+#[derive(Debug, Default)]
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(1_800_000_000 + self.0.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+struct Scene {
+    store: Arc<MemoryStore>,
+    inbox: Arc<Inbox>,
+    engine: Arc<SimulatorEngine>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self::on(Arc::new(MemoryStore::default())).await
+    }
+
+    /// A new process on the same store.
+    async fn on(store: Arc<MemoryStore>) -> Self {
+        let inbox = Arc::new(Inbox::default());
+        let clock = Arc::new(Ticking::default());
+        let engine =
+            SimulatorEngine::open(store.clone(), inbox.clone(), clock, Options { seed: 7 })
+                .await
+                .unwrap();
+        Self { store, inbox, engine: Arc::new(engine) }
+    }
+
+    async fn with_sessions() -> Self {
+        let scene = Self::new().await;
+        scene.start("alice").await;
+        scene.start("bob").await;
+        scene
+    }
+
+    async fn account(&self, name: &str) -> Account {
+        let login = self.engine.log_in(&session(name), &AccountWish::default()).await.unwrap();
+        self.engine.start(&session(name)).await.unwrap();
+        login.account
+    }
+
+    async fn start(&self, name: &str) -> ParticipantId {
+        ParticipantId::Phone(self.account(name).await.phone().unwrap())
+    }
+
+    /// A group of Alice's in which Bob is.
+    async fn group(&self) -> GroupId {
+        let bob = self.start("bob").await;
+        let made =
+            self.engine.create_group(&session("alice"), &new_group(&[bob]), "made").await.unwrap();
+        made.value.group_id
+    }
+
+    async fn subject(&self, group: &GroupId, subject: &str) {
+        self.rename(group, subject, subject).await.unwrap();
+    }
+
+    /// Alice renames the group.
+    async fn rename(
+        &self,
+        group: &GroupId,
+        subject: &str,
+        call_key: &str,
+    ) -> engine::Result<EngineAnswer<()>> {
+        let subject = subject.parse().unwrap();
+        self.engine.set_subject(&session("alice"), group, &subject, call_key).await
+    }
+
+    /// Lets deliveries run until nothing waits for the session.
+    async fn settle(&self, name: &str) {
+        for _ in 0..10_000 {
+            if self.engine.waiting(&session(name)).await.unwrap() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} is never told");
+    }
+}
+
+fn new_group(participants: &[ParticipantId]) -> NewGroup {
+    NewGroup {
+        subject: "Team".parse().unwrap(),
+        description: "".parse().unwrap(),
+        participants: participants.to_vec(),
+        settings: GroupSettings::default(),
+    }
+}
+
+fn session(name: &str) -> SessionName {
+    name.parse().unwrap()
+}
+
+fn person(number: u64) -> ParticipantId {
+    ParticipantId::Phone(PhoneNumber::new(number).unwrap())
+}

@@ -1,0 +1,60 @@
+//! What the world knows of an account that is not just anyone.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{PhoneNumber, SessionName};
+
+/// Who may add an account to groups. Who may not gets a private invite to pass on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddPrivacy {
+    #[default]
+    Everyone,
+    Contacts,
+    Nobody,
+}
+
+/// What a script may set of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountSettings {
+    pub push_name: String,
+    pub on_whatsapp: bool,
+    pub add_privacy: AddPrivacy,
+    /// For `AddPrivacy::Contacts`.
+    pub contacts: BTreeSet<PhoneNumber>,
+    /// Who cannot add this account.
+    pub blocked: BTreeSet<PhoneNumber>,
+}
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self {
+            push_name: String::new(),
+            on_whatsapp: true,
+            add_privacy: AddPrivacy::Everyone,
+            contacts: BTreeSet::new(),
+            blocked: BTreeSet::new(),
+        }
+    }
+}
+
+impl AccountSettings {
+    pub fn lets_add(&self, adder: PhoneNumber) -> bool {
+        match self.add_privacy {
+            AddPrivacy::Everyone => true,
+            AddPrivacy::Contacts => self.contacts.contains(&adder),
+            AddPrivacy::Nobody => false,
+        }
+    }
+}
+
+/// An account with settings of its own, or a session's. All others are as their number says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRecord {
+    pub settings: AccountSettings,
+    /// The session that is logged in with it, and is therefore notified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionName>,
+}

@@ -1,0 +1,140 @@
+//! What the world tells the accounts that sessions are logged in with.
+
+use serde::{Deserialize, Serialize};
+
+use super::group::GroupCore;
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction};
+use crate::domain::facts::Stamp;
+use crate::domain::group::{Description, GroupSettings, MemberAddMode, Subject};
+use crate::domain::id::{GroupId, ParticipantId, SessionName};
+use crate::domain::participant::{Account, Participant};
+use crate::domain::port::engine::EngineNotification;
+use crate::domain::reducer::{Change, Observation};
+use crate::domain::session::EngineKind;
+
+/// One change of a group, from the point of view of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// You are in the group now, and this is it.
+    Joined(Box<GroupCore>),
+    /// You are out.
+    Left,
+    Members {
+        action: MemberAction,
+        members: Vec<Participant>,
+    },
+    Subject(Subject),
+    Description(Description),
+    Settings(Vec<Setting>),
+    JoinRequest {
+        action: JoinRequestAction,
+        requester: Account,
+    },
+    InviteRevoked,
+}
+
+/// A setting with its new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    InfoAdminOnly(bool),
+    MessagesAdminOnly(bool),
+    MemberAddMode(MemberAddMode),
+    MembershipApproval(bool),
+    MemberShareHistory(bool),
+    /// In seconds; 0 = messages stay.
+    DisappearingTimer(u32),
+}
+
+impl Setting {
+    pub fn set_on(self, settings: &mut GroupSettings) {
+        match self {
+            Self::InfoAdminOnly(value) => settings.info_admin_only = value,
+            Self::MessagesAdminOnly(value) => settings.messages_admin_only = value,
+            Self::MemberAddMode(value) => settings.member_add_mode = value,
+            Self::MembershipApproval(value) => settings.membership_approval = value,
+            Self::MemberShareHistory(value) => settings.member_share_history = value,
+            Self::DisappearingTimer(value) => settings.disappearing_timer_seconds = value,
+        }
+    }
+
+    fn field_value(self) -> FieldValue {
+        match self {
+            Self::InfoAdminOnly(value) => FieldValue::InfoAdminOnly(value),
+            Self::MessagesAdminOnly(value) => FieldValue::MessagesAdminOnly(value),
+            Self::MemberAddMode(value) => FieldValue::MemberAddMode(value),
+            Self::MembershipApproval(value) => FieldValue::MembershipApproval(value),
+            Self::MemberShareHistory(value) => FieldValue::MemberShareHistory(value),
+            Self::DisappearingTimer(value) => FieldValue::DisappearingTimer(value),
+        }
+    }
+}
+
+/// A piece of news on its way to one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Counts the changes of the whole world; all accounts hear of one change under one number.
+    pub number: u64,
+    /// Later for each change.
+    pub time: Timestamp,
+    pub group_id: GroupId,
+    pub actor: ParticipantId,
+    /// The key of the account's own call that caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_key: Option<String>,
+    pub news: News,
+}
+
+/// The source in the stamps of the simulator's reports.
+pub const SOURCE: &str = "simulator";
+
+impl Notification {
+    pub fn source_id(&self) -> String {
+        format!("sim-{}", self.number)
+    }
+
+    /// With zeros in front, so that ids of one time order as numbers do.
+    fn stamp(&self) -> Stamp {
+        Stamp { source: SOURCE.into(), time: self.time, id: format!("{:020}", self.number).into() }
+    }
+
+    pub fn observation(&self) -> Observation {
+        let change = match &self.news {
+            News::Joined(core) => Change::Full(Box::new(core.view())),
+            News::Left => Change::Left,
+            News::Members { action, members } => {
+                Change::Members { action: *action, members: members.clone() }
+            }
+            News::Subject(subject) => Change::Fields(vec![FieldValue::Subject(subject.clone())]),
+            News::Description(description) => {
+                Change::Fields(vec![FieldValue::Description(description.clone())])
+            }
+            News::Settings(settings) => {
+                Change::Fields(settings.iter().map(|setting| setting.field_value()).collect())
+            }
+            News::JoinRequest { action, requester } => {
+                Change::JoinRequest(JoinRequestChanged { action: *action, requester: *requester })
+            }
+            News::InviteRevoked => Change::InviteRevoked,
+        };
+        Observation {
+            group_id: self.group_id.clone(),
+            change,
+            actor: Some(self.actor),
+            occur_time: self.time,
+            stamp: Some(self.stamp()),
+        }
+    }
+
+    pub fn for_session(&self, session: &SessionName) -> EngineNotification {
+        EngineNotification {
+            session: session.clone(),
+            engine: EngineKind::Simulator,
+            source_id: self.source_id(),
+            call_key: self.call_key.clone(),
+            observations: vec![self.observation()],
+        }
+    }
+}

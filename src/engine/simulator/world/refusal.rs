@@ -1,0 +1,113 @@
+//! Why the world refuses a whole call, with WhatsApp's code for it.
+
+use crate::domain::error::Error;
+use crate::domain::id::GroupId;
+use crate::domain::reason::Reason;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    GroupNotFound(GroupId),
+    NotMember(GroupId),
+    /// What only admins may do.
+    NotAdmin(&'static str),
+    SubjectLength,
+    DescriptionLength,
+    /// Another text than the expected one is there.
+    DescriptionConflict {
+        group_id: GroupId,
+        description_id: String,
+    },
+    TooManyParticipants,
+    InviteInvalid,
+    AlreadyMember(GroupId),
+    GroupFull(GroupId),
+    /// Who was removed cannot come back by themselves so soon.
+    RecentlyRemoved(GroupId),
+    /// The acting account does not exist.
+    NotOnWhatsapp,
+    NumberTaken,
+}
+
+impl Refusal {
+    /// The code that WhatsApp answers with.
+    pub fn code(&self) -> u32 {
+        match self {
+            Self::NotMember(_) | Self::NotAdmin(_) => 403,
+            Self::GroupNotFound(_) | Self::NotOnWhatsapp => 404,
+            Self::RecentlyRemoved(_) => 405,
+            Self::SubjectLength | Self::DescriptionLength | Self::InviteInvalid => 406,
+            Self::AlreadyMember(_) => 304,
+            Self::GroupFull(_) | Self::TooManyParticipants => 419,
+            Self::DescriptionConflict { .. } | Self::NumberTaken => 409,
+        }
+    }
+
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::GroupNotFound(_) => Reason::GroupNotFound,
+            Self::NotMember(_) => Reason::NotGroupMember,
+            Self::NotAdmin(_) => Reason::NotGroupAdmin,
+            Self::SubjectLength => Reason::SubjectRejected,
+            Self::DescriptionLength | Self::TooManyParticipants | Self::NumberTaken => {
+                Reason::InvalidRequest
+            }
+            Self::DescriptionConflict { .. } => Reason::DescriptionConflict,
+            Self::InviteInvalid => Reason::InviteInvalid,
+            Self::AlreadyMember(_) => Reason::AlreadyMember,
+            Self::GroupFull(_) => Reason::GroupFull,
+            Self::RecentlyRemoved(_) => Reason::RecentlyRemoved,
+            Self::NotOnWhatsapp => Reason::NotOnWhatsapp,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::GroupNotFound(id) => format!("WhatsApp knows no group {id}"),
+            Self::NotMember(id) => format!("the account is not in group {id}"),
+            Self::NotAdmin(what) => format!("only admins of the group may {what}"),
+            Self::SubjectLength => "WhatsApp takes a subject of 1 to 100 characters".to_owned(),
+            Self::DescriptionLength => {
+                "WhatsApp takes a description of at most 2048 characters".to_owned()
+            }
+            Self::DescriptionConflict { group_id, .. } => format!(
+                "someone changed the description of group {group_id} meanwhile; read it and decide anew"
+            ),
+            Self::TooManyParticipants => "a group has at most 1024 members".to_owned(),
+            Self::InviteInvalid => {
+                "the invite code belongs to no group; ask for a new one".to_owned()
+            }
+            Self::AlreadyMember(id) => format!("the account is in group {id} already"),
+            Self::GroupFull(id) => format!("group {id} has its 1024 members"),
+            Self::RecentlyRemoved(id) => {
+                format!("the account was removed from group {id}; an admin must add it again")
+            }
+            Self::NotOnWhatsapp => "the acting number is not on WhatsApp".to_owned(),
+            Self::NumberTaken => {
+                "the phone number belongs to another session; choose a free one".to_owned()
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let error = Self::new(refusal.reason(), refusal.message()).with("code", refusal.code());
+        match &refusal {
+            Refusal::GroupNotFound(id)
+            | Refusal::NotMember(id)
+            | Refusal::AlreadyMember(id)
+            | Refusal::GroupFull(id)
+            | Refusal::RecentlyRemoved(id) => error.about("group", id).with("group_id", id),
+            Refusal::DescriptionConflict { group_id, description_id } => {
+                error.with("group_id", group_id).with("description_id", description_id)
+            }
+            Refusal::NotAdmin(_)
+            | Refusal::SubjectLength
+            | Refusal::DescriptionLength
+            | Refusal::TooManyParticipants
+            | Refusal::InviteInvalid
+            | Refusal::NotOnWhatsapp
+            | Refusal::NumberTaken => error,
+        }
+    }
+}
