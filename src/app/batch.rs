@@ -128,7 +128,7 @@ impl Batch {
 
         for observation in &report.observations {
             let claim = if report.is_notification {
-                pending.claim(session, report.call_key.as_deref(), observation)
+                pending.claim(session, draft.account.as_ref(), report.call_key.as_deref(), observation)
             } else {
                 None
             };

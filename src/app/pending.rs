@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::id::{GroupId, RequestId, SessionName};
+use crate::domain::participant::Account;
 use crate::domain::reducer::{Change, Observation};
 
 /// Names one call towards the engine; engines that can hand it back with the echo.
@@ -57,7 +58,17 @@ impl PendingCalls {
     }
 
     /// The call whose echo this report is.
-    pub fn claim(&self, session: &SessionName, call_key: Option<&str>, seen: &Observation) -> Option<Claim> {
+    pub fn claim(
+        &self,
+        session: &SessionName,
+        me: Option<&Account>,
+        call_key: Option<&str>,
+        seen: &Observation,
+    ) -> Option<Claim> {
+        // What somebody else did is not ours, however much it looks like it.
+        if seen.actor.is_some_and(|actor| me.is_some_and(|me| !me.goes_by(actor))) {
+            return None;
+        }
         let calls = self.lock();
         let call = calls.get(session)?.iter().find(|call| match call_key {
             Some(key) => *call.key == *key,
