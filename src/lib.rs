@@ -2,5 +2,6 @@
 
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod domain;
 pub mod pb;
