@@ -209,7 +209,7 @@ pub async fn get(target: &Target, args: GetArgs) -> Result<Done, Failure> {
 
 /// All of a group, its members last.
 pub fn show(target: &Target, group: &pb::Group) -> Result<(), Failure> {
-    let settings = group.settings.clone().unwrap_or_default();
+    let settings = group.settings.unwrap_or_default();
     let by = |owner: &str| {
         if owner.is_empty() { String::new() } else { format!(", by {}", text::person_id(owner)) }
     };

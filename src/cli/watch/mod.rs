@@ -3,6 +3,8 @@
 mod follow;
 mod print;
 mod start;
+#[cfg(test)]
+mod tests;
 mod token_file;
 
 use std::path::PathBuf;

@@ -1,8 +1,7 @@
 //! Responses of a watch on stdout.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
-use anstream::AutoStream;
 use prost::Message as _;
 use serde_json::{Value, json};
 
@@ -18,13 +17,17 @@ pub struct Printer {
     json: bool,
     progress: bool,
     subjects: Subjects,
-    stdout: BufWriter<AutoStream<io::Stdout>>,
+    out: BufWriter<Box<dyn Write + Send>>,
 }
 
 impl Printer {
     pub fn new(json: bool, progress: bool) -> Self {
-        let stdout = BufWriter::with_capacity(64 * 1024, anstream::stdout());
-        Self { json, progress, subjects: Subjects::default(), stdout }
+        Self::to(Box::new(anstream::stdout()), json, progress)
+    }
+
+    pub fn to(out: Box<dyn Write + Send>, json: bool, progress: bool) -> Self {
+        let out = BufWriter::with_capacity(64 * 1024, out);
+        Self { json, progress, subjects: Subjects::default(), out }
     }
 
     pub fn response(&mut self, response: &pb::WatchGroupEventsResponse) -> Result<(), Failure> {
@@ -41,12 +44,12 @@ impl Printer {
     }
 
     fn line(&mut self, line: &str) -> Result<(), Failure> {
-        writeln!(self.stdout, "{line}").map_err(Failure::from_output)
+        writeln!(self.out, "{line}").map_err(Failure::from_output)
     }
 
     /// Only after it the lines are out, and the place may be stored.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        self.stdout.flush().map_err(Failure::from_output)
+        self.out.flush().map_err(Failure::from_output)
     }
 }
 
