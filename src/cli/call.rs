@@ -71,26 +71,34 @@ impl Connection {
         request: Q,
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, Failure> {
-        let deadline = Instant::now() + self.timeout;
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let mut attempt = Request::new(request.clone());
-            attempt.set_timeout(deadline.saturating_duration_since(Instant::now()));
-            let status = match timeout_at(deadline + GRACE, send(attempt)).await {
-                Ok(Ok(answer)) => return Ok(answer.into_inner()),
-                Ok(Err(status)) if !is_our_timeout(&status) => status,
-                Ok(Err(_)) | Err(_) => {
-                    return Err(Failure::TimedOut { after: self.timeout, call: call.clone() });
-                }
-            };
-            let delay = delay_before(tries, &status);
-            let in_time = Instant::now() + delay < deadline;
-            if tries >= TRIES || !in_time || !may_repeat(call, &status) {
-                return Err(Failure::refused(status, call.clone()));
-            }
-            sleep(delay).await;
+        with_further_tries(self.timeout, call, request, send).await
+    }
+}
+
+async fn with_further_tries<Q: Clone, A>(
+    limit: Duration,
+    call: &Call,
+    request: Q,
+    send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+) -> Result<A, Failure> {
+    let deadline = Instant::now() + limit;
+    let timed_out = || Failure::TimedOut { after: limit, call: call.clone() };
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let mut attempt = Request::new(request.clone());
+        attempt.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        let status = match timeout_at(deadline + GRACE, send(attempt)).await {
+            Ok(Ok(answer)) => return Ok(answer.into_inner()),
+            Ok(Err(status)) if !is_our_timeout(&status) => status,
+            Ok(Err(_)) | Err(_) => return Err(timed_out()),
+        };
+        let delay = delay_before(tries, &status);
+        let in_time = Instant::now() + delay < deadline;
+        if tries >= TRIES || !in_time || !may_repeat(call, &status) {
+            return Err(Failure::refused(status, call.clone()));
         }
+        sleep(delay).await;
     }
 }
 
@@ -220,6 +228,49 @@ mod tests {
         assert!(!may_repeat(&change, &with_reason(Reason::OutcomeUnknown)));
         assert!(!may_repeat(&change, &with_reason(Reason::RateLimited)));
         assert!(!may_repeat(&change, &with_reason(Reason::NotGroupAdmin)));
+    }
+
+    /// How often the request was sent, and what came of it, where it fails `failures` times.
+    async fn sent(call: &Call, failures: u32, status: Status) -> (u32, Result<u32, Failure>) {
+        let sent = std::cell::Cell::new(0);
+        let send = async |_: Request<()>| {
+            sent.set(sent.get() + 1);
+            if sent.get() > failures { Ok(Response::new(7)) } else { Err(status.clone()) }
+        };
+        let result = with_further_tries(Duration::from_secs(30), call, (), send).await;
+        (sent.get(), result)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_comes_back_in_time_is_asked_again() {
+        let change = Call::Change { request_id: String::new(), command: String::new() };
+        let (sent_times, result) = sent(&change, 2, Status::unavailable("transport error")).await;
+        assert_eq!((sent_times, result.ok()), (3, Some(7)));
+        let (sent_times, result) =
+            sent(&change, u32::MAX, Status::unavailable("transport error")).await;
+        assert_eq!(sent_times, TRIES);
+        assert!(matches!(result, Err(Failure::Refused { .. })));
+        let (sent_times, _) = sent(&change, u32::MAX, Status::failed_precondition("no")).await;
+        assert_eq!(sent_times, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_beyond_the_deadline_is_left_to_the_user() {
+        let mut details = ErrorDetails::new();
+        details.set_error_info("DRAINING", "wagroups.v1", HashMap::new());
+        details.set_retry_info(Some(Duration::from_secs(60)));
+        let status = Status::with_error_details(Code::Unavailable, "", details);
+        assert_eq!(sent(&Call::Read, u32::MAX, status).await.0, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_does_not_answer_costs_no_more_than_the_timeout() {
+        let send =
+            async |_: Request<()>| std::future::pending::<Result<Response<()>, Status>>().await;
+        let begin = Instant::now();
+        let result = with_further_tries(Duration::from_secs(3), &Call::Read, (), send).await;
+        assert!(matches!(result, Err(Failure::TimedOut { .. })));
+        assert!(begin.elapsed() <= Duration::from_secs(4));
     }
 
     #[test]

@@ -64,10 +64,10 @@ impl FromStr for Start {
         match text {
             "now" => Ok(Self::Now),
             "earliest" => Ok(Self::Earliest),
-            _ => text.parse().map(Self::Time).map_err(|error| {
-                format!(
-                    "must be now, earliest, token:BASE64, a time, or a span and \"ago\" ({error})"
-                )
+            _ => text.parse().map(Self::Time).map_err(|_: String| {
+                "must be now, earliest, token:BASE64, a time such as 2026-11-23T12:00:00Z, \
+                 or a span such as \"15m ago\""
+                    .to_owned()
             }),
         }
     }
