@@ -3,8 +3,11 @@
 #![deny(unsafe_code)]
 
 pub mod app;
+pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod failpoint;
+pub mod grpc;
+pub mod middleware;
 pub mod pb;
 pub mod telemetry;

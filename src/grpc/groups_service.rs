@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
 use super::not_implemented;

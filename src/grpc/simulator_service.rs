@@ -10,7 +10,7 @@ use super::not_implemented;
 use super::request::{Fields, call};
 use super::respond::refuse;
 use crate::domain::error::{Error, Result};
-use crate::domain::group::AddressingMode;
+use crate::domain::group::{AddressingMode, GroupSettings};
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::participant::Account;
@@ -79,6 +79,7 @@ fn operation(
         Some(Action::CreateGroup(create)) => Some(Operation::Create {
             subject: create.subject.clone(),
             description: String::new(),
+            settings: GroupSettings::default(),
             participants: fields.participants(&create.participant_ids, 0),
             addressing_mode: match create.addressing_mode() {
                 pb::AddressingMode::PhoneNumber => AddressingMode::PhoneNumber,
@@ -110,7 +111,11 @@ fn operation(
             group_id.map(|id| Operation::SetSubject(id, change.subject.clone()))
         }
         Some(Action::ChangeDescription(change)) => {
-            group_id.map(|id| Operation::SetDescription(id, change.description.clone()))
+            group_id.map(|group_id| Operation::SetDescription {
+                group_id,
+                text: change.description.clone(),
+                expected_id: None,
+            })
         }
         Some(Action::ChangeSettings(change)) => {
             let settings = settings(change);

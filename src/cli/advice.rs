@@ -1,0 +1,81 @@
+//! What the user of the command line can do about each reason.
+
+use crate::domain::reason::Reason;
+
+pub fn for_reason(reason: Reason) -> &'static str {
+    use Reason as R;
+    match reason {
+        R::InvalidRequest => "correct what is named above",
+        R::RequestIdReused => "leave --request-id out, or repeat exactly the call it was used for",
+        R::InvalidResumeToken => {
+            "give the token unchanged, or start without one, as --from earliest does"
+        }
+        R::InvalidPageToken | R::PageTokenMismatch => {
+            "repeat the first page's arguments with the token unchanged, or use --all"
+        }
+        R::StartTimeInFuture => "leave --from out to begin now; check this machine's clock",
+        R::MessageTooLarge => "name fewer people in one call",
+        R::Unauthenticated => "set --api-key or WAGROUPS_API_KEY to a key of this service",
+        R::PermissionDenied => "use a key whose session patterns cover this",
+        R::SessionNotFound => {
+            "see `wagroups sessions list`, or make it: `wagroups sessions create NAME`"
+        }
+        R::GroupNotFound => "see `wagroups groups list`",
+        R::PictureNotFound => "nothing: the group has no picture",
+        R::JoinRequestNotFound => "nothing: the request was answered or withdrawn meanwhile",
+        R::SessionAlreadyExists => "use it, choose another name, or delete it first",
+        R::AccountNotFound => "create the account in the simulator first",
+        R::SessionNotWorking => {
+            "start it: `wagroups sessions start NAME`, and log in where it asks for that"
+        }
+        R::SessionStarting => "wait a moment, then try again",
+        R::SessionLimitReached => "delete a session, or have the limit raised",
+        R::LoggedOut => {
+            "link the account again: `wagroups sessions start NAME`, then scan the code"
+        }
+        R::TemporarilyBanned => "wait until the ban ends, and act more slowly afterwards",
+        R::AlreadyLoggedIn => "log the session out first, to link another account",
+        R::NotGroupMember => "join the group first",
+        R::NotGroupAdmin => "have an admin of the group promote this session's account",
+        R::NotGroupOwner => "use the session of the group's owner; leaving works for everyone",
+        R::GroupFull => "remove someone first",
+        R::InviteInvalid => "ask for a new invite",
+        R::InviteRevoked => "ask for the current link",
+        R::InviteExpired => "have the admin add you again, which makes a new invite",
+        R::AlreadyMember => "nothing: this account is in the group",
+        R::NotOnWhatsapp => "check the numbers",
+        R::RecentlyRemoved => "an admin must add this account",
+        R::SubjectRejected => "choose another subject",
+        R::InvalidPicture => "give a JPEG, PNG or WebP of at most 10 MiB",
+        R::PictureFetchFailed => "use a public URL, or send the file itself",
+        R::DescriptionConflict => "read the group, then decide anew",
+        R::GroupLocked => "wait, or ask WhatsApp's support",
+        R::RefusedByWhatsapp => "look WhatsApp's code up; the same again will be refused again",
+        R::PictureRejected => "use another picture",
+        R::ConcurrentUpdate | R::RequestInProgress => "try again with the same request id",
+        R::OutcomeUnknown => {
+            "look before you repeat it: `wagroups groups get GROUP` or `wagroups groups events`"
+        }
+        R::SnapshotRefused => "try later; where the loss is real, accept it by name",
+        R::SequenceNotReached => "try again; check that --min-sequence is one of this session",
+        R::ResumeTokenExpired | R::StartTimeExpired => {
+            "go on with what is kept (--from earliest), or from the groups as they are (--initial-state)"
+        }
+        R::LogMismatch => "this is another service's log: begin anew with --initial-state",
+        R::LogDiverged => {
+            "the service lost events, as in a restore: begin anew with --initial-state"
+        }
+        R::RateLimited => "wait as long as it says; it may be minutes",
+        R::Overloaded | R::Draining | R::DatabaseUnavailable | R::EngineUnavailable => {
+            "nothing was done; try again"
+        }
+        R::TooManyWatchers => "close other watches first",
+        R::UnsupportedByEngine => "use a session of another engine",
+        R::NotImplemented | R::MethodNotFound => "use a newer version of the service",
+        R::SimulatorDisabled => "enable the simulator in the settings of a test server",
+        R::ConnectionAged => "connect again",
+        R::DeadlineExceeded => "nothing was done; give it more time with --timeout",
+        R::Cancelled => "nothing",
+        R::Internal => "report it, with the server's id of the request",
+    }
+}

@@ -1,0 +1,200 @@
+//! The way to a service: its address, the key, the deadlines.
+
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use super::errors::Failure;
+use crate::pb::groups_service_client::GroupsServiceClient;
+use crate::pb::sessions_service_client::SessionsServiceClient;
+
+pub const DEFAULT_ADDR: &str = "http://127.0.0.1:50051";
+
+/// Above the 1 MiB at which the service ends a page, for the one element that may exceed it.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+#[derive(Debug, Clone, Args)]
+pub struct ClientOptions {
+    /// Where the service listens
+    #[arg(long, global = true, env = "WAGROUPS_ADDR", default_value = DEFAULT_ADDR, value_name = "URL")]
+    pub addr: String,
+    /// The API key; other users of this machine can read flags, so the variable is safer
+    #[arg(
+        long,
+        global = true,
+        env = "WAGROUPS_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        value_parser = secret
+    )]
+    pub api_key: Option<SecretString>,
+    /// How long to wait for a connection
+    #[arg(
+        long,
+        global = true,
+        default_value = "5s",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration
+    )]
+    pub connect_timeout: Duration,
+    /// How long a call may take, further tries included
+    #[arg(
+        long,
+        global = true,
+        default_value = "30s",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration
+    )]
+    pub timeout: Duration,
+    /// JSON, as proto3 maps it, instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape that clap wants")]
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(text.to_owned().into())
+}
+
+/// Adds the key to each call.
+#[derive(Debug, Clone)]
+pub struct Authorization(Option<MetadataValue<Ascii>>);
+
+impl Authorization {
+    fn new(key: Option<&SecretString>) -> Result<Self, Failure> {
+        let Some(key) = key.map(SecretString::expose_secret).filter(|key| !key.is_empty()) else {
+            return Ok(Self(None));
+        };
+        let mut value: MetadataValue<Ascii> = format!("Bearer {key}").parse().map_err(|_| {
+            Failure::Usage(
+                "the API key holds characters that no key of this service has".to_owned(),
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(Self(Some(value)))
+    }
+}
+
+impl Interceptor for Authorization {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
+
+pub type Transport = InterceptedService<Channel, Authorization>;
+
+/// A connection that stands, or stood: it is made again by itself when it breaks.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    transport: Transport,
+    pub timeout: Duration,
+}
+
+impl Connection {
+    pub async fn open(options: &ClientOptions) -> Result<Self, Failure> {
+        let channel = channel(&options.addr, options.connect_timeout).await?;
+        let authorization = Authorization::new(options.api_key.as_ref())?;
+        let transport = InterceptedService::new(channel, authorization);
+        Ok(Self { transport, timeout: options.timeout })
+    }
+
+    pub fn groups(&self) -> GroupsServiceClient<Transport> {
+        GroupsServiceClient::new(self.transport.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn sessions(&self) -> SessionsServiceClient<Transport> {
+        SessionsServiceClient::new(self.transport.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+}
+
+pub async fn channel(addr: &str, connect_timeout: Duration) -> Result<Channel, Failure> {
+    let url = url_of(addr)?;
+    let endpoint = Endpoint::from_shared(url.clone())
+        .and_then(|endpoint| {
+            endpoint.user_agent(concat!("wagroups-cli/", env!("CARGO_PKG_VERSION")))
+        })
+        .map_err(|error| {
+            Failure::Usage(format!("{addr} is no address of a service: {}", deepest(&error)))
+        })?
+        .connect_timeout(connect_timeout);
+    let no_answer = |cause: String| Failure::NoAnswer { addr: url.clone(), cause };
+    match tokio::time::timeout(connect_timeout, endpoint.connect()).await {
+        Ok(Ok(channel)) => Ok(channel),
+        Ok(Err(error)) => Err(no_answer(deepest(&error))),
+        Err(_) => Err(no_answer(format!(
+            "no connection within {}",
+            humantime::format_duration(connect_timeout)
+        ))),
+    }
+}
+
+/// `host:port` is enough.
+fn url_of(addr: &str) -> Result<String, Failure> {
+    match addr.split_once("://") {
+        None => Ok(format!("http://{addr}")),
+        Some(("http", _)) => Ok(addr.to_owned()),
+        Some(("https", _)) => Err(Failure::Usage(format!(
+            "{addr}: this client speaks HTTP/2 without TLS; go through a local proxy that adds it, \
+             and give that one's http:// address"
+        ))),
+        Some((scheme, _)) => Err(Failure::Usage(format!(
+            "{addr}: {scheme}:// is not supported; use http://HOST:PORT"
+        ))),
+    }
+}
+
+/// The error at the bottom of the chain says what happened; those above it say where.
+fn deepest(error: &tonic::transport::Error) -> String {
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_and_port_is_enough_of_an_address() {
+        assert_eq!(url_of("localhost:1").ok().as_deref(), Some("http://localhost:1"));
+        assert_eq!(url_of("http://[::1]:1").ok().as_deref(), Some("http://[::1]:1"));
+        assert!(matches!(url_of("https://a"), Err(Failure::Usage(_))));
+        assert!(matches!(url_of("ftp://a"), Err(Failure::Usage(_))));
+    }
+
+    #[tokio::test]
+    async fn an_address_where_nothing_listens_says_what_to_do() {
+        // Bound and dropped: nothing else listens there for now.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("an address").to_string();
+        drop(listener);
+        let failure = channel(&addr, Duration::from_secs(5)).await.expect_err("nothing listens");
+        assert_eq!(failure.exit_code(), 3);
+        let shown = failure.to_string();
+        assert!(shown.contains(&addr) && shown.contains("wagroups serve"), "{shown}");
+    }
+
+    #[test]
+    fn an_empty_key_is_no_key_and_a_key_is_not_shown() {
+        let empty = Authorization::new(Some(&String::new().into())).expect("no key");
+        assert!(empty.0.is_none());
+        let key = Authorization::new(Some(&"wag_secret".to_owned().into())).expect("a key");
+        assert!(!format!("{key:?}").contains("wag_secret"));
+        assert!(matches!(
+            Authorization::new(Some(&"a\nb".to_owned().into())),
+            Err(Failure::Usage(_))
+        ));
+    }
+}

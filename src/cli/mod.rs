@@ -1,0 +1,166 @@
+//! The command line: what can be asked for, and the client's half of the answers.
+//!
+//! `serve`, `migrate` and `config` are parsed here and carried out by the server; everything in
+//! [`ClientCommand`] talks to a running service and needs nothing of this process but a socket.
+
+mod advice;
+mod ambient;
+mod api_key;
+mod call;
+mod connect;
+mod describe;
+mod errors;
+mod groups;
+mod healthcheck;
+mod json;
+mod output;
+mod sessions;
+mod settings;
+mod text;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
+
+use errors::Failure;
+use output::Output;
+
+const EXIT_CODES: &str = "\
+Exit codes of the client commands:
+  0  done
+  1  refused, or failed for good; the message says why
+  2  the command line is wrong
+  3  nothing was done: the service cannot be reached, is busy or starting; try again
+  4  the outcome of a change is unknown
+  5  a watch cannot resume: its token has expired or belongs to another log
+  6  done in part: some of the people named were refused";
+
+/// WhatsApp groups as a gRPC service, and a client for it.
+///
+/// Without a command it serves: `wagroups` is `wagroups serve`.
+#[derive(Debug, Parser)]
+#[command(name = "wagroups", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+impl Cli {
+    /// The command given, or `serve`.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service (the default)
+    Serve(ServeArgs),
+    /// Bring the database's schema up to date, then exit
+    Migrate(MigrateArgs),
+    /// Print the settings in effect, secrets redacted
+    Config(ConfigArgs),
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+/// What a running service is asked for, and what needs no service at all.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Ask whether the service is serving; the exit code says it
+    Healthcheck(healthcheck::HealthcheckArgs),
+    /// Make API keys
+    ApiKey(api_key::ApiKeyArgs),
+    /// The WhatsApp accounts that the service acts for
+    Sessions(sessions::SessionsArgs),
+    /// Groups, their members and their history
+    Groups(groups::GroupsArgs),
+    /// Follow every change as it happens
+    Watch(watch::WatchArgs),
+}
+
+impl ClientCommand {
+    fn wants_json(&self) -> bool {
+        match self {
+            Self::Healthcheck(_) => false,
+            Self::ApiKey(args) => args.json,
+            Self::Sessions(args) => args.client.json,
+            Self::Groups(args) => args.client.json,
+            Self::Watch(args) => args.client.json,
+        }
+    }
+}
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Fully,
+    /// Some of the people named were refused.
+    InPart,
+}
+
+/// Carries the command out and prints what came of it: answers to stdout, everything else to stderr.
+pub async fn run(command: ClientCommand) -> ExitCode {
+    let json = command.wants_json();
+    let output = Output::new(json);
+    let result = match command {
+        ClientCommand::Healthcheck(args) => healthcheck::run(args, output).await,
+        ClientCommand::ApiKey(args) => api_key::run(&args, output),
+        ClientCommand::Sessions(args) => sessions::run(args, output).await,
+        ClientCommand::Groups(args) => groups::run(args, output).await,
+        ClientCommand::Watch(args) => watch::run(args, output).await,
+    };
+    match result {
+        Ok(Done::Fully) => ExitCode::SUCCESS,
+        Ok(Done::InPart) => ExitCode::from(errors::IN_PART),
+        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(failure) => {
+            errors::report(&failure, json);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_serves_and_takes_the_flags_of_serve() {
+        let cli = Cli::parse_from(["wagroups", "--rest", "127.0.0.1:3000"]);
+        let Command::Serve(args) = cli.into_command() else { panic!("not serve") };
+        assert_eq!(
+            args.settings.overrides(),
+            [("rest.listen".to_owned(), "127.0.0.1:3000".to_owned())]
+        );
+    }
+
+    #[test]
+    fn options_of_the_client_may_stand_after_the_last_command() {
+        let cli = Cli::parse_from([
+            "wagroups",
+            "groups",
+            "participants",
+            "add",
+            "1203@g.us",
+            "+49 151 1",
+            "--session",
+            "a",
+            "--json",
+        ]);
+        let Command::Client(command) = cli.into_command() else { panic!("not the client") };
+        assert!(command.wants_json());
+    }
+}

@@ -1,0 +1,76 @@
+//! Where answers go: stdout for what was asked, stderr for what is said about it.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::Table;
+use prost::Message;
+use serde_json::Value;
+
+use super::errors::Failure;
+use super::{json, text};
+
+pub const DIM: Style = Style::new().dimmed();
+pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default();
+pub const ODD: Style = AnsiColor::Yellow.on_default();
+
+/// Prints as text or as JSON. Colours go to terminals only, and not where `NO_COLOR` is set.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// A line of an answer.
+    pub fn line(self, line: &str) -> Result<(), Failure> {
+        writeln!(anstream::stdout(), "{line}").map_err(Failure::from_output)
+    }
+
+    pub fn table(self, table: &mut Table) -> Result<(), Failure> {
+        self.line(&text::render(table))
+    }
+
+    /// The whole answer as one document, over several lines.
+    pub fn json_document(self, document: &Value) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{document:#}").map_err(Failure::from_output)
+    }
+
+    /// One of many documents, on a line of its own.
+    pub fn json_line(self, document: &Value) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{document}").map_err(Failure::from_output)
+    }
+
+    /// The answer as JSON where that was asked for; else says that text is wanted.
+    pub fn json_answer(self, name: &str, message: &impl Message) -> Result<bool, Failure> {
+        if self.json {
+            self.json_document(&json::of_message(name, message)?)?;
+        }
+        Ok(self.json)
+    }
+
+    /// Something about the answer that is no part of it.
+    pub fn note(self, note: &str) -> Result<(), Failure> {
+        if self.json {
+            return Ok(());
+        }
+        // Nobody who closed stderr waits for a note.
+        let _ = writeln!(anstream::stderr(), "{DIM}{note}{DIM:#}");
+        Ok(())
+    }
+
+    /// Something the user should know whatever the format.
+    pub fn warn(self, warning: &str) {
+        let _ = writeln!(anstream::stderr(), "{ODD}{warning}{ODD:#}");
+    }
+}
