@@ -4,10 +4,13 @@
 
 pub mod app;
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod failpoint;
 pub mod grpc;
 pub mod middleware;
 pub mod pb;
+pub mod repository;
+pub mod server;
 pub mod telemetry;

@@ -139,13 +139,12 @@ impl Watcher {
                         return Ok(self.events(events));
                     }
                 }
+                // Only here is the cursor past all that the filter leaves out, and its token fresh.
+                Recent::Drained if Instant::now() >= self.next_progress => return Ok(self.progress()),
                 Recent::Drained => {
+                    // Whatever ends the wait, the loop looks what there is to do.
                     let until = self.next_progress.min(self.end);
-                    if tokio::time::timeout_at(until, self.bell.wait()).await.is_err()
-                        && Instant::now() >= self.next_progress
-                    {
-                        return Ok(self.progress());
-                    }
+                    let _ = tokio::time::timeout_at(until, self.bell.wait()).await;
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The simulator as an engine: sessions, their calls, and what they are told.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -43,6 +44,12 @@ pub struct SimulatorEngine {
     online: RwLock<HashMap<SessionName, PhoneNumber>>,
     pub(super) delivered: RwLock<HashMap<SessionName, Delivered>>,
     tasks: TaskTracker,
+}
+
+impl fmt::Debug for SimulatorEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimulatorEngine")
+    }
 }
 
 struct Running {

@@ -84,16 +84,11 @@ async fn a_key_sees_its_sessions_and_nothing_else() {
         let status = service.groups().list_group_events(with_key(SHOP, events)).await.expect_err("refused");
         assert_eq!(reason(&status), "PERMISSION_DENIED");
     }
-    let created = service.groups().create_group(with_key(
-        ALL,
-        pb::CreateGroupRequest { session: "default".into(), subject: "Hidden".into(), ..Default::default() },
-    ));
-    created.await.expect("made");
-    let created = service.groups().create_group(with_key(
-        SHOP,
-        pb::CreateGroupRequest { session: "shop-1".into(), subject: "Seen".into(), ..Default::default() },
-    ));
-    created.await.expect("made");
+    for (key, session) in [(ALL, "default"), (SHOP, "shop-1")] {
+        let request =
+            pb::CreateGroupRequest { session: session.into(), subject: "Team".into(), ..Default::default() };
+        service.groups().create_group(with_key(key, request)).await.expect("made");
+    }
     // A token grants nothing: a watch from the beginning of the log shows the key's own sessions.
     let request =
         pb::WatchGroupEventsRequest { start: Some(Start::Earliest(pb::Earliest {})), ..Default::default() };
