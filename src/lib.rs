@@ -6,4 +6,5 @@ pub mod app;
 pub mod domain;
 pub mod failpoint;
 pub mod pb;
+pub mod repository;
 pub mod telemetry;
