@@ -1,0 +1,224 @@
+//! What an error of the database means to the caller. The one place that knows their codes.
+
+use sea_orm::sqlx;
+use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::sqlx::postgres::PgDatabaseError;
+use sea_orm::sqlx::sqlite::SqliteError;
+use sea_orm::{DbErr, RuntimeErr};
+
+use crate::domain::port::repository::StoreError;
+
+/// How far a write had got when the error came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing can have been written: a read, or a transaction before its COMMIT.
+    Undecided,
+    /// COMMIT was sent, or a statement that commits by itself.
+    Committing,
+}
+
+impl Stage {
+    /// The connection is gone, or no longer makes sense.
+    fn lost(self, text: String) -> StoreError {
+        match self {
+            Self::Undecided => StoreError::Unavailable(text),
+            Self::Committing => StoreError::CommitUnknown(text),
+        }
+    }
+}
+
+/// Of a read, or of a statement in a transaction.
+pub(super) fn undecided(error: DbErr) -> StoreError {
+    classify(Stage::Undecided, &error)
+}
+
+/// Of a COMMIT, or of a single statement that writes.
+pub(super) fn committing(error: DbErr) -> StoreError {
+    classify(Stage::Committing, &error)
+}
+
+fn classify(stage: Stage, error: &DbErr) -> StoreError {
+    match error {
+        // Nothing was sent yet.
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => StoreError::Unavailable(error.to_string()),
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            of_driver(stage, error)
+        }
+        DbErr::Exec(_) | DbErr::Query(_) | DbErr::MutexPoisonError => stage.lost(error.to_string()),
+        // A value that does not fit its column.
+        DbErr::TryIntoErr { .. }
+        | DbErr::ConvertFromU64(_)
+        | DbErr::Type(_)
+        | DbErr::Json(_)
+        | DbErr::RecordNotFound(_) => StoreError::Corrupt(error.to_string()),
+        // Ours to avoid: statements that cannot be built or make no sense.
+        DbErr::UnpackInsertId
+        | DbErr::UpdateGetPrimaryKey
+        | DbErr::AttrNotSet(_)
+        | DbErr::Custom(_)
+        | DbErr::Migration(_)
+        | DbErr::RecordNotInserted
+        | DbErr::RecordNotUpdated
+        | DbErr::BackendNotSupported { .. }
+        | DbErr::KeyArityMismatch { .. }
+        | DbErr::PrimaryKeyNotSet { .. }
+        | DbErr::RbacError(_)
+        | DbErr::AccessDenied { .. } => StoreError::Refused(error.to_string()),
+        // The enum is open; what is new may have happened at any point.
+        _ => stage.lost(error.to_string()),
+    }
+}
+
+/// Of a statement that went past sea-orm.
+pub(super) fn of_driver(stage: Stage, error: &sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(database) => coded(stage, database.as_ref()),
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::BeginFailed
+        | sqlx::Error::Tls(_) => StoreError::Unavailable(error.to_string()),
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+            stage.lost(error.to_string())
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound => {
+            StoreError::Corrupt(error.to_string())
+        }
+        sqlx::Error::Configuration(_)
+        | sqlx::Error::InvalidArgument(_)
+        | sqlx::Error::TypeNotFound { .. }
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::Encode(_)
+        | sqlx::Error::AnyDriverError(_)
+        | sqlx::Error::InvalidSavePointStatement => StoreError::Refused(error.to_string()),
+        _ => stage.lost(error.to_string()),
+    }
+}
+
+fn coded(stage: Stage, error: &dyn DatabaseError) -> StoreError {
+    let code = error.code().unwrap_or_default();
+    let text = format!("{} [{code}]", error.message());
+    if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+        return sqlstate::meaning(stage, &code, text);
+    }
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        return sqlite_code::meaning(stage, code.parse().unwrap_or_default(), text);
+    }
+    stage.lost(text)
+}
+
+/// PostgreSQL, appendix A. The first two characters are the class.
+mod sqlstate {
+    use super::{Stage, StoreError};
+
+    const CONNECTION_EXCEPTION: &str = "08";
+    const DATA_EXCEPTION: &str = "22";
+    const INTEGRITY_CONSTRAINT_VIOLATION: &str = "23";
+    const INVALID_TRANSACTION_STATE: &str = "25";
+    const INVALID_AUTHORIZATION: &str = "28";
+    const TRANSACTION_ROLLBACK: &str = "40";
+    const STATEMENT_COMPLETION_UNKNOWN: &str = "40003";
+    const INSUFFICIENT_RESOURCES: &str = "53";
+    const PROGRAM_LIMIT_EXCEEDED: &str = "54";
+    const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55";
+    const OPERATOR_INTERVENTION: &str = "57";
+    const CRASH_SHUTDOWN: &str = "57P02";
+    const SYSTEM_ERROR: &str = "58";
+    const DATA_CORRUPTED: &str = "XX001";
+    const INDEX_CORRUPTED: &str = "XX002";
+
+    pub fn meaning(stage: Stage, code: &str, text: String) -> StoreError {
+        match code {
+            // Sent to every connection when a server process has crashed, at any point.
+            STATEMENT_COMPLETION_UNKNOWN | CRASH_SHUTDOWN => return stage.lost(text),
+            DATA_CORRUPTED | INDEX_CORRUPTED => return StoreError::Corrupt(text),
+            _ => {}
+        }
+        match code.get(..2).unwrap_or_default() {
+            CONNECTION_EXCEPTION => stage.lost(text),
+            // Deadlock, serialization failure, read-only standby, no memory or disk, lock or
+            // statement timeout, shutdown: the server says that it has done nothing.
+            TRANSACTION_ROLLBACK
+            | INVALID_TRANSACTION_STATE
+            | INVALID_AUTHORIZATION
+            | INSUFFICIENT_RESOURCES
+            | OBJECT_NOT_IN_PREREQUISITE_STATE
+            | OPERATOR_INTERVENTION
+            | SYSTEM_ERROR => StoreError::Unavailable(text),
+            DATA_EXCEPTION | INTEGRITY_CONSTRAINT_VIOLATION | PROGRAM_LIMIT_EXCEEDED => {
+                StoreError::Refused(text)
+            }
+            _ => StoreError::Refused(text),
+        }
+    }
+}
+
+/// SQLite, "Result and Error Codes". The low byte is the primary code.
+mod sqlite_code {
+    use super::{Stage, StoreError};
+
+    const PERM: i32 = 3;
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const NOMEM: i32 = 7;
+    const READONLY: i32 = 8;
+    const INTERRUPT: i32 = 9;
+    const IOERR: i32 = 10;
+    const CORRUPT: i32 = 11;
+    const FULL: i32 = 13;
+    const CANTOPEN: i32 = 14;
+    const PROTOCOL: i32 = 15;
+    const NOTADB: i32 = 26;
+
+    pub fn meaning(stage: Stage, code: i32, text: String) -> StoreError {
+        match code & 0xff {
+            // A failed write to the disk may have reached it.
+            IOERR => stage.lost(text),
+            PERM | BUSY | LOCKED | NOMEM | READONLY | INTERRUPT | FULL | CANTOPEN | PROTOCOL => {
+                StoreError::Unavailable(text)
+            }
+            CORRUPT | NOTADB => StoreError::Corrupt(text),
+            _ => StoreError::Refused(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn postgres(stage: Stage, code: &str) -> StoreError {
+        sqlstate::meaning(stage, code, String::new())
+    }
+
+    #[test]
+    fn a_lost_connection_leaves_a_commit_unknown_and_a_read_repeatable() {
+        let gone = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(of_driver(Stage::Committing, &gone()), StoreError::CommitUnknown(_)));
+        assert!(matches!(of_driver(Stage::Undecided, &gone()), StoreError::Unavailable(_)));
+        let never_sent = DbErr::Conn(RuntimeErr::SqlxError(gone().into()));
+        assert!(matches!(committing(never_sent), StoreError::Unavailable(_)));
+        assert!(matches!(postgres(Stage::Committing, "57P02"), StoreError::CommitUnknown(_)));
+    }
+
+    #[test]
+    fn what_the_server_has_undone_may_be_tried_again() {
+        for code in ["40001", "40P01", "53300", "55P03", "57014", "57P01", "57P03", "25006"] {
+            assert!(
+                matches!(postgres(Stage::Committing, code), StoreError::Unavailable(_)),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_data_is_refused() {
+        for code in ["22021", "23505", "54000"] {
+            assert!(matches!(postgres(Stage::Committing, code), StoreError::Refused(_)), "{code}");
+        }
+        for code in [19, 2067, 18] {
+            let meaning = sqlite_code::meaning(Stage::Committing, code, String::new());
+            assert!(matches!(meaning, StoreError::Refused(_)), "{code}");
+        }
+    }
+}

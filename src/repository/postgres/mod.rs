@@ -1,0 +1,153 @@
+//! PostgreSQL: its connections, and the commit as one statement.
+
+mod commit;
+
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sea_orm::sqlx::{self, Connection, Executor};
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
+use sea_orm_migration::MigratorTrait;
+
+use super::fault::{self, Stage};
+use super::migration::Migrator;
+use super::open::{ConnectOptions, OpenError};
+use crate::domain::port::repository::{Result, StoreError};
+
+pub(super) use self::commit::commit;
+
+/// A connection that has rested for longer is asked whether it is still alive before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// What a statement may take before the server gives it up, so that a lock that is never released
+/// does not hold callers for ever.
+const SET_STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
+/// An acknowledged commit is on the disk. A server that asks for more than that keeps it.
+const SET_SYNCHRONOUS_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+/// The commit touches a few rows by their keys. A plan made while the tables were small must not
+/// read them whole when they have grown.
+const SET_PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+     SET plan_cache_mode = force_generic_plan; SET jit = off";
+/// Whoever holds this advisory lock may change the schema.
+const MIGRATION_LOCK: i64 = 0x7761_6772_6f75_7073;
+
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub pool: DatabaseConnection,
+    pub commits: PgPool,
+    pub server: Server,
+}
+
+pub(super) async fn open(
+    options: PgConnectOptions,
+    settings: &ConnectOptions,
+) -> Result<Opened, OpenError> {
+    let options = match options.get_application_name() {
+        Some(_) => options,
+        None => options.application_name("wagroups"),
+    };
+    let server = Server { options };
+    server.check(settings).await?;
+
+    let pool = pool_options(settings)
+        .max_connections(settings.max_connections.max(1))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SET_STATEMENT_TIMEOUT).await?;
+                connection.execute(SET_SYNCHRONOUS_COMMIT).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(server.options.clone());
+    let commits = pool_options(settings)
+        .max_connections(1)
+        .idle_timeout(None)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SET_STATEMENT_TIMEOUT).await?;
+                connection.execute(SET_SYNCHRONOUS_COMMIT).await?;
+                connection.execute(SET_PLANS).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(server.options.clone());
+    Ok(Opened { pool: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), commits, server })
+}
+
+fn pool_options(settings: &ConnectOptions) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .acquire_timeout(settings.connect_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, rest| {
+            Box::pin(async move {
+                if rest.idle_for >= TRUSTED_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
+/// Where the database is.
+#[derive(Debug)]
+pub(super) struct Server {
+    options: PgConnectOptions,
+}
+
+impl Server {
+    /// For people: who connects to what, without the password.
+    fn name(&self) -> String {
+        let options = &self.options;
+        let database = options.get_database().unwrap_or(options.get_username());
+        format!(
+            "{}:{}/{database} as {}",
+            options.get_host(),
+            options.get_port(),
+            options.get_username()
+        )
+    }
+
+    async fn check(&self, settings: &ConnectOptions) -> Result<(), OpenError> {
+        let unreachable = |cause: String| OpenError::Unreachable { server: self.name(), cause };
+        let look = async {
+            let mut connection = PgConnection::connect_with(&self.options).await?;
+            let answer: (String, bool) =
+                sqlx::query_as("SELECT current_setting('fsync'), pg_is_in_recovery()")
+                    .fetch_one(&mut connection)
+                    .await?;
+            connection.close().await?;
+            Ok::<_, sqlx::Error>(answer)
+        };
+        let (fsync, standby) = tokio::time::timeout(settings.connect_timeout, look)
+            .await
+            .map_err(|_| unreachable(format!("no answer within {:?}", settings.connect_timeout)))?
+            .map_err(|error| unreachable(error.to_string()))?;
+        if standby {
+            return Err(OpenError::Standby(self.name()));
+        }
+        if fsync != "on" && !settings.allow_unsafe_fsync {
+            return Err(OpenError::UnsafeFsync(self.name()));
+        }
+        Ok(())
+    }
+
+    /// Migrates over connections of its own, without a limit of time.
+    pub async fn migrate(&self) -> Result<()> {
+        let direct = |error: sqlx::Error| fault::of_driver(Stage::Undecided, &error);
+        // The lock goes with the connection, whatever happens to this process.
+        let mut lock = PgConnection::connect_with(&self.options)
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        sqlx::query("SELECT pg_advisory_lock($1)")
+            .bind(MIGRATION_LOCK)
+            .execute(&mut lock)
+            .await
+            .map_err(direct)?;
+        let pool = PgPoolOptions::new().max_connections(2).connect_lazy_with(self.options.clone());
+        let migrated =
+            Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone()), None).await;
+        pool.close().await;
+        lock.close().await.map_err(direct)?;
+        migrated.map_err(fault::undecided)
+    }
+}

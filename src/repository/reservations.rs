@@ -1,0 +1,139 @@
+//! Request ids, and what retention removes beside the log.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
+
+use super::entity::reservation::{Column, Entity, Model};
+use super::rows::corrupt;
+use super::sql::Sql;
+use super::{SeaRepository, fault};
+use crate::domain::clock::Timestamp;
+use crate::domain::port::repository::{
+    AnswerWrite, ExistingReservation, Reservation, ReservationKey, ReservationStore, Reserved,
+    Result, StoreError,
+};
+
+/// How often a request id can vanish between our finding it taken and our looking at it, before
+/// that is no longer chance.
+const MAX_ATTEMPTS: u32 = 8;
+
+#[async_trait]
+impl ReservationStore for SeaRepository {
+    async fn reserve(&self, reservation: &Reservation) -> Result<Reserved> {
+        for _ in 0..MAX_ATTEMPTS {
+            if self.write(take(reservation)).await? == 1 {
+                return Ok(Reserved::New);
+            }
+            // From the writer, which has certainly seen it.
+            let row = Entity::find()
+                .filter(Column::KeyName.eq(reservation.key.key_name.as_str()))
+                .filter(Column::Session.eq(reservation.key.session.as_str()))
+                .filter(Column::Rpc.eq(reservation.key.rpc))
+                .filter(Column::RequestId.eq(reservation.key.request_id.to_string()))
+                .one(&self.writer)
+                .await
+                .map_err(fault::undecided)?;
+            if let Some(row) = row {
+                return existing(row).map(Reserved::Existing);
+            }
+        }
+        Err(StoreError::Unavailable("the request id keeps being taken and released".to_owned()))
+    }
+
+    async fn release(&self, key: &ReservationKey) -> Result<()> {
+        let sql = Sql::new("DELETE FROM reservations WHERE ");
+        self.write(of_key(sql, key).push(" AND answered = FALSE")).await.map(drop)
+    }
+
+    async fn settle(&self, key: &ReservationKey, answer: Bytes) -> Result<()> {
+        self.write(self::answer(&AnswerWrite { key: key.clone(), answer })).await.map(drop)
+    }
+
+    async fn purge(&self, now: Timestamp, before: Timestamp, limit: u32) -> Result<bool> {
+        let mut more = false;
+        for (table, key, condition, time) in [
+            ("reservations", "key_name, session, rpc, request_id", "expire_time <= ", now),
+            ("source_ids", "session, source_id", "recorded_time < ", before),
+            ("groups", "session, id", "NOT present AND updated_time < ", before),
+        ] {
+            let sql = Sql::new(&format!(
+                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition}"
+            ))
+            .bind(time.as_micros())
+            .push(" LIMIT ")
+            .bind(i64::from(limit));
+            // Rows that a commit holds are left for the next time: waiting for them, with others
+            // already in hand, could be a deadlock.
+            let sql = if self.backend() == DbBackend::Postgres {
+                sql.push(" FOR UPDATE SKIP LOCKED")
+            } else {
+                sql
+            };
+            more |= self.write(sql.push(")")).await? >= u64::from(limit.max(1));
+        }
+        Ok(more)
+    }
+}
+
+/// Takes a request id that is free or has expired.
+fn take(reservation: &Reservation) -> Sql {
+    let key = &reservation.key;
+    let row = vec![
+        key.key_name.as_str().into(),
+        key.session.as_str().into(),
+        key.rpc.into(),
+        key.request_id.to_string().into(),
+        reservation.body_sha256.to_vec().into(),
+        reservation.group_id.as_ref().map_or("", |id| id.as_str()).into(),
+        reservation.incarnation.cast_signed().into(),
+        reservation.deadline.as_micros().into(),
+        false.into(),
+        Vec::<u8>::new().into(),
+        reservation.expire_time.as_micros().into(),
+    ];
+    Sql::new(
+        "INSERT INTO reservations (key_name, session, rpc, request_id, body_sha256, group_id, incarnation, \
+         deadline, answered, answer, expire_time) VALUES ",
+    )
+    .bind_rows([row])
+    .push(
+        " ON CONFLICT (key_name, session, rpc, request_id) DO UPDATE SET body_sha256 = excluded.body_sha256, \
+         group_id = excluded.group_id, incarnation = excluded.incarnation, deadline = excluded.deadline, \
+         answered = excluded.answered, answer = excluded.answer, expire_time = excluded.expire_time \
+         WHERE reservations.expire_time <= ",
+    )
+    .bind(reservation.now.as_micros())
+}
+
+/// Keeps the answer of a call; the first one stays.
+pub(super) fn answer(write: &AnswerWrite) -> Sql {
+    let sql = Sql::new("UPDATE reservations SET answered = TRUE, answer = ")
+        .bind(write.answer.to_vec())
+        .push(" WHERE ");
+    of_key(sql, &write.key).push(" AND answered = FALSE")
+}
+
+fn of_key(sql: Sql, key: &ReservationKey) -> Sql {
+    sql.push("key_name = ")
+        .bind(key.key_name.as_str())
+        .push(" AND session = ")
+        .bind(key.session.as_str())
+        .push(" AND rpc = ")
+        .bind(key.rpc)
+        .push(" AND request_id = ")
+        .bind(key.request_id.to_string())
+}
+
+fn existing(row: Model) -> Result<ExistingReservation> {
+    let length = row.body_sha256.len();
+    Ok(ExistingReservation {
+        body_sha256: row
+            .body_sha256
+            .try_into()
+            .map_err(|_| corrupt("reservations.body_sha256", format_args!("{length} bytes")))?,
+        incarnation: row.incarnation.cast_unsigned(),
+        deadline: Timestamp::from_micros(row.deadline),
+        answer: row.answered.then(|| row.answer.into()),
+    })
+}

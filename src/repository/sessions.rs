@@ -1,0 +1,186 @@
+//! Sessions.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+
+use super::entity::session::{Column, Entity, Model};
+use super::log::KEYS_PER_QUERY;
+use super::rows::{corrupt, parsed, unsigned};
+use super::sql::{Sql, number, padded};
+use super::{SeaRepository, fault};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{Lid, PhoneNumber, SessionName};
+use crate::domain::participant::Account;
+use crate::domain::port::repository::{
+    Result, SessionHead, SessionInsert, SessionPatch, SessionStore, StoreError,
+};
+use crate::domain::session::{EngineKind, Session, SessionStatus};
+
+#[derive(FromQueryResult)]
+struct HeadRow {
+    name: String,
+    sequence: i64,
+    revision: i64,
+    epoch: i64,
+}
+
+#[async_trait]
+impl SessionStore for SeaRepository {
+    async fn insert_session(&self, session: &Session, epoch: u64) -> Result<SessionInsert> {
+        let (lid, phone) = account_columns(session.account.as_ref());
+        // A process that was fenced a moment ago must not leave a session behind that nobody can
+        // write to: such a session belongs to the process that came after it.
+        let own_or_later_epoch = format!(
+            "CASE WHEN h.epoch > {epoch} THEN h.epoch ELSE {epoch} END",
+            epoch = number(epoch)
+        );
+        let sql = Sql::new(
+            "INSERT INTO sessions (name, engine, status, status_reason, status_time, account_lid, account_phone, \
+             push_name, metadata, wanted, create_time, sequence, revision, deleted_time, epoch) SELECT ",
+        );
+        let values: [sea_orm::Value; 11] = [
+            session.name.as_str().into(),
+            session.engine.as_str().into(),
+            session.status.as_str().into(),
+            session.status_reason.as_str().into(),
+            session.status_time.as_micros().into(),
+            lid.into(),
+            phone.into(),
+            session.push_name.as_str().into(),
+            metadata_column(&session.metadata)?.into(),
+            session.wanted.into(),
+            session.create_time.as_micros().into(),
+        ];
+        let sql = values.into_iter().fold(sql, |sql, value| sql.bind(value).push(", "));
+        let sql = sql.push("0, 0, 0, ").push(&own_or_later_epoch).push(
+            " FROM log_head h WHERE h.id = 1 ON CONFLICT (name) DO UPDATE SET \
+             engine = excluded.engine, status = excluded.status, status_reason = excluded.status_reason, \
+             status_time = excluded.status_time, account_lid = excluded.account_lid, \
+             account_phone = excluded.account_phone, push_name = excluded.push_name, metadata = excluded.metadata, \
+             wanted = excluded.wanted, create_time = excluded.create_time, revision = sessions.revision + 1, \
+             deleted_time = 0, epoch = excluded.epoch WHERE sessions.deleted_time <> 0",
+        );
+        match self.write(sql).await? {
+            0 => Ok(SessionInsert::AlreadyExists),
+            _ => Ok(SessionInsert::Inserted),
+        }
+    }
+
+    async fn session(&self, name: &SessionName) -> Result<Option<Session>> {
+        let row = existing()
+            .filter(Column::Name.eq(name.as_str()))
+            .one(&self.reader)
+            .await
+            .map_err(fault::undecided)?;
+        row.map(session).transpose()
+    }
+
+    async fn list_sessions(&self, after: Option<&SessionName>, limit: u32) -> Result<Vec<Session>> {
+        let mut query = existing().order_by_asc(Column::Name).limit(u64::from(limit));
+        if let Some(after) = after {
+            query = query.filter(Column::Name.gt(after.as_str()));
+        }
+        let rows = query.all(&self.reader).await.map_err(fault::undecided)?;
+        rows.into_iter().map(session).collect()
+    }
+
+    async fn patch_session(&self, name: &SessionName, patch: &SessionPatch) -> Result<bool> {
+        let columns = patched_columns(patch)?;
+        if columns.is_empty() {
+            return Ok(self.session(name).await?.is_some());
+        }
+        let mut update = Entity::update_many()
+            .filter(Column::Name.eq(name.as_str()))
+            .filter(Column::DeletedTime.eq(0_i64));
+        for (column, value) in columns {
+            update = update.col_expr(column, value);
+        }
+        let done = update.exec(&self.writer).await.map_err(fault::committing)?;
+        Ok(done.rows_affected > 0)
+    }
+
+    async fn session_heads(
+        &self,
+        names: &[SessionName],
+    ) -> Result<BTreeMap<SessionName, SessionHead>> {
+        let mut heads = BTreeMap::new();
+        for names in names.chunks(KEYS_PER_QUERY) {
+            let keys = padded(names.iter().map(|name| vec![name.as_str().into()]).collect());
+            let sql = Sql::new("SELECT name, sequence, revision, epoch FROM sessions WHERE deleted_time = 0 AND name IN (VALUES ")
+                .bind_rows(keys)
+                .push(")");
+            for row in self.read_all::<HeadRow>(sql).await? {
+                let head = SessionHead {
+                    sequence: unsigned("sessions.sequence", row.sequence)?,
+                    revision: unsigned("sessions.revision", row.revision)?,
+                    epoch: unsigned("sessions.epoch", row.epoch)?,
+                };
+                heads.insert(parsed("sessions.name", &row.name)?, head);
+            }
+        }
+        Ok(heads)
+    }
+}
+
+fn existing() -> sea_orm::Select<Entity> {
+    Entity::find().filter(Column::DeletedTime.eq(0_i64))
+}
+
+fn patched_columns(patch: &SessionPatch) -> Result<Vec<(Column, SimpleExpr)>> {
+    let mut columns = Vec::new();
+    if let Some((status, reason, time)) = &patch.status {
+        columns.push((Column::Status, Expr::value(status.as_str())));
+        columns.push((Column::StatusReason, Expr::value(reason.as_str())));
+        columns.push((Column::StatusTime, Expr::value(time.as_micros())));
+    }
+    if let Some(account) = &patch.account {
+        let (lid, phone) = account_columns(Some(account));
+        columns.push((Column::AccountLid, Expr::value(lid)));
+        columns.push((Column::AccountPhone, Expr::value(phone)));
+    }
+    if let Some(push_name) = &patch.push_name {
+        columns.push((Column::PushName, Expr::value(push_name.as_str())));
+    }
+    if let Some(metadata) = &patch.metadata {
+        columns.push((Column::Metadata, Expr::value(metadata_column(metadata)?)));
+    }
+    if let Some(wanted) = patch.wanted {
+        columns.push((Column::Wanted, Expr::value(wanted)));
+    }
+    Ok(columns)
+}
+
+fn account_columns(account: Option<&Account>) -> (i64, i64) {
+    (
+        account.and_then(Account::lid).map_or(0, |lid| number(lid.get())),
+        account.and_then(Account::phone).map_or(0, |phone| number(phone.get())),
+    )
+}
+
+fn metadata_column(metadata: &BTreeMap<String, String>) -> Result<String> {
+    serde_json::to_string(metadata).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+fn session(row: Model) -> Result<Session> {
+    let lid = unsigned("sessions.account_lid", row.account_lid)?;
+    let phone = unsigned("sessions.account_phone", row.account_phone)?;
+    Ok(Session {
+        name: parsed("sessions.name", &row.name)?,
+        engine: EngineKind::from_name(&row.engine)
+            .ok_or_else(|| corrupt("sessions.engine", &row.engine))?,
+        status: SessionStatus::from_name(&row.status)
+            .ok_or_else(|| corrupt("sessions.status", &row.status))?,
+        status_reason: row.status_reason,
+        status_time: Timestamp::from_micros(row.status_time),
+        account: Account::from_names(Lid::new(lid), PhoneNumber::new(phone)),
+        push_name: row.push_name,
+        metadata: serde_json::from_str(&row.metadata)
+            .map_err(|error| corrupt("sessions.metadata", error))?,
+        wanted: row.wanted,
+        sequence: unsigned("sessions.sequence", row.sequence)?,
+        create_time: Timestamp::from_micros(row.create_time),
+    })
+}
