@@ -10,6 +10,7 @@ pub mod engine;
 pub mod failpoint;
 pub mod grpc;
 pub mod middleware;
+pub mod ops;
 pub mod pb;
 pub mod repository;
 pub mod server;

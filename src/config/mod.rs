@@ -1,21 +1,322 @@
-//! TEMPORARY
-use std::time::Duration; use std::net::SocketAddr;
-#[derive(Debug, Clone)] pub struct Url(String);
-impl Url { pub fn expose(&self) -> &str { &self.0 } }
-impl From<&str> for Url { fn from(s: &str) -> Self { Self(s.into()) } }
-#[derive(Debug, Clone)] pub struct Bytes(u64); impl Bytes { pub fn get(&self) -> u64 { self.0 } }
-#[derive(Debug, Clone)] pub struct Database { pub url: Url, pub max_connections: u32, pub allow_unsafe_fsync: bool, pub connect_timeout: Duration }
-impl Database { pub fn is_sqlite(&self) -> bool { self.url.0.starts_with("sqlite") } }
-#[derive(Debug, Clone)] pub struct Grpc { pub listen: SocketAddr, pub max_message_bytes: Bytes }
-#[derive(Debug, Clone)] pub struct Ops { pub listen: Option<SocketAddr> }
-#[derive(Debug, Clone)] pub struct Events { pub retention: Duration, pub retention_interval: Duration, pub poll_interval: Duration, pub history_bytes: Bytes }
-#[derive(Debug, Clone)] pub struct Cache { pub group_bytes: Bytes }
-#[derive(Debug, Clone)] pub struct Watch { pub max_watchers: usize, pub progress_interval: Duration, pub max_age: Duration }
-#[derive(Debug, Clone)] pub struct Engine { pub read_timeout: Duration, pub write_timeout: Duration }
-#[derive(Debug, Clone)] pub struct Sessions { pub max: usize }
-#[derive(Debug, Clone)] pub struct Simulator { pub enabled: bool, pub seed: u64 }
-#[derive(Debug, Clone)] pub struct Shutdown { pub grace: Duration }
-#[derive(Debug, Clone)] pub struct ApiKey { pub name: String, pub sha256: String, pub sessions: Vec<crate::domain::auth::SessionPattern> }
-#[derive(Debug, Clone)] pub struct Auth { pub keys: Vec<ApiKey> }
-#[derive(Debug, Clone)] pub struct Settings { pub database: Database, pub grpc: Grpc, pub ops: Ops, pub events: Events, pub cache: Cache, pub watch: Watch, pub engine: Engine, pub sessions: Sessions, pub simulator: Simulator, pub shutdown: Shutdown, pub auth: Auth }
-impl Default for Settings { fn default() -> Self { let s = Duration::from_secs; Self { database: Database { url: "sqlite://wagroups.db?mode=rwc".into(), max_connections: 10, allow_unsafe_fsync: false, connect_timeout: s(5) }, grpc: Grpc { listen: "127.0.0.1:50051".parse().unwrap(), max_message_bytes: Bytes(4<<20) }, ops: Ops { listen: None }, events: Events { retention: s(7*86400), retention_interval: s(60), poll_interval: s(1), history_bytes: Bytes(64<<20) }, cache: Cache { group_bytes: Bytes(256<<20) }, watch: Watch { max_watchers: 20000, progress_interval: s(30), max_age: s(3600) }, engine: Engine { read_timeout: s(30), write_timeout: s(90) }, sessions: Sessions { max: 10000 }, simulator: Simulator { enabled: true, seed: 0 }, shutdown: Shutdown { grace: s(25) }, auth: Auth { keys: vec![] } } } }
+//! Settings: defaults ← file ← environment ← flags, checked as a whole before anything starts.
+//!
+//! Every field has a default, and every default is documented in README.md. A wrong setting is
+//! refused with its name, where it came from, and what would be right; all of them at once.
+
+mod auth;
+mod load;
+mod problems;
+mod values;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use auth::{ApiKey, Auth, KeyDigest};
+pub use load::{Loaded, Sources, load};
+pub use problems::{Problem, Problems, Source};
+pub use values::{ByteSize, DatabaseUrl};
+
+/// Everything that an operator can set.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub database: Database,
+    pub grpc: Grpc,
+    pub rest: Rest,
+    pub webhook: Webhook,
+    pub ops: Ops,
+    pub auth: Auth,
+    pub events: Events,
+    pub watch: Watch,
+    pub cache: Cache,
+    pub engine: Engine,
+    pub simulator: Simulator,
+    pub sessions: Sessions,
+    pub log: Log,
+    pub shutdown: Shutdown,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://user:password@host/name` or `sqlite://path?mode=rwc`.
+    pub url: DatabaseUrl,
+    /// Connections for calls; the writer has one of its own.
+    pub max_connections: u32,
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// Accepts a PostgreSQL with fsync=off, which loses acknowledged changes in a crash: for tests.
+    pub allow_unsafe_fsync: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grpc {
+    pub listen: SocketAddr,
+    /// The largest request that is read.
+    pub max_message_bytes: ByteSize,
+    /// Calls at the same time; more are refused with OVERLOADED. Watches do not count.
+    pub max_concurrent_calls: usize,
+    /// Streams that one connection may have open, watches included.
+    pub max_streams_per_connection: u32,
+    /// After so long a silence the server asks whether the client is still there.
+    #[serde(with = "humantime_serde")]
+    pub keepalive_interval: Duration,
+    #[serde(with = "humantime_serde")]
+    pub keepalive_timeout: Duration,
+    /// After this age a connection is told to go away, so that load spreads over new replicas.
+    #[serde(with = "humantime_serde")]
+    pub max_connection_age: Duration,
+    /// How long calls of such a connection may still take.
+    #[serde(with = "humantime_serde")]
+    pub max_connection_age_grace: Duration,
+}
+
+/// The gateway for WAHA's paths; not in this version.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rest {
+    #[serde(with = "values::listen")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// The receiver of WAHA's webhooks; not in this version.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhook {
+    #[serde(with = "values::listen")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ops {
+    /// `/livez`, `/readyz` and `/metrics`; `off` for none.
+    #[serde(with = "values::listen")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Events {
+    /// How long events are kept.
+    #[serde(with = "humantime_serde")]
+    pub retention: Duration,
+    #[serde(with = "humantime_serde")]
+    pub retention_interval: Duration,
+    /// How often the log is asked for what other processes wrote.
+    #[serde(with = "humantime_serde")]
+    pub poll_interval: Duration,
+    /// Recent events kept in memory for all watchers together.
+    pub history_bytes: ByteSize,
+    /// Stores raw notifications with the events; not in this version.
+    pub store_engine_data: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Watch {
+    pub max_watchers: usize,
+    /// For watches that ask for none.
+    #[serde(with = "humantime_serde")]
+    pub progress_interval: Duration,
+    /// A watch ends at this age, give or take 10 %, with a token to resume from.
+    #[serde(with = "humantime_serde")]
+    pub max_age: Duration,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cache {
+    /// Groups kept in memory for readers.
+    pub group_bytes: ByteSize,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Engine {
+    #[serde(with = "humantime_serde")]
+    pub read_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub write_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Simulator {
+    /// Serves the engine `simulator` and SimulatorService.
+    pub enabled: bool,
+    /// What a new world draws its chance from.
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    pub max: usize,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub format: LogFormat,
+    /// As tracing's EnvFilter has it: `info`, `warn,wagroups=debug`.
+    pub filter: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shutdown {
+    /// How long running calls may take once the service is told to stop.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://wagroups.db?mode=rwc".into(),
+            max_connections: 10,
+            connect_timeout: 10 * SECOND,
+            allow_unsafe_fsync: false,
+        }
+    }
+}
+
+impl Default for Grpc {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
+            max_message_bytes: ByteSize::mebibytes(4),
+            max_concurrent_calls: 1024,
+            max_streams_per_connection: 10_000,
+            keepalive_interval: MINUTE,
+            keepalive_timeout: 20 * SECOND,
+            max_connection_age: HOUR,
+            max_connection_age_grace: 2 * MINUTE,
+        }
+    }
+}
+
+impl Default for Ops {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))) }
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            retention: 7 * DAY,
+            retention_interval: MINUTE,
+            poll_interval: SECOND,
+            history_bytes: ByteSize::mebibytes(64),
+            store_engine_data: false,
+        }
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { max_watchers: 20_000, progress_interval: 30 * SECOND, max_age: 50 * MINUTE }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { group_bytes: ByteSize::mebibytes(256) }
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { read_timeout: 30 * SECOND, write_timeout: 90 * SECOND }
+    }
+}
+
+impl Default for Simulator {
+    fn default() -> Self {
+        Self { enabled: true, seed: 0 }
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { max: 10_000 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+    }
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { grace: 25 * SECOND }
+    }
+}
+
+impl Settings {
+    /// What is wrong with the values as such and with their combination, by setting.
+    pub fn validate(&self, problems: &mut Problems) {
+        if let Err(error) = self.database.url.check() {
+            problems.add("database.url", error);
+        }
+        problems.require_range("database.max_connections", self.database.max_connections.into(), 1..=1000);
+        let range = 16 * 1024..=256 * 1024 * 1024;
+        problems.require_range("grpc.max_message_bytes", self.grpc.max_message_bytes.get(), range);
+        problems.require_range("grpc.max_concurrent_calls", self.grpc.max_concurrent_calls as u64, 1..=1_000_000);
+        let streams = u64::from(self.grpc.max_streams_per_connection);
+        problems.require_range("grpc.max_streams_per_connection", streams, 1..=1_000_000);
+        problems.require_range("watch.max_watchers", self.watch.max_watchers as u64, 1..=10_000_000);
+        problems.require_range("sessions.max", self.sessions.max as u64, 1..=1_000_000);
+        let at_least = 1024 * 1024..=u64::MAX;
+        problems.require_range("events.history_bytes", self.events.history_bytes.get(), at_least.clone());
+        problems.require_range("cache.group_bytes", self.cache.group_bytes.get(), at_least);
+        for (path, value, range) in [
+            ("database.connect_timeout", self.database.connect_timeout, SECOND..=5 * MINUTE),
+            ("grpc.keepalive_interval", self.grpc.keepalive_interval, SECOND..=24 * HOUR),
+            ("grpc.keepalive_timeout", self.grpc.keepalive_timeout, SECOND..=HOUR),
+            ("grpc.max_connection_age", self.grpc.max_connection_age, MINUTE..=365 * DAY),
+            ("grpc.max_connection_age_grace", self.grpc.max_connection_age_grace, SECOND..=24 * HOUR),
+            ("events.retention", self.events.retention, MINUTE..=3650 * DAY),
+            ("events.retention_interval", self.events.retention_interval, SECOND..=24 * HOUR),
+            ("events.poll_interval", self.events.poll_interval, Duration::from_millis(50)..=MINUTE),
+            ("watch.progress_interval", self.watch.progress_interval, SECOND..=10 * MINUTE),
+            ("watch.max_age", self.watch.max_age, MINUTE..=365 * DAY),
+            ("engine.read_timeout", self.engine.read_timeout, SECOND..=10 * MINUTE),
+            ("engine.write_timeout", self.engine.write_timeout, SECOND..=10 * MINUTE),
+            ("shutdown.grace", self.shutdown.grace, Duration::ZERO..=10 * MINUTE),
+        ] {
+            problems.require_duration(path, value, range);
+        }
+        for (path, listen) in [("rest.listen", self.rest.listen), ("webhook.listen", self.webhook.listen)] {
+            if listen.is_some() {
+                problems.add(path, "this version does not serve it yet; leave it off");
+            }
+        }
+        if self.events.store_engine_data {
+            problems.add("events.store_engine_data", "this version does not store it yet; leave it false");
+        }
+        self.auth.validate(self.grpc.listen, problems);
+    }
+}

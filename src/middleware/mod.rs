@@ -1,4 +1,21 @@
+//! Layers that every call passes, whichever transport it came by.
+
+pub mod auth;
+mod coalesce;
+mod deadline;
+mod limits;
+mod panics;
+mod reasons;
+mod request_id;
+mod rpc_metrics;
 mod status;
+
+pub use auth::{AuthLayer, Keyring};
+pub use coalesce::CoalescedStream;
+pub use deadline::{Deadline, DeadlineLayer};
+pub use limits::limit_calls;
+pub use panics::CatchPanicsLayer;
+pub use reasons::ReasonsLayer;
+pub use request_id::RequestIdLayer;
+pub use rpc_metrics::RpcMetricsLayer;
 pub use status::to_status;
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(pub tokio::time::Instant);

@@ -9,23 +9,11 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::app::App;
+use crate::ops::Checks;
 
 /// How often the database is asked, and how long it may take to answer.
 const INTERVAL: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What keeps the service from serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Checks {
-    pub database: bool,
-    pub draining: bool,
-}
-
-impl Checks {
-    pub fn is_ready(self) -> bool {
-        self.database && !self.draining
-    }
-}
 
 /// The state of readiness, shared by the gRPC health service and `/readyz`.
 #[derive(Debug, Clone)]

@@ -1,27 +1,140 @@
+//! The listeners, and the layers that every call passes.
+
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::HealthService;
+use tower::ServiceBuilder;
+
 use super::health::Readiness;
 use super::startup::StartError;
 use crate::app::App;
 use crate::config::Settings;
+use crate::domain::auth::Caller;
+use crate::domain::clock::Entropy;
 use crate::engine::simulator::SimulatorEngine;
-use crate::pb;
-pub struct Listener { pub addr: SocketAddr, pub task: JoinHandle<()> }
-pub async fn serve_grpc(settings: &Settings, app: &App, sim: Option<&Arc<SimulatorEngine>>, readiness: &Readiness, _e: Arc<crate::telemetry::SystemEntropy>, closing: CancellationToken) -> Result<Listener, StartError> {
-    let tcp = tokio::net::TcpListener::bind(settings.grpc.listen).await.map_err(StartError::other)?;
-    let addr = tcp.local_addr().map_err(StartError::other)?;
-    let inc = tonic::transport::server::TcpIncoming::from(tcp).with_nodelay(Some(true));
-    fn anyone(mut r: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> { r.extensions_mut().insert(crate::domain::auth::Caller::anyone()); Ok(r) }
-    let (_, health) = (0, tonic_health::server::HealthService::from_health_reporter(readiness.reporter().clone()));
+use crate::grpc::{Groups, Sessions, Simulator};
+use crate::middleware::{
+    AuthLayer, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer, RequestIdLayer, RpcMetricsLayer,
+    limit_calls,
+};
+use crate::ops;
+use crate::pb::DESCRIPTORS;
+use crate::pb::groups_service_server::GroupsServiceServer;
+use crate::pb::sessions_service_server::SessionsServiceServer;
+use crate::pb::simulator_service_server::SimulatorServiceServer;
+use crate::telemetry::MetricsHandle;
+
+/// The largest head of a request: keys, ids and timeouts are small.
+const MAX_HEADER_BYTES: u32 = 16 * 1024;
+
+pub(super) struct Listener {
+    pub addr: SocketAddr,
+    pub task: JoinHandle<()>,
+}
+
+async fn bind(addr: SocketAddr, setting: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(addr).await.map_err(|error| {
+        StartError::other(format!("{setting}: cannot listen on {addr}: {error}; choose another address or stop what listens there"))
+    })
+}
+
+pub(super) async fn serve_grpc(
+    settings: &Settings,
+    app: &App,
+    simulator: Option<&Arc<SimulatorEngine>>,
+    readiness: &Readiness,
+    entropy: Arc<dyn Entropy>,
+    closing: CancellationToken,
+) -> Result<Listener, StartError> {
+    let listener = bind(settings.grpc.listen, "grpc.listen").await?;
+    let addr = listener.local_addr().map_err(StartError::other)?;
+    let connections = TcpListenerStream::new(listener).map(|connection: std::io::Result<TcpStream>| {
+        let connection = connection?;
+        connection.set_nodelay(true)?;
+        Ok::<_, std::io::Error>(CoalescedStream::new(connection))
+    });
+
+    let max_bytes = usize::try_from(settings.grpc.max_message_bytes.get()).unwrap_or(usize::MAX);
+    let groups = GroupsServiceServer::new(Groups::new(app.clone())).max_decoding_message_size(max_bytes);
+    let sessions = SessionsServiceServer::new(Sessions::new(app.clone())).max_decoding_message_size(max_bytes);
+    let simulator = simulator.map(|engine| {
+        SimulatorServiceServer::new(Simulator::new(engine.clone())).max_decoding_message_size(max_bytes)
+    });
+    let mut names = vec![
+        <GroupsServiceServer<Groups> as NamedService>::NAME,
+        <SessionsServiceServer<Sessions> as NamedService>::NAME,
+    ];
+    if simulator.is_some() {
+        names.push(<SimulatorServiceServer<Simulator> as NamedService>::NAME);
+    }
+    readiness.report_on(names).await;
+    let reflect = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+
+    // From the outside in. What a layer answers by itself passes those outside of it.
+    let layers = ServiceBuilder::new()
+        .layer(RequestIdLayer::new(entropy))
+        .layer(RpcMetricsLayer)
+        .layer(ReasonsLayer::new(settings.grpc.max_message_bytes.get()))
+        .layer(CatchPanicsLayer)
+        .layer(AuthLayer::new(keyring(settings)))
+        .layer(DeadlineLayer)
+        .layer(limit_calls(settings.grpc.max_concurrent_calls))
+        .into_inner();
     let router = tonic::transport::Server::builder()
-        .layer(tonic::service::InterceptorLayer::new(anyone))
-        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
-        .add_service(pb::groups_service_server::GroupsServiceServer::new(crate::grpc::Groups::new(app.clone())))
-        .add_service(pb::sessions_service_server::SessionsServiceServer::new(crate::grpc::Sessions::new(app.clone())))
-        .add_optional_service(sim.map(|s| pb::simulator_service_server::SimulatorServiceServer::new(crate::grpc::Simulator::new(s.clone()))));
-    let task = tokio::spawn(async move { let _ = router.serve_with_incoming_shutdown(inc, closing.cancelled_owned()).await; });
+        .http2_keepalive_interval(Some(settings.grpc.keepalive_interval))
+        .http2_keepalive_timeout(Some(settings.grpc.keepalive_timeout))
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .max_concurrent_streams(settings.grpc.max_streams_per_connection)
+        .max_connection_age(settings.grpc.max_connection_age)
+        .max_connection_age_grace(settings.grpc.max_connection_age_grace)
+        .layer(layers)
+        .add_service(HealthServer::new(HealthService::from_health_reporter(readiness.reporter().clone())))
+        .add_service(reflect().build_v1().map_err(StartError::other)?)
+        .add_service(reflect().build_v1alpha().map_err(StartError::other)?)
+        .add_service(groups)
+        .add_service(sessions)
+        .add_optional_service(simulator);
+    let task = tokio::spawn(async move {
+        let served = router.serve_with_incoming_shutdown(connections, closing.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the gRPC listener has failed");
+        }
+    });
     Ok(Listener { addr, task })
 }
-pub async fn serve_ops(_: SocketAddr, _: (), _: Readiness, _: CancellationToken) -> Result<Listener, StartError> { Err(StartError::other("not yet")) }
+
+fn keyring(settings: &Settings) -> Keyring {
+    Keyring::new(settings.auth.keys.iter().map(|key| {
+        (key.sha256.0, Caller::new(key.name.clone(), key.sessions.clone()))
+    }))
+}
+
+pub(super) async fn serve_ops(
+    addr: SocketAddr,
+    metrics: MetricsHandle,
+    readiness: Readiness,
+    closing: CancellationToken,
+) -> Result<Listener, StartError> {
+    let listener = bind(addr, "ops.listen").await?;
+    let addr = listener.local_addr().map_err(StartError::other)?;
+    let router = ops::router(metrics, move || readiness.checks());
+    let task = tokio::spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the ops listener has failed");
+        }
+    });
+    Ok(Listener { addr, task })
+}

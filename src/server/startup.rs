@@ -87,7 +87,7 @@ pub(super) async fn open_simulator(
 
 /// On a fresh SQLite database: a session `default` on the simulator, so that the first call works.
 pub(super) async fn create_default_session(settings: &Settings, app: &App) -> Result<(), StartError> {
-    if !settings.database.is_sqlite() || !settings.simulator.enabled || !app.is_fresh() {
+    if !settings.database.url.is_sqlite() || !settings.simulator.enabled || !app.is_fresh() {
         return Ok(());
     }
     let name = "default".parse().map_err(StartError::other)?;

@@ -1,0 +1,132 @@
+//! API keys: who may call, and which sessions each may see.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::problems::Problems;
+use crate::domain::auth::SessionPattern;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// None = open to all, on loopback listeners only.
+    pub keys: Vec<ApiKey>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKey {
+    /// For people and logs; also what request ids are told apart by.
+    pub name: String,
+    /// SHA-256 of the key, in hex. The key itself is not kept.
+    pub sha256: KeyDigest,
+    /// Names of sessions, or prefixes with `*`.
+    #[serde(with = "patterns")]
+    pub sessions: Vec<SessionPattern>,
+}
+
+/// The SHA-256 of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyDigest(pub [u8; 32]);
+
+impl FromStr for KeyDigest {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(text, &mut digest)
+            .map_err(|_| "must be a SHA-256 in 64 hex digits, as `wagroups api-key new` prints it")?;
+        Ok(Self(digest))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyDigest(…)")
+    }
+}
+
+/// Serialized for `wagroups config`: enough to tell keys apart, not enough to search for them.
+impl Serialize for KeyDigest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{}…", hex::encode(&self.0[..4])))
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyDigest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+mod patterns {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::SessionPattern;
+
+    pub fn serialize<S: Serializer>(patterns: &[SessionPattern], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(patterns.iter().map(ToString::to_string))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SessionPattern>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+    }
+}
+
+impl Auth {
+    pub(super) fn validate(&self, grpc: SocketAddr, problems: &mut Problems) {
+        if self.keys.is_empty() && !grpc.ip().is_loopback() {
+            problems.add(
+                "auth.keys",
+                format!(
+                    "no keys are set, and grpc.listen {grpc} can be reached from outside; make a key with \
+                     `wagroups api-key new NAME`, or listen on 127.0.0.1"
+                ),
+            );
+        }
+        let mut names = HashSet::new();
+        let mut digests = HashSet::new();
+        for key in &self.keys {
+            if key.name.is_empty() || key.name.len() > 64 {
+                problems.add("auth.keys", "each key needs a name of 1 to 64 bytes");
+            }
+            if !names.insert(&key.name) {
+                problems.add("auth.keys", format!("the name {} stands twice", key.name));
+            }
+            if !digests.insert(key.sha256) {
+                problems.add("auth.keys", format!("the key {} is the same as another", key.name));
+            }
+            if key.sessions.is_empty() {
+                problems.add(
+                    "auth.keys",
+                    format!("the key {} sees no session; give it names or patterns such as *", key.name),
+                );
+            }
+        }
+    }
+}
+
+/// `name:sha256:pattern|pattern,…`, as the environment has it.
+pub(super) fn parse_keys(text: &str) -> Result<toml::Value, String> {
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let keys = entries
+        .map(|entry| {
+            let parts: Vec<&str> = entry.split(':').collect();
+            let [name, sha256, sessions] = parts[..] else {
+                return Err("must be name:sha256:pattern|pattern, several separated by commas".to_owned());
+            };
+            let sessions = sessions.split('|').map(|pattern| pattern.to_owned().into()).collect();
+            let mut key = toml::Table::new();
+            key.insert("name".to_owned(), name.to_owned().into());
+            key.insert("sha256".to_owned(), sha256.to_owned().into());
+            key.insert("sessions".to_owned(), toml::Value::Array(sessions));
+            Ok(toml::Value::Table(key))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(toml::Value::Array(keys))
+}

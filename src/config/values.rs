@@ -1,0 +1,175 @@
+//! Values that are more than a number or a text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+/// A database's URL, which may hold a password: shown without it.
+#[derive(Clone)]
+pub struct DatabaseUrl(SecretString);
+
+impl DatabaseUrl {
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        self.expose().starts_with("sqlite:")
+    }
+
+    /// The URL with `…` for the password.
+    pub fn redacted(&self) -> String {
+        let url = self.expose();
+        let Some((scheme, rest)) = url.split_once("://") else { return "…".to_owned() };
+        match rest.rsplit_once('@') {
+            Some((credentials, rest)) => {
+                let user = credentials.split(':').next().unwrap_or_default();
+                format!("{scheme}://{user}:…@{rest}")
+            }
+            None => url.to_owned(),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let url = self.expose();
+        let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| url.starts_with(scheme));
+        if known {
+            Ok(())
+        } else {
+            Err("must be postgres://user:password@host/name or sqlite://path?mode=rwc")
+        }
+    }
+}
+
+impl From<&str> for DatabaseUrl {
+    fn from(url: &str) -> Self {
+        Self(SecretString::from(url.to_owned()))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+/// Serialized for `wagroups config`, therefore without the password.
+impl Serialize for DatabaseUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.redacted())
+    }
+}
+
+impl<'de> Deserialize<'de> for DatabaseUrl {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let url = String::deserialize(deserializer)?;
+        Ok(Self(SecretString::from(url)))
+    }
+}
+
+/// A number of bytes, `64MiB` or `67108864`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(u64);
+
+const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+impl ByteSize {
+    pub const fn mebibytes(count: u64) -> Self {
+        Self(count << 20)
+    }
+
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = UNITS.into_iter().find(|(_, size)| self.0 >= *size && self.0 % size == 0);
+        let (unit, size) = whole.unwrap_or(("B", 1));
+        write!(f, "{}{unit}", self.0 / size)
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let error = "must be a size such as 64MiB, 512KiB or a number of bytes";
+        let (number, unit) = UNITS
+            .into_iter()
+            .find_map(|(unit, size)| Some((text.strip_suffix(unit)?.trim_end(), size)))
+            .unwrap_or((text, 1));
+        let number: u64 = number.parse().map_err(|_| error)?;
+        number.checked_mul(unit).map(Self).ok_or(error)
+    }
+}
+
+impl Serialize for ByteSize {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(u64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(bytes) => Ok(Self(bytes)),
+            Form::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// An address to listen on, or `off`.
+pub(super) mod listen {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(listen: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+        match listen {
+            Some(addr) => serializer.collect_str(addr),
+            None => serializer.serialize_str("off"),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if matches!(text.as_str(), "off" | "") {
+            return Ok(None);
+        }
+        let error = || serde::de::Error::custom("must be an address such as 127.0.0.1:9090, or off");
+        text.parse().map(Some).map_err(|_| error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_print_as_they_parse() {
+        for text in ["64MiB", "1GiB", "512KiB", "1500B", "0B"] {
+            assert_eq!(text.parse::<ByteSize>().expect(text).to_string(), text);
+        }
+        assert_eq!("67108864".parse::<ByteSize>().expect("bytes").to_string(), "64MiB");
+        for wrong in ["", "64MB", "-1", "1.5MiB", "99999999999GiB"] {
+            assert!(wrong.parse::<ByteSize>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_never_shown() {
+        let url = DatabaseUrl::from("postgres://app:s3cr:et@db.example/wagroups");
+        assert_eq!(format!("{url:?}"), "postgres://app:…@db.example/wagroups");
+        assert_eq!(DatabaseUrl::from("sqlite://a.db").redacted(), "sqlite://a.db");
+    }
+}

@@ -1,0 +1,157 @@
+//! Who calls: the API key of a request against the keys of the settings.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::{Either, Ready, ready};
+use http::{Request, Response};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use super::status::to_status;
+use crate::domain::auth::Caller;
+use crate::domain::error::Error;
+use crate::domain::reason::Reason;
+
+/// Probes ask this without a key; it reveals whether the service serves and nothing else.
+const OPEN_DOOR: &str = "/grpc.health.v1.Health/";
+
+/// The keys that are known, as hashes. Empty = everybody may call.
+#[derive(Debug, Clone, Default)]
+pub struct Keyring(Arc<Vec<(Digest256, Caller)>>);
+
+type Digest256 = [u8; 32];
+
+impl Keyring {
+    pub fn new(keys: impl IntoIterator<Item = (Digest256, Caller)>) -> Self {
+        Self(Arc::new(keys.into_iter().collect()))
+    }
+
+    /// The caller of a request with these headers.
+    ///
+    /// Compares with every key and in constant time, so that the time taken tells nothing about
+    /// which keys there are or how near a guess is.
+    pub fn identify(&self, headers: &http::HeaderMap) -> Result<Caller, Error> {
+        if self.0.is_empty() {
+            return Ok(Caller::anyone());
+        }
+        let presented = Sha256::digest(presented_key(headers).unwrap_or_default());
+        let mut found = None;
+        for (digest, caller) in self.0.iter() {
+            if bool::from(digest.as_slice().ct_eq(presented.as_slice())) {
+                found = Some(caller);
+            }
+        }
+        found.cloned().ok_or_else(|| {
+            Error::new(
+                Reason::Unauthenticated,
+                "a valid API key is needed: send it as `authorization: Bearer KEY`",
+            )
+        })
+    }
+}
+
+fn presented_key(headers: &http::HeaderMap) -> Option<&[u8]> {
+    if let Some(value) = headers.get(http::header::AUTHORIZATION) {
+        let value = value.as_bytes();
+        let (scheme, key) = value.split_at_checked("Bearer ".len())?;
+        return scheme.eq_ignore_ascii_case(b"Bearer ").then_some(key);
+    }
+    headers.get("x-api-key").map(http::HeaderValue::as_bytes)
+}
+
+/// Lets a request pass with its [`Caller`] in the extensions, or answers UNAUTHENTICATED.
+#[derive(Debug, Clone)]
+pub struct AuthLayer {
+    keyring: Keyring,
+}
+
+impl AuthLayer {
+    pub fn new(keyring: Keyring) -> Self {
+        Self { keyring }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct AuthService<S> {
+    keyring: Keyring,
+    inner: S,
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = AuthService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AuthService { keyring: self.keyring.clone(), inner }
+    }
+}
+
+impl<S, B> Service<Request<B>> for AuthService<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if request.uri().path().starts_with(OPEN_DOOR) {
+            return Either::Left(self.inner.call(request));
+        }
+        match self.keyring.identify(request.headers()) {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                Either::Left(self.inner.call(request))
+            }
+            Err(error) => Either::Right(ready(Ok(to_status(&error).into_http()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring() -> Keyring {
+        let caller = |name: &str| Caller::new(name, vec!["*".parse().expect("a pattern")]);
+        Keyring::new([
+            (Sha256::digest("one").into(), caller("first")),
+            (Sha256::digest("two").into(), caller("second")),
+        ])
+    }
+
+    fn headers(name: &'static str, value: &'static str) -> http::HeaderMap {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(name, http::HeaderValue::from_static(value));
+        headers
+    }
+
+    #[test]
+    fn a_known_key_is_its_caller_in_either_header() {
+        let caller = ring().identify(&headers("authorization", "Bearer two")).expect("known");
+        assert_eq!(caller.key_name(), "second");
+        let caller = ring().identify(&headers("x-api-key", "one")).expect("known");
+        assert_eq!(caller.key_name(), "first");
+    }
+
+    #[test]
+    fn whatever_is_not_a_known_key_is_refused_alike() {
+        for headers in [
+            http::HeaderMap::new(),
+            headers("authorization", "Bearer three"),
+            headers("authorization", "Basic one"),
+            headers("authorization", "one"),
+            headers("authorization", ""),
+            headers("x-api-key", ""),
+        ] {
+            let error = ring().identify(&headers).expect_err("refused");
+            assert_eq!(error.reason(), Reason::Unauthenticated);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The ops listener: `/livez`, `/readyz`, `/metrics`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use crate::telemetry::MetricsHandle;
+
+/// What keeps the service from serving, as `/readyz` tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checks {
+    pub database: bool,
+    pub draining: bool,
+}
+
+impl Checks {
+    pub fn is_ready(self) -> bool {
+        self.database && !self.draining
+    }
+}
+
+/// The routes; `checks` is asked at each request.
+pub fn router<F>(metrics: MetricsHandle, checks: F) -> Router
+where
+    F: Fn() -> Checks + Clone + Send + Sync + 'static,
+{
+    Router::new()
+        // Alive is whoever answers. It never asks the database: restarting us would not mend it.
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(move || { let checks = checks.clone(); async move { readyz(checks()) } }))
+        .route("/metrics", get(render))
+        .with_state(metrics)
+}
+
+fn readyz(checks: Checks) -> impl IntoResponse {
+    let status = if checks.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let say = |good: bool| if good { "ok" } else { "failing" };
+    let draining = if checks.draining { "yes" } else { "no" };
+    let body = format!("{{\"database\":\"{}\",\"draining\":\"{draining}\"}}\n", say(checks.database));
+    (status, [(header::CONTENT_TYPE, "application/json")], body)
+}
+
+async fn render(State(metrics): State<MetricsHandle>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
+}

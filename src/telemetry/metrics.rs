@@ -1,0 +1,176 @@
+//! Every metric of the service, with its name, its unit and its meaning.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tonic::Code;
+
+const RPCS: &str = "wagroups_rpcs_total";
+const RPC_SECONDS: &str = "wagroups_rpc_seconds";
+const RPCS_RUNNING: &str = "wagroups_rpcs_running";
+const PANICS: &str = "wagroups_panics_total";
+const COMMITS: &str = "wagroups_commits_total";
+const COMMIT_SECONDS: &str = "wagroups_commit_seconds";
+const COMMIT_EVENTS: &str = "wagroups_commit_events";
+const COMMIT_FAILURES: &str = "wagroups_commit_failures_total";
+const COMMIT_CONFLICTS: &str = "wagroups_commit_conflicts_total";
+const LOG_HEAD: &str = "wagroups_log_head_position";
+const HISTORY_BYTES: &str = "wagroups_history_bytes";
+const WATCHERS: &str = "wagroups_watchers";
+const WATCH_EVENTS: &str = "wagroups_watch_events_total";
+const WATCH_BYTES: &str = "wagroups_watch_bytes_total";
+const CATCH_UP_EVENTS: &str = "wagroups_catch_up_events_total";
+const CATCH_UP_READS: &str = "wagroups_catch_up_reads_total";
+const RETENTION_EVENTS: &str = "wagroups_retention_removed_events_total";
+const VIEW_LOOKUPS: &str = "wagroups_view_lookups_total";
+const RESERVATIONS: &str = "wagroups_request_ids_total";
+const ENGINE_CALLS: &str = "wagroups_engine_calls_total";
+const ENGINE_SECONDS: &str = "wagroups_engine_call_seconds";
+const NOTIFICATIONS: &str = "wagroups_notifications_total";
+
+/// Buckets from 0.5 ms to 60 s: commits at the one end, calls to WhatsApp at the other.
+const SECONDS: [f64; 16] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const COUNTS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
+
+/// What renders the metrics for a scrape.
+#[derive(Debug, Clone)]
+pub struct MetricsHandle(PrometheusHandle);
+
+impl MetricsHandle {
+    pub fn render(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+/// Installs the process' recorder; a second call answers the same one.
+pub fn install() -> Result<MetricsHandle, BuildError> {
+    static HANDLE: OnceLock<Result<MetricsHandle, String>> = OnceLock::new();
+    let handle = HANDLE.get_or_init(|| {
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Full(COMMIT_EVENTS.to_owned()), &COUNTS)
+            });
+        let handle = builder.and_then(PrometheusBuilder::install_recorder).map_err(|error| error.to_string())?;
+        describe();
+        Ok(MetricsHandle(handle))
+    });
+    handle.clone().map_err(|_| BuildError::MissingExporterConfiguration)
+}
+
+fn describe() {
+    describe_counter!(RPCS, "Calls that have ended, by service, method and gRPC code; streams count when they begin.");
+    describe_histogram!(RPC_SECONDS, Unit::Seconds, "How long calls took until their answer began.");
+    describe_gauge!(RPCS_RUNNING, "Calls that wait for their answer.");
+    describe_counter!(PANICS, "Panics that were caught in calls; each one is a bug.");
+    describe_counter!(COMMITS, "Transactions of the writer.");
+    describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "How long the writer's transactions took.");
+    describe_histogram!(COMMIT_EVENTS, "Events in one transaction.");
+    describe_counter!(COMMIT_FAILURES, "Transactions that failed and were tried again or given up.");
+    describe_counter!(COMMIT_CONFLICTS, "Sessions whose write lost against another process.");
+    describe_gauge!(LOG_HEAD, "Position of the last event that this process knows.");
+    describe_gauge!(HISTORY_BYTES, Unit::Bytes, "Recent events in memory, shared by all watchers.");
+    describe_gauge!(WATCHERS, "Watches that are open.");
+    describe_counter!(WATCH_EVENTS, "Events handed to watchers.");
+    describe_counter!(WATCH_BYTES, Unit::Bytes, "Bytes of events handed to watchers.");
+    describe_counter!(CATCH_UP_EVENTS, "Events read from the log for watchers that were behind.");
+    describe_counter!(CATCH_UP_READS, "Reads of the log for watchers that were behind.");
+    describe_counter!(RETENTION_EVENTS, "Events removed by retention.");
+    describe_counter!(VIEW_LOOKUPS, "Reads of a group, by whether it was in memory.");
+    describe_counter!(RESERVATIONS, "Calls with a request id, by what became of the id.");
+    describe_counter!(ENGINE_CALLS, "Calls to WhatsApp, by engine, operation and outcome.");
+    describe_histogram!(ENGINE_SECONDS, Unit::Seconds, "How long calls to WhatsApp took.");
+    describe_counter!(NOTIFICATIONS, "Notifications from engines, by what became of them.");
+}
+
+pub fn committed(elapsed: Duration, sessions: usize, events: usize) {
+    let _ = sessions;
+    counter!(COMMITS).increment(1);
+    histogram!(COMMIT_SECONDS).record(elapsed);
+    histogram!(COMMIT_EVENTS).record(events as f64);
+}
+
+pub fn commit_failed() {
+    counter!(COMMIT_FAILURES).increment(1);
+}
+
+pub fn commit_lost(sessions: usize) {
+    counter!(COMMIT_CONFLICTS).increment(sessions as u64);
+}
+
+pub fn log_head(position: u64, history_bytes: usize) {
+    gauge!(LOG_HEAD).set(position as f64);
+    gauge!(HISTORY_BYTES).set(history_bytes as f64);
+}
+
+pub fn watchers(count: usize) {
+    gauge!(WATCHERS).set(count as f64);
+}
+
+pub fn watch_sent(events: usize, bytes: usize) {
+    counter!(WATCH_EVENTS).increment(events as u64);
+    counter!(WATCH_BYTES).increment(bytes as u64);
+}
+
+pub fn catch_up_read(events: usize) {
+    counter!(CATCH_UP_READS).increment(1);
+    counter!(CATCH_UP_EVENTS).increment(events as u64);
+}
+
+pub fn retention_removed(events: usize) {
+    counter!(RETENTION_EVENTS).increment(events as u64);
+}
+
+pub fn view_lookup(hit: bool) {
+    counter!(VIEW_LOOKUPS, "hit" => if hit { "true" } else { "false" }).increment(1);
+}
+
+pub fn reservation(outcome: &'static str) {
+    counter!(RESERVATIONS, "outcome" => outcome).increment(1);
+}
+
+pub fn engine_call(engine: &'static str, operation: &'static str, outcome: &'static str, elapsed: Duration) {
+    counter!(ENGINE_CALLS, "engine" => engine, "operation" => operation, "outcome" => outcome).increment(1);
+    histogram!(ENGINE_SECONDS, "engine" => engine, "operation" => operation).record(elapsed);
+}
+
+pub fn notification(engine: &'static str, outcome: &'static str) {
+    counter!(NOTIFICATIONS, "engine" => engine, "outcome" => outcome).increment(1);
+}
+
+pub fn panicked() {
+    counter!(PANICS).increment(1);
+}
+
+/// A call that waits for its answer.
+#[derive(Debug)]
+pub struct RpcRunning {
+    path: String,
+}
+
+impl RpcRunning {
+    pub fn begin(path: &str) -> Self {
+        gauge!(RPCS_RUNNING).increment(1.0);
+        Self { path: path.to_owned() }
+    }
+
+    pub fn end(self, code: Code, elapsed: Duration) {
+        // What nobody serves must not become a time series for each name that someone makes up.
+        let path = if code == Code::Unimplemented { "/unknown/unknown" } else { &self.path };
+        let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
+        let labels = [("service", service.to_owned()), ("method", method.to_owned())];
+        histogram!(RPC_SECONDS, &labels).record(elapsed);
+        let [service, method] = labels;
+        counter!(RPCS, "service" => service.1, "method" => method.1, "code" => format!("{code:?}")).increment(1);
+    }
+}
+
+impl Drop for RpcRunning {
+    fn drop(&mut self) {
+        gauge!(RPCS_RUNNING).decrement(1.0);
+    }
+}
