@@ -14,6 +14,7 @@ mod groups;
 mod healthcheck;
 mod json;
 mod output;
+mod serve;
 mod sessions;
 mod settings;
 mod text;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use serve::{config, migrate, serve};
 pub use settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 
 use errors::Failure;

@@ -44,6 +44,21 @@ impl Loaded {
         self.sources.get(path).cloned().unwrap_or(Source::Default)
     }
 
+    /// The same as JSON: for each setting its value and its source.
+    pub fn to_json(&self) -> String {
+        let Ok(table) = toml::Table::try_from(&self.settings) else { return String::new() };
+        let mut settings = BTreeMap::new();
+        for (section, values) in &table {
+            let toml::Value::Table(values) = values else { continue };
+            for (name, value) in values {
+                let path = format!("{section}.{name}");
+                let source = self.source(&path).to_string();
+                settings.insert(path, Shown { value, source });
+            }
+        }
+        serde_json::to_string_pretty(&settings).unwrap_or_default() + "\n"
+    }
+
     /// The effective settings as TOML with their sources, without secrets.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
@@ -59,6 +74,12 @@ impl Loaded {
         }
         text
     }
+}
+
+#[derive(serde::Serialize)]
+struct Shown<'a> {
+    value: &'a toml::Value,
+    source: String,
 }
 
 /// One setting from one source.

@@ -28,6 +28,8 @@ use sea_orm_migration::MigratorTrait;
 
 pub use self::open::{ConnectOptions, OpenError};
 
+use std::sync::{Mutex, PoisonError};
+
 use self::open::DatabaseUrl;
 use self::sql::Sql;
 use crate::domain::port::repository::{Result, StoreError};
@@ -48,7 +50,7 @@ enum Commits {
     /// A pool of one connection of its own, so that the log never waits behind lesser writes.
     Postgres { pool: PgPool, server: postgres::Server },
     /// The writer's connection, and the lock that keeps other processes away from the file.
-    Sqlite { _lock: sqlite::Lock },
+    Sqlite { lock: Mutex<Option<sqlite::Lock>> },
 }
 
 impl SeaRepository {
@@ -68,7 +70,7 @@ impl SeaRepository {
                 Ok(Self {
                     reader: opened.reader,
                     writer: opened.writer,
-                    commits: Commits::Sqlite { _lock: opened.lock },
+                    commits: Commits::Sqlite { lock: Mutex::new(Some(opened.lock)) },
                 })
             }
         }
@@ -100,12 +102,15 @@ impl SeaRepository {
         Ok(LogId::from_random(id.cast_unsigned()))
     }
 
-    /// Ends all connections once they are idle.
+    /// Ends all connections once they are idle, and lets other processes have the file.
     pub async fn close(&self) {
         let _ = self.reader.close_by_ref().await;
         let _ = self.writer.close_by_ref().await;
-        if let Commits::Postgres { pool, .. } = &self.commits {
-            pool.close().await;
+        match &self.commits {
+            Commits::Postgres { pool, .. } => pool.close().await,
+            Commits::Sqlite { lock } => {
+                lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::config::Settings;
 use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
+use crate::repository::SeaRepository;
 use crate::telemetry;
 
 pub use signals::{Signals, Stop};
@@ -31,6 +32,7 @@ pub struct Server {
     ops_addr: Option<SocketAddr>,
     app: App,
     simulator: Option<Arc<SimulatorEngine>>,
+    repository: Arc<SeaRepository>,
     grace: Duration,
     readiness: health::Readiness,
     /// Ends the listeners.
@@ -62,7 +64,7 @@ impl Server {
                 .await
                 .map_err(StartError::service)?;
         let writer = tokio::spawn(writer);
-        let simulator = startup::open_simulator(settings, &app, repository, clock).await?;
+        let simulator = startup::open_simulator(settings, &app, repository.clone(), clock).await?;
         startup::create_default_session(settings, &app).await?;
 
         let closing = CancellationToken::new();
@@ -95,6 +97,7 @@ impl Server {
             ops_addr,
             app,
             simulator,
+            repository,
             grace: settings.shutdown.grace,
             readiness,
             closing,
@@ -158,5 +161,6 @@ impl Server {
             task.abort();
         }
         self.writer.abort();
+        self.repository.close().await;
     }
 }

@@ -16,7 +16,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_runtest_setup() -> None:
-    for service in Service.running:
+    for service in Service.known:
         service.mark_log()
 
 
@@ -26,8 +26,10 @@ def pytest_runtest_makereport() -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        for service in Service.services_to_show():
-            report.sections.append((f"log of {service.address}", service.log_since_mark()))
+        for service in Service.known:
+            text = service.log_since_mark()
+            if text:
+                report.sections.append((f"log of the service at {service.address}", text))
 
 
 @pytest.fixture(scope="session", params=DATABASES)

@@ -41,13 +41,12 @@ def eventually(what: str, attempt: Callable[[], Any], patience: float = PATIENCE
         pause = min(pause * 1.5, 0.2)
 
 
-def refused(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Failure:
-    """Makes a call that must fail, and answers why it did. A stream fails with its first response."""
+def refused(call: Callable[..., Any], request: Any) -> Failure:
+    """Makes a call that must fail, and answers why it did. A stream must fail with its first response."""
     try:
-        answer = call(*args, **kwargs)
+        answer = call(request, timeout=PATIENCE)
         if isinstance(answer, grpc.Call):
-            with_deadline = next(answer)
-            raise AssertionError(f"the stream went on with {with_deadline}")
+            answer = next(answer)
     except grpc.RpcError as error:
         return explain(error)
     raise AssertionError(f"the call succeeded with {answer}")
@@ -57,19 +56,13 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
-_numbers = itertools.count(random.randrange(10_000) * 100_000)
+_numbers = itertools.count(1)
 
 
-def phone_number() -> str:
-    """A phone number that no test has used, of someone who may be added by everyone."""
-    return special_number("")
-
-
-def special_number(ending: str) -> str:
-    """A new number with this ending; the simulator gives some endings a meaning."""
-    # A leading digit in the last four keeps ordinary numbers away from 0401, 0403, 0404 and 0408.
-    number = next(_numbers)
-    return f"49160{number // 10_000:05}{ending or 1000 + number % 9_000}"
+def phone_number(ending: str = "5") -> str:
+    """A number that no test has used. The simulator gives the endings 0401, 0403, 0404 and 0408 a meaning;
+    all others belong to people who may be added by everyone."""
+    return f"49160{next(_numbers):06}{ending}"
 
 
 def phone_of(person: pb.Participant) -> str:
@@ -113,8 +106,8 @@ def make_database(kind: str, directory: Path) -> str:
 class Service:
     """The program on one database, through as many lives as the test wants."""
 
-    # Those that run, so that a failed test can show their logs.
-    running: List["Service"] = []
+    # All of this run, so that a failed test can show their logs.
+    known: List["Service"] = []
 
     def __init__(self, directory: Path, database_url: str, **settings: str) -> None:
         """`settings` are environment variables without WAGROUPS_."""
@@ -125,7 +118,8 @@ class Service:
         self.log = directory / "log"
         self.process: Optional[subprocess.Popen] = None
         self._settings = settings
-        self._shown = 0
+        self._mark = 0
+        Service.known.append(self)
 
     def start(self) -> "Service":
         """Starts the program, and waits until it says that it serves."""
@@ -145,7 +139,6 @@ class Service:
                 stdout=log,
                 stderr=log,
             )
-        Service.running.append(self)
         self.wait_until_serving()
         return self
 
@@ -185,7 +178,6 @@ class Service:
             self.process.kill()
             self.process.wait()
             self.process = None
-            Service.running.remove(self)
 
     def channel(self, retries: bool = False, api_key: Optional[str] = None) -> grpc.Channel:
         """Tests see every refusal, so nothing is retried unless they ask for it."""
@@ -200,11 +192,13 @@ class Service:
         return connect(self.address, api_key, options=quick)
 
     def mark_log(self) -> None:
-        self._shown = self.log.stat().st_size if self.log.exists() else 0
+        self._mark = self.log.stat().st_size if self.log.exists() else 0
 
     def log_since_mark(self) -> str:
+        if not self.log.exists():
+            return ""
         with open(self.log, "rb") as log:
-            log.seek(self._shown)
+            log.seek(self._mark)
             return log.read()[-20_000:].decode(errors="replace")
 
 

@@ -1,2 +1,5 @@
+//! What tests stand on: databases of their own, and whole services.
+
+pub mod database;
 pub mod postgres;
 pub mod service;

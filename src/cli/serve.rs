@@ -1,0 +1,112 @@
+//! The subcommands that are the service: serve, migrate, config.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
+use crate::config::{Loaded, LogFormat, Settings, Sources, load};
+use crate::server::{Ended, Server, Signals, connect};
+use crate::telemetry;
+
+/// Runs the service until it is told to stop.
+pub async fn serve(args: ServeArgs) -> ExitCode {
+    let Ok(Loaded { settings, .. }) = settings(&args.settings) else { return ExitCode::from(2) };
+    let json = match settings.log.format {
+        LogFormat::Auto => None,
+        LogFormat::Text => Some(false),
+        LogFormat::Json => Some(true),
+    };
+    if let Err(error) = telemetry::init_logging(&settings.log.filter, json) {
+        eprintln!("wagroups: {error}");
+        return ExitCode::from(2);
+    }
+    // Before the start, so that a signal during it is not lost.
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&error),
+    };
+    let started = tokio::select! {
+        started = Server::start(&settings) => started,
+        _ = signals.next() => return ExitCode::SUCCESS,
+    };
+    let server = match started {
+        Ok(server) => server,
+        Err(error) => return failed(&error),
+    };
+    greet(&settings, &server);
+    match server.run_until(signals.next()).await {
+        Ended::Stopped => ExitCode::SUCCESS,
+        Ended::Failed(cause) => failed(&cause),
+    }
+}
+
+/// Brings the database's schema up to date.
+pub async fn migrate(args: MigrateArgs) -> ExitCode {
+    let Ok(Loaded { settings, .. }) = settings(&args.settings) else { return ExitCode::from(2) };
+    let repository = match connect(&settings).await {
+        Ok(repository) => repository,
+        Err(error) => return failed(&error),
+    };
+    if let Err(error) = repository.migrate().await {
+        return failed(&error);
+    }
+    println!("the schema of {} is up to date", settings.database.url.redacted());
+    if args.new_log_id {
+        if let Err(error) = repository.new_log_id().await {
+            return failed(&error);
+        }
+        println!("the log has a new id; resume tokens of before are refused with LOG_MISMATCH");
+    }
+    repository.close().await;
+    ExitCode::SUCCESS
+}
+
+/// Prints the settings in force and where each came from, without secrets.
+pub fn config(args: &ConfigArgs) -> ExitCode {
+    let Ok(loaded) = settings(&args.settings) else { return ExitCode::from(2) };
+    let text = if args.json { loaded.to_json() } else { loaded.to_toml() };
+    // Whoever reads this may stop before the end, as `head` does.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn settings(args: &SettingsArgs) -> Result<Loaded, ()> {
+    let sources = Sources {
+        file: args.config.clone(),
+        environment: std::env::vars().filter(|(name, _)| name.starts_with("WAGROUPS_")).collect(),
+        flags: args.overrides(),
+    };
+    load(&sources).map_err(|problems| {
+        eprintln!("wagroups: {} of the settings cannot be used:", problems.len());
+        for problem in problems {
+            eprintln!("  {problem}");
+        }
+    })
+}
+
+fn failed(cause: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("wagroups: {cause}");
+    ExitCode::FAILURE
+}
+
+/// Where it listens and what to try next.
+fn greet(settings: &Settings, server: &Server) {
+    let grpc = server.grpc_addr();
+    let mut lines = vec![format!("wagroups listens on {grpc} (gRPC)")];
+    if let Some(ops) = server.ops_addr() {
+        lines.push(format!("  health and metrics: http://{ops}/readyz http://{ops}/metrics"));
+    }
+    lines.push(format!("  database: {}", settings.database.url.redacted()));
+    if settings.auth.keys.is_empty() {
+        lines.push("  open to this machine: no API keys are set".to_owned());
+    }
+    let addr = if grpc.port() == 50051 { String::new() } else { format!(" --addr http://{grpc}") };
+    if settings.simulator.enabled {
+        lines.push("try in another terminal:".to_owned());
+        lines.push(format!("  wagroups groups create --subject Team +491510000001{addr}"));
+        lines.push(format!("  wagroups watch --from earliest{addr}"));
+    }
+    // Printed at once, also where the output is a file that a script waits for.
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", lines.join("\n")).and_then(|()| out.flush());
+}

@@ -1,0 +1,131 @@
+//! Request ids.
+
+use bytes::Bytes;
+use futures::future::join_all;
+use wagroups::domain::port::repository::{
+    ExistingReservation, Reservation, ReservationKey, ReservationStore, Reserved,
+};
+
+use super::given::{NOW, at, group_id, name};
+use crate::harness::database::Database;
+
+/// One that runs until second 30 and is forgotten after a day; `label` makes the request id.
+pub fn reservation(label: &str) -> Reservation {
+    let digits =
+        label.bytes().fold(0_u64, |sum, byte| sum * 131 + u64::from(byte)) % 1_000_000_000_000;
+    Reservation {
+        key: ReservationKey {
+            key_name: String::new(),
+            session: name("a"),
+            rpc: "CreateGroup",
+            request_id: format!("00000000-0000-4000-8000-{digits:012}").parse().expect("a UUID"),
+        },
+        body_sha256: [7; 32],
+        group_id: None,
+        incarnation: u64::MAX - 5,
+        deadline: at(30),
+        now: NOW,
+        expire_time: at(86_400),
+    }
+}
+
+fn pending(of: &Reservation) -> Reserved {
+    Reserved::Existing(ExistingReservation {
+        body_sha256: of.body_sha256,
+        incarnation: of.incarnation,
+        deadline: of.deadline,
+        answer: None,
+    })
+}
+
+pub async fn a_request_id_is_taken_once(database: &Database) {
+    let repository = database.open().await;
+    let first = reservation("one");
+    let mut second = first.clone();
+    (second.body_sha256, second.incarnation, second.group_id) = ([8; 32], 1, Some(group_id(1)));
+    assert_eq!(repository.reserve(&first).await.expect("an answer"), Reserved::New);
+    assert_eq!(repository.reserve(&second).await.expect("an answer"), pending(&first));
+    assert_eq!(repository.reserve(&first).await.expect("an answer"), pending(&first));
+}
+
+pub async fn a_released_request_id_is_free_again(database: &Database) {
+    let repository = database.open().await;
+    let reservation = reservation("one");
+    repository.reserve(&reservation).await.expect("an answer");
+    repository.release(&reservation.key).await.expect("a release");
+    repository.release(&reservation.key).await.expect("nothing to release");
+    assert_eq!(repository.reserve(&reservation).await.expect("an answer"), Reserved::New);
+}
+
+async fn answer(
+    database: &wagroups::repository::SeaRepository,
+    reservation: &Reservation,
+) -> Option<Bytes> {
+    match database.reserve(reservation).await.expect("an answer") {
+        Reserved::New => panic!("the request id is free"),
+        Reserved::Existing(existing) => existing.answer,
+    }
+}
+
+pub async fn an_answered_request_id_is_not_released(database: &Database) {
+    let repository = database.open().await;
+    let reservation = reservation("one");
+    repository.reserve(&reservation).await.expect("an answer");
+    repository.settle(&reservation.key, Bytes::new()).await.expect("an answer is kept");
+    repository.release(&reservation.key).await.expect("a release");
+    assert_eq!(
+        answer(&repository, &reservation).await,
+        Some(Bytes::new()),
+        "an empty answer is one too"
+    );
+}
+
+pub async fn the_first_answer_stays(database: &Database) {
+    let repository = database.open().await;
+    let reservation = reservation("one");
+    repository.reserve(&reservation).await.expect("an answer");
+    for text in [b"first".as_slice(), b"second".as_slice()] {
+        repository
+            .settle(&reservation.key, Bytes::from_static(text))
+            .await
+            .expect("an answer is kept");
+    }
+    assert_eq!(answer(&repository, &reservation).await.as_deref(), Some(b"first".as_slice()));
+}
+
+pub async fn an_expired_request_id_is_taken_over(database: &Database) {
+    let repository = database.open().await;
+    let first = reservation("one");
+    repository.reserve(&first).await.expect("an answer");
+    repository.settle(&first.key, Bytes::from_static(b"old")).await.expect("an answer is kept");
+    let mut later = first.clone();
+    (later.now, later.expire_time, later.incarnation) = (at(86_399), at(200_000), 2);
+    assert!(matches!(repository.reserve(&later).await.expect("an answer"), Reserved::Existing(_)));
+    later.now = at(86_400);
+    assert_eq!(repository.reserve(&later).await.expect("an answer"), Reserved::New);
+    assert_eq!(repository.reserve(&later).await.expect("an answer"), pending(&later));
+}
+
+pub async fn of_many_that_reserve_at_once_one_gets_it(database: &Database) {
+    let repository = database.open().await;
+    let reservations: Vec<Reservation> =
+        (0..8).map(|incarnation| Reservation { incarnation, ..reservation("contended") }).collect();
+    let answers =
+        join_all(reservations.iter().map(|reservation| repository.reserve(reservation))).await;
+    let new = answers.iter().filter(|answer| matches!(answer, Ok(Reserved::New))).count();
+    let existing =
+        answers.iter().filter(|answer| matches!(answer, Ok(Reserved::Existing(_)))).count();
+    assert_eq!((new, existing), (1, 7));
+}
+
+pub async fn the_same_id_under_another_key_session_or_rpc_is_another(database: &Database) {
+    let repository = database.open().await;
+    let first = reservation("one");
+    let mut others = vec![first.clone(), first.clone(), first.clone(), first];
+    others[1].key.key_name = "other".to_owned();
+    others[2].key.session = name("b");
+    others[3].key.rpc = "LeaveGroup";
+    for reservation in others {
+        assert_eq!(repository.reserve(&reservation).await.expect("an answer"), Reserved::New);
+    }
+}
