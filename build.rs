@@ -46,7 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".")
         .codec_path("crate::pb::codec::LeanCodec");
     for message in SHARED {
-        builder = builder.extern_path(format!(".wagroups.v1.{message}"), format!("crate::pb::{message}"));
+        builder =
+            builder.extern_path(format!(".wagroups.v1.{message}"), format!("crate::pb::{message}"));
     }
     for path in BOXED {
         builder = builder.boxed(path);

@@ -110,8 +110,13 @@ impl Batch {
                 let group = &draft.group(session, id, &self.loaded).now;
                 group.state.group.as_ref().map_or(0, |_| group.sequence)
             };
-            if report.observations.iter().any(|observation| held(&observation.group_id) != expected) {
-                return Ok(Committed { changed: false, sequence: sequence_before, overtaken: true });
+            if report.observations.iter().any(|observation| held(&observation.group_id) != expected)
+            {
+                return Ok(Committed {
+                    changed: false,
+                    sequence: sequence_before,
+                    overtaken: true,
+                });
             }
         }
         let mut fresh = Vec::new();
@@ -120,7 +125,8 @@ impl Batch {
                 fresh.push(id.clone());
             }
         }
-        let is_duplicate = report.is_notification && !report.source_ids.is_empty() && fresh.is_empty();
+        let is_duplicate =
+            report.is_notification && !report.source_ids.is_empty() && fresh.is_empty();
         draft.source_ids.extend(fresh);
         if is_duplicate {
             return Ok(Committed { changed: false, sequence: sequence_before, overtaken: false });
@@ -128,7 +134,12 @@ impl Batch {
 
         for observation in &report.observations {
             let claim = if report.is_notification {
-                pending.claim(session, draft.account.as_ref(), report.call_key.as_deref(), observation)
+                pending.claim(
+                    session,
+                    draft.account.as_ref(),
+                    report.call_key.as_deref(),
+                    observation,
+                )
             } else {
                 None
             };

@@ -62,7 +62,8 @@ impl Bells {
     /// Wakes everybody, as when the service stops.
     pub fn ring_all(&self) {
         let rooms = self.lock();
-        for notify in rooms.all.values().chain(rooms.by_session.values().flat_map(HashMap::values)) {
+        for notify in rooms.all.values().chain(rooms.by_session.values().flat_map(HashMap::values))
+        {
             notify.notify_one();
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::SessionName;
 use crate::domain::port::repository::Repository;
-use crate::domain::session::Session;
+use crate::domain::session::{Session, SessionStatus};
 
 const PAGE: u32 = 1000;
 
@@ -28,7 +28,11 @@ impl Directory {
             let page = repository.list_sessions(after.as_ref(), PAGE).await?;
             let Some(last) = page.last() else { return Ok(directory) };
             after = Some(last.name.clone());
-            for session in page {
+            for mut session in page {
+                // It worked when the last process ended; this one has yet to bring it up.
+                if session.status == SessionStatus::Working {
+                    session.status = SessionStatus::Starting;
+                }
                 directory.put(session);
             }
         }
@@ -57,7 +61,10 @@ impl Directory {
     /// Those after a name, in order.
     pub fn after(&self, name: Option<&SessionName>) -> Vec<Arc<Session>> {
         let from = name.map_or(Bound::Unbounded, Bound::Excluded);
-        self.read().range::<SessionName, _>((from, Bound::Unbounded)).map(|(_, session)| session.clone()).collect()
+        self.read()
+            .range::<SessionName, _>((from, Bound::Unbounded))
+            .map(|(_, session)| session.clone())
+            .collect()
     }
 
     pub fn put(&self, session: Session) -> Arc<Session> {

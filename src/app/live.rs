@@ -116,7 +116,12 @@ impl Live {
     }
 
     /// What follows the cursor, at most about `max_bytes` of it.
-    pub fn recent(&self, after: u64, max_bytes: usize, lets_pass: impl Fn(&EventRecord) -> bool) -> Recent {
+    pub fn recent(
+        &self,
+        after: u64,
+        max_bytes: usize,
+        lets_pass: impl Fn(&EventRecord) -> bool,
+    ) -> Recent {
         let state = self.read();
         if after >= state.head.position {
             return Recent::Drained;
@@ -157,7 +162,9 @@ impl Live {
             self.catch_up_to(first.position - 1).await?;
         }
         for (session, won) in commit.sessions.iter().zip(&receipt.won) {
-            let Some((_, draft)) = drafts.iter().find(|(name, _)| *name == session.session) else { continue };
+            let Some((_, draft)) = drafts.iter().find(|(name, _)| *name == session.session) else {
+                continue;
+            };
             if !won {
                 continue;
             }
@@ -261,7 +268,14 @@ fn history_weight(record: &EventRecord) -> usize {
 
 /// The batch's events with the positions that the commit gave them.
 fn records_of(commit: &CommitBatch, receipt: &CommitReceipt) -> Vec<EventRecord> {
-    let won = || commit.sessions.iter().zip(&receipt.won).filter(|(_, won)| **won).map(|(session, _)| session);
+    let won = || {
+        commit
+            .sessions
+            .iter()
+            .zip(&receipt.won)
+            .filter(|(_, won)| **won)
+            .map(|(session, _)| session)
+    };
     let count: u64 = won().map(|session| session.events.len() as u64).sum();
     let mut position = receipt.head - count;
     let mut records = Vec::with_capacity(usize::try_from(count).unwrap_or(0));

@@ -123,7 +123,12 @@ impl App {
     ) -> Result<(Self, WriterLoop)> {
         let epoch = repository.begin_epoch().await?;
         let bounds = repository.bounds().await?;
-        let live = Arc::new(Live::new(repository.clone(), bounds, options.history_bytes, options.view_bytes));
+        let live = Arc::new(Live::new(
+            repository.clone(),
+            bounds,
+            options.history_bytes,
+            options.view_bytes,
+        ));
         let directory = Directory::load(repository.as_ref()).await?;
         for session in directory.all() {
             live.note_sequence(&session.name, session.sequence);
@@ -215,6 +220,9 @@ impl Inner {
 }
 
 fn draining() -> Error {
-    Error::new(Reason::Draining, "the service is stopping; nothing was sent, call another replica or try again")
-        .retry_after(Duration::from_secs(1))
+    Error::new(
+        Reason::Draining,
+        "the service is stopping; nothing was sent, call another replica or try again",
+    )
+    .retry_after(Duration::from_secs(1))
 }

@@ -77,7 +77,12 @@ impl Stage {
 }
 
 impl App {
-    pub(super) async fn mutate<F, Fut>(&self, call: &Call, mutation: Mutation, operation: F) -> Result<Answer>
+    pub(super) async fn mutate<F, Fut>(
+        &self,
+        call: &Call,
+        mutation: Mutation,
+        operation: F,
+    ) -> Result<Answer>
     where
         F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send + 'static,
         Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
@@ -176,7 +181,9 @@ where
     Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
 {
     if let Some(key) = key {
-        let turn = reservations::reserve(inner, key, mutation.body_sha256, mutation.group_id.clone()).await?;
+        let turn =
+            reservations::reserve(inner, key, mutation.body_sha256, mutation.group_id.clone())
+                .await?;
         if let Turn::Answered(answer) = turn {
             return Ok(answer);
         }
@@ -191,7 +198,10 @@ where
     };
     if !stage.send() {
         release(inner, key).await;
-        return Err(Error::new(Reason::DeadlineExceeded, "the deadline passed before anything was sent"));
+        return Err(Error::new(
+            Reason::DeadlineExceeded,
+            "the deadline passed before anything was sent",
+        ));
     }
     let call_key: CallKey = match mutation.request_id {
         Some(request_id) => request_id.to_string().into(),
@@ -206,7 +216,11 @@ where
     );
     let kind = engine.kind();
     let started = Instant::now();
-    let called = tokio::time::timeout(inner.options.engine_write_timeout, operation(engine, call_key.clone())).await;
+    let called = tokio::time::timeout(
+        inner.options.engine_write_timeout,
+        operation(engine, call_key.clone()),
+    )
+    .await;
     let called = called.unwrap_or_else(|_| {
         Err(EngineError { outcome: Outcome::Unknown, error: outcome_unknown() })
     });

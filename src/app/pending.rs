@@ -82,8 +82,10 @@ impl PendingCalls {
 
     /// Remembers under which sequence a call's echo was logged.
     pub fn logged(&self, session: &SessionName, key: &CallKey, sequence: u64) {
-        if let Some(call) =
-            self.lock().get_mut(session).and_then(|calls| calls.iter_mut().find(|call| call.key == *key))
+        if let Some(call) = self
+            .lock()
+            .get_mut(session)
+            .and_then(|calls| calls.iter_mut().find(|call| call.key == *key))
         {
             call.logged = Some(sequence);
         }
@@ -121,10 +123,13 @@ fn is_echo(expected: &Change, seen: &Change) -> bool {
             Change::Members { action: seen_action, members: seen_members },
         ) => {
             action == seen_action
-                && seen_members.iter().any(|seen| members.iter().any(|m| m.account.is_same(&seen.account)))
+                && seen_members
+                    .iter()
+                    .any(|seen| members.iter().any(|m| m.account.is_same(&seen.account)))
         }
         (Change::Left, Change::Left) | (Change::Deleted, Change::Deleted) => true,
-        (Change::Picture(_), Change::Picture(_)) | (Change::InviteRevoked, Change::InviteRevoked) => true,
+        (Change::Picture(_), Change::Picture(_))
+        | (Change::InviteRevoked, Change::InviteRevoked) => true,
         _ => false,
     }
 }

@@ -26,18 +26,28 @@ impl App {
     ) -> Result<(Arc<View>, u64)> {
         self.admit_read(call, session, min_sequence).await?;
         let as_of = self.inner.live.sequence(session);
-        let view = self.inner.live.views.get(self.inner.repository.as_ref(), session, group_id).await?;
+        let view =
+            self.inner.live.views.get(self.inner.repository.as_ref(), session, group_id).await?;
         let view = view.ok_or_else(|| Error::group_not_found(session, group_id))?;
         Ok((view.clone(), as_of.max(view.sequence)))
     }
 
     /// The group after a mutation of it; `None` where the session is not in it (any more).
-    pub async fn current(&self, session: &SessionName, group_id: &GroupId) -> Result<Option<Arc<View>>> {
+    pub async fn current(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<Option<Arc<View>>> {
         self.inner.live.views.get(self.inner.repository.as_ref(), session, group_id).await
     }
 
     /// Lets a read pass once the key may, the session exists and the sequence is there.
-    pub(super) async fn admit_read(&self, call: &Call, session: &SessionName, min_sequence: u64) -> Result<()> {
+    pub(super) async fn admit_read(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        min_sequence: u64,
+    ) -> Result<()> {
         call.caller.authorize(session)?;
         self.inner.directory.get(session)?;
         self.inner.wait_for_sequence(call, session, min_sequence).await
@@ -45,7 +55,12 @@ impl App {
 }
 
 impl Inner {
-    async fn wait_for_sequence(&self, call: &Call, session: &SessionName, wanted: u64) -> Result<()> {
+    async fn wait_for_sequence(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        wanted: u64,
+    ) -> Result<()> {
         if self.live.sequence(session) >= wanted {
             return Ok(());
         }

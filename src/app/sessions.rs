@@ -51,7 +51,10 @@ impl App {
         if inner.directory.len() >= inner.options.max_sessions {
             return Err(Error::new(
                 Reason::SessionLimitReached,
-                format!("there are {} sessions already, the most that this service keeps", inner.options.max_sessions),
+                format!(
+                    "there are {} sessions already, the most that this service keeps",
+                    inner.options.max_sessions
+                ),
             )
             .with("limit", inner.options.max_sessions));
         }
@@ -182,7 +185,8 @@ impl App {
                 }
                 let _turn = self.inner.directory.lock(&session.name).await;
                 let Ok(session) = self.inner.directory.get(&session.name) else { continue };
-                let is_up = session.status == SessionStatus::Working && self.inner.is_up(&session.name);
+                let is_up =
+                    session.status == SessionStatus::Working && self.inner.is_up(&session.name);
                 if session.wanted && !is_up {
                     let wish = AccountWish {
                         phone_number: session.account.and_then(|account| account.phone()),
@@ -241,9 +245,10 @@ impl Inner {
             SessionStatus::Stopped => {
                 Err(refuse(Reason::SessionNotWorking, "is stopped; start it with StartSession"))
             }
-            SessionStatus::ScanQrCode => {
-                Err(refuse(Reason::SessionNotWorking, "waits to be paired with a phone; WatchSession shows how"))
-            }
+            SessionStatus::ScanQrCode => Err(refuse(
+                Reason::SessionNotWorking,
+                "waits to be paired with a phone; WatchSession shows how",
+            )),
             SessionStatus::Failed => Err(refuse(
                 Reason::SessionNotWorking,
                 "has failed; GetSession says why, StartSession tries again",
@@ -301,10 +306,17 @@ impl Inner {
         Ok(())
     }
 
-    async fn set_status(&self, name: &SessionName, status: SessionStatus, reason: &str) -> Result<()> {
+    async fn set_status(
+        &self,
+        name: &SessionName,
+        status: SessionStatus,
+        reason: &str,
+    ) -> Result<()> {
         self.directory.mark_down(name);
-        let patch =
-            SessionPatch { status: Some((status, reason.to_owned(), self.clock.now())), ..Default::default() };
+        let patch = SessionPatch {
+            status: Some((status, reason.to_owned(), self.clock.now())),
+            ..Default::default()
+        };
         self.patch(name, patch).await
     }
 
@@ -343,7 +355,10 @@ impl Inner {
 }
 
 fn already_exists(name: &SessionName) -> Error {
-    Error::new(Reason::SessionAlreadyExists, format!("session {name} exists already; GetSession shows it"))
-        .about("session", name)
-        .with("session", name)
+    Error::new(
+        Reason::SessionAlreadyExists,
+        format!("session {name} exists already; GetSession shows it"),
+    )
+    .about("session", name)
+    .with("session", name)
 }

@@ -92,7 +92,12 @@ impl WorkingSet {
     }
 
     /// Takes over what a commit wrote.
-    pub fn wrote(&mut self, session: &SessionName, head: SessionHead, groups: HashMap<GroupId, Arc<WorkingGroup>>) {
+    pub fn wrote(
+        &mut self,
+        session: &SessionName,
+        head: SessionHead,
+        groups: HashMap<GroupId, Arc<WorkingGroup>>,
+    ) {
         if let Some(numbers) = self.sessions.get_mut(session) {
             numbers.head = head;
         }

@@ -34,8 +34,12 @@ const QUEUE: usize = 4096;
 /// How often a report is reduced anew because another process wrote in between.
 const MAX_ATTEMPTS: u32 = 16;
 /// Pauses between tries while the database is away. After the last one the caller gets the error.
-const RETRY_PAUSES: [Duration; 4] =
-    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
+const RETRY_PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(800),
+    Duration::from_secs(2),
+];
 
 /// What to write: reports of one session that belong together.
 #[derive(Debug)]
@@ -209,7 +213,11 @@ impl WriterTask {
                 self.committed(entries, batch, &commit, receipt).await
             }
             Err(StoreError::Refused(cause)) if entries.len() > 1 => {
-                tracing::warn!(cause, reports = entries.len(), "batch refused, writing its reports singly");
+                tracing::warn!(
+                    cause,
+                    reports = entries.len(),
+                    "batch refused, writing its reports singly"
+                );
                 self.forget_all(&entries);
                 for entry in entries {
                     Box::pin(self.write(vec![entry])).await?;
@@ -230,7 +238,10 @@ impl WriterTask {
         }
     }
 
-    async fn reduce(&mut self, entries: Vec<Entry>) -> Result<(Vec<Entry>, Batch), (Vec<Entry>, Error)> {
+    async fn reduce(
+        &mut self,
+        entries: Vec<Entry>,
+    ) -> Result<(Vec<Entry>, Batch), (Vec<Entry>, Error)> {
         let mut sessions = BTreeSet::new();
         let mut groups = BTreeSet::new();
         let mut source_ids = Vec::new();
@@ -241,7 +252,8 @@ impl WriterTask {
                 groups.insert((session.clone(), observation.group_id.clone()));
             }
             if entry.report.is_notification {
-                source_ids.extend(entry.report.source_ids.iter().map(|id| (session.clone(), id.clone())));
+                source_ids
+                    .extend(entry.report.source_ids.iter().map(|id| (session.clone(), id.clone())));
             }
         }
         let read = async {
@@ -250,7 +262,8 @@ impl WriterTask {
             } else {
                 self.parts.repository.known_source_ids(&source_ids).await?
             };
-            let groups = self.working.fill(self.parts.repository.as_ref(), &groups, &sessions).await?;
+            let groups =
+                self.working.fill(self.parts.repository.as_ref(), &groups, &sessions).await?;
             Ok::<_, Error>((known, groups))
         };
         let (known, groups) = match read.await {
@@ -299,7 +312,8 @@ impl WriterTask {
 
     /// Whether a commit whose answer was lost is in the log.
     async fn look_up(&self, commit: &CommitBatch) -> Result<Option<CommitReceipt>, StoreError> {
-        let ids: Vec<_> = commit.sessions.iter().flat_map(|s| s.events.iter().map(|event| event.id)).collect();
+        let ids: Vec<_> =
+            commit.sessions.iter().flat_map(|s| s.events.iter().map(|event| event.id)).collect();
         let Some(last) = ids.last() else { return Ok(None) };
         let recorded = self.parts.repository.recorded(&ids).await?;
         let Some(head) = recorded.get(last).copied() else { return Ok(None) };

@@ -38,8 +38,9 @@ impl FromStr for KeyDigest {
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let mut digest = [0; 32];
-        hex::decode_to_slice(text, &mut digest)
-            .map_err(|_| "must be a SHA-256 in 64 hex digits, as `wagroups api-key new` prints it")?;
+        hex::decode_to_slice(text, &mut digest).map_err(
+            |_| "must be a SHA-256 in 64 hex digits, as `wagroups api-key new` prints it",
+        )?;
         Ok(Self(digest))
     }
 }
@@ -68,11 +69,16 @@ mod patterns {
 
     use super::SessionPattern;
 
-    pub fn serialize<S: Serializer>(patterns: &[SessionPattern], serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        patterns: &[SessionPattern],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(patterns.iter().map(ToString::to_string))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SessionPattern>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<SessionPattern>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
         texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
     }
@@ -104,7 +110,10 @@ impl Auth {
             if key.sessions.is_empty() {
                 problems.add(
                     "auth.keys",
-                    format!("the key {} sees no session; give it names or patterns such as *", key.name),
+                    format!(
+                        "the key {} sees no session; give it names or patterns such as *",
+                        key.name
+                    ),
                 );
             }
         }
@@ -118,7 +127,9 @@ pub(super) fn parse_keys(text: &str) -> Result<toml::Value, String> {
         .map(|entry| {
             let parts: Vec<&str> = entry.split(':').collect();
             let [name, sha256, sessions] = parts[..] else {
-                return Err("must be name:sha256:pattern|pattern, several separated by commas".to_owned());
+                return Err(
+                    "must be name:sha256:pattern|pattern, several separated by commas".to_owned()
+                );
             };
             let sessions = sessions.split('|').map(|pattern| pattern.to_owned().into()).collect();
             let mut key = toml::Table::new();

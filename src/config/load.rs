@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::Settings;
 use super::auth::parse_keys;
 use super::problems::{Problem, Problems, Source};
-use super::Settings;
 
 const PREFIX: &str = "WAGROUPS_";
 
@@ -160,7 +160,8 @@ fn file_of(sources: &Sources) -> Option<PathBuf> {
 
 fn read_file(path: &Path, given: &mut Vec<Given>, problems: &mut Vec<Problem>) {
     let source = Source::File(path.to_owned());
-    let problem = |text: String| Problem { path: "the file".to_owned(), source: source.clone(), text };
+    let problem =
+        |text: String| Problem { path: "the file".to_owned(), source: source.clone(), text };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => return problems.push(problem(format!("cannot be read: {error}"))),
@@ -173,7 +174,11 @@ fn read_file(path: &Path, given: &mut Vec<Given>, problems: &mut Vec<Problem>) {
         match values {
             toml::Value::Table(values) => {
                 for (name, value) in values {
-                    given.push(Given { path: format!("{section}.{name}"), value, source: source.clone() });
+                    given.push(Given {
+                        path: format!("{section}.{name}"),
+                        value,
+                        source: source.clone(),
+                    });
                 }
             }
             value => given.push(Given { path: section, value, source: source.clone() }),
@@ -208,9 +213,11 @@ fn setting_of_variable(name: &str) -> Option<String> {
 fn coerce(path: &str, value: toml::Value, default: &toml::Value) -> Result<toml::Value, String> {
     let toml::Value::String(text) = &value else { return Ok(value) };
     match default {
-        toml::Value::Integer(_) => {
-            text.trim().parse().map(toml::Value::Integer).map_err(|_| format!("must be a whole number; it is {text:?}"))
-        }
+        toml::Value::Integer(_) => text
+            .trim()
+            .parse()
+            .map(toml::Value::Integer)
+            .map_err(|_| format!("must be a whole number; it is {text:?}")),
         toml::Value::Boolean(_) => match text.trim() {
             "true" | "1" | "yes" | "on" => Ok(true.into()),
             "false" | "0" | "no" | "off" => Ok(false.into()),
@@ -239,9 +246,14 @@ fn unknown(path: &str, known: &BTreeMap<String, toml::Value>) -> String {
         return format!("there is no such setting; did you mean {name}?");
     }
     let section = path.split('.').next().unwrap_or_default();
-    let names: Vec<&str> = known.keys().filter(|name| name.starts_with(&format!("{section}."))).map(String::as_str).collect();
+    let names: Vec<&str> = known
+        .keys()
+        .filter(|name| name.starts_with(&format!("{section}.")))
+        .map(String::as_str)
+        .collect();
     if names.is_empty() {
-        let mut sections: Vec<&str> = known.keys().filter_map(|name| name.split('.').next()).collect();
+        let mut sections: Vec<&str> =
+            known.keys().filter_map(|name| name.split('.').next()).collect();
         sections.dedup();
         format!("there is no such setting; the sections are {}", sections.join(", "))
     } else {

@@ -265,7 +265,7 @@ impl Default for Sessions {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+        Self { format: LogFormat::Auto, filter: "info,sea_orm_migration=warn".to_owned() }
     }
 }
 
@@ -281,23 +281,43 @@ impl Settings {
         if let Err(error) = self.database.url.check() {
             problems.add("database.url", error);
         }
-        problems.require_range("database.max_connections", self.database.max_connections.into(), 1..=1000);
+        problems.require_range(
+            "database.max_connections",
+            self.database.max_connections.into(),
+            1..=1000,
+        );
         let range = 16 * 1024..=256 * 1024 * 1024;
         problems.require_range("grpc.max_message_bytes", self.grpc.max_message_bytes.get(), range);
-        problems.require_range("grpc.max_concurrent_calls", self.grpc.max_concurrent_calls as u64, 1..=1_000_000);
+        problems.require_range(
+            "grpc.max_concurrent_calls",
+            self.grpc.max_concurrent_calls as u64,
+            1..=1_000_000,
+        );
         let streams = u64::from(self.grpc.max_streams_per_connection);
         problems.require_range("grpc.max_streams_per_connection", streams, 1..=1_000_000);
-        problems.require_range("watch.max_watchers", self.watch.max_watchers as u64, 1..=10_000_000);
+        problems.require_range(
+            "watch.max_watchers",
+            self.watch.max_watchers as u64,
+            1..=10_000_000,
+        );
         problems.require_range("sessions.max", self.sessions.max as u64, 1..=1_000_000);
         let at_least = 1024 * 1024..=u64::MAX;
-        problems.require_range("events.history_bytes", self.events.history_bytes.get(), at_least.clone());
+        problems.require_range(
+            "events.history_bytes",
+            self.events.history_bytes.get(),
+            at_least.clone(),
+        );
         problems.require_range("cache.group_bytes", self.cache.group_bytes.get(), at_least);
         for (path, value, range) in [
             ("database.connect_timeout", self.database.connect_timeout, SECOND..=5 * MINUTE),
             ("grpc.keepalive_interval", self.grpc.keepalive_interval, SECOND..=24 * HOUR),
             ("grpc.keepalive_timeout", self.grpc.keepalive_timeout, SECOND..=HOUR),
             ("grpc.max_connection_age", self.grpc.max_connection_age, MINUTE..=365 * DAY),
-            ("grpc.max_connection_age_grace", self.grpc.max_connection_age_grace, SECOND..=24 * HOUR),
+            (
+                "grpc.max_connection_age_grace",
+                self.grpc.max_connection_age_grace,
+                SECOND..=24 * HOUR,
+            ),
             ("events.retention", self.events.retention, MINUTE..=3650 * DAY),
             ("events.retention_interval", self.events.retention_interval, SECOND..=24 * HOUR),
             ("events.poll_interval", self.events.poll_interval, Duration::from_millis(50)..=MINUTE),
@@ -309,13 +329,18 @@ impl Settings {
         ] {
             problems.require_duration(path, value, range);
         }
-        for (path, listen) in [("rest.listen", self.rest.listen), ("webhook.listen", self.webhook.listen)] {
+        for (path, listen) in
+            [("rest.listen", self.rest.listen), ("webhook.listen", self.webhook.listen)]
+        {
             if listen.is_some() {
                 problems.add(path, "this version does not serve it yet; leave it off");
             }
         }
         if self.events.store_engine_data {
-            problems.add("events.store_engine_data", "this version does not store it yet; leave it false");
+            problems.add(
+                "events.store_engine_data",
+                "this version does not store it yet; leave it false",
+            );
         }
         self.auth.validate(self.grpc.listen, problems);
     }

@@ -64,12 +64,22 @@ impl Problems {
         }
     }
 
-    pub(super) fn require_duration(&mut self, path: &str, value: Duration, range: RangeInclusive<Duration>) {
+    pub(super) fn require_duration(
+        &mut self,
+        path: &str,
+        value: Duration,
+        range: RangeInclusive<Duration>,
+    ) {
         if !range.contains(&value) {
             let say = humantime::format_duration;
             self.add(
                 path,
-                format!("must be {} to {}; it is {}", say(*range.start()), say(*range.end()), say(value)),
+                format!(
+                    "must be {} to {}; it is {}",
+                    say(*range.start()),
+                    say(*range.end()),
+                    say(value)
+                ),
             );
         }
     }

@@ -34,7 +34,9 @@ impl DatabaseUrl {
 
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let url = self.expose();
-        let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| url.starts_with(scheme));
+        let known = ["postgres://", "postgresql://", "sqlite:"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme));
         if known {
             Ok(())
         } else {
@@ -134,19 +136,25 @@ pub(super) mod listen {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub fn serialize<S: Serializer>(listen: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        listen: &Option<SocketAddr>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match listen {
             Some(addr) => serializer.collect_str(addr),
             None => serializer.serialize_str("off"),
         }
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
         let text = String::deserialize(deserializer)?;
         if matches!(text.as_str(), "off" | "") {
             return Ok(None);
         }
-        let error = || serde::de::Error::custom("must be an address such as 127.0.0.1:9090, or off");
+        let error =
+            || serde::de::Error::custom("must be an address such as 127.0.0.1:9090, or off");
         text.parse().map(Some).map_err(|_| error())
     }
 }

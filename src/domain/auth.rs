@@ -28,7 +28,8 @@ impl FromStr for SessionPattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let error = || format!("{text:?} is no session pattern: use a session name, a prefix and *, or *");
+        let error =
+            || format!("{text:?} is no session pattern: use a session name, a prefix and *, or *");
         match text.strip_suffix('*') {
             Some("") => Ok(Self::Prefix(String::new())),
             // A prefix obeys the rules of a name.
@@ -80,7 +81,10 @@ impl Caller {
     }
 
     pub fn sees_all(&self) -> bool {
-        self.0.sessions.iter().any(|pattern| matches!(pattern, SessionPattern::Prefix(p) if p.is_empty()))
+        self.0
+            .sessions
+            .iter()
+            .any(|pattern| matches!(pattern, SessionPattern::Prefix(p) if p.is_empty()))
     }
 
     /// Refuses sessions outside the key's patterns, whether or not they exist.

@@ -64,8 +64,11 @@ impl Error {
 
     /// A bug or a corrupt row. The caller learns no more than that; the cause goes to the log.
     pub fn internal(cause: impl fmt::Display) -> Self {
-        Self::new(Reason::Internal, "internal error; the log of the server says more under this request id")
-            .caused_by(cause)
+        Self::new(
+            Reason::Internal,
+            "internal error; the log of the server says more under this request id",
+        )
+        .caused_by(cause)
     }
 
     pub fn session_not_found(session: &SessionName) -> Self {

@@ -296,9 +296,15 @@ impl FieldValue {
             Field::InfoAdminOnly => Self::InfoAdminOnly(group.settings.info_admin_only),
             Field::MessagesAdminOnly => Self::MessagesAdminOnly(group.settings.messages_admin_only),
             Field::MemberAddMode => Self::MemberAddMode(group.settings.member_add_mode),
-            Field::MembershipApproval => Self::MembershipApproval(group.settings.membership_approval),
-            Field::MemberShareHistory => Self::MemberShareHistory(group.settings.member_share_history),
-            Field::DisappearingTimer => Self::DisappearingTimer(group.settings.disappearing_timer_seconds),
+            Field::MembershipApproval => {
+                Self::MembershipApproval(group.settings.membership_approval)
+            }
+            Field::MemberShareHistory => {
+                Self::MemberShareHistory(group.settings.member_share_history)
+            }
+            Field::DisappearingTimer => {
+                Self::DisappearingTimer(group.settings.disappearing_timer_seconds)
+            }
             Field::Owner => Self::Owner(group.owner),
             Field::AddressingMode => Self::AddressingMode(group.addressing_mode),
             Field::Parent => Self::Parent(group.parent.clone()),

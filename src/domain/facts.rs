@@ -96,6 +96,7 @@ impl Facts {
     pub fn prune(&mut self, before: Timestamp) {
         self.fields.retain(|_, stamp| stamp.time >= before);
         self.members.retain(|_, stamp| stamp.time >= before);
-        self.requests.retain(|_, fact| fact.open || fact.stamp.as_ref().is_some_and(|s| s.time >= before));
+        self.requests
+            .retain(|_, fact| fact.open || fact.stamp.as_ref().is_some_and(|s| s.time >= before));
     }
 }

@@ -167,7 +167,9 @@ impl std::str::FromStr for SubjectText {
             )));
         }
         if text.chars().any(char::is_control) {
-            return Err(ParseError("must not have line breaks or other control characters".to_owned()));
+            return Err(ParseError(
+                "must not have line breaks or other control characters".to_owned(),
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -189,10 +191,14 @@ impl std::str::FromStr for DescriptionText {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let length = text.chars().count();
         if length > MAX_DESCRIPTION_CHARS {
-            return Err(ParseError(format!("must have at most {MAX_DESCRIPTION_CHARS} characters; it has {length}")));
+            return Err(ParseError(format!(
+                "must have at most {MAX_DESCRIPTION_CHARS} characters; it has {length}"
+            )));
         }
         if text.chars().any(|c| c.is_control() && c != '\n') {
-            return Err(ParseError("must not have control characters other than line breaks".to_owned()));
+            return Err(ParseError(
+                "must not have control characters other than line breaks".to_owned(),
+            ));
         }
         Ok(Self(text.to_owned()))
     }

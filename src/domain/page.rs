@@ -128,7 +128,8 @@ pub fn decode_page_token<Q: Serialize, C: serde::de::DeserializeOwned>(
         )
         .blaming("page_token", "must be empty or a next_page_token")
     };
-    let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
+    let json =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
     let token: PageToken<C> = serde_json::from_slice(&json).map_err(|_| invalid())?;
     if token.v != 1 {
         return Err(invalid());

@@ -86,7 +86,8 @@ impl Account {
 
     /// The union of what the two know of one account.
     pub fn merged_with(&self, other: &Self) -> Self {
-        Self::from_names(self.lid().or(other.lid()), self.phone().or(other.phone())).unwrap_or(*self)
+        Self::from_names(self.lid().or(other.lid()), self.phone().or(other.phone()))
+            .unwrap_or(*self)
     }
 }
 

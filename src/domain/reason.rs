@@ -153,14 +153,17 @@ mod tests {
         let contract = include_str!("../../proto/wagroups/v1/errors.proto");
         for reason in Reason::ALL {
             let name = format!("REASON_{} =", reason.as_str());
-            let comment = contract.split(&name).next().filter(|before| before.len() < contract.len());
+            let comment =
+                contract.split(&name).next().filter(|before| before.len() < contract.len());
             let comment = comment.unwrap_or_else(|| panic!("{name} is not in errors.proto"));
             let comment = comment.rsplit(";\n").next().unwrap_or_default().replace("\n  //", "");
             let code = format!("{:?}", reason.code());
             let expected = format!("HTTP {}, WAHA {}.", reason.http_status(), reason.waha_status());
             assert!(comment.contains(&expected), "{name} lacks {expected:?}");
-            let code_as_documented = comment.split("gRPC ").nth(1).and_then(|rest| rest.split(',').next());
-            let documented: String = code_as_documented.unwrap_or_default().replace('_', "").to_lowercase();
+            let code_as_documented =
+                comment.split("gRPC ").nth(1).and_then(|rest| rest.split(',').next());
+            let documented: String =
+                code_as_documented.unwrap_or_default().replace('_', "").to_lowercase();
             assert_eq!(documented, code.to_lowercase(), "{name}");
         }
         assert_eq!(contract.matches("  REASON_").count(), Reason::ALL.len() + 1);

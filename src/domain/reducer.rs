@@ -38,7 +38,10 @@ pub enum Change {
     /// The group is gone for everyone.
     Deleted,
     /// Members came, went, or changed rank. For `Join` the role is the one they start with.
-    Members { action: MemberAction, members: Vec<Participant> },
+    Members {
+        action: MemberAction,
+        members: Vec<Participant>,
+    },
     Fields(Vec<FieldValue>),
     Picture(PictureChanged),
     InviteRevoked,
@@ -63,7 +66,11 @@ pub struct Reduction {
 }
 
 /// Applies a report to the state. `me` is the account whose view of the group this is.
-pub fn reduce(state: &mut GroupState, observation: &Observation, me: Option<&Account>) -> Reduction {
+pub fn reduce(
+    state: &mut GroupState,
+    observation: &Observation,
+    me: Option<&Account>,
+) -> Reduction {
     let before = state.facts.clone();
     let group_before = state.group.clone();
     let stamp = observation.stamp.as_ref();
@@ -78,8 +85,9 @@ pub fn reduce(state: &mut GroupState, observation: &Observation, me: Option<&Acc
         }
         change => reduce_part(state, &observation.group_id, change, stamp),
     };
-    reduction.touched =
-        !reduction.events.is_empty() || state.facts != before || !same_group(&state.group, &group_before);
+    reduction.touched = !reduction.events.is_empty()
+        || state.facts != before
+        || !same_group(&state.group, &group_before);
     reduction
 }
 
@@ -208,7 +216,8 @@ fn differences(held: &Group, now: &Group) -> Vec<EventBody> {
     }
     events.extend(moves.into_events());
     if held.picture_id != now.picture_id {
-        events.push(EventBody::PictureChanged(PictureChanged { picture_id: now.picture_id.clone() }));
+        events
+            .push(EventBody::PictureChanged(PictureChanged { picture_id: now.picture_id.clone() }));
     }
     events
 }
@@ -231,7 +240,12 @@ fn reduce_gone(state: &mut GroupState, body: EventBody, stamp: Option<&Stamp>) -
         let is_newer = |own: &&Stamp| own.source == stamp.source && own.is_after(stamp);
         state.facts.fields.values().any(|own| is_newer(&own))
             || state.facts.members.values().any(|own| is_newer(&own))
-            || state.facts.requests.values().filter_map(|fact| fact.stamp.as_ref()).any(|own| is_newer(&own))
+            || state
+                .facts
+                .requests
+                .values()
+                .filter_map(|fact| fact.stamp.as_ref())
+                .any(|own| is_newer(&own))
     });
     let aliases = std::mem::take(&mut state.facts.aliases);
     if newer_stay {
@@ -361,9 +375,10 @@ fn reduce_part(
     if born {
         // One event says that the group is known now, with all that the report told of it.
         let group = Arc::new(group);
-        let extra = reduction.events.drain(..).filter(|event| {
-            matches!(event, EventBody::InviteRevoked | EventBody::JoinRequest(_))
-        });
+        let extra = reduction
+            .events
+            .drain(..)
+            .filter(|event| matches!(event, EventBody::InviteRevoked | EventBody::JoinRequest(_)));
         let mut events = vec![EventBody::Joined(group.clone())];
         events.extend(extra);
         state.group = Some(group);
@@ -425,7 +440,9 @@ fn reduce_members(
                 group.put_participant(participant);
                 match rank_change(before.role, role) {
                     Some(action) => moves.note(action, participant),
-                    None if matches!(outcome, United::Renamed) || before.account != participant.account => {
+                    None if matches!(outcome, United::Renamed)
+                        || before.account != participant.account =>
+                    {
                         aliases.push(participant);
                     }
                     None => {}
@@ -444,9 +461,13 @@ fn reduce_members(
 
 /// The account under all names that we know of it.
 fn known_account(facts: &Facts, account: Account) -> Account {
-    let lid = account.lid().or_else(|| account.phone().and_then(|phone| facts.aliases.get(&phone).copied()));
+    let lid = account
+        .lid()
+        .or_else(|| account.phone().and_then(|phone| facts.aliases.get(&phone).copied()));
     let phone = account.phone().or_else(|| {
-        account.lid().and_then(|lid| facts.aliases.iter().find(|(_, l)| **l == lid).map(|(phone, _)| *phone))
+        account
+            .lid()
+            .and_then(|lid| facts.aliases.iter().find(|(_, l)| **l == lid).map(|(phone, _)| *phone))
     });
     Account::from_names(lid, phone).unwrap_or(account)
 }

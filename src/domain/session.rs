@@ -45,8 +45,14 @@ pub enum SessionStatus {
 }
 
 impl SessionStatus {
-    pub const ALL: [Self; 6] =
-        [Self::Stopped, Self::Starting, Self::ScanQrCode, Self::Working, Self::Failed, Self::LoggedOut];
+    pub const ALL: [Self; 6] = [
+        Self::Stopped,
+        Self::Starting,
+        Self::ScanQrCode,
+        Self::Working,
+        Self::Failed,
+        Self::LoggedOut,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {

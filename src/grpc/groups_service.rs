@@ -15,9 +15,9 @@ use crate::domain::error::Error;
 use crate::domain::event::MemberAction;
 use crate::domain::group::GroupSettings;
 use crate::domain::page::{EventQuery, GroupFilter, GroupOrder, GroupQuery, OrderKey};
+use crate::pb;
 use crate::pb::groups_service_server::GroupsService;
 use crate::pb::wire::{number, timestamp};
-use crate::pb;
 
 /// The most members that a page of ListParticipants has, and how many where none is asked for.
 const MAX_MEMBERS_PAGE: u32 = 5000;
@@ -48,7 +48,8 @@ impl Groups {
         let participants = fields.participants(participant_ids, 1);
         let key = fields.request_key(request.get_ref());
         let (session, group_id) = fields.finish(session.zip(group_id))?;
-        let changed = self.app.change_participants(&call, session, group_id, key, action, participants).await;
+        let changed =
+            self.app.change_participants(&call, session, group_id, key, action, participants).await;
         changed.map_err(refuse)
     }
 }
@@ -116,8 +117,10 @@ impl GroupsService for Groups {
         let subject = fields.parse("subject", &message.subject);
         let description = fields.parse("description", &message.description);
         let participants = fields.participants(&message.participant_ids, 0);
-        let settings =
-            message.settings.as_ref().map_or(GroupSettings::default(), pb::GroupSettings::to_domain);
+        let settings = message
+            .settings
+            .as_ref()
+            .map_or(GroupSettings::default(), pb::GroupSettings::to_domain);
         if ![0, 86_400, 604_800, 7_776_000].contains(&settings.disappearing_timer_seconds) {
             fields.add("settings.disappearing_timer", "must be 0, 1 day, 7 days or 90 days");
         }
@@ -186,7 +189,8 @@ impl GroupsService for Groups {
         let min_sequence = fields.sequence("min_sequence", message.min_sequence);
         let session = fields.finish(session)?;
         let query = GroupQuery { session, filter, order: GroupOrder::default() };
-        let (count, as_of) = self.app.count_groups(&call, &query, min_sequence).await.map_err(refuse)?;
+        let (count, as_of) =
+            self.app.count_groups(&call, &query, min_sequence).await.map_err(refuse)?;
         Ok(Response::new(pb::CountGroupsResponse {
             count: number(count),
             as_of_sequence: number(as_of),
@@ -332,7 +336,13 @@ impl GroupsService for Groups {
     ) -> Result<Response<pb::AddParticipantsResponse>, Status> {
         let m = request.get_ref();
         let mutated = self
-            .change_participants(&request, &m.session, &m.group_id, &m.participant_ids, MemberAction::Join)
+            .change_participants(
+                &request,
+                &m.session,
+                &m.group_id,
+                &m.participant_ids,
+                MemberAction::Join,
+            )
             .await?;
         Ok(Response::new(pb::AddParticipantsResponse {
             group: basic_group(&mutated)?,
@@ -348,7 +358,13 @@ impl GroupsService for Groups {
     ) -> Result<Response<pb::RemoveParticipantsResponse>, Status> {
         let m = request.get_ref();
         let mutated = self
-            .change_participants(&request, &m.session, &m.group_id, &m.participant_ids, MemberAction::Leave)
+            .change_participants(
+                &request,
+                &m.session,
+                &m.group_id,
+                &m.participant_ids,
+                MemberAction::Leave,
+            )
             .await?;
         Ok(Response::new(pb::RemoveParticipantsResponse {
             group: basic_group(&mutated)?,
@@ -364,7 +380,13 @@ impl GroupsService for Groups {
     ) -> Result<Response<pb::PromoteParticipantsResponse>, Status> {
         let m = request.get_ref();
         let mutated = self
-            .change_participants(&request, &m.session, &m.group_id, &m.participant_ids, MemberAction::Promote)
+            .change_participants(
+                &request,
+                &m.session,
+                &m.group_id,
+                &m.participant_ids,
+                MemberAction::Promote,
+            )
             .await?;
         Ok(Response::new(pb::PromoteParticipantsResponse {
             group: basic_group(&mutated)?,
@@ -380,7 +402,13 @@ impl GroupsService for Groups {
     ) -> Result<Response<pb::DemoteParticipantsResponse>, Status> {
         let m = request.get_ref();
         let mutated = self
-            .change_participants(&request, &m.session, &m.group_id, &m.participant_ids, MemberAction::Demote)
+            .change_participants(
+                &request,
+                &m.session,
+                &m.group_id,
+                &m.participant_ids,
+                MemberAction::Demote,
+            )
             .await?;
         Ok(Response::new(pb::DemoteParticipantsResponse {
             group: basic_group(&mutated)?,
@@ -446,7 +474,8 @@ impl GroupsService for Groups {
         request: Request<pb::WatchGroupEventsRequest>,
     ) -> Result<Response<Self::WatchGroupEventsStream>, Status> {
         let call = call(&request)?;
-        let items = self.app.watch(&call, watch::request(request.get_ref())?).await.map_err(refuse)?;
+        let items =
+            self.app.watch(&call, watch::request(request.get_ref())?).await.map_err(refuse)?;
         // A panic inside a stream is beyond the layer that catches those of calls.
         let items = std::panic::AssertUnwindSafe(items).catch_unwind().map(|item| match item {
             Ok(item) => watch::response(item),

@@ -81,7 +81,13 @@ impl Fields {
             self.add(field, format!("must name at least {at_least} participant"));
         }
         if texts.len() > MAX_PARTICIPANTS {
-            self.add(field, format!("must name at most {MAX_PARTICIPANTS} participants; it names {}", texts.len()));
+            self.add(
+                field,
+                format!(
+                    "must name at most {MAX_PARTICIPANTS} participants; it names {}",
+                    texts.len()
+                ),
+            );
             return Vec::new();
         }
         let mut seen = std::collections::HashMap::new();
@@ -90,7 +96,9 @@ impl Fields {
             let path = format!("{field}[{index}]");
             let Some(id) = self.parse::<ParticipantId>(&path, text) else { continue };
             match seen.insert(id, index) {
-                Some(first) => self.add(path, format!("is the same participant as {field}[{first}]")),
+                Some(first) => {
+                    self.add(path, format!("is the same participant as {field}[{first}]"))
+                }
                 None => ids.push(id),
             }
         }
@@ -135,19 +143,29 @@ impl Fields {
         for (index, value) in values.iter().enumerate() {
             match pb::EventType::try_from(*value).ok().and_then(pb::EventType::to_domain) {
                 Some(kind) => types.push(kind),
-                None => self.add(format!("types[{index}]"), "must be a known event type other than UNSPECIFIED"),
+                None => self.add(
+                    format!("types[{index}]"),
+                    "must be a known event type other than UNSPECIFIED",
+                ),
             }
         }
         types
     }
 
-    pub fn time(&mut self, field: &str, time: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
+    pub fn time(
+        &mut self,
+        field: &str,
+        time: Option<&prost_types::Timestamp>,
+    ) -> Option<Timestamp> {
         let time = time?;
         // The range of google.protobuf.Timestamp: years 1 to 9999.
         let in_range = (-62_135_596_800..=253_402_300_799).contains(&time.seconds)
             && (0..1_000_000_000).contains(&time.nanos);
         if !in_range {
-            self.add(field, "must lie between the years 1 and 9999, with nanos from 0 to 999,999,999");
+            self.add(
+                field,
+                "must lie between the years 1 and 9999, with nanos from 0 to 999,999,999",
+            );
             return None;
         }
         Some(to_timestamp(time))
@@ -155,7 +173,8 @@ impl Fields {
 
     pub fn request_key<M: HasRequestId>(&mut self, message: &M) -> RequestKey {
         let text = message.request_id();
-        let request_id = if text.is_empty() { None } else { self.parse::<RequestId>("request_id", text) };
+        let request_id =
+            if text.is_empty() { None } else { self.parse::<RequestId>("request_id", text) };
         let body_sha256 = Sha256::digest(message.without_request_id()).into();
         RequestKey { request_id, body_sha256 }
     }

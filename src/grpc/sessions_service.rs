@@ -51,8 +51,11 @@ fn new_session(message: &pb::CreateSessionRequest) -> Result<NewSession, Status>
     };
     let mut wish = AccountWish::default();
     match (&message.config, engine) {
-        (Some(Config::Simulator(config)), Some(EngineKind::Simulator)) if !config.phone_number.is_empty() => {
-            wish.phone_number = fields.parse::<PhoneNumber>("simulator.phone_number", &config.phone_number);
+        (Some(Config::Simulator(config)), Some(EngineKind::Simulator))
+            if !config.phone_number.is_empty() =>
+        {
+            wish.phone_number =
+                fields.parse::<PhoneNumber>("simulator.phone_number", &config.phone_number);
         }
         (None, _)
         | (Some(Config::Simulator(_)), Some(EngineKind::Simulator) | None)
@@ -134,8 +137,11 @@ impl SessionsService for Sessions {
             }
         }
         fields.finish(Some(()))?;
-        let (sessions, next_page_token) =
-            self.app.list_sessions(&call, &query, page_size, &message.page_token).await.map_err(refuse)?;
+        let (sessions, next_page_token) = self
+            .app
+            .list_sessions(&call, &query, page_size, &message.page_token)
+            .await
+            .map_err(refuse)?;
         let sessions = sessions.iter().map(|session| session.as_ref().into()).collect();
         Ok(Response::new(pb::ListSessionsResponse { sessions, next_page_token }))
     }

@@ -15,10 +15,13 @@ use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::participant::Account;
 use crate::domain::reason::Reason;
-use crate::engine::simulator::world::{AccountRecord, AccountSettings, AddPrivacy, Operation, Setting};
+use crate::engine::simulator::world::{
+    AccountRecord, AccountSettings, AddPrivacy, Operation, Setting,
+};
 use crate::engine::simulator::{CallFault, NotificationFault, Point, SimulatorEngine, Uses};
 use crate::pb::{
-    self, act_request::Action, inject_fault_request::Fault, simulator_service_server::SimulatorService,
+    self, act_request::Action, inject_fault_request::Fault,
+    simulator_service_server::SimulatorService,
 };
 
 pub struct Simulator {
@@ -36,7 +39,8 @@ fn authorize<T>(request: &Request<T>) -> Result<(), Status> {
     if call(request)?.caller.sees_all() {
         return Ok(());
     }
-    let message = "the simulator's world is shared by all sessions; use an API key with the pattern *";
+    let message =
+        "the simulator's world is shared by all sessions; use an API key with the pattern *";
     Err(refuse(Error::new(Reason::PermissionDenied, message)))
 }
 
@@ -86,9 +90,9 @@ fn operation(
                 pb::AddressingMode::Unspecified | pb::AddressingMode::Lid => AddressingMode::Lid,
             },
         }),
-        Some(Action::JoinByInvite(join)) => {
-            fields.parse("join_by_invite.invite_code", &join.invite_code).map(Operation::JoinByInvite)
-        }
+        Some(Action::JoinByInvite(join)) => fields
+            .parse("join_by_invite.invite_code", &join.invite_code)
+            .map(Operation::JoinByInvite),
         Some(Action::WalkIn(_)) => with_group(Operation::WalkIn),
         Some(Action::Leave(_)) => with_group(Operation::Leave),
         Some(Action::AddParticipants(add)) => {
@@ -141,9 +145,10 @@ fn settings(change: &pb::ChangeSettingsAction) -> Vec<Setting> {
         pb::MemberAddMode::Unspecified => None,
         mode => Some(Setting::MemberAddMode(mode.to_domain())),
     };
-    let timer = change.disappearing_timer.as_ref().map(|timer| {
-        Setting::DisappearingTimer(u32::try_from(timer.seconds).unwrap_or(0))
-    });
+    let timer = change
+        .disappearing_timer
+        .as_ref()
+        .map(|timer| Setting::DisappearingTimer(u32::try_from(timer.seconds).unwrap_or(0)));
     [
         change.info_admin_only.map(Setting::InfoAdminOnly),
         change.messages_admin_only.map(Setting::MessagesAdminOnly),
@@ -179,9 +184,9 @@ fn fault(fields: &mut Fields, fault: Option<&Fault>) -> Result<Option<Wanted>, S
             fields.add("fault", "must be set");
             None
         }
-        Some(Fault::Latency(latency)) => {
-            duration(fields, "latency.duration", latency.duration).map(CallFault::Latency).map(Wanted::Call)
-        }
+        Some(Fault::Latency(latency)) => duration(fields, "latency.duration", latency.duration)
+            .map(CallFault::Latency)
+            .map(Wanted::Call),
         Some(Fault::Hang(hang)) => Some(Wanted::Call(CallFault::Hang(point(hang.point())))),
         Some(Fault::RateLimit(limit)) => {
             let backoff = limit.backoff.and_then(|backoff| Duration::try_from(backoff).ok());
@@ -234,7 +239,8 @@ impl SimulatorService for Simulator {
             blocked: phones(&mut fields, "account.blocked_ids", &account.blocked_ids),
         };
         let id = fields.finish(id)?;
-        let put = self.engine.set_account(ParticipantId::Phone(id), settings).await.map_err(refuse)?;
+        let put =
+            self.engine.set_account(ParticipantId::Phone(id), settings).await.map_err(refuse)?;
         Ok(Response::new(pb::PutAccountResponse { account: Some(message_of_account(put)) }))
     }
 
@@ -249,13 +255,18 @@ impl SimulatorService for Simulator {
         Ok(Response::new(pb::GetAccountResponse { account: Some(message_of_account(account)) }))
     }
 
-    async fn act(&self, request: Request<pb::ActRequest>) -> Result<Response<pb::ActResponse>, Status> {
+    async fn act(
+        &self,
+        request: Request<pb::ActRequest>,
+    ) -> Result<Response<pb::ActResponse>, Status> {
         authorize(&request)?;
         let message = request.get_ref();
         let mut fields = Fields::default();
         let actor = fields.parse::<ParticipantId>("actor", &message.actor);
-        let needs_group =
-            !matches!(message.action, None | Some(Action::CreateGroup(_) | Action::JoinByInvite(_)));
+        let needs_group = !matches!(
+            message.action,
+            None | Some(Action::CreateGroup(_) | Action::JoinByInvite(_))
+        );
         let group_id = if needs_group { fields.group_id(&message.group_id) } else { None };
         let operation = operation(&mut fields, message.action.as_ref(), group_id)?;
         let (actor, operation) = fields.finish(actor.zip(operation))?;
@@ -291,7 +302,9 @@ impl SimulatorService for Simulator {
         let fault = fault(&mut fields, message.fault.as_ref())?;
         let id = match fields.finish(fault)? {
             Wanted::Call(kind) => self.engine.faults().inject_call(session, kind, uses),
-            Wanted::Notifications(kind) => self.engine.faults().inject_notifications(session, kind, uses),
+            Wanted::Notifications(kind) => {
+                self.engine.faults().inject_notifications(session, kind, uses)
+            }
         };
         Ok(Response::new(pb::InjectFaultResponse { fault_id: id.to_string() }))
     }
@@ -355,10 +368,14 @@ impl SimulatorService for Simulator {
             fields.parse::<ParticipantId>("member_id", &message.member_id)
         };
         fields.finish(Some(()))?;
-        let after: Option<GroupId> = decode_page_token(&member, &message.page_token).map_err(refuse)?;
+        let after: Option<GroupId> =
+            decode_page_token(&member, &message.page_token).map_err(refuse)?;
         let wanted = usize::try_from(page_size).unwrap_or(usize::MAX);
-        let mut groups =
-            self.engine.world_groups(member, after, wanted.saturating_add(1)).await.map_err(refuse)?;
+        let mut groups = self
+            .engine
+            .world_groups(member, after, wanted.saturating_add(1))
+            .await
+            .map_err(refuse)?;
         let more = groups.len() > wanted;
         groups.truncate(wanted);
         let next_page_token = match groups.last() {
@@ -397,13 +414,16 @@ impl SimulatorService for Simulator {
         let session = fields.session(&message.session);
         let count = match message.count {
             0 => 1,
-            count => usize::try_from(count).ok().filter(|count| *count <= 1000).unwrap_or_else(|| {
-                fields.add("count", "must be 1 to 1,000");
-                0
-            }),
+            count => {
+                usize::try_from(count).ok().filter(|count| *count <= 1000).unwrap_or_else(|| {
+                    fields.add("count", "must be 1 to 1,000");
+                    0
+                })
+            }
         };
         let session = fields.finish(session)?;
-        let replayed = self.engine.replay(&session, count, message.reverse).await.map_err(refuse)?;
+        let replayed =
+            self.engine.replay(&session, count, message.reverse).await.map_err(refuse)?;
         let replayed_count = i32::try_from(replayed).unwrap_or(i32::MAX);
         Ok(Response::new(pb::ReplayNotificationsResponse { replayed_count }))
     }

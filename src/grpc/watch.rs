@@ -29,7 +29,10 @@ pub(super) fn request(message: &pb::WatchGroupEventsRequest) -> Result<WatchRequ
         None => Some(WatchStart::Now),
         Some(start) => {
             if message.send_initial_state {
-                fields.add("send_initial_state", "goes with no other start; leave one of the two out");
+                fields.add(
+                    "send_initial_state",
+                    "goes with no other start; leave one of the two out",
+                );
             }
             match start {
                 Start::ResumeToken(token) => match ResumeToken::decode(token) {
@@ -39,7 +42,9 @@ pub(super) fn request(message: &pb::WatchGroupEventsRequest) -> Result<WatchRequ
                         None
                     }
                 },
-                Start::StartTime(time) => fields.time("start_time", Some(time)).map(WatchStart::Time),
+                Start::StartTime(time) => {
+                    fields.time("start_time", Some(time)).map(WatchStart::Time)
+                }
                 Start::Earliest(_) => Some(WatchStart::Earliest),
             }
         }
@@ -58,10 +63,18 @@ pub(super) fn request(message: &pb::WatchGroupEventsRequest) -> Result<WatchRequ
         fields.finish(Some(()))?;
         return Err(refuse(error));
     }
-    fields.finish(start.map(|start| WatchRequest { sessions, group_ids, types, start, progress_interval }))
+    fields.finish(start.map(|start| WatchRequest {
+        sessions,
+        group_ids,
+        types,
+        start,
+        progress_interval,
+    }))
 }
 
-pub(super) fn response(item: Result<WatchItem, Error>) -> Result<pb::WatchGroupEventsResponse, Status> {
+pub(super) fn response(
+    item: Result<WatchItem, Error>,
+) -> Result<pb::WatchGroupEventsResponse, Status> {
     let item = item.map_err(refuse)?;
     let mut response = pb::WatchGroupEventsResponse::default();
     match item {
@@ -80,7 +93,8 @@ pub(super) fn response(item: Result<WatchItem, Error>) -> Result<pb::WatchGroupE
                 .collect();
         }
         WatchItem::InitialStateEnd { group_count, token } => {
-            response.initial_state_end = Some(pb::InitialStateEnd { group_count: number(group_count) });
+            response.initial_state_end =
+                Some(pb::InitialStateEnd { group_count: number(group_count) });
             response.resume_token = encode(&token);
         }
         WatchItem::Progress { time, caught_up, token } => {

@@ -76,7 +76,8 @@ mod tests {
             }
             Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
         });
-        let response = CatchPanicsLayer.layer(service).oneshot(Request::new(())).await.expect("an answer");
+        let response =
+            CatchPanicsLayer.layer(service).oneshot(Request::new(())).await.expect("an answer");
         let status = Status::from_header_map(response.headers()).expect("a status");
         assert_eq!(status.code(), Code::Internal);
         assert!(!status.message().contains("secret"));

@@ -96,7 +96,8 @@ impl<S> RequestIdService<S> {
 fn accepted(value: Option<&HeaderValue>) -> Option<HeaderValue> {
     let value = value?;
     let bytes = value.as_bytes();
-    let fit = !bytes.is_empty() && bytes.len() <= MAX_LENGTH && bytes.iter().all(u8::is_ascii_graphic);
+    let fit =
+        !bytes.is_empty() && bytes.len() <= MAX_LENGTH && bytes.iter().all(u8::is_ascii_graphic);
     fit.then(|| value.clone())
 }
 

@@ -46,7 +46,8 @@ where
         Box::pin(async move {
             let response = future.await?;
             // Errors come with the headers; a stream's own end is not seen here.
-            let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+            let code = Status::from_header_map(response.headers())
+                .map_or(Code::Ok, |status| status.code());
             running.end(code, started.elapsed());
             Ok(response)
         })

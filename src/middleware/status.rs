@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use tonic_types::{
-    ErrorDetails, FieldViolation, PreconditionViolation, QuotaViolation, StatusExt,
-};
+use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, QuotaViolation, StatusExt};
 
 use crate::domain::error::Error;
 use crate::domain::reason::{self, Reason};
@@ -48,7 +46,8 @@ fn details(error: &Error) -> ErrorDetails {
     }
     match error.reason().code() {
         reason::Code::FailedPrecondition => {
-            let subject = error.resource().map(|resource| resource.name.clone()).unwrap_or_default();
+            let subject =
+                error.resource().map(|resource| resource.name.clone()).unwrap_or_default();
             details.set_precondition_failure(vec![PreconditionViolation::new(
                 error.reason().as_str(),
                 subject,
@@ -56,7 +55,10 @@ fn details(error: &Error) -> ErrorDetails {
             )]);
         }
         reason::Code::ResourceExhausted if error.retry_delay().is_some() => {
-            details.set_quota_failure(vec![QuotaViolation::new(error.reason().as_str(), error.message())]);
+            details.set_quota_failure(vec![QuotaViolation::new(
+                error.reason().as_str(),
+                error.message(),
+            )]);
         }
         _ => {}
     }
@@ -87,7 +89,9 @@ fn code(code: reason::Code) -> Code {
 /// The error that a status without details stands for: tonic's own answers, which know no reasons.
 pub fn explain(status: &Status, max_message_bytes: u64) -> Error {
     let reason = match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted if status.message().contains("message length too large") => {
+        Code::OutOfRange | Code::ResourceExhausted
+            if status.message().contains("message length too large") =>
+        {
             return Error::new(
                 Reason::MessageTooLarge,
                 format!("the request is larger than the {max_message_bytes} bytes that this service takes; send less"),
@@ -109,10 +113,15 @@ pub fn explain(status: &Status, max_message_bytes: u64) -> Error {
         Code::ResourceExhausted | Code::Unavailable => {
             return overloaded();
         }
-        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => Reason::InvalidRequest,
+        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => {
+            Reason::InvalidRequest
+        }
         // tonic answers INTERNAL where the request's bytes are no such message.
         Code::Internal if status.message().contains("decode") => {
-            return Error::new(Reason::InvalidRequest, "the request's bytes are not a message of the contract");
+            return Error::new(
+                Reason::InvalidRequest,
+                "the request's bytes are not a message of the contract",
+            );
         }
         Code::Unauthenticated => Reason::Unauthenticated,
         Code::PermissionDenied => Reason::PermissionDenied,

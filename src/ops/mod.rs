@@ -38,7 +38,8 @@ fn readyz(checks: Checks) -> impl IntoResponse {
     let status = if checks.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let say = |good: bool| if good { "ok" } else { "failing" };
     let draining = if checks.draining { "yes" } else { "no" };
-    let body = format!("{{\"database\":\"{}\",\"draining\":\"{draining}\"}}\n", say(checks.database));
+    let body =
+        format!("{{\"database\":\"{}\",\"draining\":\"{draining}\"}}\n", say(checks.database));
     (status, [(header::CONTENT_TYPE, "application/json")], body)
 }
 

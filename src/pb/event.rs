@@ -76,7 +76,10 @@ fn body(body: &EventBody, me: Option<&Account>) -> group_event::Body {
         EventBody::JoinRequest(changed) => Body::JoinRequest(pb::JoinRequestChanged {
             action: pb::JoinRequestAction::from(changed.action).into(),
             request: Some(pb::JoinRequest {
-                requester: Some(pb::participant::account(&changed.requester, pb::Role::Unspecified)),
+                requester: Some(pb::participant::account(
+                    &changed.requester,
+                    pb::Role::Unspecified,
+                )),
                 ..Default::default()
             }),
         }),
@@ -116,7 +119,10 @@ fn field_change(change: &FieldChange, me: Option<&Account>) -> Change {
         V::MemberShareHistory(new) => Change::MemberShareHistory(bools(*new)),
         V::DisappearingTimer(new) => {
             let old = if let V::DisappearingTimer(old) = old { *old } else { 0 };
-            Change::DisappearingTimer(pb::DurationChange { old: Some(seconds(old)), new: Some(seconds(*new)) })
+            Change::DisappearingTimer(pb::DurationChange {
+                old: Some(seconds(old)),
+                new: Some(seconds(*new)),
+            })
         }
         V::Owner(new) => {
             let old = if let V::Owner(old) = old { text(*old) } else { String::new() };
@@ -139,7 +145,11 @@ fn field_change(change: &FieldChange, me: Option<&Account>) -> Change {
 
 impl From<&Subject> for pb::GroupSubject {
     fn from(subject: &Subject) -> Self {
-        Self { text: subject.text.clone(), time: subject.time.map(wire::timestamp), owner: text(subject.owner) }
+        Self {
+            text: subject.text.clone(),
+            time: subject.time.map(wire::timestamp),
+            owner: text(subject.owner),
+        }
     }
 }
 
@@ -162,7 +172,11 @@ impl pb::GroupEvent {
             session: self.session.parse().map_err(DecodeError::value)?,
             sequence: u64::try_from(self.sequence).map_err(DecodeError::value)?,
             group_id: optional(&self.group_id)?,
-            occur_time: self.occur_time.as_ref().map(wire::to_timestamp).ok_or_else(|| missing("a time"))?,
+            occur_time: self
+                .occur_time
+                .as_ref()
+                .map(wire::to_timestamp)
+                .ok_or_else(|| missing("a time"))?,
             record_time: self.record_time.as_ref().map(wire::to_timestamp).unwrap_or_default(),
             engine: self.engine().to_domain().ok_or_else(|| missing("an engine"))?,
             origin: self.origin().to_domain().ok_or_else(|| missing("an origin"))?,
@@ -177,7 +191,11 @@ impl group_event::Body {
     fn to_domain(&self) -> Result<EventBody, DecodeError> {
         Ok(match self {
             Self::Joined(joined) => EventBody::Joined(Arc::new(
-                joined.group.as_ref().ok_or_else(|| DecodeError::value("joined without a group"))?.to_domain()?,
+                joined
+                    .group
+                    .as_ref()
+                    .ok_or_else(|| DecodeError::value("joined without a group"))?
+                    .to_domain()?,
             )),
             Self::Left(_) => EventBody::Left,
             Self::ParticipantsChanged(changed) => {
@@ -192,7 +210,10 @@ impl group_event::Body {
                         // Who left has no role any more; the lowest stands in for it.
                         let role = participant.role().to_domain();
                         let role = role.unwrap_or(crate::domain::participant::Role::Participant);
-                        Ok(crate::domain::participant::Participant::new(participant.to_account()?, role))
+                        Ok(crate::domain::participant::Participant::new(
+                            participant.to_account()?,
+                            role,
+                        ))
                     })
                     .collect::<Result<_, DecodeError>>()?;
                 EventBody::ParticipantsChanged(ParticipantsChanged { action, participants })
@@ -211,7 +232,8 @@ impl group_event::Body {
             }),
             Self::InviteRevoked(_) => EventBody::InviteRevoked,
             Self::JoinRequest(changed) => {
-                let requester = changed.request.as_ref().and_then(|request| request.requester.as_ref());
+                let requester =
+                    changed.request.as_ref().and_then(|request| request.requester.as_ref());
                 EventBody::JoinRequest(JoinRequestChanged {
                     action: changed
                         .action()
@@ -231,8 +253,12 @@ fn to_field_change(change: &Change) -> Result<FieldChange, DecodeError> {
     use FieldValue as V;
     let (old, new) = match change {
         Change::Alias(participant) => return Ok(FieldChange::Alias(participant.to_domain()?)),
-        Change::Completed(group) => return Ok(FieldChange::Completed(Arc::new(group.to_domain()?))),
-        Change::Subject(c) => (V::Subject(to_subject(c.old.as_ref())?), V::Subject(to_subject(c.new.as_ref())?)),
+        Change::Completed(group) => {
+            return Ok(FieldChange::Completed(Arc::new(group.to_domain()?)));
+        }
+        Change::Subject(c) => {
+            (V::Subject(to_subject(c.old.as_ref())?), V::Subject(to_subject(c.new.as_ref())?))
+        }
         Change::Description(c) => (
             V::Description(to_description(c.old.as_ref())?),
             V::Description(to_description(c.new.as_ref())?),
@@ -242,10 +268,15 @@ fn to_field_change(change: &Change) -> Result<FieldChange, DecodeError> {
         Change::MemberAddMode(c) => {
             (V::MemberAddMode(c.old().to_domain()), V::MemberAddMode(c.new().to_domain()))
         }
-        Change::MembershipApproval(c) => (V::MembershipApproval(c.old), V::MembershipApproval(c.new)),
-        Change::MemberShareHistory(c) => (V::MemberShareHistory(c.old), V::MemberShareHistory(c.new)),
+        Change::MembershipApproval(c) => {
+            (V::MembershipApproval(c.old), V::MembershipApproval(c.new))
+        }
+        Change::MemberShareHistory(c) => {
+            (V::MemberShareHistory(c.old), V::MemberShareHistory(c.new))
+        }
         Change::DisappearingTimer(c) => {
-            let value = |timer: &Option<prost_types::Duration>| timer.as_ref().map(to_seconds).unwrap_or(0);
+            let value =
+                |timer: &Option<prost_types::Duration>| timer.as_ref().map(to_seconds).unwrap_or(0);
             (V::DisappearingTimer(value(&c.old)), V::DisappearingTimer(value(&c.new)))
         }
         Change::Owner(c) => (V::Owner(optional(&c.old)?), V::Owner(optional(&c.new)?)),

@@ -30,7 +30,10 @@ pub fn encode(group: &Group, me: Option<&Account>) -> EncodedGroup {
             &mut participants,
         );
     }
-    EncodedGroup { basic: basic(group, me).encode_to_vec().into(), participants: participants.freeze() }
+    EncodedGroup {
+        basic: basic(group, me).encode_to_vec().into(),
+        participants: participants.freeze(),
+    }
 }
 
 /// Puts together what [`encode`] took apart.
@@ -94,7 +97,8 @@ impl pb::Group {
         group.create_time = self.create_time.as_ref().map(wire::to_timestamp);
         group.owner = optional(&self.owner)?;
         group.addressing_mode = self.addressing_mode().to_domain();
-        group.settings = self.settings.as_ref().map(pb::GroupSettings::to_domain).unwrap_or_default();
+        group.settings =
+            self.settings.as_ref().map(pb::GroupSettings::to_domain).unwrap_or_default();
         group.parent = optional(&self.parent_group_id)?;
         group.picture_id = Some(self.picture_id.clone()).filter(|id| !id.is_empty());
         group.suspended = self.suspended;
@@ -165,7 +169,11 @@ impl pb::GroupSettings {
             member_add_mode: self.member_add_mode().to_domain(),
             membership_approval: self.membership_approval,
             member_share_history: self.member_share_history,
-            disappearing_timer_seconds: self.disappearing_timer.as_ref().map(to_seconds).unwrap_or_default(),
+            disappearing_timer_seconds: self
+                .disappearing_timer
+                .as_ref()
+                .map(to_seconds)
+                .unwrap_or_default(),
         }
     }
 }

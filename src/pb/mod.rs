@@ -4,8 +4,8 @@ mod codec;
 pub mod event;
 pub mod group;
 pub mod participant;
-mod shared;
 pub mod session;
+mod shared;
 pub mod wire;
 
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -15,7 +15,8 @@ mod generated {
 
 pub use generated::*;
 pub use shared::{
-    GetGroupResponse, InitialGroup, ListGroupEventsResponse, ListGroupsResponse, WatchGroupEventsResponse,
+    GetGroupResponse, InitialGroup, ListGroupEventsResponse, ListGroupsResponse,
+    WatchGroupEventsResponse,
 };
 
 /// All files of the contract, for reflection.

@@ -50,11 +50,15 @@ impl pb::Participant {
         let id: ParticipantId = self.id.parse().map_err(DecodeError::value)?;
         let phone = optional::<PhoneNumber>(&self.phone_number_id)?.or(id.phone());
         let lid = optional::<Lid>(&self.lid)?.or(id.lid());
-        Account::from_names(lid, phone).ok_or_else(|| DecodeError::value("participant without a name"))
+        Account::from_names(lid, phone)
+            .ok_or_else(|| DecodeError::value("participant without a name"))
     }
 
     pub(super) fn to_domain(&self) -> Result<Participant, DecodeError> {
-        let role = self.role().to_domain().ok_or_else(|| DecodeError::value("participant without a role"))?;
+        let role = self
+            .role()
+            .to_domain()
+            .ok_or_else(|| DecodeError::value("participant without a role"))?;
         Ok(Participant::new(self.to_account()?, role))
     }
 }

@@ -35,9 +35,11 @@ impl From<&Session> for pb::Session {
     fn from(session: &Session) -> Self {
         let phone = session.account.and_then(|account| account.phone());
         let config = match session.engine {
-            EngineKind::Simulator => pb::generated::session::Config::Simulator(pb::SimulatorConfig {
-                phone_number: phone.map(|phone| phone.get().to_string()).unwrap_or_default(),
-            }),
+            EngineKind::Simulator => {
+                pb::generated::session::Config::Simulator(pb::SimulatorConfig {
+                    phone_number: phone.map(|phone| phone.get().to_string()).unwrap_or_default(),
+                })
+            }
             EngineKind::Waha => pb::generated::session::Config::Waha(pb::WahaConfig::default()),
             EngineKind::Native => pb::generated::session::Config::Native(pb::NativeConfig {}),
         };

@@ -54,9 +54,11 @@ mod tests {
 
     #[test]
     fn numbers_in_the_code_are_those_of_the_contract() {
-        let files = prost_types::FileDescriptorSet::decode(pb::DESCRIPTORS).expect("descriptor set");
+        let files =
+            prost_types::FileDescriptorSet::decode(pb::DESCRIPTORS).expect("descriptor set");
         let number = |message: &str, field: &str| {
-            let message = files.file.iter().flat_map(|file| &file.message_type).find(|m| m.name() == message);
+            let message =
+                files.file.iter().flat_map(|file| &file.message_type).find(|m| m.name() == message);
             let field = message.and_then(|m| m.field.iter().find(|f| f.name() == field));
             u32::try_from(field.expect("field").number()).expect("number")
         };

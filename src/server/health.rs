@@ -87,8 +87,11 @@ impl Readiness {
     }
 
     async fn publish(&self) {
-        let status =
-            if self.checks().is_ready() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let status = if self.checks().is_ready() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         for service in self.0.services.lock().await.iter() {
             self.0.reporter.set_service_status(*service, status).await;
         }

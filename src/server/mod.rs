@@ -59,10 +59,14 @@ impl Server {
         let repository = startup::connect_and_migrate(settings).await?;
         let clock: Arc<telemetry::SystemClock> = Arc::default();
         let entropy: Arc<telemetry::SystemEntropy> = Arc::default();
-        let (app, writer) =
-            App::open(repository.clone(), clock.clone(), entropy.clone(), startup::options(settings))
-                .await
-                .map_err(StartError::service)?;
+        let (app, writer) = App::open(
+            repository.clone(),
+            clock.clone(),
+            entropy.clone(),
+            startup::options(settings),
+        )
+        .await
+        .map_err(StartError::service)?;
         let writer = tokio::spawn(writer);
         let simulator = startup::open_simulator(settings, &app, repository.clone(), clock).await?;
         startup::create_default_session(settings, &app).await?;
@@ -70,12 +74,20 @@ impl Server {
         let closing = CancellationToken::new();
         let readiness = health::Readiness::new(app.clone());
         let mut listeners = Vec::new();
-        let grpc = stack::serve_grpc(settings, &app, simulator.as_ref(), &readiness, entropy, closing.clone())
-            .await?;
+        let grpc = stack::serve_grpc(
+            settings,
+            &app,
+            simulator.as_ref(),
+            &readiness,
+            entropy,
+            closing.clone(),
+        )
+        .await?;
         listeners.push(grpc.task);
         let ops_addr = match settings.ops.listen {
             Some(addr) => {
-                let ops = stack::serve_ops(addr, metrics, readiness.clone(), closing.clone()).await?;
+                let ops =
+                    stack::serve_ops(addr, metrics, readiness.clone(), closing.clone()).await?;
                 listeners.push(ops.task);
                 Some(ops.addr)
             }

@@ -22,8 +22,8 @@ use crate::domain::clock::Entropy;
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator};
 use crate::middleware::{
-    AuthLayer, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer, RequestIdLayer, RpcMetricsLayer,
-    limit_calls,
+    AuthLayer, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer,
+    RequestIdLayer, RpcMetricsLayer, limit_calls,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;
@@ -56,17 +56,21 @@ pub(super) async fn serve_grpc(
 ) -> Result<Listener, StartError> {
     let listener = bind(settings.grpc.listen, "grpc.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
-    let connections = TcpListenerStream::new(listener).map(|connection: std::io::Result<TcpStream>| {
-        let connection = connection?;
-        connection.set_nodelay(true)?;
-        Ok::<_, std::io::Error>(CoalescedStream::new(connection))
-    });
+    let connections =
+        TcpListenerStream::new(listener).map(|connection: std::io::Result<TcpStream>| {
+            let connection = connection?;
+            connection.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(CoalescedStream::new(connection))
+        });
 
     let max_bytes = usize::try_from(settings.grpc.max_message_bytes.get()).unwrap_or(usize::MAX);
-    let groups = GroupsServiceServer::new(Groups::new(app.clone())).max_decoding_message_size(max_bytes);
-    let sessions = SessionsServiceServer::new(Sessions::new(app.clone())).max_decoding_message_size(max_bytes);
+    let groups =
+        GroupsServiceServer::new(Groups::new(app.clone())).max_decoding_message_size(max_bytes);
+    let sessions =
+        SessionsServiceServer::new(Sessions::new(app.clone())).max_decoding_message_size(max_bytes);
     let simulator = simulator.map(|engine| {
-        SimulatorServiceServer::new(Simulator::new(engine.clone())).max_decoding_message_size(max_bytes)
+        SimulatorServiceServer::new(Simulator::new(engine.clone()))
+            .max_decoding_message_size(max_bytes)
     });
     let mut names = vec![
         <GroupsServiceServer<Groups> as NamedService>::NAME,
@@ -100,14 +104,17 @@ pub(super) async fn serve_grpc(
         .max_connection_age(settings.grpc.max_connection_age)
         .max_connection_age_grace(settings.grpc.max_connection_age_grace)
         .layer(layers)
-        .add_service(HealthServer::new(HealthService::from_health_reporter(readiness.reporter().clone())))
+        .add_service(HealthServer::new(HealthService::from_health_reporter(
+            readiness.reporter().clone(),
+        )))
         .add_service(reflect().build_v1().map_err(StartError::other)?)
         .add_service(reflect().build_v1alpha().map_err(StartError::other)?)
         .add_service(groups)
         .add_service(sessions)
         .add_optional_service(simulator);
     let task = tokio::spawn(async move {
-        let served = router.serve_with_incoming_shutdown(connections, closing.cancelled_owned()).await;
+        let served =
+            router.serve_with_incoming_shutdown(connections, closing.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "the gRPC listener has failed");
         }
@@ -116,9 +123,13 @@ pub(super) async fn serve_grpc(
 }
 
 fn keyring(settings: &Settings) -> Keyring {
-    Keyring::new(settings.auth.keys.iter().map(|key| {
-        (key.sha256.0, Caller::new(key.name.clone(), key.sessions.clone()))
-    }))
+    Keyring::new(
+        settings
+            .auth
+            .keys
+            .iter()
+            .map(|key| (key.sha256.0, Caller::new(key.name.clone(), key.sessions.clone()))),
+    )
 }
 
 pub(super) async fn serve_ops(
@@ -131,7 +142,8 @@ pub(super) async fn serve_ops(
     let addr = listener.local_addr().map_err(StartError::other)?;
     let router = ops::router(metrics, move || readiness.checks());
     let task = tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await;
+        let served =
+            axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "the ops listener has failed");
         }

@@ -46,7 +46,9 @@ pub async fn connect(settings: &Settings) -> Result<SeaRepository, StartError> {
     SeaRepository::connect(settings.database.url.expose(), options).await.map_err(StartError::other)
 }
 
-pub(super) async fn connect_and_migrate(settings: &Settings) -> Result<Arc<SeaRepository>, StartError> {
+pub(super) async fn connect_and_migrate(
+    settings: &Settings,
+) -> Result<Arc<SeaRepository>, StartError> {
     let repository = connect(settings).await?;
     repository.migrate().await.map_err(StartError::other)?;
     Ok(Arc::new(repository))
@@ -78,15 +80,19 @@ pub(super) async fn open_simulator(
         return Ok(None);
     }
     let options = simulator::Options { seed: settings.simulator.seed };
-    let engine =
-        SimulatorEngine::open(repository, app.sink(), clock, options).await.map_err(StartError::other)?;
+    let engine = SimulatorEngine::open(repository, app.sink(), clock, options)
+        .await
+        .map_err(StartError::other)?;
     let engine = Arc::new(engine);
     app.register_engine(engine.clone());
     Ok(Some(engine))
 }
 
 /// On a fresh SQLite database: a session `default` on the simulator, so that the first call works.
-pub(super) async fn create_default_session(settings: &Settings, app: &App) -> Result<(), StartError> {
+pub(super) async fn create_default_session(
+    settings: &Settings,
+    app: &App,
+) -> Result<(), StartError> {
     if !settings.database.url.is_sqlite() || !settings.simulator.enabled || !app.is_fresh() {
         return Ok(());
     }

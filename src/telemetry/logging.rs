@@ -11,7 +11,9 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoggingError {
-    #[error("log.filter: {0}; it must be a level such as info, or directives such as warn,wagroups=debug")]
+    #[error(
+        "log.filter: {0}; it must be a level such as info, or directives such as warn,wagroups=debug"
+    )]
     Filter(#[from] ParseError),
     #[error("logging is set up already: {0}")]
     Twice(#[from] TryInitError),

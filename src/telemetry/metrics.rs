@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tonic::Code;
 
@@ -31,8 +33,10 @@ const ENGINE_SECONDS: &str = "wagroups_engine_call_seconds";
 const NOTIFICATIONS: &str = "wagroups_notifications_total";
 
 /// Buckets from 0.5 ms to 60 s: commits at the one end, calls to WhatsApp at the other.
-const SECONDS: [f64; 16] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const SECONDS: [f64; 16] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    60.0,
+];
 const COUNTS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
 /// What renders the metrics for a scrape.
@@ -55,7 +59,9 @@ pub fn install() -> Result<MetricsHandle, BuildError> {
             .and_then(|builder| {
                 builder.set_buckets_for_metric(Matcher::Full(COMMIT_EVENTS.to_owned()), &COUNTS)
             });
-        let handle = builder.and_then(PrometheusBuilder::install_recorder).map_err(|error| error.to_string())?;
+        let handle = builder
+            .and_then(PrometheusBuilder::install_recorder)
+            .map_err(|error| error.to_string())?;
         describe();
         Ok(MetricsHandle(handle))
     });
@@ -63,14 +69,24 @@ pub fn install() -> Result<MetricsHandle, BuildError> {
 }
 
 fn describe() {
-    describe_counter!(RPCS, "Calls that have ended, by service, method and gRPC code; streams count when they begin.");
-    describe_histogram!(RPC_SECONDS, Unit::Seconds, "How long calls took until their answer began.");
+    describe_counter!(
+        RPCS,
+        "Calls that have ended, by service, method and gRPC code; streams count when they begin."
+    );
+    describe_histogram!(
+        RPC_SECONDS,
+        Unit::Seconds,
+        "How long calls took until their answer began."
+    );
     describe_gauge!(RPCS_RUNNING, "Calls that wait for their answer.");
     describe_counter!(PANICS, "Panics that were caught in calls; each one is a bug.");
     describe_counter!(COMMITS, "Transactions of the writer.");
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "How long the writer's transactions took.");
     describe_histogram!(COMMIT_EVENTS, "Events in one transaction.");
-    describe_counter!(COMMIT_FAILURES, "Transactions that failed and were tried again or given up.");
+    describe_counter!(
+        COMMIT_FAILURES,
+        "Transactions that failed and were tried again or given up."
+    );
     describe_counter!(COMMIT_CONFLICTS, "Sessions whose write lost against another process.");
     describe_gauge!(LOG_HEAD, "Position of the last event that this process knows.");
     describe_gauge!(HISTORY_BYTES, Unit::Bytes, "Recent events in memory, shared by all watchers.");
@@ -133,8 +149,14 @@ pub fn reservation(outcome: &'static str) {
     counter!(RESERVATIONS, "outcome" => outcome).increment(1);
 }
 
-pub fn engine_call(engine: &'static str, operation: &'static str, outcome: &'static str, elapsed: Duration) {
-    counter!(ENGINE_CALLS, "engine" => engine, "operation" => operation, "outcome" => outcome).increment(1);
+pub fn engine_call(
+    engine: &'static str,
+    operation: &'static str,
+    outcome: &'static str,
+    elapsed: Duration,
+) {
+    counter!(ENGINE_CALLS, "engine" => engine, "operation" => operation, "outcome" => outcome)
+        .increment(1);
     histogram!(ENGINE_SECONDS, "engine" => engine, "operation" => operation).record(elapsed);
 }
 
@@ -165,7 +187,8 @@ impl RpcRunning {
         let labels = [("service", service.to_owned()), ("method", method.to_owned())];
         histogram!(RPC_SECONDS, &labels).record(elapsed);
         let [service, method] = labels;
-        counter!(RPCS, "service" => service.1, "method" => method.1, "code" => format!("{code:?}")).increment(1);
+        counter!(RPCS, "service" => service.1, "method" => method.1, "code" => format!("{code:?}"))
+            .increment(1);
     }
 }
 

@@ -31,7 +31,10 @@ impl App {
             .mutate(call, mutation, move |engine, call_key| async move {
                 let group = NewGroup { subject, description, participants, settings };
                 let answer = engine.create_group(&name, &group, &call_key).await?;
-                Ok(answer.map(|created| Verdict { group_id: Some(created.group_id), results: created.results }))
+                Ok(answer.map(|created| Verdict {
+                    group_id: Some(created.group_id),
+                    results: created.results,
+                }))
             })
             .await?;
         self.mutated(&session, answer).await
@@ -94,8 +97,9 @@ impl App {
         let (name, id) = (session.clone(), group_id);
         let answer = self
             .mutate(call, mutation, move |engine, call_key| async move {
-                let answer =
-                    engine.set_description(&name, &id, &description, expected_id.as_deref(), &call_key).await?;
+                let answer = engine
+                    .set_description(&name, &id, &description, expected_id.as_deref(), &call_key)
+                    .await?;
                 Ok(answer.map(|()| about(&id)))
             })
             .await?;
@@ -118,13 +122,16 @@ impl App {
             MemberAction::Promote => "PromoteParticipants",
             MemberAction::Demote => "DemoteParticipants",
         };
-        let members = participants.iter().map(|id| Participant::new(Account::new(*id), Role::Participant));
+        let members =
+            participants.iter().map(|id| Participant::new(Account::new(*id), Role::Participant));
         let expected = vec![Change::Members { action, members: members.collect() }];
         let mutation = mutation(rpc, &session, key, Some(&group_id), expected);
         let (name, id) = (session.clone(), group_id);
         let answer = self
             .mutate(call, mutation, move |engine, call_key| async move {
-                let answer = engine.change_participants(&name, &id, action, &participants, &call_key).await?;
+                let answer = engine
+                    .change_participants(&name, &id, action, &participants, &call_key)
+                    .await?;
                 Ok(answer.map(|results| Verdict { group_id: Some(id), results }))
             })
             .await?;
@@ -172,6 +179,10 @@ fn about(group_id: &GroupId) -> Verdict {
 
 impl<T> EngineAnswer<T> {
     fn map<U>(self, f: impl FnOnce(T) -> U) -> EngineAnswer<U> {
-        EngineAnswer { value: f(self.value), observations: self.observations, source_ids: self.source_ids }
+        EngineAnswer {
+            value: f(self.value),
+            observations: self.observations,
+            source_ids: self.source_ids,
+        }
     }
 }

@@ -81,11 +81,20 @@ impl App {
             Some(cursor) => encode_page_token(&(query, full), cursor)?,
             None => String::new(),
         };
-        Ok(GroupList { groups: page.groups, next_page_token, as_of_sequence: page.session_sequence })
+        Ok(GroupList {
+            groups: page.groups,
+            next_page_token,
+            as_of_sequence: page.session_sequence,
+        })
     }
 
     /// How many groups match, and the sequence at which that holds.
-    pub async fn count_groups(&self, call: &Call, query: &GroupQuery, min_sequence: u64) -> Result<(u64, u64)> {
+    pub async fn count_groups(
+        &self,
+        call: &Call,
+        query: &GroupQuery,
+        min_sequence: u64,
+    ) -> Result<(u64, u64)> {
         self.admit_read(call, &query.session, min_sequence).await?;
         Ok(self.inner.repository.count_groups(query).await?)
     }

@@ -14,7 +14,12 @@ const ATTEMPTS: u32 = 4;
 
 impl App {
     /// Asks WhatsApp for the group and writes what differs as events of origin RECONCILED.
-    pub(super) async fn refresh_group(&self, call: &Call, session: &SessionName, group_id: &GroupId) -> Result<()> {
+    pub(super) async fn refresh_group(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<()> {
         let inner = &self.inner;
         let engine = inner.working_engine(session)?;
         for _ in 0..ATTEMPTS {
@@ -22,18 +27,27 @@ impl App {
             let known = self.current(session, group_id).await?.map_or(0, |view| view.sequence);
             let mut timeout = inner.options.engine_read_timeout;
             if let Some(deadline) = call.deadline {
-                timeout = timeout.min(deadline.saturating_duration_since(tokio::time::Instant::now()));
+                timeout =
+                    timeout.min(deadline.saturating_duration_since(tokio::time::Instant::now()));
             }
             let started = tokio::time::Instant::now();
-            let fetched = tokio::time::timeout(timeout, engine.fetch_group(session, group_id)).await;
+            let fetched =
+                tokio::time::timeout(timeout, engine.fetch_group(session, group_id)).await;
             let outcome = match &fetched {
                 Ok(Ok(_)) => "ok",
                 Ok(Err(_)) => "failed",
                 Err(_) => "timeout",
             };
-            telemetry::engine_call(engine.kind().as_str(), "FetchGroup", outcome, started.elapsed());
+            telemetry::engine_call(
+                engine.kind().as_str(),
+                "FetchGroup",
+                outcome,
+                started.elapsed(),
+            );
             let fetched = fetched
-                .map_err(|_| Error::new(Reason::DeadlineExceeded, "WhatsApp did not answer in time"))?
+                .map_err(|_| {
+                    Error::new(Reason::DeadlineExceeded, "WhatsApp did not answer in time")
+                })?
                 .map_err(|error| error.error)?;
             let change = match fetched {
                 Some(group) => Change::Full(Box::new(group)),
@@ -54,6 +68,9 @@ impl App {
                 return Ok(());
             }
         }
-        Err(Error::new(Reason::ConcurrentUpdate, "the group keeps changing while it is read; try again"))
+        Err(Error::new(
+            Reason::ConcurrentUpdate,
+            "the group keeps changing while it is read; try again",
+        ))
     }
 }

@@ -48,7 +48,11 @@ impl CatchUp {
             let _permit = self.readers.acquire().await.map_err(Error::internal)?;
             self.load(start, end).await
         };
-        let chunk = self.chunks.try_get_with((number, end), load).await.map_err(|error| (*error).clone())?;
+        let chunk = self
+            .chunks
+            .try_get_with((number, end), load)
+            .await
+            .map_err(|error| (*error).clone())?;
         let first = chunk.first().map_or(u64::MAX, |record| record.position);
         if after + 1 < first {
             // Either gone, or the chunk was read before its end was written.

@@ -32,11 +32,16 @@ impl Filter {
     pub fn lets_pass(&self, record: &EventRecord) -> bool {
         (self.types == 0 || self.types & (1 << record.event_type.code()) != 0)
             && self.concerns(&record.session)
-            && (self.groups.is_empty() || record.group_id.as_ref().is_some_and(|id| self.groups.contains(id)))
+            && (self.groups.is_empty()
+                || record.group_id.as_ref().is_some_and(|id| self.groups.contains(id)))
     }
 
     pub fn concerns(&self, session: &SessionName) -> bool {
-        if self.sessions.is_empty() { self.caller.may_see(session) } else { self.session_set.contains(session) }
+        if self.sessions.is_empty() {
+            self.caller.may_see(session)
+        } else {
+            self.session_set.contains(session)
+        }
     }
 
     /// The sessions that were named; empty = all that the caller may see.

@@ -88,7 +88,11 @@ impl InitialState {
         (self.tail.as_ref().map_or(self.p0, |tail| tail.p1), self.group_count)
     }
 
-    async fn read_page(&mut self, inner: &Inner, session: &SessionName) -> Result<Vec<InitialGroup>> {
+    async fn read_page(
+        &mut self,
+        inner: &Inner,
+        session: &SessionName,
+    ) -> Result<Vec<InitialGroup>> {
         let (page, last, done) = if self.named.is_empty() {
             let query = GroupQuery {
                 session: session.clone(),
@@ -118,7 +122,11 @@ impl InitialState {
         Ok(initial_groups(page))
     }
 
-    async fn next_events(&mut self, inner: &Arc<Inner>, filter: &Filter) -> Result<Option<WatchItem>> {
+    async fn next_events(
+        &mut self,
+        inner: &Arc<Inner>,
+        filter: &Filter,
+    ) -> Result<Option<WatchItem>> {
         let read_at = self.read.iter().map(|range| range.head).max().unwrap_or(self.p0.position);
         if self.tail.is_none() {
             // The pages may have been read at a head that this process has not followed to yet.
@@ -130,16 +138,23 @@ impl InitialState {
         let Some(tail) = &mut self.tail else { return Ok(None) };
         while tail.reached.position < tail.p1.position {
             let after = tail.reached.position;
-            let chunk: Vec<Arc<EventRecord>> = match inner.live.recent(after, MAX_PAGE_BYTES, |_| true) {
-                Recent::Events { events, .. } => events,
-                Recent::ReadLog { up_to } => match inner.catch_up.read(after, up_to).await? {
-                    Some(chunk) => chunk.iter().filter(|record| record.position > after).cloned().collect(),
-                    None => return Err(expired(&inner.repository.bounds().await?)),
-                },
-                Recent::Drained => Vec::new(),
-            };
-            let Some(last) = chunk.iter().rev().find(|record| record.position <= tail.p1.position) else {
-                return Err(Error::internal(format!("the log ends at {after}, before {}", tail.p1.position)));
+            let chunk: Vec<Arc<EventRecord>> =
+                match inner.live.recent(after, MAX_PAGE_BYTES, |_| true) {
+                    Recent::Events { events, .. } => events,
+                    Recent::ReadLog { up_to } => match inner.catch_up.read(after, up_to).await? {
+                        Some(chunk) => {
+                            chunk.iter().filter(|record| record.position > after).cloned().collect()
+                        }
+                        None => return Err(expired(&inner.repository.bounds().await?)),
+                    },
+                    Recent::Drained => Vec::new(),
+                };
+            let Some(last) = chunk.iter().rev().find(|record| record.position <= tail.p1.position)
+            else {
+                return Err(Error::internal(format!(
+                    "the log ends at {after}, before {}",
+                    tail.p1.position
+                )));
             };
             tail.reached = Place::from(last.as_ref());
             let p1 = tail.p1.position;
@@ -161,7 +176,8 @@ fn is_held(read: &[ReadRange], record: &EventRecord) -> bool {
     let Some(group_id) = &record.group_id else { return false };
     read.iter()
         .find(|range| {
-            range.session == record.session && range.last.as_ref().is_none_or(|last| group_id <= last)
+            range.session == record.session
+                && range.last.as_ref().is_none_or(|last| group_id <= last)
         })
         .is_some_and(|range| record.position <= range.head)
 }
@@ -176,7 +192,11 @@ fn initial_groups(page: GroupPage) -> Vec<InitialGroup> {
             } else {
                 [basic.as_ref(), participants.as_ref()].concat().into()
             };
-            Some(InitialGroup { session: stored.session, group, as_of_sequence: page.session_sequence })
+            Some(InitialGroup {
+                session: stored.session,
+                group,
+                as_of_sequence: page.session_sequence,
+            })
         })
         .collect()
 }

@@ -53,10 +53,20 @@ pub enum WatchStart {
 #[derive(Debug, Clone)]
 pub enum WatchItem {
     /// `token` is `None` before the end of the initial state.
-    Events { events: Vec<Arc<EventRecord>>, token: Option<ResumeToken> },
+    Events {
+        events: Vec<Arc<EventRecord>>,
+        token: Option<ResumeToken>,
+    },
     InitialGroups(Vec<InitialGroup>),
-    InitialStateEnd { group_count: u64, token: ResumeToken },
-    Progress { time: Timestamp, caught_up: bool, token: ResumeToken },
+    InitialStateEnd {
+        group_count: u64,
+        token: ResumeToken,
+    },
+    Progress {
+        time: Timestamp,
+        caught_up: bool,
+        token: ResumeToken,
+    },
     /// The last one before an end that the service has chosen.
     LastToken(ResumeToken),
 }

@@ -43,7 +43,9 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
         match inner.catch_up.read(token.position - 1, head.position).await? {
             Some(chunk) => {
                 let record = chunk.iter().find(|record| record.position == token.position);
-                record.map(|record| record.id.fingerprint()).ok_or_else(|| diverged(token, head.position))?
+                record
+                    .map(|record| record.id.fingerprint())
+                    .ok_or_else(|| diverged(token, head.position))?
             }
             None => {
                 let bounds = inner.repository.bounds().await?;
@@ -51,7 +53,10 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
                     return Err(expired(&bounds));
                 }
                 if token.position > bounds.trimmed {
-                    return Err(Error::internal(format!("no event at position {}", token.position)));
+                    return Err(Error::internal(format!(
+                        "no event at position {}",
+                        token.position
+                    )));
                 }
                 bounds.trimmed_fingerprint
             }

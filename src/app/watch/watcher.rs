@@ -55,7 +55,8 @@ impl Watcher {
         let interval = request.progress_interval.unwrap_or(inner.options.progress_interval);
         // 90 to 110 %, so that watchers that began together do not stay together.
         let progress_interval = interval.mul_f64(0.9 + 0.2 * (jitter % 1024) as f64 / 1024.0);
-        let max_age = inner.options.watch_max_age.mul_f64(0.9 + 0.2 * (jitter / 1024 % 1024) as f64 / 1024.0);
+        let max_age =
+            inner.options.watch_max_age.mul_f64(0.9 + 0.2 * (jitter / 1024 % 1024) as f64 / 1024.0);
         let oldest = now + max_age;
         let (end, ends_by_age) = match call.deadline {
             Some(deadline) if deadline < oldest => (deadline, false),
@@ -126,7 +127,11 @@ impl Watcher {
                 }
             }
             let filter = &self.filter;
-            match self.inner.live.recent(self.cursor.position, MAX_PAGE_BYTES, |record| filter.lets_pass(record)) {
+            match self
+                .inner
+                .live
+                .recent(self.cursor.position, MAX_PAGE_BYTES, |record| filter.lets_pass(record))
+            {
                 Recent::Events { events, reached } => {
                     self.cursor = reached;
                     if !events.is_empty() {
@@ -140,7 +145,9 @@ impl Watcher {
                     }
                 }
                 // Only here is the cursor past all that the filter leaves out, and its token fresh.
-                Recent::Drained if Instant::now() >= self.next_progress => return Ok(self.progress()),
+                Recent::Drained if Instant::now() >= self.next_progress => {
+                    return Ok(self.progress());
+                }
                 Recent::Drained => {
                     // Whatever ends the wait, the loop looks what there is to do.
                     let until = self.next_progress.min(self.end);
@@ -158,7 +165,9 @@ impl Watcher {
             return Err(if after < bounds.trimmed {
                 expired(&bounds)
             } else {
-                Error::internal(format!("the log has no event after position {after}, up to {up_to}"))
+                Error::internal(format!(
+                    "the log has no event after position {after}, up to {up_to}"
+                ))
             });
         };
         let mut events = Vec::new();
@@ -184,10 +193,16 @@ impl Watcher {
         } else if Instant::now() < self.end {
             return None;
         } else if self.ends_by_age {
-            Error::new(Reason::ConnectionAged, "the watch has reached its maximum age; resume with the last token")
-                .retry_after(Duration::ZERO)
+            Error::new(
+                Reason::ConnectionAged,
+                "the watch has reached its maximum age; resume with the last token",
+            )
+            .retry_after(Duration::ZERO)
         } else {
-            Error::new(Reason::DeadlineExceeded, "the deadline of the watch has passed; resume with the last token")
+            Error::new(
+                Reason::DeadlineExceeded,
+                "the deadline of the watch has passed; resume with the last token",
+            )
         };
         if self.initial.is_some() {
             return Some(Err(error));

@@ -1,7 +1,8 @@
 use super::*;
 
 fn environment(variables: &[(&str, &str)]) -> Sources {
-    let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let environment =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Sources { environment, ..Sources::default() }
 }
 
@@ -18,7 +19,10 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(loaded.settings.grpc.listen.to_string(), "127.0.0.1:50051");
     assert_eq!(loaded.settings.database.url.expose(), "sqlite://wagroups.db?mode=rwc");
     assert_eq!(loaded.settings.events.retention.as_secs(), 7 * 86_400);
-    assert_eq!(loaded.settings.ops.listen.map(|addr| addr.to_string()).as_deref(), Some("127.0.0.1:9090"));
+    assert_eq!(
+        loaded.settings.ops.listen.map(|addr| addr.to_string()).as_deref(),
+        Some("127.0.0.1:9090")
+    );
     assert_eq!(loaded.source("grpc.listen"), Source::Default);
 }
 
@@ -28,7 +32,10 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let file = dir.path().join("wagroups.toml");
     let text = "[grpc]\nlisten = \"127.0.0.1:1\"\n[events]\nretention = \"2days\"\n[watch]\nmax_watchers = 7\n";
     std::fs::write(&file, text).expect("written");
-    let mut sources = environment(&[("WAGROUPS_GRPC__LISTEN", "127.0.0.1:2"), ("WAGROUPS_EVENTS__RETENTION", "3days")]);
+    let mut sources = environment(&[
+        ("WAGROUPS_GRPC__LISTEN", "127.0.0.1:2"),
+        ("WAGROUPS_EVENTS__RETENTION", "3days"),
+    ]);
     sources.file = Some(file.clone());
     sources.flags = vec![("grpc.listen".to_owned(), "127.0.0.1:3".to_owned())];
     let loaded = load(&sources).expect("right");
@@ -42,10 +49,18 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 #[test]
 fn each_wrong_setting_is_named_with_its_source_and_what_would_be_right() {
     for (variable, value, expected) in [
-        ("WAGROUPS_GPRC__LISTEN", "x", "gprc.listen (environment variable WAGROUPS_GPRC__LISTEN): there is no such setting; did you mean grpc.listen?"),
+        (
+            "WAGROUPS_GPRC__LISTEN",
+            "x",
+            "gprc.listen (environment variable WAGROUPS_GPRC__LISTEN): there is no such setting; did you mean grpc.listen?",
+        ),
         ("WAGROUPS_GRPC__PORT", "1", "there is no such setting; there are grpc.keepalive_interval"),
         ("WAGROUPS_NOPE", "1", "the sections are auth, cache"),
-        ("WAGROUPS_GRPC__LISTEN", "nowhere", "grpc.listen (environment variable WAGROUPS_GRPC__LISTEN): "),
+        (
+            "WAGROUPS_GRPC__LISTEN",
+            "nowhere",
+            "grpc.listen (environment variable WAGROUPS_GRPC__LISTEN): ",
+        ),
         ("WAGROUPS_WATCH__MAX_WATCHERS", "many", "must be a whole number; it is \"many\""),
         ("WAGROUPS_WATCH__MAX_WATCHERS", "0", "must be 1 to 10000000; it is 0"),
         ("WAGROUPS_EVENTS__RETENTION", "1s", "must be 1m to "),
@@ -61,7 +76,10 @@ fn each_wrong_setting_is_named_with_its_source_and_what_would_be_right() {
         ("WAGROUPS_GRPC__LISTEN", "0.0.0.0:50051", "auth.keys (default): no keys are set"),
     ] {
         let found = problems(&[(variable, value)]);
-        assert!(found.iter().any(|problem| problem.contains(expected)), "{variable}={value}: {found:?}");
+        assert!(
+            found.iter().any(|problem| problem.contains(expected)),
+            "{variable}={value}: {found:?}"
+        );
     }
 }
 
@@ -77,7 +95,12 @@ fn all_problems_are_told_at_once() {
 
 #[test]
 fn variables_of_the_client_and_of_tests_are_no_settings() {
-    let client = [("WAGROUPS_ADDR", "x"), ("WAGROUPS_API_KEY", "y"), ("WAGROUPS_TEST_POSTGRES_URL", "z"), ("PATH", "p")];
+    let client = [
+        ("WAGROUPS_ADDR", "x"),
+        ("WAGROUPS_API_KEY", "y"),
+        ("WAGROUPS_TEST_POSTGRES_URL", "z"),
+        ("PATH", "p"),
+    ];
     assert_eq!(problems(&client), Vec::<String>::new());
 }
 
@@ -85,7 +108,10 @@ fn variables_of_the_client_and_of_tests_are_no_settings() {
 fn keys_come_from_the_environment_and_are_not_shown() {
     let digest = "ab".repeat(32);
     let keys = format!("shop:{digest}:shop-*|default");
-    let loaded = load(&environment(&[("WAGROUPS_AUTH__KEYS", &keys), ("WAGROUPS_GRPC__LISTEN", "0.0.0.0:1")]));
+    let loaded = load(&environment(&[
+        ("WAGROUPS_AUTH__KEYS", &keys),
+        ("WAGROUPS_GRPC__LISTEN", "0.0.0.0:1"),
+    ]));
     let loaded = loaded.expect("right");
     assert_eq!(loaded.settings.auth.keys.len(), 1);
     assert_eq!(loaded.settings.auth.keys[0].sessions.len(), 2);

@@ -28,16 +28,15 @@ impl FromStr for GroupId {
                 && part.len() <= Self::MAX_DIGITS
                 && part.bytes().all(|b| b.is_ascii_digit())
         };
-        let well_formed = text.strip_suffix(Self::SUFFIX).is_some_and(|user| match user.split_once('-') {
-            Some((creator, time)) => is_number(creator) && is_number(time),
-            None => is_number(user),
-        });
+        let well_formed =
+            text.strip_suffix(Self::SUFFIX).is_some_and(|user| match user.split_once('-') {
+                Some((creator, time)) => is_number(creator) && is_number(time),
+                None => is_number(user),
+            });
         if well_formed {
             Ok(Self(text.into()))
         } else {
-            Err(ParseError::new(
-                "must be a group id such as 120363000000000001@g.us",
-            ))
+            Err(ParseError::new("must be a group id such as 120363000000000001@g.us"))
         }
     }
 }

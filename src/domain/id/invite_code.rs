@@ -29,7 +29,9 @@ impl FromStr for InviteCode {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let error = || {
-            ParseError::new("must be an invite code or a link such as https://chat.whatsapp.com/CODE")
+            ParseError::new(
+                "must be an invite code or a link such as https://chat.whatsapp.com/CODE",
+            )
         };
         let mut rest = text.trim();
         let lower = rest.to_ascii_lowercase();

@@ -8,6 +8,8 @@ mod invite_code;
 mod participant_id;
 mod request_id;
 mod session_name;
+#[cfg(test)]
+mod tests;
 
 pub use group_id::GroupId;
 pub use invite_code::InviteCode;

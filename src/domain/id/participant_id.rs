@@ -111,7 +111,9 @@ impl FromStr for PhoneNumber {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         match text.parse()? {
             ParticipantId::Phone(number) => Ok(number),
-            ParticipantId::Lid(_) => Err(ParseError::new("must be a phone number, not a hidden id")),
+            ParticipantId::Lid(_) => {
+                Err(ParseError::new("must be a phone number, not a hidden id"))
+            }
         }
     }
 }
@@ -130,7 +132,11 @@ impl FromStr for Lid {
 /// Drops the device of `user:7`. The wire names a member's phone or companion this way.
 fn without_device(user: &str) -> Result<&str, ParseError> {
     match user.split_once(':') {
-        Some((user, device)) if !device.is_empty() && device.bytes().all(|b| b.is_ascii_digit()) => Ok(user),
+        Some((user, device))
+            if !device.is_empty() && device.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            Ok(user)
+        }
         Some(_) => Err(ParseError::new(EXPECTED)),
         None => Ok(user),
     }
@@ -155,7 +161,8 @@ fn parse_phone(text: &str) -> Result<ParticipantId, ParseError> {
 }
 
 fn parse_digits(text: &str) -> Option<u64> {
-    let canonical = !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    let canonical =
+        !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
     if canonical { text.parse().ok() } else { None }
 }
 

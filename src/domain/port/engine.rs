@@ -94,7 +94,10 @@ pub struct EngineNotification {
 #[async_trait]
 pub trait NotificationSink: Send + Sync + 'static {
     /// Returns once the notifications are durable. On an error they must be delivered again.
-    async fn deliver(&self, notifications: Vec<EngineNotification>) -> std::result::Result<(), Error>;
+    async fn deliver(
+        &self,
+        notifications: Vec<EngineNotification>,
+    ) -> std::result::Result<(), Error>;
 }
 
 /// A group's member changes, one result for each requested participant in the order of the request.
@@ -133,8 +136,12 @@ pub trait GroupEngine: Send + Sync + 'static {
         call_key: &str,
     ) -> Result<EngineAnswer<Created>>;
 
-    async fn leave_group(&self, session: &SessionName, group_id: &GroupId, call_key: &str)
-    -> Result<EngineAnswer<()>>;
+    async fn leave_group(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        call_key: &str,
+    ) -> Result<EngineAnswer<()>>;
 
     async fn set_subject(
         &self,
@@ -165,7 +172,8 @@ pub trait GroupEngine: Send + Sync + 'static {
     ) -> Result<ParticipantsAnswer>;
 
     /// The group as WhatsApp has it now; `None` where we are not in it.
-    async fn fetch_group(&self, session: &SessionName, group_id: &GroupId) -> Result<Option<Group>>;
+    async fn fetch_group(&self, session: &SessionName, group_id: &GroupId)
+    -> Result<Option<Group>>;
 }
 
 /// Which account a new session would like to be, where the engine lets one choose.

@@ -121,7 +121,12 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// Events of one session by sequence, at most `limit`, starting after `cursor` (in the query's
     /// direction).
-    async fn list_events(&self, query: &EventQuery, cursor: Option<u64>, limit: u32) -> Result<EventList>;
+    async fn list_events(
+        &self,
+        query: &EventQuery,
+        cursor: Option<u64>,
+        limit: u32,
+    ) -> Result<EventList>;
 
     /// Writes everything of those sessions whose revision and epoch are as expected, all in one
     /// transaction, and nothing of the others.
@@ -271,7 +276,10 @@ pub trait GroupStore: Send + Sync + 'static {
     async fn count_groups(&self, query: &GroupQuery) -> Result<(u64, u64)>;
 
     /// Which of these notifications were dealt with before.
-    async fn known_source_ids(&self, ids: &[(SessionName, String)]) -> Result<BTreeSet<(SessionName, String)>>;
+    async fn known_source_ids(
+        &self,
+        ids: &[(SessionName, String)],
+    ) -> Result<BTreeSet<(SessionName, String)>>;
 }
 
 /// What became of an attempt to make a session.
@@ -306,7 +314,10 @@ pub trait SessionStore: Send + Sync + 'static {
     async fn patch_session(&self, name: &SessionName, patch: &SessionPatch) -> Result<bool>;
 
     /// The numbers of those that exist. For the writer.
-    async fn session_heads(&self, names: &[SessionName]) -> Result<BTreeMap<SessionName, SessionHead>>;
+    async fn session_heads(
+        &self,
+        names: &[SessionName],
+    ) -> Result<BTreeMap<SessionName, SessionHead>>;
 }
 
 /// What makes a mutation the same as another.

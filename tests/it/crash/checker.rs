@@ -25,7 +25,8 @@ pub async fn check(mut process: Process, store: TestStore, history: History) {
     state_equals_the_world(&process).await;
     process.kill().await;
 
-    let repository = SeaRepository::connect(&store.url(), ConnectOptions::default()).await.expect("the store");
+    let repository =
+        SeaRepository::connect(&store.url(), ConnectOptions::default()).await.expect("the store");
     let repository = Arc::new(repository);
     let log = positions_are_dense(&repository).await;
     sequences_have_no_gap(&log);
@@ -37,8 +38,10 @@ pub async fn check(mut process: Process, store: TestStore, history: History) {
 
 /// What got lost between the simulator and a dead process was delivered later, and merged in.
 async fn state_equals_the_world(process: &Process) {
-    let mut world = SimulatorServiceClient::new(process.channel()).max_decoding_message_size(64 << 20);
-    let mut groups = GroupsServiceClient::new(process.channel()).max_decoding_message_size(64 << 20);
+    let mut world =
+        SimulatorServiceClient::new(process.channel()).max_decoding_message_size(64 << 20);
+    let mut groups =
+        GroupsServiceClient::new(process.channel()).max_decoding_message_size(64 << 20);
     eventually("the state equals the simulator's world", || {
         let (mut world, mut groups) = (world.clone(), groups.clone());
         async move {
@@ -53,10 +56,14 @@ async fn state_equals_the_world(process: &Process) {
             };
             let held = groups.list_groups(request).await.ok()?.into_inner();
             assert!(held.next_page_token.is_empty(), "one page holds the state");
-            let held: Vec<pb::Group> =
-                held.groups.into_iter().map(|bytes| pb::Group::decode(bytes).expect("a group")).collect();
+            let held: Vec<pb::Group> = held
+                .groups
+                .into_iter()
+                .map(|bytes| pb::Group::decode(bytes).expect("a group"))
+                .collect();
             let facts = |group: &pb::Group| (group.subject.clone(), group.participants.clone());
-            let held: BTreeMap<_, _> = held.iter().map(|group| (group.id.clone(), facts(group))).collect();
+            let held: BTreeMap<_, _> =
+                held.iter().map(|group| (group.id.clone(), facts(group))).collect();
             let truth: BTreeMap<_, _> =
                 truth.groups.iter().map(|group| (group.id.clone(), facts(group))).collect();
             (held == truth).then_some(())
@@ -89,7 +96,8 @@ fn sequences_have_no_gap(log: &[pb::GroupEvent]) {
 
 fn acknowledged_changes_are_logged_once(log: &[pb::GroupEvent], history: &History) {
     for answer in history.acknowledged.iter().filter(|answer| answer.changed) {
-        let events: Vec<_> = log.iter().filter(|event| event.request_id == answer.request_id).collect();
+        let events: Vec<_> =
+            log.iter().filter(|event| event.request_id == answer.request_id).collect();
         assert_eq!(events.len(), 1, "{answer:?} is in the log once: {events:?}");
         assert_eq!(events[0].sequence, answer.sequence);
     }
@@ -118,7 +126,8 @@ async fn state_equals_the_fold(repository: &SeaRepository, log: &[pb::GroupEvent
     for (id, state) in folded {
         let page = repository.load_view(&session, &id).await.expect("the group");
         let stored = page.groups.into_iter().next().and_then(|group| group.state);
-        let stored = stored.map(|(basic, members)| pb::group::decode(&basic, &members).expect("a group"));
+        let stored =
+            stored.map(|(basic, members)| pb::group::decode(&basic, &members).expect("a group"));
         assert_eq!(stored.as_ref(), state.as_deref(), "{id} is the fold of its events");
     }
 }

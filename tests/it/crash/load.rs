@@ -67,7 +67,8 @@ impl Load {
             })
             .collect();
         let target = Arc::new(AtomicU64::new(u64::MAX));
-        let watcher = tokio::spawn(follow(GroupsServiceClient::new(process.channel()), target.clone()));
+        let watcher =
+            tokio::spawn(follow(GroupsServiceClient::new(process.channel()), target.clone()));
         Self { stop, answers, writers, watcher, target, channel: process.channel() }
     }
 
@@ -75,7 +76,10 @@ impl Load {
         let mut answers = self.answers.clone();
         let wanted = *answers.borrow() + more;
         let wait = answers.wait_for(|count| *count >= wanted);
-        tokio::time::timeout(PATIENCE * 2, wait).await.expect("the clients get answers").expect("clients");
+        tokio::time::timeout(PATIENCE * 2, wait)
+            .await
+            .expect("the clients get answers")
+            .expect("clients");
     }
 
     /// Stops the writers, lets the watcher see everything, and answers what all of them saw.
@@ -89,10 +93,13 @@ impl Load {
         }
         let request = pb::GetSessionRequest { session: "default".into() };
         let mut sessions = pb::sessions_service_client::SessionsServiceClient::new(self.channel);
-        let session = sessions.get_session(request).await.expect("the session").into_inner().session;
+        let session =
+            sessions.get_session(request).await.expect("the session").into_inner().session;
         let sequence = session.expect("a session").sequence;
         self.target.store(sequence.try_into().expect("positive"), Ordering::Relaxed);
-        let seen = tokio::time::timeout(PATIENCE, self.watcher).await.expect("the watcher sees all events");
+        let seen = tokio::time::timeout(PATIENCE, self.watcher)
+            .await
+            .expect("the watcher sees all events");
         history.watched = seen.expect("a watcher").watched;
         history
     }
@@ -244,7 +251,11 @@ impl Writer {
     }
 
     fn acknowledge(&mut self, request_id: &str, changed: bool, sequence: i64) {
-        self.history.acknowledged.push(Acknowledged { request_id: request_id.to_owned(), changed, sequence });
+        self.history.acknowledged.push(Acknowledged {
+            request_id: request_id.to_owned(),
+            changed,
+            sequence,
+        });
         self.count.send_modify(|count| *count += 1);
     }
 }

@@ -75,5 +75,7 @@ crash_tests!(sqlite, postgres);
 #[test]
 fn the_narrow_windows_are_tested_with_the_feature_failpoints_only() {
     let _ = (FAILPOINTS, survive_each_failpoint);
-    eprintln!("left out: kills at failpoints; they need --features failpoints, as `make test` has it");
+    eprintln!(
+        "left out: kills at failpoints; they need --features failpoints, as `make test` has it"
+    );
 }

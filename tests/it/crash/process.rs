@@ -51,7 +51,12 @@ impl Process {
     }
 
     /// Starts the program such that it dies at the n-th passage of a failpoint.
-    pub async fn start_to_die_at(store: &TestStore, former: &Self, failpoint: &str, passage: usize) -> Self {
+    pub async fn start_to_die_at(
+        store: &TestStore,
+        former: &Self,
+        failpoint: &str,
+        passage: usize,
+    ) -> Self {
         // It may die before it works, so nobody waits for that.
         Self::spawn(store, Some(former.addr), Some(format!("{failpoint}:{passage}")))
     }
@@ -91,14 +96,17 @@ impl Process {
     }
 
     pub async fn wait_for_death(&mut self) {
-        let died = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it dies at the failpoint");
+        let died = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("it dies at the failpoint");
         assert!(!died.expect("a status").success(), "it was to be killed, not to end");
     }
 
     async fn wait_until_it_works(&self) {
         eventually("the session works", || async {
             let mut sessions = SessionsServiceClient::new(self.channel());
-            let create = pb::CreateSessionRequest { session: "default".into(), ..Default::default() };
+            let create =
+                pb::CreateSessionRequest { session: "default".into(), ..Default::default() };
             // On PostgreSQL nobody has made it yet.
             let _ = sessions.create_session(create).await;
             let get = pb::GetSessionRequest { session: "default".into() };

@@ -72,7 +72,10 @@ impl Service {
         eventually("session default works again", || {
             let mut sessions = sessions.clone();
             async move {
-                let got = sessions.get_session(pb::GetSessionRequest { session: "default".into() }).await.ok()?;
+                let got = sessions
+                    .get_session(pb::GetSessionRequest { session: "default".into() })
+                    .await
+                    .ok()?;
                 (got.into_inner().session?.status() == pb::SessionStatus::Working).then_some(())
             }
         })
@@ -98,13 +101,19 @@ impl Service {
         match self.sessions().create_session(request).await {
             Ok(_) => {}
             Err(status) if status.code() == Code::AlreadyExists => {}
-            Err(status) if status.code() == Code::PermissionDenied || status.code() == Code::Unauthenticated => {}
+            Err(status)
+                if status.code() == Code::PermissionDenied
+                    || status.code() == Code::Unauthenticated => {}
             Err(status) => panic!("session {name}: {status:?}"),
         }
     }
 
     /// Makes a group of session `default` with these people; answers the whole response.
-    pub async fn create_group(&self, subject: &str, participants: &[&str]) -> pb::CreateGroupResponse {
+    pub async fn create_group(
+        &self,
+        subject: &str,
+        participants: &[&str],
+    ) -> pb::CreateGroupResponse {
         let request = pb::CreateGroupRequest {
             session: "default".into(),
             subject: subject.into(),
@@ -141,8 +150,13 @@ impl Service {
                 page_token,
                 ..Default::default()
             };
-            let page = self.groups().list_group_events(request).await.expect("the log").into_inner();
-            events.extend(page.events.iter().map(|bytes| pb::GroupEvent::decode(bytes.clone()).expect("an event")));
+            let page =
+                self.groups().list_group_events(request).await.expect("the log").into_inner();
+            events.extend(
+                page.events
+                    .iter()
+                    .map(|bytes| pb::GroupEvent::decode(bytes.clone()).expect("an event")),
+            );
             page_token = page.next_page_token;
             if page_token.is_empty() {
                 return events;

@@ -26,7 +26,12 @@ async fn every_bad_field_is_named_at_once(service: Service) {
         request_id: "not-a-uuid".into(),
         subject: "  ".into(),
         description: "x".repeat(2049),
-        participant_ids: vec!["4915100000001".into(), "abc".into(), "+49 151 00000001".into(), "12@g.us".into()],
+        participant_ids: vec![
+            "4915100000001".into(),
+            "abc".into(),
+            "+49 151 00000001".into(),
+            "12@g.us".into(),
+        ],
         settings: None,
     };
     let status = service.groups().create_group(request).await.expect_err("refused");
@@ -86,7 +91,8 @@ async fn unknown_sessions_and_groups_are_not_found(service: Service) {
     let request = pb::GetGroupRequest { session: "default".into(), ..request };
     let status = service.groups().get_group(request).await.expect_err("refused");
     assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "GROUP_NOT_FOUND"));
-    let watch = pb::WatchGroupEventsRequest { sessions: vec!["nobody".into()], ..Default::default() };
+    let watch =
+        pb::WatchGroupEventsRequest { sessions: vec!["nobody".into()], ..Default::default() };
     let status = service.groups().watch_group_events(watch).await.expect_err("refused");
     assert_eq!(reason(&status), "SESSION_NOT_FOUND");
     nothing_changed(&service, 0).await;
@@ -113,7 +119,10 @@ async fn each_kind_of_bad_token_has_its_reason(service: Service) {
     assert!(!token.is_empty() && token.len() <= 24);
 
     let malformed = watch_error(&service, Start::ResumeToken(token.slice(..token.len() - 1))).await;
-    assert_eq!((malformed.code(), reason(&malformed).as_str()), (Code::InvalidArgument, "INVALID_RESUME_TOKEN"));
+    assert_eq!(
+        (malformed.code(), reason(&malformed).as_str()),
+        (Code::InvalidArgument, "INVALID_RESUME_TOKEN")
+    );
     assert_eq!(violated_fields(&malformed), ["resume_token"]);
     let empty = watch_error(&service, Start::ResumeToken(Default::default())).await;
     assert_eq!(reason(&empty), "INVALID_RESUME_TOKEN");
@@ -124,9 +133,15 @@ async fn each_kind_of_bad_token_has_its_reason(service: Service) {
         bytes
     };
     let foreign = watch_error(&service, Start::ResumeToken(change(1).into())).await;
-    assert_eq!((foreign.code(), reason(&foreign).as_str()), (Code::FailedPrecondition, "LOG_MISMATCH"));
+    assert_eq!(
+        (foreign.code(), reason(&foreign).as_str()),
+        (Code::FailedPrecondition, "LOG_MISMATCH")
+    );
     let diverged = watch_error(&service, Start::ResumeToken(change(23).into())).await;
-    assert_eq!((diverged.code(), reason(&diverged).as_str()), (Code::FailedPrecondition, "LOG_DIVERGED"));
+    assert_eq!(
+        (diverged.code(), reason(&diverged).as_str()),
+        (Code::FailedPrecondition, "LOG_DIVERGED")
+    );
     let mut ahead = token.to_vec();
     ahead[8..16].copy_from_slice(&1_000_000_u64.to_be_bytes());
     let ahead = watch_error(&service, Start::ResumeToken(ahead.into())).await;
@@ -134,7 +149,10 @@ async fn each_kind_of_bad_token_has_its_reason(service: Service) {
 
     let future = prost_types::Timestamp { seconds: 4_000_000_000, nanos: 0 };
     let future = watch_error(&service, Start::StartTime(future)).await;
-    assert_eq!((future.code(), reason(&future).as_str()), (Code::InvalidArgument, "START_TIME_IN_FUTURE"));
+    assert_eq!(
+        (future.code(), reason(&future).as_str()),
+        (Code::InvalidArgument, "START_TIME_IN_FUTURE")
+    );
 }
 
 async fn page_tokens_belong_to_their_arguments(service: Service) {
@@ -149,7 +167,11 @@ async fn page_tokens_belong_to_their_arguments(service: Service) {
         ..Default::default()
     };
     let first = service.groups().list_groups(list("", false)).await.expect("a page").into_inner();
-    let other = service.groups().list_groups(list(&first.next_page_token, true)).await.expect_err("refused");
+    let other = service
+        .groups()
+        .list_groups(list(&first.next_page_token, true))
+        .await
+        .expect_err("refused");
     assert_eq!(reason(&other), "PAGE_TOKEN_MISMATCH");
     let garbage = service.groups().list_groups(list("%%%", false)).await.expect_err("refused");
     assert_eq!(reason(&garbage), "INVALID_PAGE_TOKEN");
@@ -166,7 +188,10 @@ async fn a_message_that_is_too_large_is_refused(service: Service) {
         ..Default::default()
     };
     let status = service.groups().create_group(request).await.expect_err("refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::ResourceExhausted, "MESSAGE_TOO_LARGE")
+    );
     nothing_changed(&service, 0).await;
 }
 
@@ -177,7 +202,10 @@ async fn unknown_methods_have_a_reason(service: Service) {
     let codec = tonic_prost::ProstCodec::<pb::GetSessionRequest, pb::GetSessionResponse>::default();
     let request = tonic::Request::new(pb::GetSessionRequest::default());
     let status = client.unary(request, path, codec).await.expect_err("refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "METHOD_NOT_FOUND"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unimplemented, "METHOD_NOT_FOUND")
+    );
 }
 
 async fn refusals_of_whatsapp_are_failed_preconditions(service: Service) {
@@ -193,11 +221,18 @@ async fn refusals_of_whatsapp_are_failed_preconditions(service: Service) {
         ..Default::default()
     };
     let status = service.groups().remove_participants(kick).await.expect_err("refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "NOT_GROUP_ADMIN"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::FailedPrecondition, "NOT_GROUP_ADMIN")
+    );
 
     let stop = pb::StopSessionRequest { session: "second".into() };
     service.sessions().stop_session(stop).await.expect("stopped");
-    let leave = pb::LeaveGroupRequest { session: "second".into(), group_id: id, ..Default::default() };
+    let leave =
+        pb::LeaveGroupRequest { session: "second".into(), group_id: id, ..Default::default() };
     let status = service.groups().leave_group(leave).await.expect_err("refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "SESSION_NOT_WORKING"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::FailedPrecondition, "SESSION_NOT_WORKING")
+    );
 }

@@ -28,7 +28,8 @@ fn participants_request(group_id: &str, people: &[&str]) -> pb::AddParticipantsR
 }
 
 async fn a_created_group_is_answered_whole_and_logged_once(service: Service) {
-    let created = service.create_group("Team", &["+49 151 000 00001", "4915100000002@s.whatsapp.net"]).await;
+    let created =
+        service.create_group("Team", &["+49 151 000 00001", "4915100000002@s.whatsapp.net"]).await;
     let group = created.group.expect("a group");
     assert!(created.changed);
     assert_eq!(created.sequence, 1);
@@ -172,12 +173,19 @@ async fn subject_and_description_change_once_and_say_so(service: Service) {
         .await
         .expect_err("a conflict");
     assert_eq!(reason(&conflict), "DESCRIPTION_CONFLICT");
-    assert_eq!(service.get_group(&id, 0).await.expect("the group").description, "What we do\nand when");
+    assert_eq!(
+        service.get_group(&id, 0).await.expect("the group").description,
+        "What we do\nand when"
+    );
 }
 
 async fn a_group_that_was_left_is_gone_and_stays_in_the_log(service: Service) {
     let id = service.group_id("Team", &["4915100000001"]).await;
-    let request = pb::LeaveGroupRequest { session: "default".into(), group_id: id.clone(), ..Default::default() };
+    let request = pb::LeaveGroupRequest {
+        session: "default".into(),
+        group_id: id.clone(),
+        ..Default::default()
+    };
     let left = service.groups().leave_group(request).await.expect("left").into_inner();
     assert!(left.changed);
     let gone = service.get_group(&id, left.sequence).await.expect_err("gone");
@@ -202,8 +210,13 @@ async fn what_others_do_becomes_events(service: Service) {
     use pb::act_request::Action;
     let id = service.group_id("Team", &["4915100000001"]).await;
     act(&service, "4915100000077", &id, Action::WalkIn(pb::WalkInAction {})).await;
-    act(&service, "4915100000001", &id, Action::ChangeSubject(pb::ChangeSubjectAction { subject: "Theirs".into() }))
-        .await;
+    act(
+        &service,
+        "4915100000001",
+        &id,
+        Action::ChangeSubject(pb::ChangeSubjectAction { subject: "Theirs".into() }),
+    )
+    .await;
     act(&service, "4915100000077", &id, Action::Leave(pb::LeaveAction {})).await;
     let log = crate::harness::service::eventually("their changes are logged", || async {
         let log = service.log("default").await;
@@ -225,13 +238,17 @@ async fn two_sessions_see_each_others_changes(service: Service) {
         .into_inner();
     let account = second.session.and_then(|session| session.account).expect("an account");
     let id = service.group_id("Both", &[&account.phone_number_id]).await;
-    let seen = crate::harness::service::eventually("the second session is in the group", || async {
-        let request =
-            pb::GetGroupRequest { session: "second".into(), group_id: id.clone(), ..Default::default() };
-        service.groups().get_group(request).await.ok()
-    })
-    .await
-    .into_inner();
+    let seen =
+        crate::harness::service::eventually("the second session is in the group", || async {
+            let request = pb::GetGroupRequest {
+                session: "second".into(),
+                group_id: id.clone(),
+                ..Default::default()
+            };
+            service.groups().get_group(request).await.ok()
+        })
+        .await
+        .into_inner();
     let seen = pb::Group::decode(seen.group).expect("a group");
     assert_eq!(seen.subject, "Both");
     assert_eq!(seen.my_role(), pb::Role::Participant);
@@ -244,8 +261,12 @@ async fn lists_page_through_all_groups_in_every_order(service: Service) {
         let people: Vec<&str> = people.iter().map(String::as_str).collect();
         service.create_group(&format!("Group {}", (n * 5) % 7), &people).await;
     }
-    for order in [pb::GroupOrder::Id, pb::GroupOrder::Subject, pb::GroupOrder::CreateTime, pb::GroupOrder::MemberCount]
-    {
+    for order in [
+        pb::GroupOrder::Id,
+        pb::GroupOrder::Subject,
+        pb::GroupOrder::CreateTime,
+        pb::GroupOrder::MemberCount,
+    ] {
         for descending in [false, true] {
             let mut seen = Vec::new();
             let mut page_token = String::new();
@@ -258,7 +279,8 @@ async fn lists_page_through_all_groups_in_every_order(service: Service) {
                     descending,
                     ..Default::default()
                 };
-                let page = service.groups().list_groups(request).await.expect("a page").into_inner();
+                let page =
+                    service.groups().list_groups(request).await.expect("a page").into_inner();
                 for bytes in page.groups {
                     seen.push(pb::Group::decode(bytes).expect("a group"));
                 }
@@ -277,9 +299,14 @@ async fn lists_page_through_all_groups_in_every_order(service: Service) {
                 }
                 _ => a.id <= b.id,
             };
-            let in_order = seen.windows(2).all(|w| if descending { sorted(&w[1], &w[0]) } else { sorted(&w[0], &w[1]) });
+            let in_order = seen
+                .windows(2)
+                .all(|w| if descending { sorted(&w[1], &w[0]) } else { sorted(&w[0], &w[1]) });
             assert!(in_order, "{order:?} {descending}");
-            assert!(seen.iter().all(|group| group.participants.is_empty()), "the view is BASIC by default");
+            assert!(
+                seen.iter().all(|group| group.participants.is_empty()),
+                "the view is BASIC by default"
+            );
         }
     }
     let filtered = pb::ListGroupsRequest {

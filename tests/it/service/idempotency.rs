@@ -70,7 +70,8 @@ async fn a_refusal_is_repeated_too(service: Service) {
         request_id: ID.into(),
         subject: "Mine".into(),
     };
-    let first = service.groups().set_group_subject(request.clone()).await.expect_err("not a member");
+    let first =
+        service.groups().set_group_subject(request.clone()).await.expect_err("not a member");
     assert_eq!(reason(&first), "NOT_GROUP_MEMBER");
     // Once the cause is gone, the id still stands for its first answer.
     let account = service
@@ -101,6 +102,7 @@ async fn an_id_counts_within_its_session_and_rpc(service: Service) {
         request_id: ID.into(),
         subject: "Crew".into(),
     };
-    let renamed = service.groups().set_group_subject(request).await.expect("another rpc").into_inner();
+    let renamed =
+        service.groups().set_group_subject(request).await.expect("another rpc").into_inner();
     assert!(renamed.changed);
 }

@@ -45,8 +45,12 @@ async fn without_a_key_or_with_a_wrong_one_nothing_is_served() {
     let service = service().await;
     let list = pb::ListSessionsRequest::default();
     let missing = service.sessions().list_sessions(list.clone()).await.expect_err("refused");
-    assert_eq!((missing.code(), reason(&missing).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
-    let wrong = service.sessions().list_sessions(with_key("wag_wrong", list)).await.expect_err("refused");
+    assert_eq!(
+        (missing.code(), reason(&missing).as_str()),
+        (Code::Unauthenticated, "UNAUTHENTICATED")
+    );
+    let wrong =
+        service.sessions().list_sessions(with_key("wag_wrong", list)).await.expect_err("refused");
     assert_eq!(reason(&wrong), "UNAUTHENTICATED");
     let watch = service.groups().watch_group_events(pb::WatchGroupEventsRequest::default()).await;
     assert_eq!(reason(&watch.expect_err("refused")), "UNAUTHENTICATED");
@@ -59,41 +63,67 @@ async fn health_is_an_open_door() {
     for name in ["", "wagroups.v1.GroupsService"] {
         let request = tonic_health::pb::HealthCheckRequest { service: name.into() };
         let answer = health.check(request).await.expect("an answer").into_inner();
-        assert_eq!(answer.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
+        assert_eq!(
+            answer.status(),
+            tonic_health::pb::health_check_response::ServingStatus::Serving
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_sees_its_sessions_and_nothing_else() {
     let service = service().await;
-    let listed = service.sessions().list_sessions(with_key(SHOP, pb::ListSessionsRequest::default())).await;
-    let names: Vec<_> = listed.expect("a list").into_inner().sessions.into_iter().map(|s| s.name).collect();
+    let listed =
+        service.sessions().list_sessions(with_key(SHOP, pb::ListSessionsRequest::default())).await;
+    let names: Vec<_> =
+        listed.expect("a list").into_inner().sessions.into_iter().map(|s| s.name).collect();
     assert_eq!(names, ["shop-1"]);
     // Refused whether or not the session exists.
     for session in ["default", "never-made"] {
         let get = pb::GetSessionRequest { session: session.into() };
-        let status = service.sessions().get_session(with_key(SHOP, get)).await.expect_err("refused");
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "PERMISSION_DENIED"));
-        let create = pb::CreateGroupRequest { session: session.into(), subject: "x".into(), ..Default::default() };
-        let status = service.groups().create_group(with_key(SHOP, create)).await.expect_err("refused");
+        let status =
+            service.sessions().get_session(with_key(SHOP, get)).await.expect_err("refused");
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::PermissionDenied, "PERMISSION_DENIED")
+        );
+        let create = pb::CreateGroupRequest {
+            session: session.into(),
+            subject: "x".into(),
+            ..Default::default()
+        };
+        let status =
+            service.groups().create_group(with_key(SHOP, create)).await.expect_err("refused");
         assert_eq!(reason(&status), "PERMISSION_DENIED");
-        let watch = pb::WatchGroupEventsRequest { sessions: vec![session.into()], ..Default::default() };
-        let status = service.groups().watch_group_events(with_key(SHOP, watch)).await.expect_err("refused");
+        let watch =
+            pb::WatchGroupEventsRequest { sessions: vec![session.into()], ..Default::default() };
+        let status =
+            service.groups().watch_group_events(with_key(SHOP, watch)).await.expect_err("refused");
         assert_eq!(reason(&status), "PERMISSION_DENIED");
         let events = pb::ListGroupEventsRequest { session: session.into(), ..Default::default() };
-        let status = service.groups().list_group_events(with_key(SHOP, events)).await.expect_err("refused");
+        let status =
+            service.groups().list_group_events(with_key(SHOP, events)).await.expect_err("refused");
         assert_eq!(reason(&status), "PERMISSION_DENIED");
     }
     for (key, session) in [(ALL, "default"), (SHOP, "shop-1")] {
-        let request =
-            pb::CreateGroupRequest { session: session.into(), subject: "Team".into(), ..Default::default() };
+        let request = pb::CreateGroupRequest {
+            session: session.into(),
+            subject: "Team".into(),
+            ..Default::default()
+        };
         service.groups().create_group(with_key(key, request)).await.expect("made");
     }
     // A token grants nothing: a watch from the beginning of the log shows the key's own sessions.
-    let request =
-        pb::WatchGroupEventsRequest { start: Some(Start::Earliest(pb::Earliest {})), ..Default::default() };
-    let mut stream =
-        service.groups().watch_group_events(with_key(SHOP, request)).await.expect("a watch").into_inner();
+    let request = pb::WatchGroupEventsRequest {
+        start: Some(Start::Earliest(pb::Earliest {})),
+        ..Default::default()
+    };
+    let mut stream = service
+        .groups()
+        .watch_group_events(with_key(SHOP, request))
+        .await
+        .expect("a watch")
+        .into_inner();
     stream.message().await.expect("no error").expect("progress");
     let events = stream.message().await.expect("no error").expect("events").events;
     assert_eq!(events.len(), 1);
@@ -105,7 +135,12 @@ async fn a_key_sees_its_sessions_and_nothing_else() {
 async fn the_simulator_needs_a_key_that_sees_all() {
     let service = service().await;
     let request = pb::ListWorldGroupsRequest::default();
-    let status = service.simulator().list_world_groups(with_key(SHOP, request)).await.expect_err("refused");
+    let status =
+        service.simulator().list_world_groups(with_key(SHOP, request)).await.expect_err("refused");
     assert_eq!(reason(&status), "PERMISSION_DENIED");
-    service.simulator().list_world_groups(with_key(ALL, pb::ListWorldGroupsRequest::default())).await.expect("served");
+    service
+        .simulator()
+        .list_world_groups(with_key(ALL, pb::ListWorldGroupsRequest::default()))
+        .await
+        .expect("served");
 }

@@ -15,7 +15,14 @@ on_each_database!(
 
 async fn get(service: &Service, name: &str) -> pb::Session {
     let request = pb::GetSessionRequest { session: name.into() };
-    service.sessions().get_session(request).await.expect("the session").into_inner().session.expect("a session")
+    service
+        .sessions()
+        .get_session(request)
+        .await
+        .expect("the session")
+        .into_inner()
+        .session
+        .expect("a session")
 }
 
 async fn a_session_is_made_started_stopped_and_deleted(service: Service) {
@@ -34,19 +41,22 @@ async fn a_session_is_made_started_stopped_and_deleted(service: Service) {
     assert_eq!(reason(&again), "SESSION_ALREADY_EXISTS");
 
     let name = || "shop".to_owned();
-    let started = service.sessions().start_session(pb::StartSessionRequest { session: name() }).await;
+    let started =
+        service.sessions().start_session(pb::StartSessionRequest { session: name() }).await;
     let started = started.expect("started").into_inner();
     assert!(started.changed);
     assert_eq!(get(&service, "shop").await.status(), pb::SessionStatus::Working);
     assert!(get(&service, "shop").await.account.is_some());
-    let started = service.sessions().start_session(pb::StartSessionRequest { session: name() }).await;
+    let started =
+        service.sessions().start_session(pb::StartSessionRequest { session: name() }).await;
     assert!(!started.expect("still started").into_inner().changed);
 
     let stopped = service.sessions().stop_session(pb::StopSessionRequest { session: name() }).await;
     assert!(stopped.expect("stopped").into_inner().changed);
     assert_eq!(get(&service, "shop").await.status(), pb::SessionStatus::Stopped);
 
-    let deleted = service.sessions().delete_session(pb::DeleteSessionRequest { session: name() }).await;
+    let deleted =
+        service.sessions().delete_session(pb::DeleteSessionRequest { session: name() }).await;
     let deleted = deleted.expect("deleted").into_inner();
     assert_eq!(deleted.sequence, 1);
     let gone = service.sessions().get_session(pb::GetSessionRequest { session: name() }).await;
@@ -63,7 +73,8 @@ async fn a_reused_name_continues_the_sequence(service: Service) {
     service.create_session("default").await;
     let created = service.create_group("Again", &[]).await;
     assert_eq!(created.sequence, 3);
-    let sequences: Vec<i64> = service.log("default").await.iter().map(|event| event.sequence).collect();
+    let sequences: Vec<i64> =
+        service.log("default").await.iter().map(|event| event.sequence).collect();
     assert_eq!(sequences, [1, 2, 3]);
     let count = pb::CountGroupsRequest { session: "default".into(), ..Default::default() };
     assert_eq!(service.groups().count_groups(count).await.expect("a count").into_inner().count, 1);
@@ -73,7 +84,11 @@ async fn sessions_page_by_name_and_filter_by_status(service: Service) {
     for name in ["a", "b", "c"] {
         service.create_session(name).await;
     }
-    service.sessions().stop_session(pb::StopSessionRequest { session: "b".into() }).await.expect("stopped");
+    service
+        .sessions()
+        .stop_session(pb::StopSessionRequest { session: "b".into() })
+        .await
+        .expect("stopped");
     let mut names = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -86,9 +101,12 @@ async fn sessions_page_by_name_and_filter_by_status(service: Service) {
         }
     }
     assert_eq!(names, ["a", "b", "c", "default"]);
-    let request =
-        pb::ListSessionsRequest { statuses: vec![pb::SessionStatus::Stopped.into()], ..Default::default() };
-    let stopped = service.sessions().list_sessions(request).await.expect("a page").into_inner().sessions;
+    let request = pb::ListSessionsRequest {
+        statuses: vec![pb::SessionStatus::Stopped.into()],
+        ..Default::default()
+    };
+    let stopped =
+        service.sessions().list_sessions(request).await.expect("a page").into_inner().sessions;
     assert_eq!(stopped.len(), 1);
     assert_eq!(stopped[0].name, "b");
 }
@@ -105,7 +123,10 @@ async fn bad_sessions_are_refused(service: Service) {
     };
     let status = service.sessions().create_session(request).await.expect_err("refused");
     let fields = violated_fields(&status);
-    assert!(fields.contains(&"session".to_owned()) && fields.contains(&"engine".to_owned()), "{fields:?}");
+    assert!(
+        fields.contains(&"session".to_owned()) && fields.contains(&"engine".to_owned()),
+        "{fields:?}"
+    );
     assert!(fields.iter().any(|field| field.starts_with("metadata")), "{fields:?}");
     let waha = pb::CreateSessionRequest {
         session: "waha".into(),
@@ -124,7 +145,9 @@ async fn a_stopped_session_hears_later_what_happened_meanwhile(service: Service)
         actor: "4915100000001".into(),
         group_id: id.clone(),
         force: false,
-        action: Some(pb::act_request::Action::ChangeSubject(pb::ChangeSubjectAction { subject: "Meanwhile".into() })),
+        action: Some(pb::act_request::Action::ChangeSubject(pb::ChangeSubjectAction {
+            subject: "Meanwhile".into(),
+        })),
     };
     service.simulator().act(act).await.expect("the script acts");
     assert_eq!(service.get_group(&id, 0).await.expect("the group").subject, "Team");

@@ -45,7 +45,12 @@ async fn take_at_least(stream: &mut Stream, count: usize) -> (Vec<pb::GroupEvent
     let mut token = bytes::Bytes::new();
     while events.len() < count {
         let response = next(stream).await;
-        events.extend(response.events.iter().map(|bytes| pb::GroupEvent::decode(bytes.clone()).expect("an event")));
+        events.extend(
+            response
+                .events
+                .iter()
+                .map(|bytes| pb::GroupEvent::decode(bytes.clone()).expect("an event")),
+        );
         token = response.resume_token;
     }
     (events, token)
@@ -74,7 +79,10 @@ async fn resuming_at_every_position_skips_nothing_and_repeats_nothing(service: S
     }
     let mut stream = watch(
         &service,
-        pb::WatchGroupEventsRequest { start: Some(Start::Earliest(pb::Earliest {})), ..Default::default() },
+        pb::WatchGroupEventsRequest {
+            start: Some(Start::Earliest(pb::Earliest {})),
+            ..Default::default()
+        },
     )
     .await;
     let first = next(&mut stream).await.resume_token;
@@ -117,7 +125,10 @@ async fn a_watch_resumes_after_a_restart(mut service: Service) {
     service.create_group("One", &[]).await;
     let mut stream = watch(
         &service,
-        pb::WatchGroupEventsRequest { start: Some(Start::Earliest(pb::Earliest {})), ..Default::default() },
+        pb::WatchGroupEventsRequest {
+            start: Some(Start::Earliest(pb::Earliest {})),
+            ..Default::default()
+        },
     )
     .await;
     next(&mut stream).await;
@@ -126,8 +137,10 @@ async fn a_watch_resumes_after_a_restart(mut service: Service) {
     drop(stream);
     service.restart().await;
     service.create_group("Three", &[]).await;
-    let request =
-        pb::WatchGroupEventsRequest { start: Some(Start::ResumeToken(token)), ..Default::default() };
+    let request = pb::WatchGroupEventsRequest {
+        start: Some(Start::ResumeToken(token)),
+        ..Default::default()
+    };
     let mut stream = watch(&service, request).await;
     next(&mut stream).await;
     let (events, _) = take(&mut stream, 2).await;
@@ -158,11 +171,15 @@ async fn the_initial_state_and_what_follows_have_no_gap(service: Service) {
             }
             for bytes in response.events {
                 let event = pb::GroupEvent::decode(bytes).expect("an event");
-                let Some(pb::group_event::Body::Joined(joined)) = event.body else { panic!("not a joined event") };
+                let Some(pb::group_event::Body::Joined(joined)) = event.body else {
+                    panic!("not a joined event")
+                };
                 let group = joined.group.expect("a group");
                 assert!(mirror.insert(group.id, group.subject).is_none(), "a group came twice");
             }
-            assert!(ended || response.initial_state_end.is_some() || response.resume_token.is_empty());
+            assert!(
+                ended || response.initial_state_end.is_some() || response.resume_token.is_empty()
+            );
             ended |= response.initial_state_end.is_some();
         }
         mirror
@@ -230,12 +247,16 @@ async fn an_end_is_announced_with_a_last_token(mut service: Service) {
 async fn a_deadline_ends_the_watch_with_a_token(service: Service) {
     let mut request = tonic::Request::new(pb::WatchGroupEventsRequest::default());
     request.metadata_mut().insert("grpc-timeout", "300m".parse().expect("a header"));
-    let mut stream = service.groups().watch_group_events(request).await.expect("a watch").into_inner();
+    let mut stream =
+        service.groups().watch_group_events(request).await.expect("a watch").into_inner();
     next(&mut stream).await;
     let last = next(&mut stream).await;
     assert!(!last.resume_token.is_empty() && last.progress.is_none());
     let status = stream.message().await.expect_err("an end with a reason");
-    assert_eq!((status.code(), reason(&status).as_str()), (tonic::Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (tonic::Code::DeadlineExceeded, "DEADLINE_EXCEEDED")
+    );
 }
 
 async fn earliest_and_start_time_begin_where_they_say(service: Service) {
