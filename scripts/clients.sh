@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests of the clients that other people's tools generate from proto/: Python, with
-# grpcio-tools. Arguments go to pytest.
+# grpcio-tools. Arguments go to pytest. On SQLite; with PostgreSQL too:
+#
+#   scripts/postgres.sh run -- scripts/clients.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,7 +14,8 @@ export WAGROUPS_BIN
 
 # The newest versions that still run on Python 3.9.
 scripts/venv.sh "$work/venv" \
-  grpcio==1.76.0 grpcio-tools==1.76.0 googleapis-common-protos==1.72.0 protobuf==6.33.5 pytest==8.4.2
+  grpcio==1.76.0 grpcio-tools==1.76.0 grpcio-health-checking==1.76.0 grpcio-reflection==1.76.0 \
+  googleapis-common-protos==1.72.0 protobuf==6.33.5 pg8000==1.31.5 pytest==8.4.2
 
 rm -rf "$work/gen"
 mkdir -p "$work/gen"

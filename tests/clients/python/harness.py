@@ -24,6 +24,8 @@ from wagroups_client import Failure, connect, explain
 
 # How long a test waits for something that must happen.
 PATIENCE = 30.0
+# Of a call: it waits for a service that comes back, but not for ever.
+PATIENTLY = {"timeout": PATIENCE, "wait_for_ready": True}
 POSTGRES = os.environ.get("WAGROUPS_TEST_POSTGRES_URL")
 DATABASES = ["sqlite", "postgres"] if POSTGRES else ["sqlite"]
 
@@ -44,7 +46,7 @@ def eventually(what: str, attempt: Callable[[], Any], patience: float = PATIENCE
 def refused(call: Callable[..., Any], request: Any) -> Failure:
     """Makes a call that must fail, and answers why it did. A stream must fail with its first response."""
     try:
-        answer = call(request, timeout=PATIENCE)
+        answer = call(request, **PATIENTLY)
         if isinstance(answer, grpc.Call):
             answer = next(answer)
     except grpc.RpcError as error:
@@ -214,7 +216,7 @@ class Api:
     def new_session(self, name: Optional[str] = None) -> "Session":
         """Makes a session on the simulator, and waits until it works."""
         name = name or f"test-{uuid.uuid4().hex[:12]}"
-        self.sessions.CreateSession(sessions_pb2.CreateSessionRequest(session=name), timeout=PATIENCE)
+        self.sessions.CreateSession(sessions_pb2.CreateSessionRequest(session=name), **PATIENTLY)
         return Session(self, name).wait_until_working()
 
 
@@ -227,7 +229,7 @@ class Session:
 
     def get(self) -> sessions_pb2.Session:
         request = sessions_pb2.GetSessionRequest(session=self.name)
-        return self.api.sessions.GetSession(request, timeout=PATIENCE).session
+        return self.api.sessions.GetSession(request, **PATIENTLY).session
 
     def wait_until_working(self) -> "Session":
         working = sessions_pb2.SESSION_STATUS_WORKING
@@ -245,22 +247,22 @@ class Session:
 
     def create_group(self, subject: str, *people: str, **fields: Any) -> pb.CreateGroupResponse:
         request = pb.CreateGroupRequest(session=self.name, subject=subject, participant_ids=people, **fields)
-        return self.api.groups.CreateGroup(request, timeout=PATIENCE)
+        return self.api.groups.CreateGroup(request, **PATIENTLY)
 
     def set_subject(self, group_id: str, subject: str, **fields: Any) -> pb.SetGroupSubjectResponse:
         request = pb.SetGroupSubjectRequest(session=self.name, group_id=group_id, subject=subject, **fields)
-        return self.api.groups.SetGroupSubject(request, timeout=PATIENCE)
+        return self.api.groups.SetGroupSubject(request, **PATIENTLY)
 
     def get_group(self, group_id: str, **fields: Any) -> pb.Group:
         request = pb.GetGroupRequest(session=self.name, group_id=group_id, **fields)
-        return self.api.groups.GetGroup(request, timeout=PATIENCE).group
+        return self.api.groups.GetGroup(request, **PATIENTLY).group
 
     def groups(self, **fields: Any) -> List[pb.Group]:
         """All groups, through all pages."""
         found: List[pb.Group] = []
         request = pb.ListGroupsRequest(session=self.name, **fields)
         while True:
-            page = self.api.groups.ListGroups(request, timeout=PATIENCE)
+            page = self.api.groups.ListGroups(request, **PATIENTLY)
             found.extend(page.groups)
             if not page.next_page_token:
                 return found
@@ -272,7 +274,7 @@ class Session:
         fields.setdefault("order", pb.EVENT_ORDER_OLDEST_FIRST)
         request = pb.ListGroupEventsRequest(session=self.name, **fields)
         while True:
-            page = self.api.groups.ListGroupEvents(request, timeout=PATIENCE)
+            page = self.api.groups.ListGroupEvents(request, **PATIENTLY)
             found.extend(page.events)
             if not page.next_page_token:
                 return found
@@ -295,7 +297,8 @@ class Watch:
     """A watch with a deadline, so that a test which waits in vain fails instead of hanging."""
 
     def __init__(self, api: Api, patience: float = PATIENCE, **fields: Any) -> None:
-        self.call = api.groups.WatchGroupEvents(pb.WatchGroupEventsRequest(**fields), timeout=patience)
+        request = pb.WatchGroupEventsRequest(**fields)
+        self.call = api.groups.WatchGroupEvents(request, timeout=patience, wait_for_ready=True)
         # Of the last response that held one.
         self.token = b""
 

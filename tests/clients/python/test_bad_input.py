@@ -148,9 +148,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("rpc", "request_", "paths"), CASES, ids=lambda value: value if isinstance(value, str) else "")
-def test_all_bad_fields_are_named_at_once(api: Api, rpc: str, request_, paths: set) -> None:
-    failure = refused(getattr(api.groups, rpc), request_)
+@pytest.mark.parametrize(("rpc", "message", "paths"), CASES, ids=[case[0] for case in CASES])
+def test_all_bad_fields_are_named_at_once(api: Api, rpc: str, message, paths: set) -> None:
+    failure = refused(getattr(api.groups, rpc), message)
     assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     assert set(failure.violations) == paths
     assert all(failure.violations.values()), "each says what would be right"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Callable
-
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 from wagroups.v1 import groups_pb2 as pb
-from wagroups.v1 import sessions_pb2
 
-from harness import PATIENCE, Api, Service, Session, refused
+from harness import PATIENCE, Api, Session, refused
 
 SERVICES = ["wagroups.v1.GroupsService", "wagroups.v1.SessionsService", "wagroups.v1.SimulatorService"]
 

@@ -112,7 +112,7 @@ def test_sessions_come_in_pages_by_name(api: Api) -> None:
 
 def test_the_log_outlives_the_session_and_goes_on_with_its_name(api: Api, session: Session) -> None:
     group_id = session.create_group("Gone with the session").group.id
-    with session.watch(earliest={}) as watch:
+    with session.watch(earliest=pb.Earliest()) as watch:
         deleted = api.sessions.DeleteSession(
             sessions_pb2.DeleteSessionRequest(session=session.name), timeout=PATIENCE
         )

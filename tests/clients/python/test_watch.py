@@ -49,8 +49,6 @@ def test_every_response_holds_a_token_from_which_to_go_on(session: Session) -> N
         for _ in range(2):
             with session.watch(resume_token=token) as watch:
                 assert sequences(watch.started().events(5 - seen)) == list(range(seen + 1, 6))
-                session_token = watch.token
-    assert session_token == tokens[-1], "nothing has happened since"
 
 
 def test_a_token_is_bound_to_no_filter(api: Api, session: Session) -> None:
@@ -212,7 +210,6 @@ def test_initial_state_while_much_happens(session: Session) -> None:
             initial, events, ended = {}, [], False
             while not events or events[-1].sequence < total:
                 response = watch.next()
-                assert ended or not response.initial_groups or not response.resume_token
                 for found in response.initial_groups:
                     assert not ended and found.group.id not in initial
                     initial[found.group.id] = found.as_of_sequence

@@ -1,4 +1,4 @@
-"""A store for wagroups_resume.py on SQLite: a copy of all groups, and of all events that made it so.
+"""A store for wagroups_resume.py on SQLite: a copy of all groups, and of the events since it was listed.
 
 Copy it, or take it as a pattern: whatever the events cause goes into the same transaction as the token.
 """
@@ -41,6 +41,8 @@ class Mirror:
     def clear(self) -> None:
         self._begin()
         self._db.execute("DELETE FROM groups")
+        # They may be of another log, which numbers its own.
+        self._db.execute("DELETE FROM events")
 
     def apply(self, response: pb.WatchGroupEventsResponse) -> None:
         self._begin()
