@@ -48,7 +48,7 @@ pub struct SeaRepository {
 #[derive(Debug)]
 enum Commits {
     /// A pool of one connection of its own, so that the log never waits behind lesser writes.
-    Postgres { pool: PgPool, server: postgres::Server },
+    Postgres { pool: PgPool, server: Box<postgres::Server> },
     /// The writer's connection, and the lock that keeps other processes away from the file.
     Sqlite { lock: Mutex<Option<sqlite::Lock>> },
 }
@@ -62,7 +62,10 @@ impl SeaRepository {
                 Ok(Self {
                     reader: opened.pool.clone(),
                     writer: opened.pool,
-                    commits: Commits::Postgres { pool: opened.commits, server: opened.server },
+                    commits: Commits::Postgres {
+                        pool: opened.commits,
+                        server: Box::new(opened.server),
+                    },
                 })
             }
             DatabaseUrl::Sqlite(file) => {

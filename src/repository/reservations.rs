@@ -57,20 +57,22 @@ impl ReservationStore for SeaRepository {
             ("source_ids", "session, source_id", "recorded_time < ", before),
             ("groups", "session, id", "NOT present AND updated_time < ", before),
         ] {
+            // The rows are chosen once, before any is removed.
             let sql = Sql::new(&format!(
-                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition}"
+                "WITH old AS MATERIALIZED (SELECT {key} FROM {table} WHERE {condition}"
             ))
             .bind(time.as_micros())
             .push(" LIMIT ")
             .bind(i64::from(limit));
-            // Rows that a commit holds are left for the next time: waiting for them, with others
+            // Those that a commit holds are left for the next time: waiting for them, with others
             // already in hand, could be a deadlock.
-            let sql = if self.backend() == DbBackend::Postgres {
-                sql.push(" FOR UPDATE SKIP LOCKED")
-            } else {
-                sql
+            let sql = match self.backend() {
+                DbBackend::Postgres => sql.push(" FOR UPDATE SKIP LOCKED"),
+                _ => sql,
             };
-            more |= self.write(sql.push(")")).await? >= u64::from(limit.max(1));
+            let sql = sql
+                .push(&format!(") DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM old)"));
+            more |= self.write(sql).await? >= u64::from(limit.max(1));
         }
         Ok(more)
     }

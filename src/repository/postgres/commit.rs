@@ -1,5 +1,7 @@
 //! The commit on PostgreSQL.
 
+use std::time::Duration;
+
 use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::PgPool;
 
@@ -13,6 +15,8 @@ use crate::repository::rows::role_code;
 use crate::repository::sql::number;
 
 const COMMIT: &str = include_str!("commit.sql");
+/// Longer than the server's own statement timeout: only a dead network takes so long.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Runs the one statement. It goes past sea-orm because its parameters are arrays of borrowed data:
 /// nothing is copied, and sea-query's arrays panic over a NULL.
@@ -29,7 +33,7 @@ pub(in crate::repository) async fn commit(
 
     let mut connection =
         pool.acquire().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    let (won, head, record_time): (Vec<i64>, i64, i64) = sqlx::query_as(COMMIT)
+    let statement = sqlx::query_as::<_, (Vec<i64>, i64, i64)>(COMMIT)
         .bind(number(batch.epoch))
         .bind(batch.now.as_micros())
         .bind(&sessions.name)
@@ -70,9 +74,18 @@ pub(in crate::repository) async fn commit(
         .bind(&answers.rpc)
         .bind(&answers.request_id)
         .bind(&answers.answer)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|error| fault::of_driver(Stage::Committing, &error))?;
+        .fetch_one(&mut *connection);
+    let answer = match tokio::time::timeout(PATIENCE, statement).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            // Whatever still comes over this connection must not be taken for another answer.
+            drop(connection.detach());
+            let text = format!("the server did not answer within {PATIENCE:?}");
+            return Err(StoreError::CommitUnknown(text));
+        }
+    };
+    let (won, head, record_time) =
+        answer.map_err(|error| fault::of_driver(Stage::Committing, &error))?;
 
     let mut receipt = CommitReceipt {
         won: vec![false; batch.sessions.len()],

@@ -24,10 +24,11 @@ const SET_STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
 /// An acknowledged commit is on the disk. A server that asks for more than that keeps it.
 const SET_SYNCHRONOUS_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
-/// The commit touches a few rows by their keys. A plan made while the tables were small must not
-/// read them whole when they have grown.
-const SET_PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
-     SET plan_cache_mode = force_generic_plan; SET jit = off";
+/// The commit finds a few rows by their keys. One plan is made for arrays of unknown length, so it
+/// expects few; and a plan made while the tables were small must not read them whole once they
+/// have grown. What is joined in memory may well be hashed: a batch can hold many sessions.
+const SET_PLANS: &str =
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 /// Whoever holds this advisory lock may change the schema.
 const MIGRATION_LOCK: i64 = 0x7761_6772_6f75_7073;
 

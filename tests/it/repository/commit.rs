@@ -12,7 +12,7 @@ use wagroups::pb::wire::complete_event;
 
 use super::given::{
     NOW, append, at, batch, event, event_id, event_of, events, group, group_id, head, made, member,
-    nothing, of_events, query,
+    of_events, query,
 };
 use super::reservations::reservation;
 use crate::harness::database::Database;
@@ -275,5 +275,4 @@ pub async fn answers_and_source_ids_go_with_the_commit(database: &Database) {
 
 pub async fn racing_writers_lose_nothing_and_leave_no_gap(database: &Database) {
     super::concurrency::race(&[&database.open().await]).await;
-    let _ = nothing;
 }

@@ -1,23 +1,25 @@
 //! Writers that race, and readers that watch them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
-use sea_orm::sqlx::{self, Connection, PgConnection, Row};
+use sea_orm::sqlx::{self, Connection, PgConnection};
 use wagroups::domain::SessionName;
-use wagroups::domain::event::EventId;
-use wagroups::domain::port::repository::{CommitBatch, EventLog, SessionStore};
+use wagroups::domain::event::{EventId, EventType};
+use wagroups::domain::port::repository::{CommitBatch, EventLog, GroupStore, SessionStore};
 use wagroups::repository::SeaRepository;
 
-use super::given::{NOW, event_of, group, made, name, of_events};
+use super::failure::{hold_head, in_background, waiting_for_locks};
+use super::given::{NOW, event_of, group, group_id, made, name, of_events};
 use crate::harness::database::Database;
-use wagroups::domain::event::EventType;
 
 const SESSIONS: usize = 6;
 const TASKS: usize = 4;
-const COMMITS: usize = 25;
+const COMMITS: usize = 12;
+/// The group that counts the commits of its session.
+const COUNTER: u32 = 1;
 
 /// Several tasks on each repository commit to overlapping sessions and repeat what loses; a reader
 /// follows meanwhile. Then everything acknowledged must be there, once and in order.
@@ -53,6 +55,7 @@ pub async fn race(processes: &[&SeaRepository]) {
     for (session, head) in processes[0].session_heads(&sessions).await.expect("heads") {
         assert_eq!(Some(&head.sequence), sequences.get(&session), "{session}");
     }
+    assert_eq!(counters(processes[0], &sessions).await, sequences, "an update was lost");
 }
 
 /// Writes `COMMITS` times to two sessions at once, each once or more often until it wins.
@@ -69,16 +72,15 @@ async fn write(
         let mut open = vec![sessions[first].clone(), sessions[second].clone()];
         while !open.is_empty() {
             let heads = repository.session_heads(&open).await.expect("heads");
+            let counters = counters(repository, &open).await;
             let commits = open.iter().map(|session| {
                 let head = heads[session];
-                let number = u32::try_from(task * COMMITS + round).expect("a small number");
-                let mut commit = of_events(
-                    session,
-                    head.revision,
-                    head.sequence,
-                    vec![event_of(None, EventType::Updated)],
-                );
-                commit.groups = vec![group(number % 7, "raced")];
+                let event = event_of(None, EventType::Updated);
+                let mut commit = of_events(session, head.revision, head.sequence, vec![event]);
+                let mut counted = group(COUNTER, "counted");
+                let count = counters.get(session).copied().unwrap_or(0) + 1;
+                counted.facts = count.to_string().into_bytes().into();
+                commit.groups = vec![counted];
                 commit
             });
             let batch = CommitBatch { epoch: 0, now: NOW, sessions: commits.collect() };
@@ -99,6 +101,22 @@ async fn write(
             open.retain(|_| !won.next().unwrap_or(false));
         }
     }
+}
+
+/// What each session's group counts. Every commit adds one to what it read, so a commit that was
+/// built on something old would show.
+async fn counters(
+    repository: &SeaRepository,
+    sessions: &[SessionName],
+) -> BTreeMap<SessionName, u64> {
+    let keys: Vec<_> =
+        sessions.iter().map(|session| (session.clone(), group_id(COUNTER))).collect();
+    let groups = repository.load_groups(&keys).await.expect("groups");
+    let count = |facts: &[u8]| std::str::from_utf8(facts).ok()?.parse().ok();
+    groups
+        .into_iter()
+        .map(|group| (group.session, count(&group.facts).expect("a number")))
+        .collect()
 }
 
 /// Reads on from where it stands until the writers are done and nothing is left. A position that
@@ -129,23 +147,6 @@ pub async fn two_processes_lose_nothing_and_leave_no_gap(database: &Database) {
 pub async fn a_reader_never_sees_a_lower_position_later(database: &Database) {
     let (one, two, three) = (database.open().await, database.open().await, database.open().await);
     race(&[&one, &two, &three]).await;
-}
-
-/// Waits until some connection of this database waits for a lock.
-async fn somebody_waits(observer: &mut PgConnection) {
-    loop {
-        let waiting: i64 = sqlx::query(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        )
-        .fetch_one(&mut *observer)
-        .await
-        .expect("the activity")
-        .get(0);
-        if waiting > 0 {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
 }
 
 /// The first transaction has its position but has not committed; the second one, of another
@@ -181,7 +182,7 @@ pub async fn a_lower_position_is_visible_before_a_higher_one_is_given(database: 
     };
     let second = repository.commit(&batch);
     let checks = async {
-        somebody_waits(&mut observer).await;
+        waiting_for_locks(&mut observer, 1).await;
         assert!(repository.read(0, 10).await.expect("the log").events.is_empty());
         open.commit().await.expect("the first commits");
     };
@@ -206,6 +207,33 @@ pub async fn processes_that_migrate_at_once_take_turns(database: &Database) {
         migrated.expect("a migration");
     }
     processes[0].bounds().await.expect("the schema");
+}
+
+/// The first one holds the session's row and waits for the head, the second one waits for the row
+/// with the old revision before its eyes.
+pub async fn of_two_processes_that_expect_the_same_revision_one_loses(database: &Database) {
+    let processes = [Arc::new(database.open().await), Arc::new(database.open().await)];
+    let a = made(&processes[0], "a").await;
+    let mut observer = PgConnection::connect(&database.url()).await.expect("a connection");
+    let mut holder = PgConnection::connect(&database.url()).await.expect("a connection");
+    let held = hold_head(&mut holder).await;
+
+    let mut commits = Vec::new();
+    for (count, process) in processes.iter().enumerate() {
+        let event = event_of(None, EventType::Updated);
+        let batch =
+            CommitBatch { epoch: 0, now: NOW, sessions: vec![of_events(&a, 0, 0, vec![event])] };
+        commits.push(in_background(process, &batch));
+        waiting_for_locks(&mut observer, count + 1).await;
+    }
+    held.rollback().await.expect("the head is free");
+
+    let mut won = Vec::new();
+    for commit in commits {
+        won.extend(commit.await.expect("no panic").expect("a commit").won);
+    }
+    assert_eq!(won, [true, false]);
+    assert_eq!(processes[0].bounds().await.expect("bounds").head, 1);
 }
 
 /// A batch names its sessions in any order; locks are taken by name.

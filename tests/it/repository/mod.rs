@@ -2,6 +2,7 @@
 
 mod commit;
 mod concurrency;
+mod failure;
 mod given;
 mod groups;
 mod log;
@@ -83,10 +84,15 @@ on_both_databases! {
     only_postgres: {
         concurrency: [
             two_processes_lose_nothing_and_leave_no_gap,
+            of_two_processes_that_expect_the_same_revision_one_loses,
             a_reader_never_sees_a_lower_position_later,
             a_lower_position_is_visible_before_a_higher_one_is_given,
             processes_that_migrate_at_once_take_turns,
             sessions_locked_in_opposite_order_do_not_deadlock,
+        ],
+        failure: [
+            a_commit_that_the_server_gives_up_may_be_repeated,
+            a_commit_whose_connection_breaks_is_unknown_and_can_be_looked_up,
         ],
     }
 }
