@@ -6,7 +6,9 @@ use super::Inner;
 use crate::domain::answer::{Answer, Settled};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::GroupId;
-use crate::domain::port::repository::{ExistingReservation, Reservation, ReservationKey, Reserved};
+use crate::domain::port::repository::{
+    ExistingReservation, Reservation, ReservationKey, Reserved, StoreError,
+};
 use crate::domain::reason::Reason;
 use crate::telemetry;
 
@@ -39,7 +41,12 @@ pub(super) async fn reserve(
         now,
         expire_time: now + LIFETIME,
     };
-    match inner.repository.reserve(&reservation).await? {
+    let reserved = inner.repository.reserve(&reservation).await.map_err(|error| match error {
+        // Whatever became of the id, nothing went to WhatsApp: the same call may come again.
+        StoreError::CommitUnknown(cause) => StoreError::Unavailable(cause),
+        error => error,
+    })?;
+    match reserved {
         Reserved::New => {
             telemetry::reservation("new");
             Ok(Turn::Ours)

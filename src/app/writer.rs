@@ -99,7 +99,7 @@ struct Entry {
 }
 
 enum Message {
-    Write(Entry),
+    Write(Box<Entry>),
     /// The session's account or row changed outside of commits.
     Forget(SessionName, oneshot::Sender<()>),
 }
@@ -136,7 +136,7 @@ impl Writer {
     pub async fn write(&self, report: Report) -> Result<Committed> {
         let (reply, answer) = oneshot::channel();
         self.sender
-            .send(Message::Write(Entry { report, attempts: 0, reply }))
+            .send(Message::Write(Box::new(Entry { report, attempts: 0, reply })))
             .await
             .map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
@@ -172,7 +172,7 @@ impl WriterTask {
             let mut entries: Vec<Entry> = self.waiting.drain(..).collect();
             for message in inbox.drain(..) {
                 match message {
-                    Message::Write(entry) => entries.push(entry),
+                    Message::Write(entry) => entries.push(*entry),
                     Message::Forget(session, done) => {
                         // What was sent before must still be written with what it was sent for.
                         if !entries.is_empty() {
@@ -314,13 +314,19 @@ impl WriterTask {
     async fn look_up(&self, commit: &CommitBatch) -> Result<Option<CommitReceipt>, StoreError> {
         let ids: Vec<_> =
             commit.sessions.iter().flat_map(|s| s.events.iter().map(|event| event.id)).collect();
-        let Some(last) = ids.last() else { return Ok(None) };
+        if ids.is_empty() {
+            return Ok(None);
+        }
         let recorded = self.parts.repository.recorded(&ids).await?;
-        let Some(head) = recorded.get(last).copied() else { return Ok(None) };
+        let Some(head) = recorded.values().copied().max() else { return Ok(None) };
         let won = commit
             .sessions
             .iter()
-            .map(|session| session.events.iter().all(|event| recorded.contains_key(&event.id)))
+            .map(|session| {
+                // One without events cannot be told from one that lost; reduced again, it is the same.
+                let mut events = session.events.iter().peekable();
+                events.peek().is_some() && events.all(|event| recorded.contains_key(&event.id))
+            })
             .collect();
         let record_time = self
             .parts

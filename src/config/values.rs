@@ -89,7 +89,8 @@ impl ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.into_iter().find(|(_, size)| self.0 >= *size && self.0 % size == 0);
+        let whole =
+            UNITS.into_iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
         let (unit, size) = whole.unwrap_or(("B", 1));
         write!(f, "{}{unit}", self.0 / size)
     }

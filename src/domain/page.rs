@@ -68,6 +68,15 @@ pub enum CursorKey {
     Number(i64),
 }
 
+/// A list of a group's members, without the place in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticipantQuery {
+    pub session: SessionName,
+    pub group_id: GroupId,
+    /// Empty = all.
+    pub roles: Vec<Role>,
+}
+
 /// A list of events, without the place in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventQuery {

@@ -14,7 +14,10 @@ use crate::app::groups::Mutated;
 use crate::domain::error::Error;
 use crate::domain::event::MemberAction;
 use crate::domain::group::GroupSettings;
-use crate::domain::page::{EventQuery, GroupFilter, GroupOrder, GroupQuery, OrderKey};
+use crate::domain::page::{
+    EventQuery, GroupFilter, GroupOrder, GroupQuery, OrderKey, ParticipantQuery,
+};
+use crate::domain::port::engine::NewGroup;
 use crate::pb;
 use crate::pb::groups_service_server::GroupsService;
 use crate::pb::wire::{number, timestamp};
@@ -129,7 +132,12 @@ impl GroupsService for Groups {
             fields.finish(session.zip(subject.zip(description)))?;
         let mutated = self
             .app
-            .create_group(&call, session, key, subject, description, participants, settings)
+            .create_group(
+                &call,
+                session,
+                key,
+                NewGroup { subject, description, participants, settings },
+            )
             .await
             .map_err(refuse)?;
         Ok(Response::new(pb::CreateGroupResponse {
@@ -308,17 +316,10 @@ impl GroupsService for Groups {
         };
         let min_sequence = fields.sequence("min_sequence", message.min_sequence);
         let (session, group_id) = fields.finish(session.zip(group_id))?;
+        let query = ParticipantQuery { session, group_id, roles };
         let page = self
             .app
-            .list_participants(
-                &call,
-                &session,
-                &group_id,
-                &roles,
-                page_size,
-                &message.page_token,
-                min_sequence,
-            )
+            .list_participants(&call, &query, page_size, &message.page_token, min_sequence)
             .await
             .map_err(refuse)?;
         Ok(Response::new(pb::ListParticipantsResponse {

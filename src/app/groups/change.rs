@@ -6,7 +6,7 @@ use crate::app::{App, Call};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{FieldValue, MemberAction};
-use crate::domain::group::{Description, DescriptionText, GroupSettings, Subject, SubjectText};
+use crate::domain::group::{Description, DescriptionText, Subject, SubjectText};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::participant::{Account, Participant, Role};
 use crate::domain::port::engine::{EngineAnswer, NewGroup};
@@ -20,16 +20,12 @@ impl App {
         call: &Call,
         session: SessionName,
         key: RequestKey,
-        subject: SubjectText,
-        description: DescriptionText,
-        participants: Vec<ParticipantId>,
-        settings: GroupSettings,
+        group: NewGroup,
     ) -> Result<Mutated> {
         let mutation = mutation("CreateGroup", &session, key, None, Vec::new());
         let name = session.clone();
         let answer = self
             .mutate(call, mutation, move |engine, call_key| async move {
-                let group = NewGroup { subject, description, participants, settings };
                 let answer = engine.create_group(&name, &group, &call_key).await?;
                 Ok(answer.map(|created| Verdict {
                     group_id: Some(created.group_id),

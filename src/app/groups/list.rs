@@ -10,9 +10,9 @@ use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::page::{
-    EventQuery, GroupCursor, GroupQuery, MAX_PAGE_BYTES, decode_page_token, encode_page_token,
+    EventQuery, GroupCursor, GroupQuery, MAX_PAGE_BYTES, ParticipantQuery, decode_page_token,
+    encode_page_token,
 };
-use crate::domain::participant::Role;
 use crate::domain::port::repository::StoredGroup;
 use crate::pb;
 
@@ -102,16 +102,14 @@ impl App {
     pub async fn list_participants(
         &self,
         call: &Call,
-        session: &SessionName,
-        group_id: &GroupId,
-        roles: &[Role],
+        query: &ParticipantQuery,
         page_size: u32,
         page_token: &str,
         min_sequence: u64,
     ) -> Result<ParticipantPage> {
-        let arguments = (session, group_id, roles);
-        let after: Option<ParticipantId> = decode_page_token(&arguments, page_token)?;
-        let (view, as_of_sequence) = self.view(call, session, group_id, min_sequence).await?;
+        let after: Option<ParticipantId> = decode_page_token(query, page_token)?;
+        let (view, as_of_sequence) =
+            self.view(call, &query.session, &query.group_id, min_sequence).await?;
         let group = pb::Group::decode(view.full.clone()).map_err(Error::internal)?;
         let wanted = usize::try_from(page_size).unwrap_or(usize::MAX);
         let mut participants = Vec::new();
@@ -121,7 +119,8 @@ impl App {
             // Stored in the order of their ids, so a page goes on after the last one of the page before.
             let id: ParticipantId = participant.id.parse().map_err(Error::internal)?;
             let role = participant.role().to_domain();
-            let is_wanted = roles.is_empty() || role.is_some_and(|role| roles.contains(&role));
+            let is_wanted =
+                query.roles.is_empty() || role.is_some_and(|role| query.roles.contains(&role));
             if !is_wanted || after.is_some_and(|after| id <= after) {
                 continue;
             }
@@ -133,7 +132,7 @@ impl App {
             participants.push(participant);
         }
         let next_page_token = match last {
-            Some(last) if more => encode_page_token(&arguments, last)?,
+            Some(last) if more => encode_page_token(query, last)?,
             _ => String::new(),
         };
         Ok(ParticipantPage {
