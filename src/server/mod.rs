@@ -131,6 +131,10 @@ impl Server {
         &self.app
     }
 
+    pub fn repository(&self) -> &Arc<SeaRepository> {
+        &self.repository
+    }
+
     /// The simulator, where it is enabled.
     pub fn simulator(&self) -> Option<&Arc<SimulatorEngine>> {
         self.simulator.as_ref()

@@ -4,6 +4,7 @@
 //! back after a restart read each chunk once, not a thousand times.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 
@@ -20,6 +21,8 @@ const READERS: usize = 4;
 pub(in crate::app) struct CatchUp {
     repository: Arc<dyn Repository>,
     readers: Semaphore,
+    /// How often the log was read.
+    reads: AtomicU64,
     /// By number and by the last position they were read for; the newest chunk still grows.
     chunks: moka::future::Cache<(u64, u64), Chunk>,
 }
@@ -35,7 +38,11 @@ impl CatchUp {
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
-        Self { repository, readers: Semaphore::new(READERS), chunks }
+        Self { repository, readers: Semaphore::new(READERS), reads: AtomicU64::new(0), chunks }
+    }
+
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// The events after a position, `up_to` at the latest, as far as their chunk reaches: the first
@@ -68,6 +75,7 @@ impl CatchUp {
             // Retention has taken the beginning; the rest is still there for those who are further.
             slice = self.repository.read(slice.trimmed, limit(slice.trimmed)).await?;
         }
+        self.reads.fetch_add(1, Ordering::Relaxed);
         telemetry::catch_up_read(slice.events.len());
         Ok(Arc::new(slice.events.into_iter().map(Arc::new).collect()))
     }

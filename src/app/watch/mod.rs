@@ -110,6 +110,11 @@ impl Drop for Seat {
 }
 
 impl App {
+    /// How often the log itself was read for watchers that were behind.
+    pub fn log_reads(&self) -> u64 {
+        self.inner.catch_up.reads()
+    }
+
     /// Follows the log. Errors before the first item refuse the watch; later ones end it.
     pub async fn watch(
         &self,

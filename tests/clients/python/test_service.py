@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 from wagroups.v1 import groups_pb2 as pb
@@ -43,8 +44,12 @@ def test_reflection_shows_the_contract(api: Api, version: str) -> None:
     names = [service.name for service in listed.list_services_response.service]
     assert set(SERVICES) <= set(names)
     assert "grpc.health.v1.Health" in names
-    # As it stands in proto/, from which the stubs are made too.
-    assert pb.DESCRIPTOR.serialized_pb in file.file_descriptor_response.file_descriptor_proto
+    files = [
+        descriptor_pb2.FileDescriptorProto.FromString(bytes)
+        for bytes in file.file_descriptor_response.file_descriptor_proto
+    ]
+    methods = {method.name for file in files for service in file.service for method in service.method}
+    assert {method.name for method in pb.DESCRIPTOR.services_by_name["GroupsService"].methods} <= methods
 
 
 def test_a_method_that_the_contract_lacks(api: Api) -> None:
@@ -64,6 +69,20 @@ def test_a_message_that_is_too_large(api: Api, session: Session) -> None:
     assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE")
     assert failure.metadata == {"max_bytes": str(4 << 20)}
     assert session.events() == []
+
+
+def test_every_answer_names_its_request(api: Api, session: Session) -> None:
+    """By this id the service's log tells of the call."""
+    request = pb.CountGroupsRequest(session=session.name)
+    ids = set()
+    for _ in range(2):
+        _, call = api.groups.CountGroups.with_call(request, timeout=PATIENCE)
+        ids.add(dict(call.trailing_metadata())["x-request-id"])
+    try:
+        api.groups.CountGroups(pb.CountGroupsRequest(session="nobody"), timeout=PATIENCE)
+    except grpc.RpcError as error:
+        ids.add(dict(error.trailing_metadata())["x-request-id"])
+    assert len(ids) == 3 and all(ids)
 
 
 def test_bytes_that_are_no_message(api: Api) -> None:

@@ -128,10 +128,10 @@ def change(group: pb.Group, event: pb.GroupEvent, own_ids: Set[str]) -> None:
 
 def _put_members(group: pb.Group, gone: Iterable[pb.Participant], come: Iterable[pb.Participant]) -> None:
     names = {name for person in gone for name in (person.id, person.phone_number_id, person.lid) if name}
-    members = [member for member in group.participants if member.id not in names] + list(come)
+    members = [member for member in group.participants if member.id not in names]
     del group.participants[:]
-    group.participants.extend(sorted(members, key=lambda member: member.id))
-    group.member_count = len(members)
+    group.participants.extend([*members, *come])
+    group.member_count = len(group.participants)
 
 
 def _update(group: pb.Group, update: pb.GroupChange) -> None:

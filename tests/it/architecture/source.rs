@@ -70,7 +70,7 @@ impl Source {
         let mut uses = Vec::new();
         // Modules written out in the file that the place is inside of, by how deep they opened.
         let mut inner: Vec<(usize, String)> = Vec::new();
-        let mut depth = 0;
+        let mut depth: usize = 0;
         let mut at = 0;
         while let Some((line, token)) = self.tokens.get(at) {
             match token {
@@ -84,7 +84,7 @@ impl Source {
                     depth += 1;
                 }
                 Token::Mark('}') => {
-                    depth -= 1;
+                    depth = depth.saturating_sub(1);
                     inner.retain(|(opened, _)| *opened < depth);
                 }
                 // A file elsewhere would be read as a part of another module than it is.
@@ -176,7 +176,9 @@ fn below_root(path: &[(usize, String)], root: &str, home: &[String]) -> Option<(
     for (line, segment) in path {
         match segment.as_str() {
             "self" => {}
-            "super" => drop(place.pop()),
+            "super" => {
+                place.pop();
+            }
             word if word == root => place.clear(),
             _ => return place.is_empty().then(|| (*line, segment.clone())),
         }
@@ -202,7 +204,10 @@ fn tokens(text: &str) -> Vec<(usize, Token)> {
             let word = reader.take_word();
             match (word, reader.rest.as_bytes().first()) {
                 ("r" | "br" | "cr", Some(b'"' | b'#')) if reader.skip_raw_string() => {}
-                ("r", Some(b'#')) => reader.skip(1),
+                // A raw name, `r#type`; the name itself comes next.
+                ("r", Some(b'#')) => {
+                    reader.skip(1);
+                }
                 ("b" | "c", Some(b'"')) => reader.skip_quoted('"'),
                 ("b", Some(b'\'')) => reader.skip_quoted('\''),
                 _ => tokens.push((line, Token::Word(word.to_owned()))),

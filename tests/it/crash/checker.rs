@@ -17,7 +17,7 @@ use wagroups::pb::simulator_service_client::SimulatorServiceClient;
 use wagroups::repository::{ConnectOptions, SeaRepository};
 
 use super::load::History;
-use super::process::{Process, TestStore};
+use crate::harness::process::{Process, TestStore};
 use crate::harness::service::eventually;
 
 pub async fn check(mut process: Process, store: TestStore, history: History) {

@@ -15,7 +15,7 @@ use wagroups::pb;
 use wagroups::pb::groups_service_client::GroupsServiceClient;
 use wagroups::pb::watch_group_events_request::Start;
 
-use super::process::Process;
+use crate::harness::process::Process;
 use crate::harness::service::PATIENCE;
 
 /// Between two tries while the service is away.

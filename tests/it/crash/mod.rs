@@ -4,10 +4,9 @@
 
 mod checker;
 mod load;
-mod process;
 
+use crate::harness::process::{Process, TestStore};
 use load::Load;
-use process::{Process, TestStore};
 
 const RANDOM_KILLS: u64 = 20;
 const WRITERS: usize = 4;

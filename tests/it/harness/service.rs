@@ -1,5 +1,6 @@
 //! A whole service in this process, reached over TCP like any other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
@@ -12,6 +13,7 @@ use wagroups::pb;
 use wagroups::pb::groups_service_client::GroupsServiceClient;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
 use wagroups::pb::simulator_service_client::SimulatorServiceClient;
+use wagroups::repository::SeaRepository;
 use wagroups::server::Server;
 
 use super::postgres::TestDatabase;
@@ -81,6 +83,15 @@ impl Service {
         })
         .await;
         let _ = &mut sessions;
+    }
+
+    pub fn repository(&self) -> Arc<SeaRepository> {
+        self.server.as_ref().expect("a running service").repository().clone()
+    }
+
+    /// How often the log was read for watchers that were behind.
+    pub fn log_reads(&self) -> u64 {
+        self.server.as_ref().expect("a running service").app().log_reads()
     }
 
     pub fn groups(&self) -> GroupsServiceClient<Channel> {

@@ -5,6 +5,7 @@ mod groups;
 mod idempotency;
 mod keys;
 mod sessions;
+mod slow_watchers;
 mod watch;
 
 /// Declares tests that run on SQLite and on PostgreSQL: `async fn name(service: Service)`.

@@ -10,8 +10,8 @@ use tonic::transport::{Channel, Endpoint};
 use wagroups::pb;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
 
-use crate::harness::postgres::TestDatabase;
-use crate::harness::service::{PATIENCE, eventually};
+use super::postgres::TestDatabase;
+use super::service::{PATIENCE, eventually};
 
 /// Where the program keeps its data between its lives.
 pub enum TestStore {
@@ -45,7 +45,14 @@ pub struct Process {
 impl Process {
     /// Starts the program, at the address of its former life where there was one.
     pub async fn start(store: &TestStore, former: Option<&Self>) -> Self {
-        let process = Self::spawn(store, former.map(|former| former.addr), None);
+        let process = Self::spawn(store, former.map(|former| former.addr), &[]);
+        process.wait_until_it_works().await;
+        process
+    }
+
+    /// Starts the program with some settings of the environment.
+    pub async fn start_with(store: &TestStore, settings: &[(&str, &str)]) -> Self {
+        let process = Self::spawn(store, None, settings);
         process.wait_until_it_works().await;
         process
     }
@@ -58,10 +65,14 @@ impl Process {
         passage: usize,
     ) -> Self {
         // It may die before it works, so nobody waits for that.
-        Self::spawn(store, Some(former.addr), Some(format!("{failpoint}:{passage}")))
+        Self::spawn(
+            store,
+            Some(former.addr),
+            &[("WAGROUPS_FAILPOINT", &format!("{failpoint}:{passage}"))],
+        )
     }
 
-    fn spawn(store: &TestStore, addr: Option<SocketAddr>, failpoint: Option<String>) -> Self {
+    fn spawn(store: &TestStore, addr: Option<SocketAddr>, settings: &[(&str, &str)]) -> Self {
         let addr = addr.unwrap_or_else(|| {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             listener.local_addr().expect("an address")
@@ -76,9 +87,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true);
-        if let Some(failpoint) = failpoint {
-            command.env("WAGROUPS_FAILPOINT", failpoint);
-        }
+        command.envs(settings.iter().copied());
         Self { child: command.spawn().expect("the program starts"), addr }
     }
 
@@ -89,6 +98,15 @@ impl Process {
             .connect_timeout(Duration::from_secs(1))
             .timeout(Duration::from_secs(20))
             .connect_lazy()
+    }
+
+    /// The memory that the process has now.
+    pub fn resident_bytes(&self) -> u64 {
+        let pid = self.child.id().expect("a running process");
+        let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).expect("Linux tells");
+        let pages: u64 =
+            statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+        pages * 4096
     }
 
     pub async fn kill(&mut self) {
