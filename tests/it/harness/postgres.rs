@@ -38,6 +38,24 @@ impl TestDatabase {
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// Cuts all connections and lets no new ones in, as when the server is gone.
+    pub async fn cut_off(&self) {
+        let server = server().expect("the server that made it");
+        let name = &self.name;
+        execute(&server, &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).await;
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        execute(&server, &sql).await;
+    }
+
+    /// Lets connections in again.
+    pub async fn restore(&self) {
+        let server = server().expect("the server that made it");
+        execute(&server, &format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", self.name))
+            .await;
+    }
 }
 
 impl Drop for TestDatabase {

@@ -27,7 +27,8 @@ pub struct Service {
     settings: Settings,
     /// Removed with the service.
     _dir: Option<TempDir>,
-    _database: Option<TestDatabase>,
+    /// Dropped with the service.
+    database: Option<TestDatabase>,
 }
 
 impl Service {
@@ -47,7 +48,7 @@ impl Service {
     pub async fn on_postgres() -> Option<Self> {
         let database = TestDatabase::create().await?;
         let mut service = Self::start(database.url(), |_| ()).await;
-        service._database = Some(database);
+        service.database = Some(database);
         Some(service)
     }
 
@@ -59,7 +60,7 @@ impl Service {
         change(&mut settings);
         let server = Server::start(&settings).await.expect("the service starts");
         let channel = connect(&server).await;
-        let service = Self { server: Some(server), channel, settings, _dir: None, _database: None };
+        let service = Self { server: Some(server), channel, settings, _dir: None, database: None };
         service.create_session("default").await;
         service
     }
@@ -83,6 +84,11 @@ impl Service {
         })
         .await;
         let _ = &mut sessions;
+    }
+
+    /// The PostgreSQL database that it runs on.
+    pub fn database(&self) -> &TestDatabase {
+        self.database.as_ref().expect("a service on PostgreSQL")
     }
 
     pub fn repository(&self) -> Arc<SeaRepository> {

@@ -4,6 +4,7 @@ mod bad_input;
 mod groups;
 mod idempotency;
 mod keys;
+mod outage;
 mod sessions;
 mod slow_watchers;
 mod watch;
