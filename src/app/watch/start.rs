@@ -2,7 +2,7 @@
 
 use super::{WatchRequest, WatchStart};
 use crate::app::Inner;
-use crate::app::live::Place;
+use crate::app::live::{Place, Recent};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::port::repository::LogBounds;
@@ -38,6 +38,13 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
         return Ok(place);
     }
     let there = if token.position == 0 {
+        // Nothing stands there; what follows must still be there, in memory or in the log.
+        if matches!(inner.live.recent(0, 0, |_| false), Recent::ReadLog { .. }) {
+            let bounds = inner.repository.bounds().await?;
+            if bounds.trimmed > 0 {
+                return Err(expired(&bounds));
+            }
+        }
         [0; 8]
     } else {
         match inner.catch_up.read(token.position - 1, head.position).await? {

@@ -1,10 +1,13 @@
 //! The whole service over real gRPC, on each database: every test starts one of its own.
 
 mod bad_input;
+mod faults;
 mod groups;
 mod idempotency;
 mod keys;
+mod limits;
 mod outage;
+mod retention;
 mod sessions;
 mod slow_watchers;
 mod watch;
