@@ -114,13 +114,24 @@ impl App {
         };
         let (task_inner, stage) = (inner.clone(), flight.stage.clone());
         inner.tasks.spawn(async move {
+            // Left also where the call panics, so that its id is not in flight for ever.
+            let _leaving = key.clone().map(|key| Leaving { inner: task_inner.clone(), key });
             let ended = run(&task_inner, mutation, key.as_ref(), &stage, operation).await;
-            if let Some(key) = &key {
-                task_inner.calls.leave(key);
-            }
             let _ = sender.send(Some(ended));
         });
         wait(inner, call, flight).await
+    }
+}
+
+/// Takes a call out of those in flight when it ends, however it does.
+struct Leaving {
+    inner: Arc<Inner>,
+    key: ReservationKey,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.inner.calls.leave(&self.key);
     }
 }
 

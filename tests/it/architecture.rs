@@ -1,7 +1,7 @@
-//! The house that docs/ARCHITECTURE.md describes, held against the code; and what README.md says of
-//! settings and RPCs, held against both.
+//! The house that docs/ARCHITECTURE.md describes, held against the code; what README.md says of settings
+//! and RPCs; and the messages that are declared by hand, held against the contract.
 //!
-//! The code is read as text: a module uses another where a path names it, wherever the path stands
+//! For the house the code is read as text: a module uses another where a path names it, wherever the path stands
 //! (`use`, expressions, types, also those of test modules).
 
 mod source;
@@ -11,7 +11,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, ReflectMessage, Value};
 use wagroups::config::Settings;
+use wagroups::pb;
 
 use source::{Source, manifest_dir, top_module};
 
@@ -224,6 +227,46 @@ fn the_readme_says_of_every_rpc_whether_it_works() {
         assert_eq!(cells.next(), Some(works), "{service}: what works");
         assert_eq!(cells.next(), Some(later), "{service}: what comes later");
     }
+}
+
+/// `src/pb/shared.rs` declares groups and events as bytes. Whatever the contract puts into one of
+/// its messages must come out of it unchanged.
+#[test]
+fn messages_declared_by_hand_are_those_of_the_contract() {
+    passes_unchanged::<pb::GetGroupResponse>("GetGroupResponse");
+    passes_unchanged::<pb::InitialGroup>("InitialGroup");
+    passes_unchanged::<pb::ListGroupEventsResponse>("ListGroupEventsResponse");
+    passes_unchanged::<pb::ListGroupsResponse>("ListGroupsResponse");
+    passes_unchanged::<pb::WatchGroupEventsResponse>("WatchGroupEventsResponse");
+}
+
+fn passes_unchanged<M: Message + Default>(name: &str) {
+    let contract = DescriptorPool::decode(pb::DESCRIPTORS).expect("the contract");
+    let descriptor =
+        contract.get_message_by_name(&format!("wagroups.v1.{name}")).expect("a message");
+    let full = filled(&DynamicMessage::new(descriptor.clone()));
+    let by_hand = M::decode(full.encode_to_vec().as_slice()).expect("the same wire format");
+    let back = DynamicMessage::decode(descriptor, by_hand.encode_to_vec().as_slice());
+    assert_eq!(back.expect("the same wire format"), full, "{name}");
+}
+
+/// The message with something in every field, of a oneof in its last one.
+fn filled(message: &DynamicMessage) -> DynamicMessage {
+    let mut full = message.clone();
+    for field in message.descriptor().fields() {
+        let value = match field.kind() {
+            Kind::Bool => Value::Bool(true),
+            Kind::Int32 => Value::I32(7),
+            Kind::Int64 => Value::I64(7),
+            Kind::String => Value::String("seven".to_owned()),
+            Kind::Bytes => Value::Bytes(bytes::Bytes::from_static(b"seven")),
+            Kind::Enum(_) => Value::EnumNumber(1),
+            Kind::Message(inner) => Value::Message(filled(&DynamicMessage::new(inner))),
+            other => panic!("{other:?} is new in these messages"),
+        };
+        full.set_field(&field, if field.is_list() { Value::List(vec![value]) } else { value });
+    }
+    full
 }
 
 fn lines<T: fmt::Display>(items: &[T]) -> String {
