@@ -211,10 +211,11 @@ impl Inner {
         engines.get(&kind).cloned().ok_or_else(|| {
             let reason = match kind {
                 EngineKind::Simulator => Reason::SimulatorDisabled,
-                EngineKind::Waha | EngineKind::Native => Reason::NotImplemented,
+                EngineKind::Waha | EngineKind::Native => Reason::UnsupportedByEngine,
             };
             Error::new(reason, format!("engine {} is not available in this service", kind.as_str()))
                 .with("engine", kind.as_str())
+                .with("operation", "StartSession")
         })
     }
 }

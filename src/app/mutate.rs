@@ -21,7 +21,7 @@ use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::port::engine::{self, EngineAnswer, EngineError, GroupEngine, Outcome};
 use crate::domain::port::repository::ReservationKey;
-use crate::domain::reason::Reason;
+use crate::domain::reason::{Code, Reason};
 use crate::domain::reducer::Change;
 use crate::failpoint;
 use crate::telemetry;
@@ -87,6 +87,38 @@ impl App {
         F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send + 'static,
         Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
     {
+        let (session, group_id) = (mutation.session.clone(), mutation.group_id.clone());
+        let request_id = mutation.request_id;
+        self.mutate_at_most_once(call, mutation, operation).await.map_err(|error| {
+            match error.reason() {
+                Reason::OutcomeUnknown => {
+                    let error = within(error, &session, group_id.as_ref());
+                    match request_id {
+                        Some(id) => error.with_context("request_id", id),
+                        None => error,
+                    }
+                }
+                Reason::RateLimited | Reason::EngineUnavailable => {
+                    error.with_context("session", session)
+                }
+                reason if reason.code() == Code::FailedPrecondition => {
+                    within(error, &session, group_id.as_ref())
+                }
+                _ => error,
+            }
+        })
+    }
+
+    async fn mutate_at_most_once<F, Fut>(
+        &self,
+        call: &Call,
+        mutation: Mutation,
+        operation: F,
+    ) -> Result<Answer>
+    where
+        F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send + 'static,
+        Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
+    {
         let inner = &self.inner;
         call.caller.authorize(&mutation.session)?;
         inner.directory.get(&mutation.session)?;
@@ -120,6 +152,15 @@ impl App {
             let _ = sender.send(Some(ended));
         });
         wait(inner, call, flight).await
+    }
+}
+
+/// Says which session and group an error is about.
+fn within(error: Error, session: &SessionName, group_id: Option<&GroupId>) -> Error {
+    let error = error.with_context("session", session);
+    match group_id {
+        Some(group_id) => error.with_context("group_id", group_id),
+        None => error,
     }
 }
 

@@ -78,7 +78,9 @@ impl Inner {
                     Reason::SequenceNotReached,
                     format!("session {session} has not reached min_sequence {wanted} yet, only {reached}; try again"),
                 )
+                .with("session", session)
                 .with("sequence", reached)
+                .with("min_sequence", wanted)
                 .retry_after(Duration::from_secs(1)));
             }
         }

@@ -233,7 +233,7 @@ impl Inner {
         let refuse = |reason: Reason, what: &str| {
             Error::new(reason, format!("session {name} {what}"))
                 .with("session", name)
-                .with("status", session.status.as_str())
+                .with("status", session.status.contract_name())
         };
         match session.status {
             SessionStatus::Working if self.is_up(name) => Ok(engine),

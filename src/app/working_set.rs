@@ -145,7 +145,11 @@ pub(super) fn member_index_changes(
     after: &GroupState,
 ) -> (Vec<ParticipantId>, Vec<ParticipantId>) {
     let ids = |state: &GroupState| -> BTreeSet<ParticipantId> {
-        state.group.iter().flat_map(|group| group.participants().iter().map(|p| p.id())).collect()
+        state
+            .group
+            .iter()
+            .flat_map(|group| group.participants().iter().flat_map(|p| p.account.names()))
+            .collect()
     };
     if let (Some(a), Some(b)) = (&before.group, &after.group)
         && Arc::ptr_eq(a, b)

@@ -379,6 +379,7 @@ impl WriterTask {
                     Reason::ConcurrentUpdate,
                     "other processes keep writing to this session; try again",
                 )
+                .with("session", &entry.report.session)
                 .retry_after(Duration::from_secs(1))));
             }
         }

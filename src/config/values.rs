@@ -19,17 +19,29 @@ impl DatabaseUrl {
         self.expose().starts_with("sqlite:")
     }
 
-    /// The URL with `…` for the password.
+    /// The URL with `…` for passwords, in the authority or among the parameters.
     pub fn redacted(&self) -> String {
-        let url = self.expose();
-        let Some((scheme, rest)) = url.split_once("://") else { return "…".to_owned() };
-        match rest.rsplit_once('@') {
-            Some((credentials, rest)) => {
-                let user = credentials.split(':').next().unwrap_or_default();
-                format!("{scheme}://{user}:…@{rest}")
-            }
-            None => url.to_owned(),
-        }
+        let Some((scheme, rest)) = self.expose().split_once("://") else { return "…".to_owned() };
+        let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let rest = match rest.rsplit_once('@') {
+            Some((credentials, rest)) => match credentials.split_once(':') {
+                Some((user, _)) => format!("{user}:…@{rest}"),
+                None => format!("{credentials}@{rest}"),
+            },
+            None => rest.to_owned(),
+        };
+        let parameters: Vec<String> = parameters
+            .split('&')
+            .filter(|parameter| !parameter.is_empty())
+            .map(|parameter| match parameter.split_once('=') {
+                Some((name, _)) if name.contains("pass") || name.contains("key") => {
+                    format!("{name}=…")
+                }
+                _ => parameter.to_owned(),
+            })
+            .collect();
+        let question = if parameters.is_empty() { "" } else { "?" };
+        format!("{scheme}://{rest}{question}{}", parameters.join("&"))
     }
 
     pub(super) fn check(&self) -> Result<(), &'static str> {
@@ -179,6 +191,12 @@ mod tests {
     fn passwords_are_never_shown() {
         let url = DatabaseUrl::from("postgres://app:s3cr:et@db.example/wagroups");
         assert_eq!(format!("{url:?}"), "postgres://app:…@db.example/wagroups");
-        assert_eq!(DatabaseUrl::from("sqlite://a.db").redacted(), "sqlite://a.db");
+        let url = DatabaseUrl::from("postgres://db/x?user=a&password=secret&sslmode=require");
+        assert_eq!(url.redacted(), "postgres://db/x?user=a&password=…&sslmode=require");
+        assert_eq!(DatabaseUrl::from("postgres://app@db/x").redacted(), "postgres://app@db/x");
+        assert_eq!(
+            DatabaseUrl::from("sqlite://a.db?mode=rwc").redacted(),
+            "sqlite://a.db?mode=rwc"
+        );
     }
 }

@@ -77,6 +77,7 @@ impl Error {
             format!("session {session} does not exist; ListSessions shows those that do"),
         )
         .about("session", session.as_str())
+        .with("session", session)
     }
 
     pub fn group_not_found(session: &SessionName, group_id: &GroupId) -> Self {
@@ -86,6 +87,7 @@ impl Error {
         )
         .about("group", group_id.as_str())
         .with("session", session)
+        .with("group_id", group_id)
     }
 
     pub fn outcome_unknown(message: impl Into<String>) -> Self {
@@ -117,6 +119,12 @@ impl Error {
 
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
         self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    /// Adds what a caller knows already, where the error does not say it.
+    pub fn with_context(mut self, key: &str, value: impl fmt::Display) -> Self {
+        self.0.metadata.entry(key.to_owned()).or_insert_with(|| value.to_string());
         self
     }
 

@@ -67,6 +67,12 @@ impl Account {
         self.phone.or(self.id.phone())
     }
 
+    /// Every name that is known of it.
+    pub fn names(&self) -> impl Iterator<Item = ParticipantId> + use<> {
+        let second = self.both_names().map(|(_, phone)| ParticipantId::Phone(phone));
+        std::iter::once(self.id).chain(second)
+    }
+
     pub fn goes_by(&self, id: ParticipantId) -> bool {
         match id {
             ParticipantId::Lid(lid) => self.lid() == Some(lid),

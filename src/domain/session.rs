@@ -65,6 +65,11 @@ impl SessionStatus {
         }
     }
 
+    /// As the contract's enum names it, without its prefix.
+    pub fn contract_name(self) -> String {
+        self.as_str().to_ascii_uppercase()
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }

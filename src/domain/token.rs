@@ -7,6 +7,12 @@ use super::reason::Reason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogId(pub [u8; 7]);
 
+impl std::fmt::Display for LogId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
 impl LogId {
     pub fn from_random(random: u64) -> Self {
         let mut id = [0; 7];

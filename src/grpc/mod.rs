@@ -1,5 +1,7 @@
 //! The contract served: each RPC is validated, handed to the app, and its answer converted.
 
+mod group_changes;
+mod group_reads;
 mod groups_service;
 mod request;
 mod respond;
@@ -20,5 +22,5 @@ use crate::middleware::to_status;
 /// An RPC of the contract that this version does not serve yet.
 fn not_implemented(rpc: &str) -> Status {
     let message = format!("{rpc} is part of the contract, but this version does not serve it yet");
-    to_status(&Error::new(Reason::NotImplemented, message).with("rpc", rpc))
+    to_status(&Error::new(Reason::NotImplemented, message).with("method", rpc))
 }

@@ -1,5 +1,7 @@
 //! What comes in: who calls, and fields that are checked all at once.
 
+use std::ops::RangeInclusive;
+
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::{Request, Status};
@@ -16,9 +18,6 @@ use crate::domain::reason::Reason;
 use crate::middleware::{Deadline, to_status};
 use crate::pb;
 use crate::pb::wire::to_timestamp;
-
-/// The most participants that one call may name: WhatsApp's limit for a group.
-const MAX_PARTICIPANTS: usize = crate::domain::group::MAX_PARTICIPANTS;
 
 /// Who calls. A request that passed no authentication is refused, whatever the cause.
 pub(super) fn call<T>(request: &Request<T>) -> Result<Call, Status> {
@@ -74,17 +73,20 @@ impl Fields {
         values
     }
 
-    /// People, each named once. `at_least` is 1 where an empty list would mean nothing.
-    pub fn participants(&mut self, texts: &[String], at_least: usize) -> Vec<ParticipantId> {
-        let field = "participant_ids";
-        if texts.len() < at_least {
-            self.add(field, format!("must name at least {at_least} participant"));
-        }
-        if texts.len() > MAX_PARTICIPANTS {
+    /// People, each named once.
+    pub fn participants(
+        &mut self,
+        field: &str,
+        texts: &[String],
+        count: RangeInclusive<usize>,
+    ) -> Vec<ParticipantId> {
+        if !count.contains(&texts.len()) {
             self.add(
                 field,
                 format!(
-                    "must name at most {MAX_PARTICIPANTS} participants; it names {}",
+                    "must name {} to {} participants; it names {}",
+                    count.start(),
+                    count.end(),
                     texts.len()
                 ),
             );

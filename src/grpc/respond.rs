@@ -1,31 +1,77 @@
 //! What goes out: the app's answers as the contract has them.
 
+use std::collections::HashMap;
+
 use prost::Message;
 use tonic::Status;
 
-use crate::app::View;
 use crate::app::groups::Mutated;
 use crate::domain::error::Error;
+use crate::domain::event::MemberAction;
+use crate::domain::participant::ParticipantStatus;
 use crate::middleware::to_status;
 use crate::pb;
+use crate::pb::wire::number;
 
 /// The error of an operation, as a status with its details.
 pub(super) fn refuse(error: Error) -> Status {
     to_status(&error)
 }
 
-/// The group without its participants, as mutations answer it.
-pub(super) fn basic_group(mutated: &Mutated) -> Result<Option<pb::Group>, Status> {
-    mutated.view.as_deref().map(|view| decode(view.basic())).transpose()
+/// What a mutation answers of its group.
+pub(super) struct Changed {
+    /// The group without its participants; `None` where the session is no longer in it.
+    pub group: Option<pb::Group>,
+    /// What became of each person, with the role they have now.
+    pub results: Vec<pb::ParticipantResult>,
+    pub changed: bool,
+    pub sequence: i64,
 }
 
-/// The group with its participants, as its creation answers it.
-pub(super) fn full_group(mutated: &Mutated) -> Result<Option<pb::Group>, Status> {
-    mutated.view.as_deref().map(|view: &View| decode(view.full.clone())).transpose()
+pub(super) fn changed(mutated: &Mutated, action: Option<MemberAction>) -> Result<Changed, Status> {
+    let answer = &mutated.answer;
+    let verdicts = &answer.verdict.results;
+    // The members are needed only to say what role somebody has now.
+    let group = match mutated.view.as_deref() {
+        Some(view) if verdicts.is_empty() => Some(decode(view.basic())?),
+        Some(view) => Some(decode(view.full.clone())?),
+        None => None,
+    };
+    let members: HashMap<&str, i32> = group
+        .iter()
+        .flat_map(|group| &group.participants)
+        .map(|member| (member.id.as_str(), member.role))
+        .collect();
+    let results = verdicts
+        .iter()
+        .map(|verdict| {
+            let mut result = pb::ParticipantResult::from(verdict);
+            let role =
+                result.participant.as_ref().and_then(|person| members.get(person.id.as_str()));
+            let was_removed =
+                action == Some(MemberAction::Leave) && verdict.status == ParticipantStatus::Ok;
+            let role = match role {
+                Some(role) => *role,
+                None if was_removed => pb::Role::Left.into(),
+                None => pb::Role::Unspecified.into(),
+            };
+            if let Some(person) = &mut result.participant {
+                person.role = role;
+            }
+            result
+        })
+        .collect();
+    Ok(Changed { results, group, changed: answer.changed, sequence: number(answer.sequence) })
 }
 
-pub(super) fn results(mutated: &Mutated) -> Vec<pb::ParticipantResult> {
-    mutated.answer.verdict.results.iter().map(Into::into).collect()
+impl Changed {
+    /// For responses that carry the group without its participants.
+    pub fn without_participants(mut self) -> Self {
+        if let Some(group) = &mut self.group {
+            group.participants = Vec::new();
+        }
+        self
+    }
 }
 
 fn decode(bytes: bytes::Bytes) -> Result<pb::Group, Status> {

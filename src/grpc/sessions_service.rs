@@ -51,7 +51,7 @@ fn new_session(message: &pb::CreateSessionRequest) -> Result<NewSession, Status>
     };
     let mut wish = AccountWish::default();
     match (&message.config, engine) {
-        (Some(Config::Simulator(config)), Some(EngineKind::Simulator))
+        (Some(Config::Simulator(config)), Some(EngineKind::Simulator) | None)
             if !config.phone_number.is_empty() =>
         {
             wish.phone_number =

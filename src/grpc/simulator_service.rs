@@ -25,23 +25,27 @@ use crate::pb::{
 };
 
 pub struct Simulator {
-    engine: Arc<SimulatorEngine>,
+    /// `None` where the simulator is switched off.
+    engine: Option<Arc<SimulatorEngine>>,
 }
 
 impl Simulator {
-    pub fn new(engine: Arc<SimulatorEngine>) -> Self {
+    pub fn new(engine: Option<Arc<SimulatorEngine>>) -> Self {
         Self { engine }
     }
-}
 
-/// The world is one for all sessions, so only a key that sees all of them may touch it.
-fn authorize<T>(request: &Request<T>) -> Result<(), Status> {
-    if call(request)?.caller.sees_all() {
-        return Ok(());
+    /// The world is one for all sessions, so only a key that sees all of them may touch it.
+    fn engine<T>(&self, request: &Request<T>) -> Result<&SimulatorEngine, Status> {
+        if !call(request)?.caller.sees_all() {
+            let message = "the simulator's world is shared by all sessions; use an API key with the pattern *";
+            let error = Error::new(Reason::PermissionDenied, message);
+            return Err(refuse(error.with("method", "SimulatorService")));
+        }
+        self.engine.as_deref().ok_or_else(|| {
+            let message = "the simulator is switched off; set simulator.enabled to use it";
+            refuse(Error::new(Reason::SimulatorDisabled, message))
+        })
     }
-    let message =
-        "the simulator's world is shared by all sessions; use an API key with the pattern *";
-    Err(refuse(Error::new(Reason::PermissionDenied, message)))
 }
 
 fn message_of_account((account, record): (Account, AccountRecord)) -> pb::SimulatorAccount {
@@ -65,7 +69,7 @@ fn message_of_account((account, record): (Account, AccountRecord)) -> pb::Simula
 }
 
 fn phones(fields: &mut Fields, field: &str, texts: &[String]) -> BTreeSet<PhoneNumber> {
-    fields.each::<PhoneNumber>(field, texts, 1000).into_iter().collect()
+    fields.each::<PhoneNumber>(field, texts, 1024).into_iter().collect()
 }
 
 /// What an account does; the settings that are not set stay as they are.
@@ -84,7 +88,11 @@ fn operation(
             subject: create.subject.clone(),
             description: String::new(),
             settings: GroupSettings::default(),
-            participants: fields.participants(&create.participant_ids, 0),
+            participants: fields.participants(
+                "create_group.participant_ids",
+                &create.participant_ids,
+                0..=1023,
+            ),
             addressing_mode: match create.addressing_mode() {
                 pb::AddressingMode::PhoneNumber => AddressingMode::PhoneNumber,
                 pb::AddressingMode::Unspecified | pb::AddressingMode::Lid => AddressingMode::Lid,
@@ -96,19 +104,35 @@ fn operation(
         Some(Action::WalkIn(_)) => with_group(Operation::WalkIn),
         Some(Action::Leave(_)) => with_group(Operation::Leave),
         Some(Action::AddParticipants(add)) => {
-            let people = fields.participants(&add.participant_ids, 1);
+            let people = fields.participants(
+                "add_participants.participant_ids",
+                &add.participant_ids,
+                1..=1024,
+            );
             group_id.map(|id| Operation::Add(id, people))
         }
         Some(Action::RemoveParticipants(remove)) => {
-            let people = fields.participants(&remove.participant_ids, 1);
+            let people = fields.participants(
+                "remove_participants.participant_ids",
+                &remove.participant_ids,
+                1..=1024,
+            );
             group_id.map(|id| Operation::Remove(id, people))
         }
         Some(Action::PromoteParticipants(promote)) => {
-            let people = fields.participants(&promote.participant_ids, 1);
+            let people = fields.participants(
+                "promote_participants.participant_ids",
+                &promote.participant_ids,
+                1..=1024,
+            );
             group_id.map(|id| Operation::Promote(id, people))
         }
         Some(Action::DemoteParticipants(demote)) => {
-            let people = fields.participants(&demote.participant_ids, 1);
+            let people = fields.participants(
+                "demote_participants.participant_ids",
+                &demote.participant_ids,
+                1..=1024,
+            );
             group_id.map(|id| Operation::Demote(id, people))
         }
         Some(Action::ChangeSubject(change)) => {
@@ -220,7 +244,7 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::PutAccountRequest>,
     ) -> Result<Response<pb::PutAccountResponse>, Status> {
-        authorize(&request)?;
+        let engine = self.engine(&request)?;
         let mut fields = Fields::default();
         let account = request.get_ref().account.clone().unwrap_or_default();
         let id = fields.parse::<PhoneNumber>("account.phone_number_id", &account.phone_number_id);
@@ -239,8 +263,7 @@ impl SimulatorService for Simulator {
             blocked: phones(&mut fields, "account.blocked_ids", &account.blocked_ids),
         };
         let id = fields.finish(id)?;
-        let put =
-            self.engine.set_account(ParticipantId::Phone(id), settings).await.map_err(refuse)?;
+        let put = engine.set_account(ParticipantId::Phone(id), settings).await.map_err(refuse)?;
         Ok(Response::new(pb::PutAccountResponse { account: Some(message_of_account(put)) }))
     }
 
@@ -248,10 +271,10 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::GetAccountRequest>,
     ) -> Result<Response<pb::GetAccountResponse>, Status> {
-        authorize(&request)?;
+        let engine = self.engine(&request)?;
         let mut fields = Fields::default();
         let id = fields.parse("id", &request.get_ref().id);
-        let account = self.engine.account(fields.finish(id)?).await.map_err(refuse)?;
+        let account = engine.account(fields.finish(id)?).await.map_err(refuse)?;
         Ok(Response::new(pb::GetAccountResponse { account: Some(message_of_account(account)) }))
     }
 
@@ -259,7 +282,7 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::ActRequest>,
     ) -> Result<Response<pb::ActResponse>, Status> {
-        authorize(&request)?;
+        let engine = self.engine(&request)?;
         let message = request.get_ref();
         let mut fields = Fields::default();
         let actor = fields.parse::<ParticipantId>("actor", &message.actor);
@@ -270,7 +293,7 @@ impl SimulatorService for Simulator {
         let group_id = if needs_group { fields.group_id(&message.group_id) } else { None };
         let operation = operation(&mut fields, message.action.as_ref(), group_id)?;
         let (actor, operation) = fields.finish(actor.zip(operation))?;
-        let acted = self.engine.act(actor, operation, message.force).await.map_err(refuse)?;
+        let acted = engine.act(actor, operation, message.force).await.map_err(refuse)?;
         Ok(Response::new(pb::ActResponse {
             group_id: acted.group_id.map(|id| id.to_string()).unwrap_or_default(),
             changed: acted.changed,
@@ -284,7 +307,7 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::InjectFaultRequest>,
     ) -> Result<Response<pb::InjectFaultResponse>, Status> {
-        authorize(&request)?;
+        let engine = self.engine(&request)?;
         let message = request.get_ref();
         let mut fields = Fields::default();
         let session = optional_session(&mut fields, &message.session);
@@ -301,9 +324,9 @@ impl SimulatorService for Simulator {
         };
         let fault = fault(&mut fields, message.fault.as_ref())?;
         let id = match fields.finish(fault)? {
-            Wanted::Call(kind) => self.engine.faults().inject_call(session, kind, uses),
+            Wanted::Call(kind) => engine.faults().inject_call(session, kind, uses),
             Wanted::Notifications(kind) => {
-                self.engine.faults().inject_notifications(session, kind, uses)
+                engine.faults().inject_notifications(session, kind, uses)
             }
         };
         Ok(Response::new(pb::InjectFaultResponse { fault_id: id.to_string() }))
@@ -313,13 +336,13 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::ClearFaultsRequest>,
     ) -> Result<Response<pb::ClearFaultsResponse>, Status> {
-        authorize(&request)?;
+        let engine = self.engine(&request)?;
         let message = request.get_ref();
         let mut fields = Fields::default();
         let ids = fields.each::<u64>("fault_ids", &message.fault_ids, 1000);
         let session = optional_session(&mut fields, &message.session);
         fields.finish(Some(()))?;
-        let cleared = self.engine.faults().clear(&ids, session.as_ref());
+        let cleared = engine.faults().clear(&ids, session.as_ref());
         let cleared_count = i32::try_from(cleared).unwrap_or(i32::MAX);
         Ok(Response::new(pb::ClearFaultsResponse { cleared_count }))
     }
@@ -328,7 +351,7 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::GetWorldGroupRequest>,
     ) -> Result<Response<pb::GetWorldGroupResponse>, Status> {
-        authorize(&request)?;
+        let engine = self.engine(&request)?;
         let message = request.get_ref();
         let mut fields = Fields::default();
         let id = fields.group_id(&message.group_id);
@@ -339,10 +362,10 @@ impl SimulatorService for Simulator {
         };
         let id = fields.finish(id)?;
         let viewer = match viewer {
-            Some(viewer) => Some(self.engine.account(viewer).await.map_err(refuse)?.0),
+            Some(viewer) => Some(engine.account(viewer).await.map_err(refuse)?.0),
             None => None,
         };
-        let found = self.engine.world_group(&id).await.map_err(refuse)?;
+        let found = engine.world_group(&id).await.map_err(refuse)?;
         let Some((group, invite_code)) = found else {
             let message = format!("the simulator's world has no group {id}");
             return Err(refuse(Error::new(Reason::GroupNotFound, message).about("group", id)));
@@ -358,7 +381,7 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::ListWorldGroupsRequest>,
     ) -> Result<Response<pb::ListWorldGroupsResponse>, Status> {
-        authorize(&request)?;
+        let engine = self.engine(&request)?;
         let message = request.get_ref();
         let mut fields = Fields::default();
         let page_size = fields.page_size(message.page_size);
@@ -371,11 +394,8 @@ impl SimulatorService for Simulator {
         let after: Option<GroupId> =
             decode_page_token(&member, &message.page_token).map_err(refuse)?;
         let wanted = usize::try_from(page_size).unwrap_or(usize::MAX);
-        let mut groups = self
-            .engine
-            .world_groups(member, after, wanted.saturating_add(1))
-            .await
-            .map_err(refuse)?;
+        let mut groups =
+            engine.world_groups(member, after, wanted.saturating_add(1)).await.map_err(refuse)?;
         let more = groups.len() > wanted;
         groups.truncate(wanted);
         let next_page_token = match groups.last() {
@@ -392,7 +412,7 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::ListCallsRequest>,
     ) -> Result<Response<pb::ListCallsResponse>, Status> {
-        authorize(&request)?;
+        self.engine(&request)?;
         Err(not_implemented("ListCalls"))
     }
 
@@ -400,7 +420,7 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::GetStatisticsRequest>,
     ) -> Result<Response<pb::GetStatisticsResponse>, Status> {
-        authorize(&request)?;
+        self.engine(&request)?;
         Err(not_implemented("GetStatistics"))
     }
 
@@ -408,7 +428,7 @@ impl SimulatorService for Simulator {
         &self,
         request: Request<pb::ReplayNotificationsRequest>,
     ) -> Result<Response<pb::ReplayNotificationsResponse>, Status> {
-        authorize(&request)?;
+        let engine = self.engine(&request)?;
         let message = request.get_ref();
         let mut fields = Fields::default();
         let session = fields.session(&message.session);
@@ -422,8 +442,7 @@ impl SimulatorService for Simulator {
             }
         };
         let session = fields.finish(session)?;
-        let replayed =
-            self.engine.replay(&session, count, message.reverse).await.map_err(refuse)?;
+        let replayed = engine.replay(&session, count, message.reverse).await.map_err(refuse)?;
         let replayed_count = i32::try_from(replayed).unwrap_or(i32::MAX);
         Ok(Response::new(pb::ReplayNotificationsResponse { replayed_count }))
     }

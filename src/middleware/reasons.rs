@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
@@ -51,13 +51,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ReasonsFuture { max_message_bytes: self.max_message_bytes, inner: self.inner.call(request) }
+        let uri = request.uri().clone();
+        ReasonsFuture {
+            max_message_bytes: self.max_message_bytes,
+            uri,
+            inner: self.inner.call(request),
+        }
     }
 }
 
 #[derive(Debug)]
 pub struct ReasonsFuture<F> {
     max_message_bytes: u64,
+    uri: Uri,
     inner: F,
 }
 
@@ -71,10 +77,13 @@ where
         let response = ready!(Pin::new(&mut self.inner).poll(cx))?;
         // An error before any message comes with the headers and nothing after them.
         let headers = response.headers();
-        let unexplained = headers.contains_key("grpc-status") && !headers.contains_key(DETAILS);
+        // The standard services answer as their own contracts say.
+        let ours = !self.uri.path().starts_with("/grpc.");
+        let unexplained =
+            ours && headers.contains_key("grpc-status") && !headers.contains_key(DETAILS);
         Poll::Ready(Ok(match unexplained.then(|| Status::from_header_map(headers)).flatten() {
             Some(status) if status.code() != tonic::Code::Ok => {
-                to_status(&explain(&status, self.max_message_bytes)).into_http()
+                to_status(&explain(&status, self.uri.path(), self.max_message_bytes)).into_http()
             }
             _ => response,
         }))

@@ -46,15 +46,18 @@ fn details(error: &Error) -> ErrorDetails {
     }
     match error.reason().code() {
         reason::Code::FailedPrecondition => {
-            let subject =
-                error.resource().map(|resource| resource.name.clone()).unwrap_or_default();
+            let subject = ["group_id", "session", "code", "id"]
+                .into_iter()
+                .find_map(|key| error.metadata().get(key).cloned())
+                .unwrap_or_default();
+            let kind = precondition(error.reason());
             details.set_precondition_failure(vec![PreconditionViolation::new(
-                error.reason().as_str(),
+                kind,
                 subject,
                 error.message(),
             )]);
         }
-        reason::Code::ResourceExhausted if error.retry_delay().is_some() => {
+        reason::Code::ResourceExhausted if error.reason() != Reason::MessageTooLarge => {
             details.set_quota_failure(vec![QuotaViolation::new(
                 error.reason().as_str(),
                 error.message(),
@@ -63,6 +66,25 @@ fn details(error: &Error) -> ErrorDetails {
         _ => {}
     }
     details
+}
+
+/// What kind of state is in the way; `errors.proto` says it for each reason.
+fn precondition(reason: Reason) -> &'static str {
+    match reason {
+        Reason::SessionNotWorking | Reason::LoggedOut | Reason::AlreadyLoggedIn => "SESSION_STATUS",
+        Reason::TemporarilyBanned | Reason::NotOnWhatsapp => "ACCOUNT",
+        Reason::NotGroupMember | Reason::AlreadyMember | Reason::RecentlyRemoved => "MEMBERSHIP",
+        Reason::NotGroupAdmin | Reason::NotGroupOwner => "ROLE",
+        Reason::GroupFull => "GROUP_SIZE",
+        Reason::InviteInvalid | Reason::InviteRevoked | Reason::InviteExpired => "INVITE",
+        Reason::SubjectRejected => "SUBJECT",
+        Reason::PictureFetchFailed => "URL",
+        Reason::PictureRejected => "PICTURE",
+        Reason::GroupLocked => "GROUP",
+        Reason::SnapshotRefused => "SNAPSHOT",
+        Reason::LogMismatch | Reason::LogDiverged => "LOG",
+        _ => "WHATSAPP",
+    }
 }
 
 /// Exhaustive, so that a new code cannot be forgotten here.
@@ -87,7 +109,7 @@ fn code(code: reason::Code) -> Code {
 }
 
 /// The error that a status without details stands for: tonic's own answers, which know no reasons.
-pub fn explain(status: &Status, max_message_bytes: u64) -> Error {
+pub fn explain(status: &Status, method: &str, max_message_bytes: u64) -> Error {
     let reason = match status.code() {
         Code::OutOfRange | Code::ResourceExhausted
             if status.message().contains("message length too large") =>
@@ -102,7 +124,8 @@ pub fn explain(status: &Status, max_message_bytes: u64) -> Error {
             return Error::new(
                 Reason::MethodNotFound,
                 "this service has no such method; reflection lists those that it has",
-            );
+            )
+            .with("method", method);
         }
         Code::Unimplemented => Reason::NotImplemented,
         Code::Cancelled if status.message().contains("imeout") => {

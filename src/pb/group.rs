@@ -156,7 +156,9 @@ impl From<&GroupSettings> for pb::GroupSettings {
             member_add_mode: pb::MemberAddMode::from(settings.member_add_mode).into(),
             membership_approval: settings.membership_approval,
             member_share_history: settings.member_share_history,
-            disappearing_timer: Some(seconds(settings.disappearing_timer_seconds)),
+            disappearing_timer: Some(settings.disappearing_timer_seconds)
+                .filter(|timer| *timer > 0)
+                .map(seconds),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn page_statement(
 
     let mut sql = Sql::new("SELECT ")
         .push(SNAPSHOT)
-        .push(", p.following AS following, g.subject AS subject, g.create_time AS create_time, ")
+        .push(", p.following AS following, g.subject_folded AS subject, g.create_time AS create_time, ")
         .push(GroupRow::COLUMNS)
         .push(", CAST(NULL AS bytea) AS facts, ")
         .push(participants)
@@ -127,7 +127,7 @@ fn contains_pattern(text: &str) -> String {
 fn key_column(key: OrderKey) -> Option<&'static str> {
     match key {
         OrderKey::Id => None,
-        OrderKey::Subject => Some("subject"),
+        OrderKey::Subject => Some("subject_folded"),
         OrderKey::CreateTime => Some("create_time"),
         OrderKey::MemberCount => Some("member_count"),
     }

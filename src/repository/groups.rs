@@ -10,13 +10,15 @@ use super::group_list::{self, Extent, PageRow, SNAPSHOT};
 use super::log::KEYS_PER_QUERY;
 use super::rows::{GroupRow, parsed, unsigned};
 use super::sql::{Sql, padded};
+use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::page::{GroupCursor, GroupFilter, GroupOrder, GroupQuery};
-use crate::domain::port::repository::{GroupPage, GroupStore, Result, StoredGroup};
+use crate::domain::port::repository::{GroupCount, GroupPage, GroupStore, Result, StoredGroup};
 
 #[derive(FromQueryResult)]
 struct CountRow {
     count: i64,
+    synced_time: Option<i64>,
     session_sequence: Option<i64>,
 }
 
@@ -80,15 +82,23 @@ impl GroupStore for SeaRepository {
         group_list::page(query, self.read_all::<PageRow>(sql).await?)
     }
 
-    async fn count_groups(&self, query: &GroupQuery) -> Result<(u64, u64)> {
-        let sql =
-            group_list::filter(Sql::new("SELECT (SELECT count(*) FROM groups g WHERE "), query)
-                .push(") AS count, (SELECT s.sequence FROM sessions s WHERE s.name = ")
-                .bind(query.session.as_str())
-                .push(" AND s.deleted_time = 0) AS session_sequence");
-        let Some(row) = self.read_one::<CountRow>(sql).await? else { return Ok((0, 0)) };
-        let sequence = unsigned("sessions.sequence", row.session_sequence.unwrap_or(0))?;
-        Ok((unsigned("groups", row.count)?, sequence))
+    async fn count_groups(&self, query: &GroupQuery) -> Result<GroupCount> {
+        let sql = Sql::new(
+            "SELECT c.count AS count, c.synced_time AS synced_time, (SELECT s.sequence FROM sessions s \
+             WHERE s.name = ",
+        )
+        .bind(query.session.as_str())
+        .push(" AND s.deleted_time = 0) AS session_sequence FROM (SELECT count(*) AS count, ")
+        .push("min(g.synced_time) AS synced_time FROM groups g WHERE ");
+        let sql = group_list::filter(sql, query).push(") c");
+        let Some(row) = self.read_one::<CountRow>(sql).await? else {
+            return Ok(GroupCount { count: 0, session_sequence: 0, synced_time: None });
+        };
+        Ok(GroupCount {
+            count: unsigned("groups", row.count)?,
+            session_sequence: unsigned("sessions.sequence", row.session_sequence.unwrap_or(0))?,
+            synced_time: row.synced_time.map(Timestamp::from_micros),
+        })
     }
 
     async fn known_source_ids(

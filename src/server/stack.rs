@@ -68,15 +68,15 @@ pub(super) async fn serve_grpc(
         GroupsServiceServer::new(Groups::new(app.clone())).max_decoding_message_size(max_bytes);
     let sessions =
         SessionsServiceServer::new(Sessions::new(app.clone())).max_decoding_message_size(max_bytes);
-    let simulator = simulator.map(|engine| {
-        SimulatorServiceServer::new(Simulator::new(engine.clone()))
-            .max_decoding_message_size(max_bytes)
-    });
+    let is_simulated = simulator.is_some();
+    // Served in any case: switched off, it says so instead of being unknown.
+    let simulator = SimulatorServiceServer::new(Simulator::new(simulator.cloned()))
+        .max_decoding_message_size(max_bytes);
     let mut names = vec![
         <GroupsServiceServer<Groups> as NamedService>::NAME,
         <SessionsServiceServer<Sessions> as NamedService>::NAME,
     ];
-    if simulator.is_some() {
+    if is_simulated {
         names.push(<SimulatorServiceServer<Simulator> as NamedService>::NAME);
     }
     readiness.report_on(names).await;
@@ -111,7 +111,7 @@ pub(super) async fn serve_grpc(
         .add_service(reflect().build_v1alpha().map_err(StartError::other)?)
         .add_service(groups)
         .add_service(sessions)
-        .add_optional_service(simulator);
+        .add_service(simulator);
     let task = tokio::spawn(async move {
         let served =
             router.serve_with_incoming_shutdown(connections, closing.cancelled_owned()).await;

@@ -1,5 +1,6 @@
 //! The integration tests, in one binary: linking is most of what a test binary costs.
 
+mod architecture;
 mod crash;
 mod harness;
 mod repository;

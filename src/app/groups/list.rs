@@ -13,7 +13,7 @@ use crate::domain::page::{
     EventQuery, GroupCursor, GroupQuery, MAX_PAGE_BYTES, ParticipantQuery, decode_page_token,
     encode_page_token,
 };
-use crate::domain::port::repository::StoredGroup;
+use crate::domain::port::repository::{GroupCount, StoredGroup};
 use crate::pb;
 
 /// A page of groups.
@@ -88,13 +88,12 @@ impl App {
         })
     }
 
-    /// How many groups match, and the sequence at which that holds.
     pub async fn count_groups(
         &self,
         call: &Call,
         query: &GroupQuery,
         min_sequence: u64,
-    ) -> Result<(u64, u64)> {
+    ) -> Result<GroupCount> {
         self.admit_read(call, &query.session, min_sequence).await?;
         Ok(self.inner.repository.count_groups(query).await?)
     }

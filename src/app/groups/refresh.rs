@@ -1,5 +1,7 @@
 //! Reading one group anew from WhatsApp.
 
+use std::time::Duration;
+
 use crate::app::writer::Report;
 use crate::app::{App, Call};
 use crate::domain::error::{Error, Result};
@@ -71,6 +73,8 @@ impl App {
         Err(Error::new(
             Reason::ConcurrentUpdate,
             "the group keeps changing while it is read; try again",
-        ))
+        )
+        .with("session", session)
+        .retry_after(Duration::from_secs(1)))
     }
 }

@@ -145,7 +145,7 @@ impl InitialState {
                         Some(chunk) => {
                             chunk.iter().filter(|record| record.position > after).cloned().collect()
                         }
-                        None => return Err(expired(&inner.repository.bounds().await?)),
+                        None => return Err(expired(inner).await?),
                     },
                     Recent::Drained => Vec::new(),
                 };

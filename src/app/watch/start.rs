@@ -27,12 +27,13 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
         return Err(Error::new(
             Reason::LogMismatch,
             "resume_token belongs to another log; start again with send_initial_state",
-        ));
+        )
+        .with("log_id", inner.live.log_id()));
     }
     let place = Place { position: token.position, fingerprint: token.fingerprint };
     let head = inner.live.head();
     if token.position > head.position {
-        return Err(diverged(token, head.position));
+        return Err(diverged(inner).await?);
     }
     if place == head {
         return Ok(place);
@@ -42,22 +43,20 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
         if matches!(inner.live.recent(0, 0, |_| false), Recent::ReadLog { .. }) {
             let bounds = inner.repository.bounds().await?;
             if bounds.trimmed > 0 {
-                return Err(expired(&bounds));
+                return Err(expired(inner).await?);
             }
         }
         [0; 8]
     } else {
         match inner.catch_up.read(token.position - 1, head.position).await? {
-            Some(chunk) => {
-                let record = chunk.iter().find(|record| record.position == token.position);
-                record
-                    .map(|record| record.id.fingerprint())
-                    .ok_or_else(|| diverged(token, head.position))?
-            }
+            Some(chunk) => match chunk.iter().find(|record| record.position == token.position) {
+                Some(record) => record.id.fingerprint(),
+                None => return Err(diverged(inner).await?),
+            },
             None => {
                 let bounds = inner.repository.bounds().await?;
                 if token.position < bounds.trimmed {
-                    return Err(expired(&bounds));
+                    return Err(expired(inner).await?);
                 }
                 if token.position > bounds.trimmed {
                     return Err(Error::internal(format!(
@@ -69,17 +68,19 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
             }
         }
     };
-    if there == token.fingerprint { Ok(place) } else { Err(diverged(token, head.position)) }
+    if there == token.fingerprint { Ok(place) } else { Err(diverged(inner).await?) }
 }
 
-fn diverged(token: &ResumeToken, head: u64) -> Error {
-    Error::new(
+async fn diverged(inner: &Inner) -> Result<Error> {
+    let oldest = oldest_token(&inner.repository.bounds().await?);
+    let newest = encode(&inner.live.head().token(inner.live.log_id()));
+    Ok(Error::new(
         Reason::LogDiverged,
         "resume_token names an event that this log does not hold, as after restoring a backup; start again \
          with send_initial_state",
     )
-    .with("token_position", token.position)
-    .with("head_position", head)
+    .with("oldest_token", oldest)
+    .with("newest_token", newest))
 }
 
 async fn at_time(inner: &Inner, time: Timestamp) -> Result<Place> {
@@ -96,12 +97,12 @@ async fn at_time(inner: &Inner, time: Timestamp) -> Result<Place> {
     let bounds = inner.repository.bounds().await?;
     if bounds.trimmed > 0 && position <= bounds.trimmed {
         // What was recorded at that time may be gone already.
-        return Err(Error::new(
+        let error = Error::new(
             Reason::StartTimeExpired,
             "events from start_time on are no longer all kept; start at the oldest token, or with \
              send_initial_state",
-        )
-        .with("oldest_token", oldest_token(&bounds)));
+        );
+        return Err(with_oldest(inner, error).await?);
     }
     if position == 0 {
         return Ok(Place { position: 0, fingerprint: [0; 8] });
@@ -109,27 +110,41 @@ async fn at_time(inner: &Inner, time: Timestamp) -> Result<Place> {
     let fingerprint = inner.repository.fingerprint_at(position).await?;
     match fingerprint {
         Some(fingerprint) => Ok(Place { position, fingerprint }),
-        None => Err(expired(&bounds)),
+        None => Err(expired(inner).await?),
     }
 }
 
 /// The watcher's place is older than what is kept.
-pub(super) fn expired(bounds: &LogBounds) -> Error {
-    Error::new(
+pub(super) async fn expired(inner: &Inner) -> Result<Error> {
+    let error = Error::new(
         Reason::ResumeTokenExpired,
         "the events after this resume_token are no longer kept; start again with send_initial_state, or at \
          the oldest token and accept the loss",
-    )
-    .with("oldest_token", oldest_token(bounds))
+    );
+    with_oldest(inner, error).await
+}
+
+/// Names the oldest token that works, and when the event after it was recorded.
+async fn with_oldest(inner: &Inner, error: Error) -> Result<Error> {
+    let bounds = inner.repository.bounds().await?;
+    let error = error.with("oldest_token", oldest_token(&bounds));
+    let oldest = inner.repository.read(bounds.trimmed, 1).await?.events;
+    Ok(match oldest.first() {
+        Some(event) => error.with("oldest_time", event.record_time),
+        None => error,
+    })
 }
 
 fn oldest_token(bounds: &LogBounds) -> String {
-    use base64::Engine as _;
-    let token = ResumeToken {
+    encode(&ResumeToken {
         log_id: bounds.log_id,
         position: bounds.trimmed,
         fingerprint: bounds.trimmed_fingerprint,
-    };
+    })
+}
+
+fn encode(token: &ResumeToken) -> String {
+    use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(token.encode())
 }
 

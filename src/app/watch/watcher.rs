@@ -163,7 +163,7 @@ impl Watcher {
         let Some(chunk) = self.inner.catch_up.read(after, up_to).await? else {
             let bounds = self.inner.repository.bounds().await?;
             return Err(if after < bounds.trimmed {
-                expired(&bounds)
+                expired(&self.inner).await?
             } else {
                 Error::internal(format!(
                     "the log has no event after position {after}, up to {up_to}"

@@ -253,6 +253,15 @@ pub struct GroupPage {
     pub head: u64,
 }
 
+/// A number of groups, with what was true of them at that moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupCount {
+    pub count: u64,
+    pub session_sequence: u64,
+    /// When we last heard of the group of which we heard longest ago; `None` without a group.
+    pub synced_time: Option<Timestamp>,
+}
+
 #[async_trait]
 pub trait GroupStore: Send + Sync + 'static {
     /// The rows of these groups with their facts, also of those that we are not in. For the writer.
@@ -272,8 +281,8 @@ pub trait GroupStore: Send + Sync + 'static {
         full: bool,
     ) -> Result<GroupPage>;
 
-    /// How many groups match the query's filter, and the session's sequence at that moment.
-    async fn count_groups(&self, query: &GroupQuery) -> Result<(u64, u64)>;
+    /// How many groups match the query's filter.
+    async fn count_groups(&self, query: &GroupQuery) -> Result<GroupCount>;
 
     /// Which of these notifications were dealt with before.
     async fn known_source_ids(

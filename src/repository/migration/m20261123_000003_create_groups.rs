@@ -39,7 +39,11 @@ impl MigrationTrait for Migration {
             )
             .await?;
         schema
-            .create_index("groups_by_subject", "groups", &["session", "present", "subject", "id"])
+            .create_index(
+                "groups_by_subject",
+                "groups",
+                &["session", "present", "subject_folded", "id"],
+            )
             .await?;
         schema
             .create_index(

@@ -312,11 +312,13 @@ def test_leaving(api: Api, session: Session) -> None:
     assert session.groups() == []
     for method, request in [
         (api.groups.GetGroup, pb.GetGroupRequest(session=session.name, group_id=group_id)),
-        (api.groups.LeaveGroup, leave),
         (api.groups.ListParticipants, pb.ListParticipantsRequest(session=session.name, group_id=group_id)),
     ]:
         failure = refused(method, request)
         assert (failure.code, failure.reason) == (grpc.StatusCode.NOT_FOUND, "GROUP_NOT_FOUND")
+    again = refused(api.groups.LeaveGroup, leave)
+    assert (again.code, again.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NOT_GROUP_MEMBER")
+    assert again.metadata["group_id"] == group_id
     # The world goes on without us: someone else inherits the group.
     world = api.simulator.GetWorldGroup(simulator_pb2.GetWorldGroupRequest(group_id=group_id), timeout=PATIENCE)
     assert [(phone_of(member), member.role) for member in world.group.participants] == [(ann, pb.ROLE_SUPERADMIN)]

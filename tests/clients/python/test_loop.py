@@ -190,9 +190,9 @@ def test_a_service_that_falls_silent_is_left(
 
     with own_service.channel() as channel:
         session = Api(channel).new_session("frozen")
-        thread = threading.Thread(target=follow)
-        thread.start()
         reader = Mirror(str(tmp_path / "mirror.db"))
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
         try:
             eventually("the loop has a token", reader.token)
             assert len(tries) == 1

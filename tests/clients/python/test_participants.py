@@ -159,12 +159,11 @@ def test_only_members_may(api: Api, session: Session) -> None:
     api.simulator.ClearFaults(simulator_pb2.ClearFaultsRequest(session=other.name), timeout=PATIENCE)
 
 
-def test_adding_only_people_who_are_not_on_whatsapp(session: Session) -> None:
+def test_adding_nobody_is_no_event(session: Session) -> None:
     group_id = session.create_group("Empty").group.id
-    nobody = phone_number("0404")
-    failure = refused_change(session, "Add", group_id, nobody, phone_number("0404"))
-    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NOT_ON_WHATSAPP")
-    assert failure.metadata["id"] == f"{nobody}@c.us"
+    answer = change(session, "Add", group_id, phone_number("0404"), phone_number("0403"))
+    assert statuses(answer) == ["NOT_ON_WHATSAPP", "PRIVACY_INVITE_NEEDED"]
+    assert (answer.changed, answer.sequence) == (False, 1)
     assert sequences(session.events()) == [1]
 
 
@@ -172,9 +171,8 @@ def test_a_group_that_is_full(session: Session) -> None:
     group = session.create_group("Full", *[phone_number() for _ in range(1_023)]).group
     assert group.member_count == len(group.participants) == 1_024
     late = phone_number()
-    failure = refused_change(session, "Add", group.id, late)
-    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "GROUP_FULL")
-    assert failure.metadata["group_id"] == group.id
+    refusal = change(session, "Add", group.id, late)
+    assert (refusal.changed, statuses(refusal)) == (False, ["GROUP_FULL"])
     leaver = next(member.id for member in group.participants if member.role == pb.ROLE_PARTICIPANT)
     change(session, "Remove", group.id, leaver)
     answer = change(session, "Add", group.id, late, phone_number())

@@ -22,14 +22,18 @@ from wagroups_mirror import Mirror
 class Follower:
     """`follow` with a mirror, in a thread of its own."""
 
-    def __init__(self, service: Service, path: Path, sessions: List[Session], store=Mirror) -> None:
+    def __init__(
+        self, service: Service, path: Path, sessions: List[Session], named: bool = True, store=Mirror
+    ) -> None:
+        """Watches the sessions by name, or else all that there are and will be."""
         self.path = str(path)
+        self._names = [session.name for session in sessions] if named else []
         self._service = service
         self._own_ids = {session.name: session.own_ids for session in sessions}
         self._store = store
         self._stop = threading.Event()
         self._error: Optional[BaseException] = None
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         # For the test's own thread.
         self.mirror = Mirror(self.path)
 
@@ -38,7 +42,7 @@ class Follower:
         try:
             with self._service.channel() as channel:
                 stub = groups_pb2_grpc.GroupsServiceStub(channel)
-                wagroups_resume.follow(stub, store, list(self._own_ids), self._stop)
+                wagroups_resume.follow(stub, store, self._names, self._stop)
         except BaseException as error:
             self._error = error
         finally:
@@ -60,14 +64,18 @@ class Follower:
         return self._error
 
     def wait_for(self, session: Session, sequence: int) -> None:
-        def reached() -> bool:
-            assert self._error is None, self._error
-            return self.mirror.last_sequence(session.name) >= sequence
-
-        eventually(f"the mirror has event {sequence} of session {session.name}", reached)
+        what = f"the mirror has event {sequence} of session {session.name}"
+        self.eventually(what, lambda: self.mirror.last_sequence(session.name) >= sequence)
 
     def wait_for_token(self) -> None:
-        eventually("the mirror has a token", self.mirror.token)
+        self.eventually("the mirror has a token", self.mirror.token)
+
+    def eventually(self, what: str, attempt: Callable) -> None:
+        def while_it_runs():
+            assert self._error is None, self._error
+            return attempt()
+
+        eventually(what, while_it_runs)
 
 
 def assert_equal(mirror: Mirror, session: Session) -> None:
@@ -108,7 +116,7 @@ class Traffic:
         self._people = [phone_number() for _ in range(20)]
         self._stop = threading.Event()
         self._error: Optional[BaseException] = None
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "Traffic":
         self._thread.start()
@@ -292,7 +300,8 @@ def test_a_log_that_was_replaced_is_listed_anew(start_service: Callable[..., Ser
     service = start_service()
     with service.channel() as channel:
         session = Api(channel).new_session("replaced")
-        with Follower(service, tmp_path / "mirror.db", [session]) as follower:
+        # By no name: for a while the new log has no such session.
+        with Follower(service, tmp_path / "mirror.db", [session], named=False) as follower:
             follower.wait_for_token()
             session.create_group("Of the old log")
             follower.wait_for(session, 1)
@@ -305,7 +314,7 @@ def test_a_log_that_was_replaced_is_listed_anew(start_service: Callable[..., Ser
             created = session.create_group("Of the new log")
             assert refused_token(channel, old) == "LOG_MISMATCH"
             expected = {created.group.id: in_order(created.group)}
-            eventually("the mirror holds the new groups", lambda: held(follower.mirror, session) == expected)
+            follower.eventually("the mirror holds the new groups", lambda: held(follower.mirror, session) == expected)
 
 
 def test_a_log_that_lost_its_tail_is_listed_anew(start_service: Callable[..., Service], tmp_path: Path) -> None:
@@ -343,7 +352,7 @@ def test_a_log_that_lost_its_tail_is_listed_anew(start_service: Callable[..., Se
             with session.watch(resume_token=backed_up) as watch:
                 assert sequences(watch.started().events(1)) == [renamed.sequence]
             expected = listed(session)
-            eventually("the mirror holds what is", lambda: held(follower.mirror, session) == expected)
+            follower.eventually("the mirror holds what is", lambda: held(follower.mirror, session) == expected)
 
 
 def refused_token(channel: grpc.Channel, token: bytes) -> str:

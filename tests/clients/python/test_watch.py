@@ -202,7 +202,7 @@ def test_initial_state_while_much_happens(session: Session) -> None:
             if n == 5:
                 started.set()
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
         assert started.wait(30)
@@ -277,7 +277,7 @@ def test_a_stopping_service_ends_watches_with_a_token(own_service: Service) -> N
     with own_service.channel() as channel:
         session = Api(channel).new_session("watched")
         with session.watch().started() as watch:
-            stopping = threading.Thread(target=own_service.stop)
+            stopping = threading.Thread(target=own_service.stop, daemon=True)
             stopping.start()
             last = watch.next()
             assert last.resume_token and not last.events

@@ -163,7 +163,7 @@ pub async fn a_list_filters_by_subject_member_role_and_change(database: &Databas
         (combined, ids(&[1])),
     ] {
         assert_eq!(listed(&repository, &query, 1).await, expected, "{query:?}");
-        let count = repository.count_groups(&query).await.expect("a count").0;
+        let count = repository.count_groups(&query).await.expect("a count").count;
         assert_eq!(count, expected.len() as u64, "{query:?}");
     }
 
@@ -291,7 +291,7 @@ pub async fn a_group_that_we_left_is_loaded_but_not_listed(database: &Database) 
     write(&repository, &a, vec![left]).await;
 
     assert_eq!(listed(&repository, &query(&a), 10).await, ids(&[2]));
-    assert_eq!(repository.count_groups(&query(&a)).await.expect("a count").0, 1);
+    assert_eq!(repository.count_groups(&query(&a)).await.expect("a count").count, 1);
     assert!(repository.load_view(&a, &group_id(1)).await.expect("a view").groups.is_empty());
     let keys = [(a.clone(), group_id(1)), (a.clone(), group_id(2)), (a, group_id(3))];
     let mut loaded = repository.load_groups(&keys).await.expect("groups");

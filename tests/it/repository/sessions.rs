@@ -138,9 +138,9 @@ pub async fn a_deleted_session_is_gone_but_its_log_stays(database: &Database) {
     assert!(!repository.patch_session(&a, &wanted).await.expect("an answer"));
     for (session, left) in [(&a, 0), (&b, 1)] {
         let mut of_member = query(session);
-        assert_eq!(repository.count_groups(&of_member).await.expect("a count").0, left);
+        assert_eq!(repository.count_groups(&of_member).await.expect("a count").count, left);
         of_member.filter.member = Some(member(1));
-        assert_eq!(repository.count_groups(&of_member).await.expect("a count").0, left);
+        assert_eq!(repository.count_groups(&of_member).await.expect("a count").count, left);
         let loaded =
             repository.load_groups(&[(session.clone(), group_id(1))]).await.expect("groups");
         assert_eq!(loaded.len() as u64, left);

@@ -134,7 +134,7 @@ async fn bad_sessions_are_refused(service: Service) {
         ..Default::default()
     };
     let status = service.sessions().create_session(waha).await.expect_err("not in this version");
-    assert_eq!(reason(&status), "NOT_IMPLEMENTED");
+    assert_eq!(reason(&status), "UNSUPPORTED_BY_ENGINE");
 }
 
 async fn a_stopped_session_hears_later_what_happened_meanwhile(service: Service) {

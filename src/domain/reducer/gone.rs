@@ -1,0 +1,81 @@
+//! Reports that we are no longer in a group.
+
+use std::sync::Arc;
+
+use super::{GroupState, Reduction};
+use crate::domain::event::{EventBody, Field, FieldValue};
+use crate::domain::facts::{Facts, Stamp};
+use crate::domain::group::Group;
+use crate::domain::participant::Account;
+
+pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Stamp>) -> Reduction {
+    let mut reduction = Reduction::default();
+    if !state.facts.is_news(stamp, None) {
+        return reduction;
+    }
+    // Facts that are newer than our leaving are of a later stay whose beginning has yet to arrive.
+    let newer_stay = stamp.is_some_and(|stamp| {
+        let is_newer = |own: &&Stamp| own.source == stamp.source && own.is_after(stamp);
+        state.facts.fields.values().any(|own| is_newer(&own))
+            || state.facts.members.values().any(|own| is_newer(&own))
+            || state
+                .facts
+                .requests
+                .values()
+                .filter_map(|fact| fact.stamp.as_ref())
+                .any(|own| is_newer(&own))
+    });
+    let aliases = std::mem::take(&mut state.facts.aliases);
+    if newer_stay {
+        let stamp = stamp.cloned();
+        let held = state.group.take();
+        let mut facts = Facts { gone: stamp.clone(), aliases, ..Facts::default() };
+        let before = std::mem::take(&mut state.facts);
+        let mut partial = None;
+        if let Some(held) = &held {
+            let mut group = Group::partial(held.id.clone());
+            for (field, own) in before.fields {
+                if facts.is_news(Some(&own), None) {
+                    if let Some(value) = FieldValue::of(held, field) {
+                        value.set_on(&mut group);
+                    } else if field == Field::Picture {
+                        group.picture_id = held.picture_id.clone();
+                    }
+                    facts.fields.insert(field, own);
+                }
+            }
+            for (id, own) in before.members {
+                if facts.is_news(Some(&own), None) {
+                    if let Some(participant) = held.participant(&Account::new(id)) {
+                        group.put_participant(*participant);
+                    }
+                    facts.members.insert(id, own);
+                }
+            }
+            for (id, fact) in before.requests {
+                if fact.stamp.as_ref().is_some_and(|own| facts.is_news(Some(own), None)) {
+                    facts.requests.insert(id, fact);
+                }
+            }
+            partial = Some(Arc::new(group));
+        }
+        state.facts = facts;
+        if let (Some(held), Some(partial)) = (held, partial) {
+            if !held.partial {
+                reduction.events.push(body);
+                reduction.events.push(EventBody::Joined(partial.clone()));
+            } else if *held != *partial {
+                reduction.events.push(EventBody::Joined(partial.clone()));
+            }
+            state.group = Some(partial);
+        }
+        reduction.reread = true;
+        return reduction;
+    }
+    let gone = stamp.cloned().or_else(|| state.facts.gone.clone());
+    state.facts = Facts { gone, aliases, ..Facts::default() };
+    if state.group.take().is_some() {
+        reduction.events.push(body);
+    }
+    reduction
+}

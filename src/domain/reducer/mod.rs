@@ -1,0 +1,105 @@
+//! The reducer decides what is an event: `(state, report) → (state, events)`.
+//!
+//! Engines repeat, reorder and lose their notifications. A fact (a field, one member's place, our
+//! own membership) is therefore a register: within one source the report with the greater stamp
+//! wins, whatever order they arrive in, and an event is born only where the value really changed.
+//! Reports without a stamp (most answers of an engine) and of different sources count as they
+//! arrive; where that could be wrong, [`Reduction::reread`] asks for a look at the group itself.
+
+mod gone;
+mod moves;
+mod names;
+mod part;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+use std::sync::Arc;
+
+use super::clock::Timestamp;
+use super::event::{EventBody, FieldValue, JoinRequestChanged, MemberAction, PictureChanged};
+use super::facts::{Facts, Stamp};
+use super::group::Group;
+use super::id::{GroupId, ParticipantId};
+use super::participant::{Account, Participant};
+
+/// What a source reports of one group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    pub group_id: GroupId,
+    pub change: Change,
+    pub actor: Option<ParticipantId>,
+    pub occur_time: Timestamp,
+    /// `None` where the source does not date its reports.
+    pub stamp: Option<Stamp>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The whole group as of the stamp, and we are in it.
+    Full(Box<Group>),
+    /// We are no longer in the group.
+    Left,
+    /// The group is gone for everyone.
+    Deleted,
+    /// Members came, went, or changed rank. For `Join` the role is the one they start with.
+    Members {
+        action: MemberAction,
+        members: Vec<Participant>,
+    },
+    Fields(Vec<FieldValue>),
+    Picture(PictureChanged),
+    InviteRevoked,
+    JoinRequest(JoinRequestChanged),
+}
+
+/// What we hold of one group: its state, and how we know.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GroupState {
+    /// `None` while we are not in the group.
+    pub group: Option<Arc<Group>>,
+    pub facts: Facts,
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Reduction {
+    pub events: Vec<EventBody>,
+    /// Whether the state or the stamps differ from before, so that they must be stored.
+    pub touched: bool,
+    /// Whether two reports could not be ordered, so that the group should be read anew.
+    pub reread: bool,
+}
+
+/// Applies a report to the state. `me` is the account whose view of the group this is.
+pub fn reduce(
+    state: &mut GroupState,
+    observation: &Observation,
+    me: Option<&Account>,
+) -> Reduction {
+    let before = state.facts.clone();
+    let group_before = state.group.clone();
+    let stamp = observation.stamp.as_ref();
+    let mut reduction = match &observation.change {
+        Change::Full(snapshot) => whole::reduce(state, snapshot, stamp),
+        Change::Left => gone::reduce(state, EventBody::Left, stamp),
+        Change::Deleted => gone::reduce(state, EventBody::Deleted, stamp),
+        Change::Members { action: MemberAction::Leave, members }
+            if me.is_some_and(|me| members.iter().any(|m| m.account.is_same(me))) =>
+        {
+            gone::reduce(state, EventBody::Left, stamp)
+        }
+        change => part::reduce(state, &observation.group_id, change, stamp),
+    };
+    reduction.touched = !reduction.events.is_empty()
+        || state.facts != before
+        || !same_group(&state.group, &group_before);
+    reduction
+}
+
+fn same_group(a: &Option<Arc<Group>>, b: &Option<Arc<Group>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+        (None, None) => true,
+        _ => false,
+    }
+}

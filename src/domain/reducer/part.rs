@@ -1,0 +1,194 @@
+//! Reports of single facts.
+
+use std::sync::Arc;
+
+use super::moves::{Moves, rank_change};
+use super::names::{United, known_account, teach, unite};
+use super::{Change, GroupState, Reduction};
+use crate::domain::event::{
+    EventBody, Field, FieldChange, FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction,
+};
+use crate::domain::facts::{Facts, RequestFact, Stamp};
+use crate::domain::group::Group;
+use crate::domain::id::GroupId;
+use crate::domain::participant::{Participant, Role};
+
+pub(super) fn reduce(
+    state: &mut GroupState,
+    group_id: &GroupId,
+    change: &Change,
+    stamp: Option<&Stamp>,
+) -> Reduction {
+    let mut reduction = Reduction::default();
+    if state.group.is_none() {
+        match (stamp, &state.facts.gone) {
+            // Without a date it may be of the time before we left.
+            (None, Some(_)) => return Reduction { reread: true, ..reduction },
+            (Some(stamp), Some(gone)) if !stamp.is_after(gone) => {
+                // It changes nothing any more, but who is who holds for good.
+                if let Change::Members { members, .. } = change {
+                    teach(&mut state.facts, members);
+                }
+                return reduction;
+            }
+            _ => {}
+        }
+    }
+    let born = state.group.is_none();
+    let mut group = match &state.group {
+        Some(group) => (**group).clone(),
+        None => Group::partial(group_id.clone()),
+    };
+    match change {
+        Change::Members { action, members } => {
+            reduce_members(&mut group, &mut state.facts, *action, members, stamp, &mut reduction);
+        }
+        Change::Fields(values) => {
+            let mut changes = Vec::new();
+            for value in values {
+                let field = value.field();
+                if !state.facts.is_field_news(stamp, field) {
+                    continue;
+                }
+                state.facts.stamp_field(field, stamp);
+                let Some(old) = FieldValue::of(&group, field) else { continue };
+                if !old.says_same(value) {
+                    value.set_on(&mut group);
+                    changes.push(FieldChange::Value { old, new: value.clone() });
+                }
+            }
+            if !changes.is_empty() {
+                reduction.events.push(EventBody::Updated(changes));
+            }
+        }
+        Change::Picture(picture) => {
+            if state.facts.is_field_news(stamp, Field::Picture) {
+                state.facts.stamp_field(Field::Picture, stamp);
+                if group.picture_id != picture.picture_id {
+                    group.picture_id.clone_from(&picture.picture_id);
+                    reduction.events.push(EventBody::PictureChanged(picture.clone()));
+                }
+            }
+        }
+        Change::InviteRevoked => {
+            if state.facts.is_field_news(stamp, Field::Invite) {
+                state.facts.stamp_field(Field::Invite, stamp);
+                reduction.events.push(EventBody::InviteRevoked);
+            }
+        }
+        Change::JoinRequest(request) => {
+            reduce_join_request(&mut state.facts, request, stamp, &mut reduction);
+        }
+        // Handled by `reduce`; they concern the group as a whole.
+        Change::Full(_) | Change::Left | Change::Deleted => return reduction,
+    }
+    if born {
+        // One event says that the group is known now, with all that the report told of it.
+        let group = Arc::new(group);
+        let extra = reduction
+            .events
+            .drain(..)
+            .filter(|event| matches!(event, EventBody::InviteRevoked | EventBody::JoinRequest(_)));
+        let mut events = vec![EventBody::Joined(group.clone())];
+        events.extend(extra);
+        state.group = Some(group);
+        return Reduction { events, touched: true, reread: true };
+    }
+    if state.group.as_deref() != Some(&group) {
+        state.group = Some(Arc::new(group));
+    }
+    reduction
+}
+
+fn reduce_members(
+    group: &mut Group,
+    facts: &mut Facts,
+    action: MemberAction,
+    members: &[Participant],
+    stamp: Option<&Stamp>,
+    reduction: &mut Reduction,
+) {
+    let mut moves = Moves::default();
+    let mut aliases = Vec::new();
+    for reported in members {
+        if let Some((lid, phone)) = reported.account.both_names() {
+            facts.aliases.insert(phone, lid);
+        }
+        let account = known_account(facts, reported.account);
+        let outcome = unite(group, facts, account);
+        let held = group.participant(&account).copied();
+        if !facts.is_news(stamp, facts.members.get(&account.id())) {
+            match outcome {
+                United::Nothing => {}
+                United::Renamed => aliases.extend(held),
+                United::Gone(participant) => moves.note(MemberAction::Leave, participant),
+            }
+            continue;
+        }
+        facts.stamp_member(account.id(), stamp);
+        let role = match action {
+            MemberAction::Leave => None,
+            MemberAction::Join | MemberAction::Demote => Some(reported.role),
+            MemberAction::Promote => Some(reported.role.max(Role::Admin)),
+        };
+        let before = match outcome {
+            United::Gone(participant) => Some(participant),
+            United::Nothing | United::Renamed => held,
+        };
+        match (before, role) {
+            (Some(before), None) => {
+                group.remove_participant(&account);
+                moves.note(MemberAction::Leave, before);
+            }
+            (None, Some(role)) => {
+                let participant = Participant::new(account, role);
+                group.put_participant(participant);
+                moves.note(MemberAction::Join, participant);
+            }
+            (Some(before), Some(role)) => {
+                let participant = Participant::new(before.account.merged_with(&account), role);
+                group.put_participant(participant);
+                match rank_change(before.role, role) {
+                    Some(action) => moves.note(action, participant),
+                    None if matches!(outcome, United::Renamed)
+                        || before.account != participant.account =>
+                    {
+                        aliases.push(participant);
+                    }
+                    None => {}
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    if !aliases.is_empty() {
+        reduction
+            .events
+            .push(EventBody::Updated(aliases.into_iter().map(FieldChange::Alias).collect()));
+    }
+    reduction.events.extend(moves.into_events());
+}
+
+fn reduce_join_request(
+    facts: &mut Facts,
+    request: &JoinRequestChanged,
+    stamp: Option<&Stamp>,
+    reduction: &mut Reduction,
+) {
+    let id = request.requester.id();
+    let held = facts.requests.get(&id);
+    if !facts.is_news(stamp, held.and_then(|fact| fact.stamp.as_ref())) {
+        return;
+    }
+    let was_open = held.is_some_and(|fact| fact.open);
+    let open = request.action == JoinRequestAction::Created;
+    let stamp = stamp.cloned().or_else(|| held.and_then(|fact| fact.stamp.clone()));
+    if open || stamp.is_some() {
+        facts.requests.insert(id, RequestFact { open, stamp });
+    } else {
+        facts.requests.remove(&id);
+    }
+    if open != was_open {
+        reduction.events.push(EventBody::JoinRequest(request.clone()));
+    }
+}

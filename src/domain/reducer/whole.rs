@@ -1,0 +1,137 @@
+//! Reports of a whole group.
+
+use std::sync::Arc;
+
+use super::moves::{Moves, rank_change};
+use super::names::{learn, teach, unite, with_known_names};
+use super::{GroupState, Reduction};
+use crate::domain::event::{
+    EventBody, Field, FieldChange, FieldValue, MemberAction, PictureChanged,
+};
+use crate::domain::facts::{Facts, Stamp};
+use crate::domain::group::Group;
+use crate::domain::id::ParticipantId;
+use crate::domain::participant::{Account, Participant};
+
+pub(super) fn reduce(state: &mut GroupState, snapshot: &Group, stamp: Option<&Stamp>) -> Reduction {
+    if !state.facts.is_news(stamp, None) {
+        // Older than what we know as a whole. It may still teach who is who.
+        return learn(state, snapshot.participants());
+    }
+    let mut reduction = Reduction::default();
+    let Some(held) = state.group.clone() else {
+        // Nothing newer can be known of a group that we are not in, so it is taken as it is.
+        let mut group = snapshot.clone();
+        group.partial = false;
+        teach(&mut state.facts, snapshot.participants());
+        with_known_names(&state.facts, &mut group);
+        set_full(&mut state.facts, stamp);
+        let group = Arc::new(group);
+        state.group = Some(group.clone());
+        reduction.events.push(EventBody::Joined(group));
+        return reduction;
+    };
+    teach(&mut state.facts, snapshot.participants());
+    let mut merged = snapshot.clone();
+    merged.partial = false;
+    with_known_names(&state.facts, &mut merged);
+    // Whom we hold under each of two names, and now learn to be one, is one member.
+    let mut united = (*held).clone();
+    for participant in merged.participants() {
+        let Some(phone) = participant.account.phone().map(ParticipantId::Phone) else { continue };
+        let is_held = united.participants().binary_search_by_key(&phone, Participant::id).is_ok();
+        if is_held || state.facts.members.contains_key(&phone) {
+            unite(&mut united, &mut state.facts, participant.account);
+        }
+    }
+
+    // What is newer than the description stands, the rest is as described.
+    for field in Field::VALUED {
+        let (Some(held_value), Some(described)) =
+            (FieldValue::of(&held, field), FieldValue::of(snapshot, field))
+        else {
+            continue;
+        };
+        if !state.facts.is_field_news(stamp, field) || held_value.says_same(&described) {
+            held_value.set_on(&mut merged);
+        }
+    }
+    if !state.facts.is_field_news(stamp, Field::Picture) {
+        merged.picture_id = held.picture_id.clone();
+    }
+    let newer: Vec<(ParticipantId, Option<Participant>)> = state
+        .facts
+        .members
+        .iter()
+        .filter(|(_, own)| !state.facts.is_news(stamp, Some(own)))
+        .map(|(id, _)| (*id, united.participant(&Account::new(*id)).copied()))
+        .collect();
+    for (id, participant) in newer {
+        let account = Account::new(id);
+        match participant {
+            Some(participant) => merged.put_participant(participant),
+            None => {
+                merged.remove_participant(&account);
+            }
+        }
+    }
+    with_known_names(&state.facts, &mut merged);
+    set_full(&mut state.facts, stamp);
+    let merged = Arc::new(merged);
+    if held.partial {
+        reduction.events.push(EventBody::Updated(vec![FieldChange::Completed(merged.clone())]));
+    } else {
+        reduction.events = differences(&held, &merged);
+    }
+    state.group = Some(merged);
+    reduction
+}
+
+fn set_full(facts: &mut Facts, stamp: Option<&Stamp>) {
+    let Some(stamp) = stamp else { return };
+    facts.full = Some(stamp.clone());
+    // The description settles every older fact of its source, so their stamps say nothing more.
+    let settled = |own: &Stamp| own.source == stamp.source && !own.is_after(stamp);
+    facts.fields.retain(|_, own| !settled(own));
+    facts.members.retain(|_, own| !settled(own));
+}
+
+/// The events that lead from one state of a group to another.
+fn differences(held: &Group, now: &Group) -> Vec<EventBody> {
+    let mut events = Vec::new();
+    let mut changes = Vec::new();
+    for field in Field::VALUED {
+        if let (Some(old), Some(new)) = (FieldValue::of(held, field), FieldValue::of(now, field))
+            && !old.says_same(&new)
+        {
+            changes.push(FieldChange::Value { old, new });
+        }
+    }
+    let mut moves = Moves::default();
+    for participant in now.participants() {
+        match held.participant(&participant.account) {
+            None => moves.note(MemberAction::Join, *participant),
+            Some(old) => {
+                if let Some(action) = rank_change(old.role, participant.role) {
+                    moves.note(action, *participant);
+                } else if old.account != participant.account {
+                    changes.push(FieldChange::Alias(*participant));
+                }
+            }
+        }
+    }
+    for participant in held.participants() {
+        if now.participant(&participant.account).is_none() {
+            moves.note(MemberAction::Leave, *participant);
+        }
+    }
+    if !changes.is_empty() {
+        events.push(EventBody::Updated(changes));
+    }
+    events.extend(moves.into_events());
+    if held.picture_id != now.picture_id {
+        events
+            .push(EventBody::PictureChanged(PictureChanged { picture_id: now.picture_id.clone() }));
+    }
+    events
+}
