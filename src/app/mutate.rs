@@ -101,7 +101,7 @@ impl App {
                 Reason::RateLimited | Reason::EngineUnavailable => {
                     error.with_context("session", session)
                 }
-                reason if reason.code() == Code::FailedPrecondition => {
+                reason if matches!(reason.code(), Code::FailedPrecondition | Code::NotFound) => {
                     within(error, &session, group_id.as_ref())
                 }
                 _ => error,

@@ -96,8 +96,7 @@ impl Caller {
                 Reason::PermissionDenied,
                 format!("this API key may not use session {session}; ask the operator for a key that may"),
             )
-            .with("session", session)
-            .with("key", self.key_name()))
+            .with("session", session))
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn refuse(error: Error) -> Status {
 
 /// What a mutation answers of its group.
 pub(super) struct Changed {
-    /// The group without its participants; `None` where the session is no longer in it.
+    /// The group; `None` where the session is no longer in it.
     pub group: Option<pb::Group>,
     /// What became of each person, with the role they have now.
     pub results: Vec<pb::ParticipantResult>,
@@ -31,9 +31,7 @@ pub(super) struct Changed {
 pub(super) fn changed(mutated: &Mutated, action: Option<MemberAction>) -> Result<Changed, Status> {
     let answer = &mutated.answer;
     let verdicts = &answer.verdict.results;
-    // The members are needed only to say what role somebody has now.
     let group = match mutated.view.as_deref() {
-        Some(view) if verdicts.is_empty() => Some(decode(view.basic())?),
         Some(view) => Some(decode(view.full.clone())?),
         None => None,
     };

@@ -7,7 +7,7 @@ from google.rpc import error_details_pb2
 from wagroups.v1 import groups_pb2 as pb
 from wagroups.v1 import sessions_pb2
 
-from harness import PATIENCE, Api, Session, eventually, phone_number, refused
+from harness import PATIENCE, Api, Session, phone_number, refused
 
 
 def test_a_session_gets_an_account_of_the_world(api: Api) -> None:
@@ -25,7 +25,6 @@ def test_a_session_gets_an_account_of_the_world(api: Api) -> None:
     assert session.account.id == session.account.lid
     assert session.metadata == {"a": "1", "b": ""}
     assert session.sequence == 0
-    assert eventually("the groups are compared", lambda: Session(api, name).get().HasField("synced_time"))
 
 
 def test_a_name_is_given_once(api: Api, session: Session) -> None:

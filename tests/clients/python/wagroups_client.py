@@ -47,8 +47,6 @@ def connect(
         # Notices a connection that died without a word.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
-        # The service answers the page it was asked for, at most 1 MiB, but one large group may exceed it.
-        ("grpc.max_receive_message_length", 16 << 20),
         *options,
     ]
     if credentials is None:
