@@ -1,0 +1,114 @@
+//! A server in a process of its own, and what the kernel says it used.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+use wagroups::config::Settings;
+use wagroups::server::{Server, Stop};
+
+pub struct Child {
+    process: std::process::Child,
+    pub addr: String,
+    _dir: Option<TempDir>,
+}
+
+impl Child {
+    /// The service on a fresh SQLite database.
+    pub fn service() -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        let mut child = Self::service_on(dir.path());
+        child._dir = Some(dir);
+        child
+    }
+
+    pub fn service_on(dir: &Path) -> Self {
+        let url = format!("sqlite://{}/wagroups.db?mode=rwc", dir.display());
+        Self::spawn(
+            Command::new(own_path()).arg("--role-service").env("WAGROUPS_BENCH_DATABASE", url),
+        )
+    }
+
+    /// A bare tonic server that answers these bytes.
+    pub fn bare(group: &Path, event: &Path) -> Self {
+        Self::spawn(Command::new(own_path()).arg("--role-bare").arg(group).arg(event))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut process =
+            command.stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().expect("a process");
+        let stdout = process.stdout.take().expect("its output");
+        let mut addr = String::new();
+        BufReader::new(stdout).read_line(&mut addr).expect("its address");
+        Self { process, addr: addr.trim().to_owned(), _dir: None }
+    }
+
+    pub async fn connect(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.addr)).expect("an address");
+        let endpoint = endpoint.initial_connection_window_size(8 << 20).tcp_nodelay(true);
+        endpoint.connect().await.expect("a connection")
+    }
+
+    pub async fn connect_many(&self, count: usize) -> Vec<Channel> {
+        let mut channels = Vec::with_capacity(count);
+        for _ in 0..count {
+            channels.push(self.connect().await);
+        }
+        channels
+    }
+
+    /// Processor time used so far, in seconds: user and system.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = self.read("stat");
+        let fields: Vec<&str> =
+            stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |index: usize| {
+            fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0)
+        };
+        (ticks(11) + ticks(12)) / 100.0
+    }
+
+    pub fn resident_bytes(&self) -> f64 {
+        let statm = self.read("statm");
+        statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4096.0
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.process.id())).unwrap_or_default()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn own_path() -> std::path::PathBuf {
+    std::env::current_exe().expect("the path of this program")
+}
+
+/// The child's side: serves until its input ends.
+pub async fn serve() {
+    let mut settings = Settings::default();
+    settings.database.url =
+        std::env::var("WAGROUPS_BENCH_DATABASE").expect("a database").as_str().into();
+    settings.grpc.listen = "127.0.0.1:0".parse().expect("an address");
+    settings.grpc.max_streams_per_connection = 100_000;
+    settings.ops.listen = None;
+    let server = Server::start(&settings).await.expect("the service starts");
+    println!("{}", server.grpc_addr());
+    server.run_until(until_input_ends()).await;
+}
+
+pub async fn until_input_ends() -> Stop {
+    let waiting = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        let _ = std::io::stdin().read_line(&mut line);
+    });
+    let _ = waiting.await;
+    Stop::Asked
+}
