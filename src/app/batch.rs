@@ -39,6 +39,8 @@ pub(super) struct SessionDraft {
     source_ids: Vec<String>,
     answers: Vec<AnswerWrite>,
     claimed: Vec<(CallKey, u64)>,
+    /// Groups of which two reports could not be ordered.
+    doubtful: BTreeSet<GroupId>,
     deletes_session: bool,
 }
 
@@ -234,6 +236,7 @@ impl SessionDraft {
             source_ids: Vec::new(),
             answers: Vec::new(),
             claimed: Vec::new(),
+            doubtful: BTreeSet::new(),
             deletes_session: false,
         }
     }
@@ -261,6 +264,10 @@ impl SessionDraft {
         self.claimed.iter().map(|(key, sequence)| (key, *sequence))
     }
 
+    pub fn doubtful(&self) -> impl Iterator<Item = &GroupId> {
+        self.doubtful.iter()
+    }
+
     pub fn written_groups(&self) -> impl Iterator<Item = (GroupId, Arc<WorkingGroup>)> + '_ {
         self.groups
             .iter()
@@ -286,6 +293,9 @@ impl SessionDraft {
         let group = self.group(session, &observation.group_id, loaded);
         let reduction = reduce(&mut group.now.state, observation, account.as_ref());
         group.touched |= reduction.touched;
+        if reduction.reread {
+            self.doubtful.insert(observation.group_id.clone());
+        }
         reduction.events
     }
 

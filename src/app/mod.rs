@@ -6,6 +6,7 @@ mod background;
 mod batch;
 mod bells;
 mod directory;
+mod doubts;
 pub mod groups;
 mod ingest;
 mod live;
@@ -36,6 +37,7 @@ use crate::domain::port::repository::Repository;
 use crate::domain::reason::Reason;
 use crate::domain::session::EngineKind;
 use directory::Directory;
+use doubts::Doubts;
 use ingest::Ingest;
 use live::Live;
 use mutate::CallsInFlight;
@@ -93,6 +95,7 @@ struct Inner {
     live: Arc<Live>,
     pending: Arc<PendingCalls>,
     directory: Directory,
+    doubts: Doubts,
     calls: CallsInFlight,
     catch_up: CatchUp,
     watchers: WatcherCount,
@@ -134,10 +137,12 @@ impl App {
             live.note_sequence(&session.name, session.sequence);
         }
         let pending = Arc::new(PendingCalls::default());
+        let doubts = Doubts::default();
         let (writer, writer_loop) = Writer::new(WriterParts {
             repository: repository.clone(),
             live: live.clone(),
             pending: pending.clone(),
+            doubts: doubts.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             epoch,
@@ -156,6 +161,7 @@ impl App {
             live,
             pending,
             directory,
+            doubts,
             calls: CallsInFlight::default(),
             catch_up,
             watchers: WatcherCount::default(),

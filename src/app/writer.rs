@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Batch, SessionDraft};
+use super::doubts::Doubts;
 use super::live::Live;
 use super::pending::{CallKey, PendingCalls};
 use super::working_set::WorkingSet;
@@ -116,6 +117,8 @@ pub(super) struct WriterParts {
     pub pending: Arc<PendingCalls>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    /// Groups that are to be read anew.
+    pub doubts: Doubts,
     pub epoch: u64,
     pub working_set_bytes: u64,
     /// How long stamps are worth keeping: as long as the log.
@@ -393,6 +396,9 @@ impl WriterTask {
         if draft.deletes_session() {
             self.working.forget(name);
             return;
+        }
+        for group_id in draft.doubtful() {
+            self.parts.doubts.raise(name, group_id);
         }
         let head = SessionHead {
             sequence: draft.last_sequence(),

@@ -100,6 +100,8 @@ impl Server {
         let task = app.clone();
         background.push(tokio::spawn(async move { task.follow().await }));
         let task = app.clone();
+        background.push(tokio::spawn(async move { task.settle_doubts().await }));
+        let task = app.clone();
         background.push(tokio::spawn(async move { task.retain().await }));
         let (task, token) = (readiness.clone(), closing.clone());
         background.push(tokio::spawn(async move { task.watch(token).await }));

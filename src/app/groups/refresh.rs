@@ -16,7 +16,7 @@ const ATTEMPTS: u32 = 4;
 
 impl App {
     /// Asks WhatsApp for the group and writes what differs as events of origin RECONCILED.
-    pub(super) async fn refresh_group(
+    pub(in crate::app) async fn refresh_group(
         &self,
         call: &Call,
         session: &SessionName,

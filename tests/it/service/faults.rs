@@ -16,6 +16,7 @@ on_each_database!(
     a_deadline_during_the_call_is_an_unknown_outcome,
     duplicated_and_reordered_notifications_change_nothing_twice,
     a_group_is_read_anew_on_request,
+    a_group_known_in_parts_is_read_anew_by_itself,
 );
 
 const ID: &str = "2f1c9a52-6c1d-4f0e-9a53-0c5a3b1f7d11";
@@ -157,4 +158,46 @@ async fn a_group_is_read_anew_on_request(service: Service) {
     assert_eq!(service.get_group(&id, 0).await.expect("the group").subject, "Unheard");
     let log = service.log("default").await;
     assert_eq!(log.last().expect("an event").origin(), pb::Origin::Reconciled);
+}
+
+async fn a_group_known_in_parts_is_read_anew_by_itself(service: Service) {
+    service.create_session("second").await;
+    let request = pb::GetSessionRequest { session: "second".into() };
+    let second = service.sessions().get_session(request).await.expect("the session").into_inner();
+    let account = second.session.and_then(|session| session.account).expect("an account");
+    // That it was added is lost on it; the next it hears is a new subject.
+    let lose = pb::InjectFaultRequest {
+        session: "second".into(),
+        fault: Some(Fault::LoseNotifications(pb::LoseNotificationsFault {})),
+        uses: 1,
+        ..Default::default()
+    };
+    service.simulator().inject_fault(lose).await.expect("a fault");
+    let id = service.group_id("Team", &[&account.phone_number_id]).await;
+    eventually("the loss is over", || async {
+        let rename = pb::SetGroupSubjectRequest {
+            session: "default".into(),
+            group_id: id.clone(),
+            subject: format!("Crew {}", service.log("default").await.len()),
+            ..Default::default()
+        };
+        service.groups().set_group_subject(rename).await.expect("renamed");
+        (!service.log("second").await.is_empty()).then_some(())
+    })
+    .await;
+    let group = eventually("the group is known as a whole", || async {
+        let request = pb::GetGroupRequest {
+            session: "second".into(),
+            group_id: id.clone(),
+            ..Default::default()
+        };
+        let read = service.groups().get_group(request).await.ok()?.into_inner();
+        let group = <pb::Group as prost::Message>::decode(read.group).expect("a group");
+        (!group.partial).then_some(group)
+    })
+    .await;
+    assert_eq!(group.participants.len(), 2);
+    let log = service.log("second").await;
+    assert_eq!(log[0].r#type(), pb::EventType::Joined);
+    assert!(log.iter().any(|event| event.origin() == pb::Origin::Reconciled));
 }
