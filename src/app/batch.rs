@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pending::{CallKey, PendingCalls};
+use super::report::{Committed, Report};
 use super::working_set::{SessionNumbers, WorkingGroup, member_index_changes};
-use super::writer::{Committed, Report};
 use crate::domain::answer::{Answer, Settled};
 use crate::domain::clock::{Entropy, Timestamp};
 use crate::domain::error::{Error, Result};

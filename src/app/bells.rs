@@ -10,7 +10,10 @@ use crate::domain::id::SessionName;
 
 /// Watchers by the session that interests them, so that a change wakes only those.
 #[derive(Debug, Default)]
-pub(super) struct Bells {
+pub(super) struct Bells(Arc<Tower>);
+
+#[derive(Debug, Default)]
+struct Tower {
     rooms: Mutex<Rooms>,
     next: AtomicU64,
 }
@@ -24,7 +27,7 @@ struct Rooms {
 /// A place at the bells; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Bell {
-    bells: Arc<super::live::Live>,
+    tower: Arc<Tower>,
     notify: Arc<Notify>,
     number: u64,
     /// Empty = all.
@@ -33,22 +36,21 @@ pub(super) struct Bell {
 
 impl Bells {
     /// Rings for the given sessions, or for all where none is given.
-    pub fn hang(live: &Arc<super::live::Live>, sessions: &[SessionName]) -> Bell {
-        let bells = &live.bells;
-        let number = bells.next.fetch_add(1, Ordering::Relaxed);
+    pub fn hang(&self, sessions: &[SessionName]) -> Bell {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let notify = Arc::new(Notify::new());
-        let mut rooms = bells.lock();
+        let mut rooms = self.0.lock();
         if sessions.is_empty() {
             rooms.all.insert(number, notify.clone());
         }
         for session in sessions {
             rooms.by_session.entry(session.clone()).or_default().insert(number, notify.clone());
         }
-        Bell { bells: live.clone(), notify, number, sessions: sessions.to_vec() }
+        Bell { tower: self.0.clone(), notify, number, sessions: sessions.to_vec() }
     }
 
     pub fn ring(&self, sessions: &[SessionName]) {
-        let rooms = self.lock();
+        let rooms = self.0.lock();
         for notify in rooms.all.values() {
             notify.notify_one();
         }
@@ -61,13 +63,15 @@ impl Bells {
 
     /// Wakes everybody, as when the service stops.
     pub fn ring_all(&self) {
-        let rooms = self.lock();
+        let rooms = self.0.lock();
         for notify in rooms.all.values().chain(rooms.by_session.values().flat_map(HashMap::values))
         {
             notify.notify_one();
         }
     }
+}
 
+impl Tower {
     fn lock(&self) -> std::sync::MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,7 +86,7 @@ impl Bell {
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        let mut rooms = self.bells.bells.lock();
+        let mut rooms = self.tower.lock();
         rooms.all.remove(&self.number);
         for session in &self.sessions {
             if let Some(room) = rooms.by_session.get_mut(session) {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::writer::{Report, Writer};
+use super::report::Report;
+use super::writer::Writer;
 use crate::domain::error::Error;
 use crate::domain::event::Origin;
 use crate::domain::port::engine::{EngineNotification, NotificationSink};

@@ -13,6 +13,7 @@ mod live;
 mod mutate;
 mod pending;
 mod reads;
+mod report;
 mod reservations;
 pub mod sessions;
 mod views;

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::pending::CallKey;
+use super::report::Report;
 use super::reservations::{self, Turn, outcome_unknown};
-use super::writer::Report;
 use super::{App, Call, Inner, draining};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::error::{Error, Result};

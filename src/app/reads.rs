@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bells::Bells;
 use super::views::View;
 use super::{App, Call, Inner};
 use crate::domain::error::{Error, Result};
@@ -68,7 +67,7 @@ impl Inner {
         if let Some(deadline) = call.deadline {
             until = until.min(deadline);
         }
-        let bell = Bells::hang(&self.live, std::slice::from_ref(session));
+        let bell = self.live.bells.hang(std::slice::from_ref(session));
         // Another process may have written it without a wake-up reaching us yet.
         self.live.catch_up().await?;
         while self.live.sequence(session) < wanted {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::writer::Report;
+use super::report::Report;
 use super::{App, Call, Inner};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::app::writer::Report;
+use crate::app::report::Report;
 use crate::app::{App, Call};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;

@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::initial::InitialState;
 use super::start::{self, expired};
 use super::{Seat, WatchItem, WatchRequest, WatchStart};
-use crate::app::bells::{Bell, Bells};
+use crate::app::bells::Bell;
 use crate::app::live::{Place, Recent};
 use crate::app::{Call, Inner};
 use crate::domain::error::{Error, Result};
@@ -48,7 +48,7 @@ impl Watcher {
         seat: Seat,
     ) -> Result<Self> {
         // The bell hangs before the place is taken, so that nothing rings unheard in between.
-        let bell = Bells::hang(&inner.live, filter.sessions());
+        let bell = inner.live.bells.hang(filter.sessions());
         let cursor = start::find(&inner, request).await?;
         let now = Instant::now();
         let jitter = inner.entropy.u64();

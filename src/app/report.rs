@@ -1,0 +1,60 @@
+//! What is handed to the writer, and what it answers.
+
+use super::pending::CallKey;
+use crate::domain::answer::Verdict;
+use crate::domain::event::Origin;
+use crate::domain::id::{RequestId, SessionName};
+use crate::domain::port::repository::ReservationKey;
+use crate::domain::reducer::Observation;
+use crate::domain::session::EngineKind;
+
+/// What to write: reports of one session that belong together.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub session: SessionName,
+    pub engine: EngineKind,
+    pub origin: Origin,
+    pub observations: Vec<Observation>,
+    /// The engine's ids of what is reported.
+    pub source_ids: Vec<String>,
+    /// Whether a known source id means that all of this was dealt with before.
+    pub is_notification: bool,
+    /// The call that this is the answer of, or (from engines that can tell) the echo of.
+    pub call_key: Option<CallKey>,
+    pub request_id: Option<RequestId>,
+    pub answer: Option<(ReservationKey, Verdict)>,
+    /// Writes nothing where a group of the report has another last event by now: what was read of
+    /// it may be older than that event.
+    pub only_at_sequence: Option<u64>,
+    pub deletes_session: bool,
+}
+
+impl Report {
+    /// A report of nothing; callers fill in what they have.
+    pub fn new(session: SessionName, engine: EngineKind, origin: Origin) -> Self {
+        Self {
+            session,
+            engine,
+            origin,
+            observations: Vec::new(),
+            source_ids: Vec::new(),
+            is_notification: false,
+            call_key: None,
+            request_id: None,
+            answer: None,
+            only_at_sequence: None,
+            deletes_session: false,
+        }
+    }
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Committed {
+    /// Whether it (or its echo) changed anything.
+    pub changed: bool,
+    /// Of the last event it caused, else the one at which its answer holds.
+    pub sequence: u64,
+    /// Whether [`Report::only_at_sequence`] kept it from being written.
+    pub overtaken: bool,
+}
