@@ -7,6 +7,7 @@ from typing import Callable, Iterator
 
 import pytest
 
+import wagroups_resume
 from harness import DATABASES, Api, Service, Session, make_database
 
 
@@ -30,6 +31,12 @@ def pytest_runtest_makereport() -> Iterator[None]:
             text = service.log_since_mark()
             if text:
                 report.sections.append((f"log of the service at {service.address}", text))
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A follower may wait for half a minute before it tries again; no test has the time."""
+    monkeypatch.setattr(wagroups_resume, "LONGEST_DELAY", 0.5)
 
 
 @pytest.fixture(scope="session", params=DATABASES)

@@ -70,7 +70,7 @@ def follow(
         request = pb.WatchGroupEventsRequest(sessions=sessions)
         request.progress_interval.FromMilliseconds(int(PROGRESS_SECONDS * 1000))
         token = store.token()
-        call = None
+        call, asked_to_wait = None, 0.0
         try:
             if token is None:
                 request.send_initial_state = True
@@ -89,6 +89,7 @@ def follow(
                     failures = 0
         except grpc.RpcError as error:
             failure = explain(error)
+            asked_to_wait = failure.retry_delay or 0.0
             if failure.reason in RELIST:
                 store.rollback()
                 store.forget()
@@ -104,7 +105,7 @@ def follow(
         # With jitter, so that thousands of clients do not come back at the same instant.
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures, 10))
         failures += 1
-        stop.wait(random.uniform(0, delay))
+        stop.wait(asked_to_wait + random.uniform(0, delay))
 
 
 def _watch_over(call: grpc.Call, heard: Sequence[float], stop: threading.Event) -> None:
