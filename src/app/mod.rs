@@ -5,6 +5,7 @@
 mod background;
 mod batch;
 mod bells;
+mod connections;
 mod directory;
 mod doubts;
 pub mod groups;
@@ -37,6 +38,7 @@ use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::repository::Repository;
 use crate::domain::reason::Reason;
 use crate::domain::session::EngineKind;
+use connections::Connections;
 use directory::Directory;
 use doubts::Doubts;
 use ingest::Ingest;
@@ -96,6 +98,7 @@ struct Inner {
     live: Arc<Live>,
     pending: Arc<PendingCalls>,
     directory: Directory,
+    connections: Connections,
     doubts: Doubts,
     calls: CallsInFlight,
     catch_up: CatchUp,
@@ -162,6 +165,7 @@ impl App {
             live,
             pending,
             directory,
+            connections: Connections::default(),
             doubts,
             calls: CallsInFlight::default(),
             catch_up,
@@ -175,7 +179,7 @@ impl App {
 
     /// Where engines hand in what they are told.
     pub fn sink(&self) -> Arc<Ingest> {
-        Arc::new(Ingest::new(self.inner.writer.clone()))
+        Arc::new(Ingest::new(self.inner.writer.clone(), self.inner.connections.sender.clone()))
     }
 
     pub fn register_engine(&self, engine: Arc<dyn GroupEngine>) {

@@ -9,7 +9,7 @@ use crate::domain::event::{FieldValue, MemberAction};
 use crate::domain::group::{Description, DescriptionText, Subject, SubjectText};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::participant::{Account, Participant, Role};
-use crate::domain::port::engine::{EngineAnswer, NewGroup};
+use crate::domain::port::engine::NewGroup;
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
 
@@ -171,14 +171,4 @@ fn mutation(
 
 fn about(group_id: &GroupId) -> Verdict {
     Verdict { group_id: Some(group_id.clone()), results: Vec::new() }
-}
-
-impl<T> EngineAnswer<T> {
-    fn map<U>(self, f: impl FnOnce(T) -> U) -> EngineAnswer<U> {
-        EngineAnswer {
-            value: f(self.value),
-            observations: self.observations,
-            source_ids: self.source_ids,
-        }
-    }
 }

@@ -51,7 +51,7 @@ impl App {
                     Error::new(Reason::DeadlineExceeded, "WhatsApp did not answer in time")
                 })?
                 .map_err(|error| error.error)?;
-            let change = match fetched {
+            let change = match fetched.group {
                 Some(group) => Change::Full(Box::new(group)),
                 None => Change::Left,
             };
@@ -61,7 +61,7 @@ impl App {
                     change,
                     actor: None,
                     occur_time: inner.clock.now(),
-                    stamp: None,
+                    stamp: fetched.stamp,
                 }],
                 only_at_sequence: Some(known),
                 ..Report::new(session.clone(), engine.kind(), Origin::Reconciled)
