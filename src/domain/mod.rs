@@ -21,6 +21,7 @@ pub mod participant;
 pub mod picture;
 pub mod port;
 pub mod reason;
+pub mod reconcile;
 pub mod reducer;
 pub mod session;
 pub mod setting;
