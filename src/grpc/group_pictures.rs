@@ -1,6 +1,5 @@
 //! The RPCs of a group's picture.
 
-use bytes::Bytes;
 use tonic::{Request, Response, Status};
 
 use super::groups_service::Groups;
@@ -50,7 +49,7 @@ impl Groups {
         let mut fields = Fields::default();
         let target = fields.target(message);
         let source = match &message.source {
-            Some(Source::Data(data)) => Some(PictureSource::Data(Bytes::from(data.clone()))),
+            Some(Source::Data(data)) => Some(PictureSource::Data(data.clone())),
             Some(Source::Url(url)) => fields.parse("url", url).map(PictureSource::Url),
             None => {
                 fields.add("source", "must be data or a url");

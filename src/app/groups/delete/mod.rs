@@ -218,8 +218,7 @@ async fn wait(call: &Call, mut progress: watch::Receiver<DeletionProgress>) -> D
     }
     // Whether it ended or the time did, the last state says it.
     let _ = timeout_at(until, progress.wait_for(|progress| progress.ended.is_some())).await;
-    let reached = progress.borrow().clone();
-    reached
+    progress.borrow().clone()
 }
 
 fn answer(group_id: &GroupId, progress: &DeletionProgress) -> Answer {
