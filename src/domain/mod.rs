@@ -26,6 +26,7 @@ pub mod reducer;
 pub mod session;
 pub mod setting;
 pub mod token;
+pub mod whatsapp_code;
 
 pub use error::{Error, FieldViolation, Violations};
 pub use event::{Event, EventBody, EventRecord, EventType, Origin};

@@ -9,13 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::engine::Online;
 use super::faults::Faults;
 use super::ledger::Ledger;
 use super::world::Notification;
 use crate::domain::id::{PhoneNumber, SessionName};
-use crate::domain::port::engine::{EngineNotification, NotificationSink};
+use crate::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
 
 /// Notifications delivered at once at most.
 const MAX_BATCH: usize = 256;
@@ -35,18 +37,30 @@ pub(super) struct Delivery {
     pub ledger: Ledger,
     pub sink: Arc<dyn NotificationSink>,
     pub faults: Arc<Faults>,
+    pub online: Arc<Online>,
     pub delivered: Delivered,
 }
 
 impl Delivery {
-    /// Runs until it is cancelled.
-    pub async fn run(self, cancelled: CancellationToken) {
+    /// Runs until it is cancelled. A break of the connection is a pause, as long as it says.
+    pub async fn run(self, cancelled: CancellationToken, mut breaks: mpsc::Receiver<Duration>) {
         loop {
             let round = AssertUnwindSafe(self.deliver_all()).catch_unwind();
-            match cancelled.run_until_cancelled(round).await {
-                None => return,
-                Some(Ok(never)) => match never {},
-                Some(Err(_)) => {
+            let ended = tokio::select! {
+                () = cancelled.cancelled() => return,
+                Some(pause) = breaks.recv() => {
+                    self.sink.connection_changed(&self.session, ConnectionNews::Offline);
+                    if cancelled.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                        return;
+                    }
+                    self.online.set_broken(&self.session, false);
+                    continue;
+                }
+                ended = round => ended,
+            };
+            match ended {
+                Ok(never) => match never {},
+                Err(_) => {
                     tracing::error!(session = %self.session, "delivery of notifications failed; it starts anew");
                     if cancelled.run_until_cancelled(tokio::time::sleep(LAST_RETRY)).await.is_none()
                     {
@@ -59,9 +73,14 @@ impl Delivery {
 
     async fn deliver_all(&self) -> std::convert::Infallible {
         let bell = self.ledger.bell(self.phone);
+        let mut is_caught_up = false;
         loop {
             let batch = self.waiting().await;
             if batch.is_empty() {
+                if !is_caught_up {
+                    is_caught_up = true;
+                    self.sink.connection_changed(&self.session, ConnectionNews::Online);
+                }
                 bell.notified().await;
                 continue;
             }
@@ -71,7 +90,7 @@ impl Delivery {
             }
             self.hand_over(&plan.deliveries).await;
             let numbers: Vec<u64> = batch.iter().map(|notification| notification.number).collect();
-            self.acknowledge(numbers).await;
+            self.acknowledge(numbers, plan.deliveries.len()).await;
         }
     }
 
@@ -124,13 +143,19 @@ impl Delivery {
         delivered.drain(..surplus);
     }
 
-    async fn acknowledge(&self, numbers: Vec<u64>) {
+    async fn acknowledge(&self, numbers: Vec<u64>, delivered_count: usize) {
         let phone = self.phone;
+        let count = u64::try_from(delivered_count).unwrap_or(u64::MAX);
         let numbers = Arc::new(numbers);
         let mut pause = FIRST_RETRY;
         loop {
             let delivered = numbers.clone();
-            match self.ledger.apply(move |world, _| world.acknowledge(phone, &delivered)).await {
+            let session = self.session.clone();
+            let acknowledged = self.ledger.apply(move |world, _| {
+                world.acknowledge(phone, &delivered);
+                world.note_delivered(&session, count);
+            });
+            match acknowledged.await {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::warn!(session = %self.session, %error, "delivered notifications stay in the queue for now");

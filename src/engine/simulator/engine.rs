@@ -1,37 +1,33 @@
-//! The simulator as an engine: sessions, their calls, and what they are told.
+//! The simulator's sessions: who is online, who waits to be linked, and what brings them their news.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::delivery::{Delivered, Delivery};
-use super::faults::{Faults, Point};
+use super::faults::{Faults, Point, Struck};
 use super::ledger::Ledger;
-use super::world::{Done, Notification, Operation, Refusal};
+use super::world::{CallOutcome, CallRecord, Done, Operation, Refusal, World};
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-use crate::domain::event::MemberAction;
-use crate::domain::group::{AddressingMode, DescriptionText, SubjectText};
-use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
-use crate::domain::invite::{GroupPreview, Invite};
-use crate::domain::join_request::JoinRequest;
-use crate::domain::picture::GroupPicture;
+use crate::domain::id::{GroupId, PhoneNumber, SessionName};
 use crate::domain::port::engine::{
-    AccountWish, Created, EngineAnswer, EngineError, EngineOperation, FetchedGroup, GroupEngine,
-    Joined, Login, NewGroup, NotificationSink, PairingCode, ParticipantsAnswer, RequestAnswer,
-    Result, Snapshot, Started,
+    AccountWish, ConnectionNews, EngineError, EngineOperation, Login, NotificationSink, Outcome,
+    PairingCode, QrCode, Result, Started,
 };
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
 use crate::domain::reason::Reason;
-use crate::domain::session::EngineKind;
-use crate::domain::setting::Setting;
+
+/// How long a pairing code can be typed.
+const PAIRING_CODE_LIFE: Duration = Duration::from_secs(160);
+/// How long a QR code is shown before WhatsApp would show another.
+const QR_CODE_LIFE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -44,10 +40,11 @@ pub struct SimulatorEngine {
     pub(super) ledger: Ledger,
     pub(super) sink: Arc<dyn NotificationSink>,
     pub(super) faults: Arc<Faults>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Who is online. Held across a start or a stop, so that two of them cannot cross.
     deliveries: Mutex<HashMap<SessionName, Running>>,
     /// The same for calls, which must not wait for a start.
-    online: RwLock<HashMap<SessionName, PhoneNumber>>,
+    online: Arc<Online>,
     pub(super) delivered: RwLock<HashMap<SessionName, Delivered>>,
     tasks: TaskTracker,
 }
@@ -61,7 +58,46 @@ impl fmt::Debug for SimulatorEngine {
 struct Running {
     phone: PhoneNumber,
     cancel: CancellationToken,
+    /// Breaks the connection for so long.
+    breaks: mpsc::Sender<Duration>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// Which sessions have a connection, and which of them are broken just now.
+#[derive(Debug, Default)]
+pub(super) struct Online(RwLock<HashMap<SessionName, Connection>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Connection {
+    phone: PhoneNumber,
+    is_broken: bool,
+}
+
+impl Online {
+    pub fn set_broken(&self, session: &SessionName, is_broken: bool) {
+        let mut online = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = online.get_mut(session) {
+            connection.is_broken = is_broken;
+        }
+    }
+
+    fn get(&self, session: &SessionName) -> Option<Connection> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(session).copied()
+    }
+
+    fn put(&self, session: &SessionName, phone: PhoneNumber) {
+        let connection = Connection { phone, is_broken: false };
+        let mut online = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        online.insert(session.clone(), connection);
+    }
+
+    fn remove(&self, session: &SessionName) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(session);
+    }
+
+    fn clear(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 impl SimulatorEngine {
@@ -73,11 +109,12 @@ impl SimulatorEngine {
         options: Options,
     ) -> std::result::Result<Self, StoreError> {
         Ok(Self {
-            ledger: Ledger::open(store, clock, options.seed).await?,
+            ledger: Ledger::open(store, clock.clone(), options.seed).await?,
             sink,
             faults: Arc::new(Faults::default()),
+            clock,
             deliveries: Mutex::new(HashMap::new()),
-            online: RwLock::new(HashMap::new()),
+            online: Arc::default(),
             delivered: RwLock::new(HashMap::new()),
             tasks: TaskTracker::new(),
         })
@@ -89,20 +126,29 @@ impl SimulatorEngine {
         for (_, running) in deliveries.drain() {
             running.cancel.cancel();
         }
-        self.online.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.online.clear();
         self.tasks.close();
         self.tasks.wait().await;
     }
 
-    fn online_account(&self, session: &SessionName) -> Result<PhoneNumber> {
-        let online = self.online.read().unwrap_or_else(PoisonError::into_inner);
-        online.get(session).copied().ok_or_else(|| {
-            let error = Error::new(
+    /// The account of a session whose calls can be made.
+    pub(super) fn online_account(&self, session: &SessionName) -> Result<PhoneNumber> {
+        let refuse = |reason: Reason, what: &str| {
+            let error = Error::new(reason, format!("session {session} {what}"));
+            error.about("session", session).with("session", session)
+        };
+        match self.online.get(session) {
+            Some(Connection { phone, is_broken: false }) => Ok(phone),
+            Some(Connection { is_broken: true, .. }) => Err(EngineError::not_sent(
+                refuse(Reason::SessionStarting, "is reconnecting; try again in a moment")
+                    .with("status", "STARTING")
+                    .retry_after(Duration::from_secs(1)),
+            )),
+            None => Err(EngineError::not_sent(refuse(
                 Reason::SessionNotWorking,
-                format!("session {session} is not connected to WhatsApp; start it"),
-            );
-            EngineError::not_sent(error.about("session", session).with("session", session))
-        })
+                "is not connected to WhatsApp; start it",
+            ))),
+        }
     }
 
     async fn go_offline(
@@ -110,7 +156,7 @@ impl SimulatorEngine {
         deliveries: &mut HashMap<SessionName, Running>,
         session: &SessionName,
     ) {
-        self.online.write().unwrap_or_else(PoisonError::into_inner).remove(session);
+        self.online.remove(session);
         if let Some(running) = deliveries.remove(session) {
             running.cancel.cancel();
             // Only so that nothing is delivered after the answer; how it ended does not matter.
@@ -118,42 +164,11 @@ impl SimulatorEngine {
         }
     }
 
-    /// Carries an operation out as the session's account.
-    async fn mutate(
+    pub(super) async fn log_in_session(
         &self,
         session: &SessionName,
-        operation: Operation,
-        call_key: &str,
-    ) -> Result<Done> {
-        self.online_account(session)?;
-        let struck = self.faults.strike_call(session);
-        self.faults.suffer(&struck, Point::BeforeApply).await?;
-        let (caller, key) = (session.clone(), call_key.to_owned());
-        let done = self
-            .ledger
-            .apply(move |world, now| world.perform_call(now, &caller, &operation, &key))
-            .await?
-            .map_err(|refusal| EngineError::rejected(refusal.into()))?;
-        self.faults.suffer(&struck, Point::AfterApply).await?;
-        Ok(done)
-    }
-}
-
-fn answer<T>(value: T, echo: &[Arc<Notification>]) -> EngineAnswer<T> {
-    EngineAnswer {
-        value,
-        observations: echo.iter().map(|notification| notification.observation()).collect(),
-        source_ids: echo.iter().map(|notification| notification.source_id()).collect(),
-    }
-}
-
-#[async_trait]
-impl GroupEngine for SimulatorEngine {
-    fn kind(&self) -> EngineKind {
-        EngineKind::Simulator
-    }
-
-    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Login> {
+        wish: &AccountWish,
+    ) -> Result<Login> {
         let (name, wish) = (session.clone(), wish.clone());
         self.ledger
             .apply(move |world, _| {
@@ -165,10 +180,20 @@ impl GroupEngine for SimulatorEngine {
             .map_err(|refusal: Refusal| EngineError::rejected(refusal.into()))
     }
 
-    async fn start(&self, session: &SessionName) -> Result<Started> {
+    pub(super) async fn start_session(&self, session: &SessionName) -> Result<Started> {
         let mut deliveries = self.deliveries.lock().await;
         let name = session.clone();
-        let phone = self.ledger.read(move |world| world.session_account(&name)).await?;
+        let (phone, qr_code) = self
+            .ledger
+            .apply(move |world, _| {
+                let code = world.is_unlinked(&name).then(|| world.new_qr_code());
+                (world.session_account(&name), code)
+            })
+            .await?;
+        if let Some(value) = qr_code {
+            let expire_time = Some(self.clock.now() + QR_CODE_LIFE);
+            return Ok(Started::Pairing(QrCode { value, expire_time }));
+        }
         let Some(phone) = phone else {
             let message = format!("session {session} has no account in the simulator; log it in");
             let error = Error::new(Reason::LoggedOut, message).about("session", session);
@@ -191,206 +216,180 @@ impl GroupEngine for SimulatorEngine {
             ledger: self.ledger.clone(),
             sink: self.sink.clone(),
             faults: self.faults.clone(),
+            online: self.online.clone(),
             delivered,
         };
         let cancel = CancellationToken::new();
-        let task = self.tasks.spawn(delivery.run(cancel.clone()));
-        deliveries.insert(session.clone(), Running { phone, cancel, task });
-        self.online.write().unwrap_or_else(PoisonError::into_inner).insert(session.clone(), phone);
+        let (breaks, broken) = mpsc::channel(1);
+        self.online.put(session, phone);
+        let task = self.tasks.spawn(delivery.run(cancel.clone(), broken));
+        deliveries.insert(session.clone(), Running { phone, cancel, breaks, task });
         Ok(Started::Online)
     }
 
-    async fn stop(&self, session: &SessionName) -> Result<()> {
+    pub(super) async fn stop_session(&self, session: &SessionName) {
         let mut deliveries = self.deliveries.lock().await;
         self.go_offline(&mut deliveries, session).await;
-        Ok(())
     }
 
-    async fn forget(&self, session: &SessionName) -> Result<()> {
-        let mut deliveries = self.deliveries.lock().await;
-        self.go_offline(&mut deliveries, session).await;
+    pub(super) async fn forget_session(&self, session: &SessionName) -> Result<()> {
+        self.stop_session(session).await;
         self.delivered.write().unwrap_or_else(PoisonError::into_inner).remove(session);
         let session = session.clone();
-        self.ledger.apply(move |world, _| world.log_out(&session)).await
-    }
-
-    async fn create_group(
-        &self,
-        session: &SessionName,
-        group: &NewGroup,
-        call_key: &str,
-    ) -> Result<EngineAnswer<Created>> {
-        let operation = Operation::Create {
-            subject: group.subject.as_str().to_owned(),
-            description: group.description.as_str().to_owned(),
-            participants: group.participants.clone(),
-            settings: group.settings,
-            addressing_mode: AddressingMode::Lid,
-        };
-        let done = self.mutate(session, operation, call_key).await?;
-        let Some(group_id) = done.group_id else {
-            return Err(EngineError::unknown("the simulator made a group without an id"));
-        };
-        Ok(answer(Created { group_id, results: done.results }, &done.echo))
-    }
-
-    async fn leave_group(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        call_key: &str,
-    ) -> Result<EngineAnswer<()>> {
-        let done = self.mutate(session, Operation::Leave(group_id.clone()), call_key).await?;
-        Ok(answer((), &done.echo))
-    }
-
-    async fn set_subject(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        subject: &SubjectText,
-        call_key: &str,
-    ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::SetSubject(group_id.clone(), subject.as_str().to_owned());
-        let done = self.mutate(session, operation, call_key).await?;
-        Ok(answer((), &done.echo))
-    }
-
-    async fn set_description(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        description: &DescriptionText,
-        expected_id: Option<&str>,
-        call_key: &str,
-    ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::SetDescription {
-            group_id: group_id.clone(),
-            text: description.as_str().to_owned(),
-            expected_id: expected_id.map(str::to_owned),
-        };
-        let done = self.mutate(session, operation, call_key).await?;
-        Ok(answer((), &done.echo))
-    }
-
-    async fn change_participants(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        action: MemberAction,
-        participants: &[ParticipantId],
-        call_key: &str,
-    ) -> Result<ParticipantsAnswer> {
-        let (group_id, participants) = (group_id.clone(), participants.to_vec());
-        let operation = match action {
-            MemberAction::Join => Operation::Add(group_id, participants),
-            MemberAction::Leave => Operation::Remove(group_id, participants),
-            MemberAction::Promote => Operation::Promote(group_id, participants),
-            MemberAction::Demote => Operation::Demote(group_id, participants),
-        };
-        let done = self.mutate(session, operation, call_key).await?;
-        Ok(answer(done.results, &done.echo))
-    }
-
-    async fn fetch_group(&self, session: &SessionName, group_id: &GroupId) -> Result<FetchedGroup> {
-        let phone = self.online_account(session)?;
-        let struck = self.faults.strike_call(session);
-        self.faults.suffer(&struck, Point::BeforeApply).await?;
-        let group_id = group_id.clone();
         self.ledger
-            .read(move |world| {
-                let group = world.group(&group_id);
-                let group = group.filter(|group| group.core.role_of(phone).is_some());
-                FetchedGroup { group: group.map(|group| group.core.view()), stamp: None }
+            .apply(move |world, _| {
+                world.unlink(&session);
+                world.forget_session(&session);
             })
             .await
     }
 
-    fn supports(&self, _: &SessionName, _: EngineOperation) -> bool {
-        true
+    /// Unlinks the session's device; the next start asks for it to be linked.
+    pub(super) async fn unlink_session(&self, session: &SessionName) -> Result<()> {
+        self.stop_session(session).await;
+        let session = session.clone();
+        self.ledger.apply(move |world, _| world.unlink(&session)).await
     }
 
-    async fn log_out(&self, _: &SessionName) -> Result<()> {
-        Err(not_yet("LogoutSession"))
+    pub(super) async fn pairing_code(&self, session: &SessionName) -> Result<PairingCode> {
+        let name = session.clone();
+        let code = self
+            .ledger
+            .apply(move |world, _| world.is_unlinked(&name).then(|| world.new_pairing_code()))
+            .await?;
+        let Some(code) = code else {
+            let message = format!("session {session} does not wait to be linked");
+            let error = Error::new(Reason::AlreadyLoggedIn, message).about("session", session);
+            return Err(EngineError::rejected(error.with("session", session)));
+        };
+        Ok(PairingCode { code, expire_time: self.clock.now() + PAIRING_CODE_LIFE })
     }
 
-    async fn request_pairing_code(&self, _: &SessionName, _: PhoneNumber) -> Result<PairingCode> {
-        Err(not_yet("RequestPairingCode"))
+    /// Breaks the session's connection; it comes back by itself.
+    pub(super) async fn break_connection(&self, session: &SessionName, duration: Duration) {
+        let breaks = {
+            let deliveries = self.deliveries.lock().await;
+            deliveries.get(session).map(|running| running.breaks.clone())
+        };
+        let Some(breaks) = breaks else { return };
+        // Where one break waits already, another one adds nothing.
+        if breaks.try_send(duration).is_ok() {
+            self.online.set_broken(session, true);
+        }
     }
 
-    async fn join_group(
-        &self,
-        _: &SessionName,
-        _: &Invite,
-        _: &str,
-    ) -> Result<EngineAnswer<Joined>> {
-        Err(not_yet("JoinGroup"))
+    /// The holder unlinks the device at WhatsApp, or WhatsApp does.
+    pub(super) async fn be_unlinked(&self, session: &SessionName) -> Result<()> {
+        self.unlink_session(session).await?;
+        self.sink.connection_changed(session, ConnectionNews::LoggedOut);
+        Ok(())
     }
 
-    async fn fetch_join_info(&self, _: &SessionName, _: &Invite) -> Result<GroupPreview> {
-        Err(not_yet("GetJoinInfo"))
-    }
-
-    async fn change_setting(
+    /// Carries an operation out as the session's account.
+    pub(super) async fn mutate(
         &self,
         session: &SessionName,
-        group_id: &GroupId,
-        setting: Setting,
+        kind: EngineOperation,
+        operation: Operation,
         call_key: &str,
-    ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::ChangeSettings(group_id.clone(), vec![setting]);
-        let done = self.mutate(session, operation, call_key).await?;
-        Ok(answer((), &done.echo))
+    ) -> Result<Done> {
+        self.online_account(session)?;
+        let struck = self.faults.strike_call(session, kind);
+        let call = self.call(session, kind, operation.group_id(), call_key, &struck);
+        self.survive(&call, &struck).await?;
+        let done = self
+            .ledger
+            .apply(move |world, now| world.perform_call(now, call, &operation))
+            .await?
+            .map_err(|refusal| EngineError::rejected(refusal.into()))?;
+        self.suffer(session, &struck, Point::AfterApply).await?;
+        Ok(done)
     }
 
-    async fn fetch_picture(&self, _: &SessionName, _: &GroupId) -> Result<Option<GroupPicture>> {
-        Err(not_yet("GetGroupPicture"))
-    }
-
-    async fn set_picture(
+    /// Looks something up as the session's account.
+    pub(super) async fn look<T: Send + 'static>(
         &self,
-        _: &SessionName,
-        _: &GroupId,
-        _: Option<&Bytes>,
-        _: &str,
-    ) -> Result<EngineAnswer<()>> {
-        Err(not_yet("SetGroupPicture"))
+        session: &SessionName,
+        kind: EngineOperation,
+        group_id: Option<&GroupId>,
+        look: impl FnOnce(&mut World, PhoneNumber) -> std::result::Result<T, Refusal> + Send + 'static,
+    ) -> Result<T> {
+        let phone = self.online_account(session)?;
+        let struck = self.faults.strike_call(session, kind);
+        let call = self.call(session, kind, group_id, "", &struck);
+        self.survive(&call, &struck).await?;
+        let seen = self
+            .ledger
+            .look(move |world| {
+                let seen = look(world, phone);
+                let (outcome, code) = match &seen {
+                    Ok(_) => (call.outcome, 0),
+                    Err(refusal) => (CallOutcome::Refused, refusal.code()),
+                };
+                world.note_call(CallRecord { outcome, code, ..call });
+                seen
+            })
+            .await?
+            .map_err(|refusal| EngineError::rejected(refusal.into()))?;
+        self.suffer(session, &struck, Point::AfterApply).await?;
+        Ok(seen)
     }
 
-    async fn fetch_join_requests(&self, _: &SessionName, _: &GroupId) -> Result<Vec<JoinRequest>> {
-        Err(not_yet("ListJoinRequests"))
-    }
-
-    async fn answer_join_requests(
+    /// A call as it will be noted if nothing happens to it before the world has it.
+    fn call(
         &self,
-        _: &SessionName,
-        _: &GroupId,
-        _: RequestAnswer,
-        _: &[ParticipantId],
-        _: &str,
-    ) -> Result<ParticipantsAnswer> {
-        Err(not_yet("ApproveJoinRequests"))
+        session: &SessionName,
+        operation: EngineOperation,
+        group_id: Option<&GroupId>,
+        call_key: &str,
+        struck: &Struck,
+    ) -> CallRecord {
+        let outcome = if struck.loses_answer() { CallOutcome::Lost } else { CallOutcome::Ok };
+        CallRecord {
+            number: 0,
+            session: session.clone(),
+            operation,
+            group_id: group_id.cloned(),
+            call_key: call_key.to_owned(),
+            time: self.clock.now(),
+            applied: false,
+            outcome,
+            code: 0,
+        }
     }
 
-    async fn fetch_invite_code(&self, _: &SessionName, _: &GroupId) -> Result<InviteCode> {
-        Err(not_yet("GetInviteCode"))
+    /// What happens to a call before the world has it, and notes those that never get there.
+    async fn survive(&self, call: &CallRecord, struck: &Struck) -> Result<()> {
+        let number = if struck.hangs_at(Point::BeforeApply) {
+            let call = CallRecord { outcome: CallOutcome::Open, ..call.clone() };
+            Some(self.ledger.apply(move |world, _| world.note_call(call)).await?)
+        } else {
+            None
+        };
+        let Err(error) = self.suffer(&call.session, struck, Point::BeforeApply).await else {
+            return Ok(());
+        };
+        let outcome = match error.outcome {
+            Outcome::Unknown => CallOutcome::Lost,
+            Outcome::NotSent | Outcome::Rejected => CallOutcome::Refused,
+        };
+        let code = error.error.metadata().get("code").and_then(|code| code.parse().ok());
+        let call = CallRecord { outcome, code: code.unwrap_or_default(), ..call.clone() };
+        let noted = self.ledger.apply(move |world, _| match number {
+            Some(number) => world.end_call(number, outcome),
+            None => {
+                world.note_call(call);
+            }
+        });
+        noted.await?;
+        Err(error)
     }
 
-    async fn revoke_invite_code(
-        &self,
-        _: &SessionName,
-        _: &GroupId,
-        _: &str,
-    ) -> Result<EngineAnswer<InviteCode>> {
-        Err(not_yet("RevokeInviteCode"))
+    async fn suffer(&self, session: &SessionName, struck: &Struck, point: Point) -> Result<()> {
+        let suffered = self.faults.suffer(struck, point).await;
+        if suffered.is_err() && struck.drops_connection_at(point) {
+            self.break_connection(session, Duration::ZERO).await;
+        }
+        suffered
     }
-
-    async fn fetch_all(&self, _: &SessionName) -> Result<Snapshot> {
-        Err(not_yet("FetchAll"))
-    }
-}
-
-fn not_yet(operation: &str) -> EngineError {
-    let message = format!("the simulator cannot do {operation} yet");
-    EngineError::not_sent(Error::new(Reason::NotImplemented, message).with("method", operation))
 }

@@ -87,6 +87,14 @@ impl Ledger {
         &self,
         job: impl FnOnce(&World) -> T + Send + 'static,
     ) -> Result<T> {
+        self.look(|world| job(world)).await
+    }
+
+    /// Like [`read`](Self::read), where the look itself is noted.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut World) -> T + Send + 'static,
+    ) -> Result<T> {
         self.apply(|world, _| job(world)).await.map_err(|error| match error.outcome {
             Outcome::Unknown => EngineError::not_sent(unavailable(
                 "the simulator's store did not answer; try again",

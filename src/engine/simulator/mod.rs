@@ -5,6 +5,7 @@
 //! each other's changes. What the other people do and what goes wrong is scripted through the
 //! methods in `script.rs` and through [`Faults`].
 
+mod calls;
 mod delivery;
 mod engine;
 mod faults;
@@ -15,5 +16,5 @@ mod tests;
 pub mod world;
 
 pub use engine::{Options, SimulatorEngine};
-pub use faults::{CallFault, Faults, NotificationFault, Point, Uses};
-pub use script::Acted;
+pub use faults::{Aim, CallFault, Defect, Faults, NotificationFault, Point, SnapshotFault, Uses};
+pub use script::{Acted, TrueGroup};

@@ -1,15 +1,20 @@
 //! What a test has the other people do, and how it looks at the truth. Needs no session to be online.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::engine::SimulatorEngine;
-use super::faults::{Faults, NotificationFault, Uses};
-use super::world::{AccountRecord, AccountSettings, Operation, World};
+use super::faults::Faults;
+use super::world::{
+    AccountRecord, AccountSettings, CallFilter, CallRecord, Operation, Statistics, World,
+    requests_of,
+};
 use crate::domain::error::{Error, Result};
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::{Account, ParticipantResult};
-use crate::domain::port::engine::EngineNotification;
+use crate::domain::port::engine::{ConnectionNews, EngineNotification};
 use crate::domain::reason::Reason;
 
 /// What came of something that another account did.
@@ -24,6 +29,15 @@ pub struct Acted {
     pub pending_approval: bool,
     /// Notifications made for sessions, before any fault.
     pub notification_count: u32,
+}
+
+/// A group as the world holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrueGroup {
+    pub group: Group,
+    pub invite_code: InviteCode,
+    /// Oldest first.
+    pub join_requests: Vec<JoinRequest>,
 }
 
 fn account_not_found(id: ParticipantId) -> Error {
@@ -92,11 +106,15 @@ impl SimulatorEngine {
     }
 
     /// The group as the world holds it: what every session's state must converge to.
-    pub async fn world_group(&self, group_id: &GroupId) -> Result<Option<(Group, InviteCode)>> {
+    pub async fn world_group(&self, group_id: &GroupId) -> Result<Option<TrueGroup>> {
         let group_id = group_id.clone();
         self.ledger
             .read(move |world| {
-                world.group(&group_id).map(|group| (group.core.view(), group.invite_code.clone()))
+                world.group(&group_id).map(|group| TrueGroup {
+                    group: group.core.view(),
+                    invite_code: group.invite_code.clone(),
+                    join_requests: requests_of(group),
+                })
             })
             .await
             .map_err(|failed| failed.error)
@@ -124,7 +142,7 @@ impl SimulatorEngine {
     }
 
     /// How often a mutation of the session with this key (its request id) was carried out: at most once, if all
-    /// is well. The last 10,000 of all sessions are remembered.
+    /// is well. The last 100,000 calls of all sessions are remembered.
     pub async fn applied(&self, session: &SessionName, call_key: &str) -> Result<u32> {
         let (session, call_key) = (session.clone(), call_key.to_owned());
         self.ledger
@@ -150,21 +168,61 @@ impl SimulatorEngine {
         &self.faults
     }
 
-    /// Delivers each of the session's next notifications so many times more.
-    pub fn duplicate_next(
-        &self,
-        session: Option<SessionName>,
-        notifications: u32,
-        times: u32,
-    ) -> u64 {
-        let uses = Uses::Times(notifications);
-        self.faults.inject_notifications(session, NotificationFault::Duplicate { times }, uses)
+    /// Breaks the session's connection for so long; it then comes back by itself.
+    pub async fn disconnect(&self, session: &SessionName, duration: Duration) {
+        self.break_connection(session, duration).await;
     }
 
-    /// Mixes the session's next notifications within windows of this size, until cleared.
-    pub fn reorder(&self, session: Option<SessionName>, window: usize) -> u64 {
-        let fault = NotificationFault::Reorder { window };
-        self.faults.inject_notifications(session, fault, Uses::UntilCleared)
+    /// WhatsApp unlinks the session's device.
+    pub async fn unlink(&self, session: &SessionName) -> Result<()> {
+        self.be_unlinked(session).await.map_err(|failed| failed.error)
+    }
+
+    /// The account's holder scans the QR code, or types the pairing code. `false` where the session does
+    /// not wait for that.
+    pub async fn link_device(&self, session: &SessionName) -> Result<bool> {
+        let name = session.clone();
+        let linked = self.ledger.apply(move |world, _| world.link(&name)).await;
+        let linked = linked.map_err(|failed| failed.error)??;
+        if linked {
+            self.sink.connection_changed(session, ConnectionNews::Linked);
+        }
+        Ok(linked)
+    }
+
+    /// The sessions of the world.
+    pub async fn sessions(&self) -> Result<Vec<SessionName>> {
+        let sessions = self.ledger.read(|world| world.session_names()).await;
+        sessions.map_err(|failed| failed.error)
+    }
+
+    /// The groups of a session as they are now: what a stale list will show later.
+    pub async fn groups_of(&self, session: &SessionName) -> Result<Vec<Group>> {
+        let session = session.clone();
+        self.ledger
+            .read(move |world| {
+                let member = world.session_account(&session);
+                let groups = member.map(|member| world.groups(Some(member)));
+                groups.into_iter().flatten().map(|group| group.core.view()).collect()
+            })
+            .await
+            .map_err(|failed| failed.error)
+    }
+
+    /// Calls after a number, oldest first.
+    pub async fn calls(
+        &self,
+        filter: CallFilter,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<CallRecord>> {
+        let calls = self.ledger.read(move |world| world.calls(&filter, after, limit)).await;
+        calls.map_err(|failed| failed.error)
+    }
+
+    pub async fn statistics(&self, session: Option<SessionName>) -> Result<Statistics> {
+        let counted = self.ledger.read(move |world| world.statistics(session.as_ref())).await;
+        counted.map_err(|failed| failed.error)
     }
 
     /// Delivers the last notifications of the session once more, as far as this process remembers them.

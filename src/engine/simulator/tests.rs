@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Options, SimulatorEngine};
+use super::{Aim, Options, SimulatorEngine, Uses};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::group::GroupSettings;
@@ -225,4 +225,8 @@ fn session(name: &str) -> SessionName {
 
 fn person(number: u64) -> ParticipantId {
     ParticipantId::Phone(PhoneNumber::new(number).unwrap())
+}
+
+fn aim(session: Option<&SessionName>, uses: Uses) -> Aim {
+    Aim { session: session.cloned(), operations: Vec::new(), uses }
 }

@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Scene, session};
+use super::{Scene, aim, session};
 use crate::domain::port::engine::GroupEngine;
 use crate::engine::simulator::{NotificationFault, Uses};
 
@@ -53,23 +53,22 @@ async fn notifications_are_repeated_mixed_and_lost_as_scripted() {
     scene.settle("bob").await;
     let bob = session("bob");
 
-    scene.engine.duplicate_next(Some(bob.clone()), 1, 2);
+    let faults = scene.engine.faults();
+    let next = || aim(Some(&bob), Uses::Times(1));
+    faults.inject_notifications(next(), NotificationFault::Duplicate { times: 2 }).unwrap();
     scene.subject(&group, "repeated").await;
     scene.settle("bob").await;
     let ids = scene.inbox.ids(&bob);
     assert_eq!(ids.len(), 4);
     assert!(ids[1] == ids[2] && ids[2] == ids[3]);
 
-    scene.engine.faults().inject_notifications(
-        Some(bob.clone()),
-        NotificationFault::Lose,
-        Uses::Times(1),
-    );
+    faults.inject_notifications(next(), NotificationFault::Lose).unwrap();
     scene.subject(&group, "lost").await;
     scene.settle("bob").await;
     assert_eq!(scene.inbox.ids(&bob).len(), 4);
 
-    scene.engine.reorder(Some(bob.clone()), 4);
+    let always = aim(Some(&bob), Uses::UntilCleared);
+    faults.inject_notifications(always, NotificationFault::Reorder { window: 4 }).unwrap();
     for n in 0..8 {
         scene.subject(&group, &format!("mixed {n}")).await;
     }

@@ -55,7 +55,7 @@ async fn a_save_of_unknown_outcome_is_looked_up() {
             applied,
             "{failure:?}"
         );
-        let subject = scene.engine.world_group(&group).await.unwrap().unwrap().0.subject.text;
+        let subject = scene.engine.world_group(&group).await.unwrap().unwrap().group.subject.text;
         assert_eq!(subject == "x", applied == 1, "{failure:?}");
         // Deliveries go on by themselves.
         scene.subject(&group, "y").await;

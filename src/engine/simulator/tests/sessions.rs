@@ -1,7 +1,6 @@
-use super::{Scene, new_group, person, session};
+use super::{Scene, aim, new_group, person, session};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{AddressingMode, GroupSettings};
-use crate::domain::id::InviteCode;
 use crate::domain::participant::{ParticipantStatus, Role};
 use crate::domain::port::engine::{AccountWish, GroupEngine, Outcome};
 use crate::domain::reason::Reason;
@@ -141,7 +140,7 @@ async fn refusals_change_nothing_and_say_why() {
 async fn other_people_act() {
     let scene = Scene::with_sessions().await;
     let group = scene.group().await;
-    let (_, code): (_, InviteCode) = scene.engine.world_group(&group).await.unwrap().unwrap();
+    let code = scene.engine.world_group(&group).await.unwrap().unwrap().invite_code;
     let dave = person(4_915_100_000_009);
     let joined = scene.engine.act(dave, Operation::JoinByInvite(code), false).await.unwrap();
     assert!(joined.changed);
@@ -183,13 +182,14 @@ async fn calls_go_wrong_as_scripted() {
     let alice = session("alice");
     let faults = scene.engine.faults();
     let limit = CallFault::RateLimit { backoff: Some(std::time::Duration::from_secs(7)) };
-    faults.inject_call(Some(alice.clone()), limit, Uses::Times(1));
+    faults.inject_call(aim(Some(&alice), Uses::Times(1)), limit).unwrap();
     let refused = scene.rename(&group, "a", "1").await.unwrap_err();
     assert_eq!((refused.outcome, refused.error.reason()), (Outcome::Rejected, Reason::RateLimited));
     assert_eq!(refused.error.retry_delay(), Some(std::time::Duration::from_secs(7)));
 
     for (point, applied, request) in [(Point::BeforeApply, 0, "2"), (Point::AfterApply, 1, "3")] {
-        faults.inject_call(None, CallFault::DropConnection(point), Uses::Times(1));
+        let once = aim(None, Uses::Times(1));
+        faults.inject_call(once, CallFault::DropConnection(point)).unwrap();
         let lost = scene.rename(&group, request, request).await.unwrap_err();
         assert_eq!(lost.outcome, Outcome::Unknown);
         assert_eq!(scene.engine.applied(&alice, request).await.unwrap(), applied);

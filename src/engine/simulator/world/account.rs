@@ -57,4 +57,10 @@ pub struct AccountRecord {
     /// The session that is logged in with it, and is therefore notified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionName>,
+    /// The session that used to be, whose device was unlinked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlinked: Option<SessionName>,
+    /// The number that the account has by now, where it is another than its first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<PhoneNumber>,
 }

@@ -1,6 +1,6 @@
 //! Making a group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::operation::Actor;
 use super::texts::{check_description, check_subject};
@@ -48,6 +48,8 @@ impl World {
             settings,
             picture_id: None,
             members: Members::default(),
+            suspended: false,
+            renumbered: BTreeMap::new(),
         };
         let owner = Some(core.name_of(actor.phone));
         core.subject = Subject { text: subject.to_owned(), time: Some(mark.time), owner };
@@ -66,8 +68,10 @@ impl World {
             invite_code,
             departed: BTreeMap::new(),
             private_invites: BTreeMap::new(),
-            join_requests: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            revoked: VecDeque::new(),
         };
+        self.note_number(&mut group.core, actor.phone);
         let mut done = Done::of(&id);
         done.results = participants
             .iter()

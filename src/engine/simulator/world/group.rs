@@ -1,6 +1,6 @@
 //! A group as the world holds it: the truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,8 @@ use crate::domain::group::{
     AddressingMode, Description, Group, GroupSettings, MAX_PARTICIPANTS, Subject,
 };
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
-use crate::domain::participant::{Participant, Role};
+use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
+use crate::domain::participant::{Account, Participant, Role};
 
 /// What every member sees of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +27,30 @@ pub struct GroupCore {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture_id: Option<String>,
     pub members: Members,
+    /// WhatsApp lets nothing change.
+    #[serde(default)]
+    pub suspended: bool,
+    /// Who has another number by now than the one the world knows the account by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub renumbered: BTreeMap<PhoneNumber, PhoneNumber>,
 }
 
 impl GroupCore {
     /// How the group names an account.
     pub fn name_of(&self, phone: PhoneNumber) -> ParticipantId {
-        match self.addressing_mode {
-            AddressingMode::PhoneNumber => ParticipantId::Phone(phone),
-            AddressingMode::Lid | AddressingMode::Unknown => numbers::names(phone).id(),
+        self.account_of(phone).id()
+    }
+
+    /// The names of an account that the group shows: a group of the old kind knows no hidden ids.
+    pub fn account_of(&self, phone: PhoneNumber) -> Account {
+        let number = self.renumbered.get(&phone).copied().unwrap_or(phone);
+        match (self.addressing_mode, numbers::lid_of(phone)) {
+            (AddressingMode::PhoneNumber, _) | (_, None) => {
+                Account::new(ParticipantId::Phone(number))
+            }
+            (AddressingMode::Lid | AddressingMode::Unknown, Some(lid)) => {
+                Account::with_both(lid, number)
+            }
         }
     }
 
@@ -55,11 +72,12 @@ impl GroupCore {
         group.addressing_mode = self.addressing_mode;
         group.settings = self.settings;
         group.picture_id = self.picture_id.clone();
+        group.suspended = self.suspended;
         group.set_participants(
             self.members
                 .0
                 .iter()
-                .map(|(phone, member)| Participant::new(numbers::names(*phone), member.role))
+                .map(|(phone, member)| Participant::new(self.account_of(*phone), member.role))
                 .collect(),
         );
         group
@@ -137,9 +155,34 @@ pub struct WorldGroup {
     /// Invitations for one person each, by whom they are for.
     #[serde(default)]
     pub private_invites: BTreeMap<PhoneNumber, InviteRecord>,
-    /// Who asked to join, and when.
+    /// Who asked to join.
     #[serde(default)]
-    pub join_requests: BTreeMap<PhoneNumber, Timestamp>,
+    pub requests: BTreeMap<PhoneNumber, PendingRequest>,
+    /// Codes that were voided, the last ones.
+    #[serde(default)]
+    pub revoked: VecDeque<InviteCode>,
+}
+
+impl WorldGroup {
+    /// The open request of an account, as admins see it.
+    pub fn join_request(&self, phone: PhoneNumber) -> Option<JoinRequest> {
+        let request = self.requests.get(&phone)?;
+        Some(JoinRequest {
+            requester: self.core.account_of(phone),
+            request_time: Some(request.time),
+            method: Some(request.method),
+            added_by: request.added_by.map(|adder| self.core.name_of(adder)),
+            parent: None,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingRequest {
+    pub time: Timestamp,
+    pub method: JoinRequestMethod,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<PhoneNumber>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

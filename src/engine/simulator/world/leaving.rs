@@ -1,6 +1,7 @@
 //! Leaving and being removed.
 
 use super::operation::{Actor, NOT_ALLOWED, NOT_MEMBER, OK, result};
+use super::rows::PictureKey;
 use super::{Departure, Done, News, RECENTLY, Refusal, World, WorldGroup};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::MemberAction;
@@ -22,13 +23,17 @@ impl World {
         let by = (actor.phone, group.core.name_of(actor.phone));
         self.notify(&mut done, mark, (group_id, by), actor.phone, News::Left);
         part(&mut group, actor.phone, mark.time, false);
-        let gone = vec![Participant::new(self.names(actor.phone), role)];
+        let gone = vec![Participant::new(group.core.account_of(actor.phone), role)];
         self.announce(&mut done, mark, &group.core, actor, |_| News::Members {
             action: MemberAction::Leave,
             members: gone.clone(),
         });
         if group.core.members.0.is_empty() {
             self.index.invites.remove(&group.invite_code);
+            for code in &group.revoked {
+                self.index.revoked.remove(code);
+            }
+            self.pictures.remove(&PictureKey(group_id.clone()));
             self.groups.remove(group_id);
             return Ok(done);
         }
@@ -37,7 +42,7 @@ impl World {
                 member.role = Role::Superadmin;
             }
             let mark = self.next_change(actor.now);
-            let risen = vec![Participant::new(self.names(heir), Role::Superadmin)];
+            let risen = vec![Participant::new(group.core.account_of(heir), Role::Superadmin)];
             self.announce(&mut done, mark, &group.core, actor, |_| News::Members {
                 action: MemberAction::Promote,
                 members: risen.clone(),
@@ -60,7 +65,8 @@ impl World {
         for requested in participants {
             let phone = self.phone_of(*requested);
             let role = phone.and_then(|phone| Some((phone, group.core.role_of(phone)?)));
-            let account = phone.map_or(Account::new(*requested), |phone| self.names(phone));
+            let account =
+                phone.map_or(Account::new(*requested), |phone| group.core.account_of(phone));
             let verdict = match role {
                 None => NOT_MEMBER,
                 // Nobody removes the superadmin, and nobody removes themselves: that is leaving.

@@ -1,17 +1,18 @@
 //! Adding members, one verdict for each.
 
 use super::operation::{
-    ALREADY_MEMBER, Actor, BLOCKED, GROUP_FULL, NOT_ON_WHATSAPP, OK, PRIVACY_INVITE_NEEDED,
-    RECENTLY_LEFT, result,
+    ALREADY_MEMBER, Actor, BLOCKED, GROUP_FULL, NOT_ON_WHATSAPP, OK, PENDING_APPROVAL,
+    PRIVACY_INVITE_NEEDED, RECENTLY_LEFT, result,
 };
 use super::{
-    ChangeMark, Done, InviteRecord, Member, News, PRIVATE_INVITE_LIFE, RECENTLY, Refusal, World,
-    WorldGroup,
+    ChangeMark, Done, InviteRecord, Member, News, PRIVATE_INVITE_LIFE, PendingRequest, RECENTLY,
+    Refusal, World, WorldGroup,
 };
 use crate::domain::clock::Timestamp;
-use crate::domain::event::MemberAction;
+use crate::domain::event::{JoinRequestAction, MemberAction};
 use crate::domain::group::MemberAddMode;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber};
+use crate::domain::join_request::JoinRequestMethod;
 use crate::domain::participant::{Account, Participant, ParticipantResult, PrivateInvite, Role};
 
 impl World {
@@ -45,6 +46,11 @@ impl World {
             .copied()
             .filter(|phone| before.core.role_of(*phone).is_none())
             .collect();
+        let asked: Vec<PhoneNumber> =
+            group.requests.keys().copied().filter(|p| !before.requests.contains_key(p)).collect();
+        for phone in asked {
+            self.announce_request(&mut done, &group, actor, phone, JoinRequestAction::Created);
+        }
         if !newcomers.is_empty() {
             let mark = self.next_change(actor.now);
             self.announce_newcomers(&mut done, mark, &group, actor, &newcomers);
@@ -67,7 +73,8 @@ impl World {
         let Some(phone) = self.phone_of(requested) else {
             return result(requested, Account::new(requested), NOT_ON_WHATSAPP);
         };
-        let account = self.names(phone);
+        self.note_number(&mut group.core, phone);
+        let account = group.core.account_of(phone);
         let settings = self.account(phone).settings;
         if !settings.on_whatsapp {
             return result(requested, Account::new(requested), NOT_ON_WHATSAPP);
@@ -78,6 +85,7 @@ impl World {
         if group.core.is_full() {
             return result(requested, account, GROUP_FULL);
         }
+        let adder_is_admin = group.core.role_of(actor.phone).is_some_and(Role::is_admin);
         if !actor.force {
             if self.blocks(phone, actor.phone) {
                 return result(requested, account, BLOCKED);
@@ -93,6 +101,13 @@ impl World {
                 let mut result = result(requested, account, PRIVACY_INVITE_NEEDED);
                 result.private_invite = self.private_invite(group, actor, phone);
                 return result;
+            }
+            if group.core.settings.membership_approval && !adder_is_admin {
+                let added_by = Some(actor.phone);
+                let method = JoinRequestMethod::NonAdminAdd;
+                let request = PendingRequest { time, method, added_by };
+                group.requests.entry(phone).or_insert(request);
+                return result(requested, account, PENDING_APPROVAL);
             }
         }
         admit(group, phone, time);
@@ -126,7 +141,7 @@ impl World {
     ) {
         let members: Vec<Participant> = newcomers
             .iter()
-            .map(|phone| Participant::new(self.names(*phone), Role::Participant))
+            .map(|phone| Participant::new(group.core.account_of(*phone), Role::Participant))
             .collect();
         self.announce(done, mark, &group.core, actor, |phone| {
             if newcomers.contains(&phone) {
@@ -143,5 +158,5 @@ pub(super) fn admit(group: &mut WorldGroup, phone: PhoneNumber, time: Timestamp)
     group.core.members.0.insert(phone, Member { role: Role::Participant, since: time });
     group.departed.remove(&phone);
     group.private_invites.remove(&phone);
-    group.join_requests.remove(&phone);
+    group.requests.remove(&phone);
 }

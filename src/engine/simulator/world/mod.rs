@@ -8,14 +8,19 @@
 mod account;
 mod creation;
 mod group;
+mod invites;
 mod joining;
 mod leaving;
 mod membership;
 mod news;
 pub mod numbers;
 mod operation;
+mod pictures;
+mod platform;
 mod ranks;
+mod record;
 mod refusal;
+mod requests;
 mod rows;
 mod sessions;
 mod table;
@@ -32,15 +37,20 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 pub use account::{AccountRecord, AccountSettings, AddPrivacy};
-pub use group::{Departure, GroupCore, InviteRecord, Member, Members, WorldGroup};
+pub use group::{Departure, GroupCore, InviteRecord, Member, Members, PendingRequest, WorldGroup};
+pub use invites::requests_of;
 pub use news::{News, Notification, SOURCE};
 pub use operation::{Done, Operation};
+pub use pictures::MAX_PICTURE_BYTES;
+pub use record::{CallFilter, CallOutcome, CallRecord, REMEMBERED_CALLS, Statistics, Tally};
 pub use refusal::Refusal;
 
 use self::numbers::TestNumber;
-use self::rows::{AppliedCall, CallSlot, Meta, QueueKey, TheOne};
+use self::pictures::StoredPicture;
+use self::rows::{CallSlot, Meta, PictureKey, QueueKey, TallyKey, TheOne};
 use self::table::Table;
 use crate::domain::clock::Timestamp;
+use crate::domain::facts::Stamp;
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::port::repository::StoreError;
@@ -50,17 +60,17 @@ use crate::domain::port::repository::StoreError;
 pub const RECENTLY: Duration = Duration::from_hours(24);
 /// How long a private invite can be accepted.
 pub const PRIVATE_INVITE_LIFE: Duration = Duration::from_hours(72);
-/// How many applied calls are remembered.
-pub const REMEMBERED_CALLS: u64 = 10_000;
 
 #[derive(Debug, Clone)]
 pub struct World {
     meta: Table<TheOne, Meta>,
     accounts: Table<PhoneNumber, AccountRecord>,
     groups: Table<GroupId, WorldGroup>,
+    pictures: Table<PictureKey, StoredPicture>,
     /// What accounts have not been told yet.
     queue: Table<QueueKey, Notification>,
-    calls: Table<CallSlot, AppliedCall>,
+    calls: Table<CallSlot, CallRecord>,
+    tallies: Table<TallyKey, Tally>,
     index: Index,
 }
 
@@ -70,7 +80,14 @@ struct Index {
     sessions: BTreeMap<SessionName, PhoneNumber>,
     listeners: HashMap<PhoneNumber, SessionName>,
     invites: HashMap<InviteCode, GroupId>,
-    applied: HashMap<AppliedCall, u32>,
+    /// Codes that were voided.
+    revoked: HashMap<InviteCode, GroupId>,
+    /// Accounts by the number that they have by now, where it is not their first one.
+    numbers: HashMap<PhoneNumber, PhoneNumber>,
+    /// Sessions whose device was unlinked, by the account that they were.
+    unlinked: BTreeMap<SessionName, PhoneNumber>,
+    /// How often each key of a session was carried out.
+    applied: HashMap<(SessionName, String), u32>,
 }
 
 impl PartialEq for World {
@@ -78,8 +95,27 @@ impl PartialEq for World {
         self.meta == other.meta
             && self.accounts == other.accounts
             && self.groups == other.groups
+            && self.pictures == other.pictures
             && self.queue == other.queue
             && self.calls == other.calls
+            && self.tallies == other.tallies
+    }
+}
+
+impl Index {
+    fn note_applied(&mut self, call: &CallRecord) {
+        let key = (call.session.clone(), call.call_key.clone());
+        *self.applied.entry(key).or_default() += 1;
+    }
+
+    fn forget_applied(&mut self, call: &CallRecord) {
+        let key = (call.session.clone(), call.call_key.clone());
+        if let Some(count) = self.applied.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.applied.remove(&key);
+            }
+        }
     }
 }
 
@@ -102,8 +138,10 @@ impl World {
             meta: Table::default(),
             accounts: Table::default(),
             groups: Table::default(),
+            pictures: Table::default(),
             queue: Table::default(),
             calls: Table::default(),
+            tallies: Table::default(),
             index: Index::default(),
         }
     }
@@ -115,8 +153,10 @@ impl World {
             let known = world.meta.read(name, bytes)?
                 || world.accounts.read(name, bytes)?
                 || world.groups.read(name, bytes)?
+                || world.pictures.read(name, bytes)?
                 || world.queue.read(name, bytes)?
-                || world.calls.read(name, bytes)?;
+                || world.calls.read(name, bytes)?
+                || world.tallies.read(name, bytes)?;
             if !known {
                 return Err(StoreError::Corrupt(format!("simulator key {name}")));
             }
@@ -134,8 +174,10 @@ impl World {
         self.meta.write_changes(&mut changes)?;
         self.accounts.write_changes(&mut changes)?;
         self.groups.write_changes(&mut changes)?;
+        self.pictures.write_changes(&mut changes)?;
         self.queue.write_changes(&mut changes)?;
         self.calls.write_changes(&mut changes)?;
+        self.tallies.write_changes(&mut changes)?;
         Ok(changes)
     }
 
@@ -157,8 +199,10 @@ impl World {
         self.meta.settle();
         self.accounts.settle();
         self.groups.settle();
+        self.pictures.settle();
         self.queue.settle();
         self.calls.settle();
+        self.tallies.settle();
     }
 
     /// The changes were not written: they never happened.
@@ -166,8 +210,10 @@ impl World {
         self.meta.roll_back();
         self.accounts.roll_back();
         self.groups.roll_back();
+        self.pictures.roll_back();
         self.queue.roll_back();
         self.calls.roll_back();
+        self.tallies.roll_back();
         self.rebuild_index();
     }
 
@@ -178,12 +224,23 @@ impl World {
                 index.sessions.insert(session.clone(), *phone);
                 index.listeners.insert(*phone, session.clone());
             }
+            if let Some(session) = &record.unlinked {
+                index.unlinked.insert(session.clone(), *phone);
+            }
+            if let Some(number) = record.number.filter(|number| number != phone) {
+                index.numbers.insert(number, *phone);
+            }
         }
         for (id, group) in self.groups.iter() {
             index.invites.insert(group.invite_code.clone(), id.clone());
+            for code in &group.revoked {
+                index.revoked.insert(code.clone(), id.clone());
+            }
         }
         for (_, call) in self.calls.iter() {
-            *index.applied.entry((**call).clone()).or_default() += 1;
+            if call.applied {
+                index.note_applied(call);
+            }
         }
         self.index = index;
     }
@@ -229,26 +286,45 @@ impl World {
     pub fn account(&self, phone: PhoneNumber) -> AccountRecord {
         match self.accounts.get(&phone) {
             Some(record) => (**record).clone(),
-            None => AccountRecord { settings: settings_by_number(phone), session: None },
+            None => {
+                AccountRecord { settings: settings_by_number(phone), ..AccountRecord::default() }
+            }
         }
     }
 
     /// Sets what an account is like. It keeps its session.
     pub fn set_account(&mut self, phone: PhoneNumber, settings: AccountSettings) {
-        let session = self.index.listeners.get(&phone).cloned();
-        self.accounts.put(phone, AccountRecord { settings, session });
+        let record = self.account(phone);
+        self.accounts.put(phone, AccountRecord { settings, ..record });
     }
 
     pub fn names(&self, phone: PhoneNumber) -> Account {
-        numbers::names(phone)
+        let number = self.accounts.get(&phone).and_then(|record| record.number).unwrap_or(phone);
+        match numbers::lid_of(phone) {
+            Some(lid) => Account::with_both(lid, number),
+            None => Account::new(ParticipantId::Phone(number)),
+        }
     }
 
-    /// Whose name this is; `None` for a hidden id that belongs to nobody.
+    /// Whose name this is, as the number under which the world knows the account; `None` for a hidden id
+    /// or a number that belongs to nobody (any more).
     pub fn phone_of(&self, id: ParticipantId) -> Option<PhoneNumber> {
         match id {
-            ParticipantId::Phone(phone) => Some(phone),
+            ParticipantId::Phone(phone) => match self.index.numbers.get(&phone) {
+                Some(key) => Some(*key),
+                None => {
+                    let moved = self.accounts.get(&phone).and_then(|record| record.number);
+                    (moved.is_none() || moved == Some(phone)).then_some(phone)
+                }
+            },
             ParticipantId::Lid(lid) => numbers::phone_behind(lid),
         }
+    }
+
+    /// Where the world is: everything that happened before is older than this.
+    pub fn stamp(&self) -> Stamp {
+        let meta = self.meta();
+        news::stamp(meta.changes, meta.last_change_time)
     }
 
     /// Whether adding this account answers RECENTLY_LEFT whatever it did, by its number.

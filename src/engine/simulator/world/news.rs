@@ -4,12 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::group::GroupCore;
 use crate::domain::clock::Timestamp;
-use crate::domain::event::{FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction};
+use crate::domain::event::{
+    FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction, PictureChanged,
+};
 use crate::domain::facts::Stamp;
 use crate::domain::group::{Description, Subject};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::join_request::JoinRequest;
-use crate::domain::participant::{Account, Participant};
+use crate::domain::participant::Participant;
 use crate::domain::port::engine::EngineNotification;
 use crate::domain::reducer::{Change, Observation};
 use crate::domain::session::EngineKind;
@@ -30,11 +32,15 @@ pub enum News {
     Subject(Subject),
     Description(Description),
     Settings(Vec<Setting>),
+    /// Whether WhatsApp has suspended the group.
+    Suspended(bool),
     JoinRequest {
         action: JoinRequestAction,
-        requester: Account,
+        request: JoinRequest,
     },
     InviteRevoked,
+    /// The id of the new picture; `None` where it was removed.
+    Picture(Option<String>),
 }
 
 /// A piece of news on its way to one account.
@@ -52,6 +58,11 @@ pub struct Notification {
     pub news: News,
 }
 
+/// The stamp of a change. With zeros in front, so that ids of one time order as numbers do.
+pub(super) fn stamp(number: u64, time: Timestamp) -> Stamp {
+    Stamp { source: SOURCE.into(), time, id: format!("{number:020}").into() }
+}
+
 /// The source in the stamps of the simulator's reports.
 pub const SOURCE: &str = "simulator";
 
@@ -60,9 +71,8 @@ impl Notification {
         format!("sim-{}", self.number)
     }
 
-    /// With zeros in front, so that ids of one time order as numbers do.
     fn stamp(&self) -> Stamp {
-        Stamp { source: SOURCE.into(), time: self.time, id: format!("{:020}", self.number).into() }
+        stamp(self.number, self.time)
     }
 
     pub fn observation(&self) -> Observation {
@@ -79,10 +89,14 @@ impl Notification {
             News::Settings(settings) => {
                 Change::Fields(settings.iter().map(|setting| setting.value()).collect())
             }
-            News::JoinRequest { action, requester } => Change::JoinRequest(JoinRequestChanged {
+            News::Suspended(value) => Change::Fields(vec![FieldValue::Suspended(*value)]),
+            News::JoinRequest { action, request } => Change::JoinRequest(JoinRequestChanged {
                 action: *action,
-                request: JoinRequest::of(*requester),
+                request: request.clone(),
             }),
+            News::Picture(picture_id) => {
+                Change::Picture(PictureChanged { picture_id: picture_id.clone() })
+            }
             News::InviteRevoked => Change::InviteRevoked,
         };
         Observation {

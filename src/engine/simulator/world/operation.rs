@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::creation::GroupTexts;
 use super::{ChangeMark, GroupCore, News, Notification, Refusal, World, WorldGroup};
 use crate::domain::clock::Timestamp;
 use crate::domain::group::{AddressingMode, GroupSettings};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
-use crate::domain::participant::{Account, ParticipantResult, ParticipantStatus, Role};
+use crate::domain::participant::{
+    Account, ParticipantResult, ParticipantStatus, PrivateInvite, Role,
+};
+use crate::domain::port::engine::RequestAnswer;
 use crate::domain::setting::Setting;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +39,52 @@ pub enum Operation {
     Demote(GroupId, Vec<ParticipantId>),
     /// By the code of the group's invite link.
     JoinByInvite(InviteCode),
+    /// By an invite that was sent to this account alone.
+    AcceptPrivateInvite(PrivateInvite),
     /// Be in the group, without asking how: for scripts.
     WalkIn(GroupId),
+    RequestToJoin(GroupId),
+    CancelJoinRequest(GroupId),
+    AnswerJoinRequests {
+        group_id: GroupId,
+        answer: RequestAnswer,
+        people: Vec<ParticipantId>,
+    },
+    /// A JPEG; `None` removes the picture.
+    SetPicture(GroupId, Option<Bytes>),
+    RevokeInvite(GroupId),
+    /// Move to another phone number, in all groups.
+    ChangeNumber(PhoneNumber),
+    /// WhatsApp suspends the group, or lifts it; the actor does not matter.
+    Suspend(GroupId, bool),
+    /// The group turns from phone numbers to hidden ids; the actor does not matter.
+    MigrateToLid(GroupId),
+}
+
+impl Operation {
+    /// The group that it names.
+    pub fn group_id(&self) -> Option<&GroupId> {
+        match self {
+            Self::Create { .. } | Self::JoinByInvite(_) | Self::ChangeNumber(_) => None,
+            Self::AcceptPrivateInvite(invite) => Some(&invite.group_id),
+            Self::Leave(id)
+            | Self::SetSubject(id, _)
+            | Self::SetDescription { group_id: id, .. }
+            | Self::ChangeSettings(id, _)
+            | Self::Add(id, _)
+            | Self::Remove(id, _)
+            | Self::Promote(id, _)
+            | Self::Demote(id, _)
+            | Self::WalkIn(id)
+            | Self::RequestToJoin(id)
+            | Self::CancelJoinRequest(id)
+            | Self::AnswerJoinRequests { group_id: id, .. }
+            | Self::SetPicture(id, _)
+            | Self::RevokeInvite(id)
+            | Self::Suspend(id, _)
+            | Self::MigrateToLid(id) => Some(id),
+        }
+    }
 }
 
 /// What came of an operation.
@@ -50,6 +99,8 @@ pub struct Done {
     pub changed: bool,
     /// The account asked to join and has to wait for an admin.
     pub pending_approval: bool,
+    /// The group's new invite code, where the operation made one.
+    pub invite_code: Option<InviteCode>,
     pub notification_count: u32,
 }
 
@@ -101,7 +152,20 @@ impl World {
             }
             Operation::Demote(group_id, participants) => self.demote(actor, group_id, participants),
             Operation::JoinByInvite(code) => self.join_by_invite(actor, code),
+            Operation::AcceptPrivateInvite(invite) => self.accept_private_invite(actor, invite),
             Operation::WalkIn(group_id) => self.walk_in(actor, group_id),
+            Operation::RequestToJoin(group_id) => self.request_to_join(actor, group_id),
+            Operation::CancelJoinRequest(group_id) => self.cancel_join_request(actor, group_id),
+            Operation::AnswerJoinRequests { group_id, answer, people } => {
+                self.answer_join_requests(actor, group_id, *answer, people)
+            }
+            Operation::SetPicture(group_id, jpeg) => {
+                self.set_picture(actor, group_id, jpeg.as_ref())
+            }
+            Operation::RevokeInvite(group_id) => self.revoke_invite(actor, group_id),
+            Operation::ChangeNumber(number) => self.change_number(actor, *number),
+            Operation::Suspend(group_id, suspended) => self.suspend(actor, group_id, *suspended),
+            Operation::MigrateToLid(group_id) => self.migrate_to_lid(actor, group_id),
         }
     }
 
@@ -118,6 +182,9 @@ impl World {
             None if actor.force => Role::Superadmin,
             None => return Err(Refusal::NotMember(group_id.clone())),
         };
+        if group.core.suspended && !actor.force {
+            return Err(Refusal::Suspended(group_id.clone()));
+        }
         let role = if actor.force { Role::Superadmin } else { role };
         Ok(((**group).clone(), role))
     }
@@ -167,6 +234,8 @@ pub(super) const NOT_ON_WHATSAPP: Verdict = (ParticipantStatus::NotOnWhatsapp, 4
 pub(super) const NOT_MEMBER: Verdict = (ParticipantStatus::NotMember, 404);
 pub(super) const NOT_ALLOWED: Verdict = (ParticipantStatus::NotAllowed, 406);
 pub(super) const RECENTLY_LEFT: Verdict = (ParticipantStatus::RecentlyLeft, 408);
+pub(super) const REQUEST_NOT_FOUND: Verdict = (ParticipantStatus::RequestNotFound, 404);
+pub(super) const PENDING_APPROVAL: Verdict = (ParticipantStatus::PendingApproval, 421);
 pub(super) const ALREADY_MEMBER: Verdict = (ParticipantStatus::AlreadyMember, 409);
 pub(super) const GROUP_FULL: Verdict = (ParticipantStatus::GroupFull, 419);
 

@@ -40,7 +40,8 @@ impl World {
         let mut moved = Vec::new();
         for requested in participants {
             let phone = self.phone_of(*requested);
-            let account = phone.map_or(Account::new(*requested), |phone| self.names(phone));
+            let account =
+                phone.map_or(Account::new(*requested), |phone| group.core.account_of(phone));
             let member = phone.and_then(|phone| group.core.members.0.get_mut(&phone));
             let verdict = match member {
                 None => NOT_MEMBER,

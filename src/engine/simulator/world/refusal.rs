@@ -1,7 +1,8 @@
 //! Why the world refuses a whole call, with WhatsApp's code for it.
 
+use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
-use crate::domain::id::GroupId;
+use crate::domain::id::{GroupId, InviteCode};
 use crate::domain::reason::Reason;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,15 @@ pub enum Refusal {
     },
     TooManyParticipants,
     InviteInvalid,
+    InviteRevoked(InviteCode),
+    InviteExpired {
+        code: InviteCode,
+        expire_time: Timestamp,
+    },
+    JoinRequestNotFound(GroupId),
+    PictureRejected(GroupId),
+    /// WhatsApp has suspended the group.
+    Suspended(GroupId),
     AlreadyMember(GroupId),
     GroupFull(GroupId),
     /// Who was removed cannot come back by themselves so soon.
@@ -26,6 +36,8 @@ pub enum Refusal {
     /// The acting account does not exist.
     NotOnWhatsapp,
     NumberTaken,
+    /// A session's account cannot move to another number.
+    OwnNumber,
 }
 
 impl Refusal {
@@ -33,12 +45,17 @@ impl Refusal {
     pub fn code(&self) -> u32 {
         match self {
             Self::NotMember(_) | Self::NotAdmin(_) => 403,
-            Self::GroupNotFound(_) | Self::NotOnWhatsapp => 404,
+            Self::GroupNotFound(_) | Self::NotOnWhatsapp | Self::JoinRequestNotFound(_) => 404,
             Self::RecentlyRemoved(_) => 405,
-            Self::SubjectLength | Self::DescriptionLength | Self::InviteInvalid => 406,
+            Self::SubjectLength
+            | Self::DescriptionLength
+            | Self::InviteInvalid
+            | Self::PictureRejected(_) => 406,
             Self::AlreadyMember(_) => 304,
+            Self::InviteRevoked(_) | Self::InviteExpired { .. } => 410,
             Self::GroupFull(_) | Self::TooManyParticipants => 419,
-            Self::DescriptionConflict { .. } | Self::NumberTaken => 409,
+            Self::Suspended(_) => 423,
+            Self::DescriptionConflict { .. } | Self::NumberTaken | Self::OwnNumber => 409,
         }
     }
 
@@ -48,9 +65,15 @@ impl Refusal {
             Self::NotMember(_) => Reason::NotGroupMember,
             Self::NotAdmin(_) => Reason::NotGroupAdmin,
             Self::SubjectLength => Reason::SubjectRejected,
-            Self::DescriptionLength | Self::TooManyParticipants | Self::NumberTaken => {
-                Reason::InvalidRequest
-            }
+            Self::DescriptionLength
+            | Self::TooManyParticipants
+            | Self::NumberTaken
+            | Self::OwnNumber => Reason::InvalidRequest,
+            Self::InviteRevoked(_) => Reason::InviteRevoked,
+            Self::InviteExpired { .. } => Reason::InviteExpired,
+            Self::JoinRequestNotFound(_) => Reason::JoinRequestNotFound,
+            Self::PictureRejected(_) => Reason::PictureRejected,
+            Self::Suspended(_) => Reason::GroupLocked,
             Self::DescriptionConflict { .. } => Reason::DescriptionConflict,
             Self::InviteInvalid => Reason::InviteInvalid,
             Self::AlreadyMember(_) => Reason::AlreadyMember,
@@ -76,6 +99,21 @@ impl Refusal {
             Self::InviteInvalid => {
                 "the invite code belongs to no group; ask for a new one".to_owned()
             }
+            Self::InviteRevoked(_) => {
+                "an admin has voided the invite; ask for the current link".to_owned()
+            }
+            Self::InviteExpired { .. } => {
+                "the private invite has expired; have the admin add you again".to_owned()
+            }
+            Self::JoinRequestNotFound(id) => {
+                format!("none of these people has an open request to join group {id}")
+            }
+            Self::PictureRejected(_) => {
+                "WhatsApp takes a JPEG of at most 1 MiB as picture".to_owned()
+            }
+            Self::Suspended(id) => {
+                format!("WhatsApp has suspended group {id}; nothing in it can change")
+            }
             Self::AlreadyMember(id) => format!("the account is in group {id} already"),
             Self::GroupFull(id) => format!("group {id} has its 1024 members"),
             Self::RecentlyRemoved(id) => {
@@ -83,7 +121,11 @@ impl Refusal {
             }
             Self::NotOnWhatsapp => "the acting number is not on WhatsApp".to_owned(),
             Self::NumberTaken => {
-                "the phone number belongs to another session; choose a free one".to_owned()
+                "the phone number belongs to somebody else; choose a free one".to_owned()
+            }
+            Self::OwnNumber => {
+                "the account is a session's, which keeps its number; make another session"
+                    .to_owned()
             }
         }
     }
@@ -97,11 +139,19 @@ impl From<Refusal> for Error {
             | Refusal::NotMember(id)
             | Refusal::AlreadyMember(id)
             | Refusal::GroupFull(id)
+            | Refusal::PictureRejected(id)
+            | Refusal::Suspended(id)
             | Refusal::RecentlyRemoved(id) => error.about("group", id).with("group_id", id),
             Refusal::DescriptionConflict { group_id, description_id } => {
                 error.with("group_id", group_id).with("description_id", description_id)
             }
+            Refusal::JoinRequestNotFound(id) => {
+                error.about("join_request", id).with("group_id", id)
+            }
+            Refusal::InviteExpired { expire_time, .. } => error.with("expire_time", expire_time),
             Refusal::NotAdmin(_)
+            | Refusal::InviteRevoked(_)
+            | Refusal::OwnNumber
             | Refusal::SubjectLength
             | Refusal::DescriptionLength
             | Refusal::TooManyParticipants

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::table::TableKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, PhoneNumber, SessionName};
+use crate::domain::port::engine::EngineOperation;
 
 /// The counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,22 @@ impl TableKey for GroupId {
     }
 }
 
+/// A group's picture.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PictureKey(pub GroupId);
+
+impl TableKey for PictureKey {
+    const PREFIX: &'static str = "p/";
+
+    fn to_text(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+}
+
 /// A notification that waits for its account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct QueueKey {
@@ -78,7 +95,7 @@ impl TableKey for QueueKey {
     }
 }
 
-/// A place in the ring of applied calls.
+/// A place in the ring of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CallSlot(pub u64);
 
@@ -94,9 +111,27 @@ impl TableKey for CallSlot {
     }
 }
 
-/// A call that was carried out. Its key is the caller's request id, where there was one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct AppliedCall {
+/// Whose tally it is, and of what; `None` = of notifications.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TallyKey {
     pub session: SessionName,
-    pub call_key: String,
+    pub operation: Option<EngineOperation>,
+}
+
+impl TableKey for TallyKey {
+    const PREFIX: &'static str = "s/";
+
+    fn to_text(&self) -> String {
+        let operation = self.operation.map_or("", EngineOperation::as_str);
+        format!("{}/{operation}", self.session)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (session, operation) = text.rsplit_once('/')?;
+        let operation = match operation {
+            "" => None,
+            name => Some(EngineOperation::from_name(name)?),
+        };
+        Some(Self { session: session.parse().ok()?, operation })
+    }
 }

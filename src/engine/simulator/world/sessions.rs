@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::rows::{AppliedCall, CallSlot, QueueKey, TheOne};
+use super::rows::QueueKey;
 use super::{
-    ChangeMark, Done, News, Notification, Operation, REMEMBERED_CALLS, Refusal, World, numbers,
+    AccountRecord, CallOutcome, CallRecord, ChangeMark, Done, News, Notification, Operation,
+    Refusal, World, numbers,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
@@ -18,6 +19,13 @@ impl World {
         session: &SessionName,
         wish: &AccountWish,
     ) -> Result<PhoneNumber, Refusal> {
+        // Who was unlinked is known, and stays unlinked until somebody links the device.
+        if let Some(phone) = self.index.unlinked.get(session)
+            && wish.phone_number.is_none_or(|wished| wished == *phone)
+        {
+            return Ok(*phone);
+        }
+        self.forget_unlinked(session);
         let held = self.index.sessions.get(session).copied();
         let phone = match wish.phone_number.or(held) {
             Some(phone) => phone,
@@ -47,7 +55,50 @@ impl World {
         Ok(phone)
     }
 
-    /// Unlinks the session's device: the account stays a member of its groups and is told nothing more.
+    /// Unlinks the session's device; it can be linked again.
+    pub fn unlink(&mut self, session: &SessionName) {
+        let Some(phone) = self.session_account(session) else { return };
+        self.log_out(session);
+        let record = self.account(phone);
+        self.accounts.put(phone, AccountRecord { unlinked: Some(session.clone()), ..record });
+        self.index.unlinked.insert(session.clone(), phone);
+    }
+
+    /// The account's holder links the device again. `false` where it was not unlinked.
+    pub fn link(&mut self, session: &SessionName) -> Result<bool, Refusal> {
+        let Some(phone) = self.forget_unlinked(session) else { return Ok(false) };
+        let wish = AccountWish { phone_number: Some(phone), push_name: None };
+        self.log_in(session, &wish).map(|_| true)
+    }
+
+    pub fn is_unlinked(&self, session: &SessionName) -> bool {
+        self.index.unlinked.contains_key(session)
+    }
+
+    /// The session is gone for good; its account lives on as a stranger.
+    pub fn forget_session(&mut self, session: &SessionName) {
+        self.forget_unlinked(session);
+    }
+
+    fn forget_unlinked(&mut self, session: &SessionName) -> Option<PhoneNumber> {
+        let phone = self.index.unlinked.remove(session)?;
+        let record = self.account(phone);
+        self.accounts.put(phone, AccountRecord { unlinked: None, ..record });
+        Some(phone)
+    }
+
+    /// A text for someone to scan.
+    pub fn new_qr_code(&mut self) -> String {
+        format!("2@{}", hex::encode(self.draw::<24>()))
+    }
+
+    /// Eight letters and digits for someone to type, none of them easily taken for another.
+    pub fn new_pairing_code(&mut self) -> String {
+        const LETTERS: &[u8; 32] = b"123456789ABCDEFGHJKLMNPQRSTVWXYZ";
+        self.draw::<8>().iter().map(|byte| char::from(LETTERS[usize::from(*byte) % 32])).collect()
+    }
+
+    /// Ends the session's login: the account stays a member of its groups and is told nothing more.
     pub fn log_out(&mut self, session: &SessionName) {
         let Some(phone) = self.index.sessions.remove(session) else { return };
         self.index.listeners.remove(&phone);
@@ -71,6 +122,10 @@ impl World {
         self.index.sessions.get(session).copied()
     }
 
+    pub fn session_names(&self) -> Vec<SessionName> {
+        self.index.sessions.keys().cloned().collect()
+    }
+
     /// What waits for the account, oldest first.
     pub fn queued(&self, phone: PhoneNumber, limit: usize) -> Vec<Arc<Notification>> {
         let all = QueueKey { phone, number: 0 }..=QueueKey { phone, number: u64::MAX };
@@ -84,23 +139,31 @@ impl World {
         }
     }
 
-    /// Carries out a session's call: what its account is told of it bears the call's key, and that the
-    /// key acted is remembered.
+    /// Carries out a session's call, and notes it: what its account is told of it bears the call's key.
     pub fn perform_call(
         &mut self,
         now: Timestamp,
-        session: &SessionName,
+        call: CallRecord,
         operation: &Operation,
-        call_key: &str,
     ) -> Result<Done, Refusal> {
-        let phone = self.session_account(session).ok_or(Refusal::NotOnWhatsapp)?;
-        let mut done = self.perform(now, phone, operation, false)?;
-        for told in &mut done.echo {
-            Arc::make_mut(told).call_key = Some(call_key.to_owned());
-            self.queue.put(QueueKey { phone, number: told.number }, told.clone());
+        let phone = self.session_account(&call.session).ok_or(Refusal::NotOnWhatsapp)?;
+        let performed = self.perform(now, phone, operation, false);
+        match &performed {
+            Ok(done) => {
+                for told in &done.echo {
+                    let mut told = (**told).clone();
+                    told.call_key = Some(call.call_key.clone());
+                    self.queue.put(QueueKey { phone, number: told.number }, told);
+                }
+                let group_id = done.group_id.clone().or(call.group_id.clone());
+                self.note_call(CallRecord { group_id, applied: true, ..call });
+            }
+            Err(refusal) => {
+                let (outcome, code) = (CallOutcome::Refused, refusal.code());
+                self.note_call(CallRecord { outcome, code, ..call });
+            }
         }
-        self.note_applied(session, call_key);
-        Ok(done)
+        performed
     }
 
     /// Tells one account of a change, if it is a session's. What the acting account hears is also its
@@ -130,33 +193,11 @@ impl World {
         }
         if is_listening {
             done.notification_count += 1;
+            if let Some(session) = self.index.listeners.get(&to).cloned() {
+                self.note_notified(&session);
+            }
             self.queue.put(QueueKey { phone: to, number: mark.number }, notification);
         }
-    }
-
-    /// Remembers that a call was carried out under this key. The oldest are forgotten.
-    pub(super) fn note_applied(&mut self, session: &SessionName, call_key: &str) {
-        let mut meta = self.meta();
-        let slot = CallSlot(meta.calls % REMEMBERED_CALLS);
-        meta.calls += 1;
-        self.meta.put(TheOne, meta);
-        if let Some(forgotten) = self.calls.get(&slot)
-            && let Some(count) = self.index.applied.get_mut(&**forgotten)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.index.applied.remove(&**forgotten);
-            }
-        }
-        let applied = AppliedCall { session: session.clone(), call_key: call_key.to_owned() };
-        *self.index.applied.entry(applied.clone()).or_default() += 1;
-        self.calls.put(slot, applied);
-    }
-
-    /// How often a call with this key was carried out: at most once, if all is well.
-    pub fn applied(&self, session: &SessionName, call_key: &str) -> u32 {
-        let key = AppliedCall { session: session.clone(), call_key: call_key.to_owned() };
-        self.index.applied.get(&key).copied().unwrap_or(0)
     }
 
     /// The time of the latest change.

@@ -93,7 +93,12 @@ impl World {
         group_id: &GroupId,
         settings: &[Setting],
     ) -> Result<Done, Refusal> {
-        let mut group = self.group_for_admin(actor, group_id, "change its settings")?;
+        let (mut group, role) = self.group_for(actor, group_id)?;
+        // The timer goes with the texts; everything else is for admins only.
+        let only_timer = settings.iter().all(|s| matches!(s, Setting::DisappearingTimer(_)));
+        if !role.is_admin() && (!only_timer || group.core.settings.info_admin_only) {
+            return Err(Refusal::NotAdmin("change its settings"));
+        }
         let mut done = Done::of(group_id);
         let mut changed = Vec::new();
         for setting in settings {

@@ -2,9 +2,24 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::super::{Operation, REMEMBERED_CALLS, World};
-use super::{ALICE, BOB, CAROL, DAVE, act, describe, group_of, id, phone, session, world};
+use super::super::{CallOutcome, CallRecord, Operation, REMEMBERED_CALLS, World};
+use super::{ALICE, BOB, CAROL, DAVE, act, at, describe, group_of, id, phone, session, world};
+use crate::domain::port::engine::EngineOperation;
 use crate::domain::setting::Setting;
+
+fn applied(name: &str, call_key: &str) -> CallRecord {
+    CallRecord {
+        number: 0,
+        session: session(name),
+        operation: EngineOperation::SetGroupSubject,
+        group_id: None,
+        call_key: call_key.to_owned(),
+        time: at(0),
+        applied: true,
+        outcome: CallOutcome::Ok,
+        code: 0,
+    }
+}
 
 /// Writes down what changed, as a store would.
 fn save(world: &mut World, store: &mut BTreeMap<String, Bytes>) {
@@ -42,7 +57,7 @@ fn live(world: &mut World, mut after_each: impl FnMut(&mut World)) {
     ];
     for (second, (actor, operation)) in (1..).zip(steps) {
         act(world, second, actor, operation).unwrap();
-        world.note_applied(&session("alice"), &format!("request {second}"));
+        world.note_call(applied("alice", &format!("request {second}")));
         after_each(world);
     }
     let first = world.queued(phone(ALICE), 1)[0].number;
@@ -89,7 +104,7 @@ fn what_was_rolled_back_never_happened() {
     let before = world.clone();
     let group = group_of(&mut world, &[BOB]);
     let code = world.group(&group).unwrap().invite_code.clone();
-    world.note_applied(&session("alice"), "lost");
+    world.note_call(applied("alice", "lost"));
     world.log_out(&session("bob"));
     world.roll_back();
     assert!(world == before);
@@ -102,14 +117,14 @@ fn what_was_rolled_back_never_happened() {
 #[test]
 fn the_oldest_applied_requests_are_forgotten() {
     let mut world = world();
-    world.note_applied(&session("alice"), "first");
-    world.note_applied(&session("alice"), "first");
+    world.note_call(applied("alice", "first"));
+    world.note_call(applied("alice", "first"));
     for n in 0..REMEMBERED_CALLS - 1 {
-        world.note_applied(&session("bob"), &n.to_string());
+        world.note_call(applied("bob", &n.to_string()));
     }
     assert_eq!(world.applied(&session("alice"), "first"), 1);
     assert_eq!(world.applied(&session("bob"), "first"), 0);
-    world.note_applied(&session("bob"), "last");
+    world.note_call(applied("bob", "last"));
     assert_eq!(world.applied(&session("alice"), "first"), 0);
     assert_eq!(world.applied(&session("bob"), "last"), 1);
 }

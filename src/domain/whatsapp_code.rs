@@ -1,0 +1,113 @@
+//! WhatsApp's own error codes, and what each means for a group.
+//!
+//! Seen on real servers: 401, 403, 404, 406 and 410 of a call, 403 of a person. The others are from the
+//! tables of clients.
+
+use super::error::Error;
+use super::port::engine::EngineOperation;
+use super::reason::Reason;
+
+/// The most of WhatsApp's words that an error carries.
+const MAX_TEXT_BYTES: usize = 200;
+
+/// What a refusal of this operation with this code means.
+pub fn reason_of(code: u32, operation: EngineOperation) -> Reason {
+    use EngineOperation as Op;
+    let is_joining = matches!(operation, Op::JoinGroup | Op::GetJoinInfo);
+    match code {
+        304 if is_joining => Reason::AlreadyMember,
+        401 if operation == Op::GetJoinInfo => Reason::RecentlyRemoved,
+        401 | 403 if !is_joining && operation != Op::CreateGroup => Reason::NotGroupAdmin,
+        404 if matches!(operation, Op::ApproveJoinRequests | Op::RejectJoinRequests) => {
+            Reason::JoinRequestNotFound
+        }
+        404 if operation == Op::GetGroupPicture => Reason::PictureNotFound,
+        404 if !is_joining && operation != Op::CreateGroup => Reason::GroupNotFound,
+        405 if is_joining => Reason::RecentlyRemoved,
+        406 if is_joining => Reason::InviteInvalid,
+        406 if matches!(operation, Op::SetGroupSubject | Op::CreateGroup) => {
+            Reason::SubjectRejected
+        }
+        406 if operation == Op::SetGroupPicture => Reason::PictureRejected,
+        409 if operation == Op::SetGroupDescription => Reason::DescriptionConflict,
+        410 if is_joining => Reason::InviteRevoked,
+        419 => Reason::GroupFull,
+        416 | 423 | 436 => Reason::GroupLocked,
+        429 => Reason::RateLimited,
+        500 | 503 => Reason::EngineUnavailable,
+        _ => Reason::RefusedByWhatsapp,
+    }
+}
+
+/// What WhatsApp usually says with a code.
+pub fn usual_text(code: u32) -> &'static str {
+    match code {
+        400 => "bad-request",
+        401 => "not-authorized",
+        403 => "forbidden",
+        404 => "item-not-found",
+        405 => "not-allowed",
+        406 => "not-acceptable",
+        409 => "conflict",
+        410 => "gone",
+        419 => "resource-limit",
+        423 => "locked",
+        429 => "rate-overlimit",
+        500 => "internal-server-error",
+        503 => "service-unavailable",
+        _ => "refused",
+    }
+}
+
+/// The error of an operation that WhatsApp refused.
+pub fn refusal(code: u32, text: &str, operation: EngineOperation) -> Error {
+    let text = if text.is_empty() { usual_text(code) } else { text };
+    let end = text.floor_char_boundary(MAX_TEXT_BYTES);
+    let text = &text[..end];
+    let reason = reason_of(code, operation);
+    let error =
+        Error::new(reason, format!("WhatsApp refused {}: {code} {text}", operation.as_str()))
+            .with("code", code);
+    if reason == Reason::RefusedByWhatsapp { error.with("text", text) } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_means_what_the_operation_makes_of_it() {
+        use EngineOperation as Op;
+        let cases = [
+            (304, Op::JoinGroup, Reason::AlreadyMember),
+            (401, Op::GetInviteCode, Reason::NotGroupAdmin),
+            (401, Op::GetJoinInfo, Reason::RecentlyRemoved),
+            (403, Op::SetGroupSubject, Reason::NotGroupAdmin),
+            (403, Op::JoinGroup, Reason::RefusedByWhatsapp),
+            (404, Op::FetchGroup, Reason::GroupNotFound),
+            (404, Op::GetGroupPicture, Reason::PictureNotFound),
+            (404, Op::ApproveJoinRequests, Reason::JoinRequestNotFound),
+            (405, Op::JoinGroup, Reason::RecentlyRemoved),
+            (406, Op::JoinGroup, Reason::InviteInvalid),
+            (406, Op::CreateGroup, Reason::SubjectRejected),
+            (406, Op::SetGroupPicture, Reason::PictureRejected),
+            (406, Op::DemoteParticipants, Reason::RefusedByWhatsapp),
+            (409, Op::SetGroupDescription, Reason::DescriptionConflict),
+            (410, Op::GetJoinInfo, Reason::InviteRevoked),
+            (419, Op::JoinGroup, Reason::GroupFull),
+            (423, Op::AddParticipants, Reason::GroupLocked),
+            (429, Op::FetchAll, Reason::RateLimited),
+            (503, Op::FetchGroup, Reason::EngineUnavailable),
+            (599, Op::LeaveGroup, Reason::RefusedByWhatsapp),
+        ];
+        for (code, operation, reason) in cases {
+            assert_eq!(reason_of(code, operation), reason, "{code} {operation:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_cut_between_characters() {
+        let error = refusal(599, &"ä".repeat(150), EngineOperation::LeaveGroup);
+        assert_eq!(error.metadata()["text"].len(), MAX_TEXT_BYTES);
+    }
+}
