@@ -13,8 +13,11 @@ use tonic::{Request, Status};
 use super::errors::Failure;
 use crate::pb::groups_service_client::GroupsServiceClient;
 use crate::pb::sessions_service_client::SessionsServiceClient;
+use crate::pb::simulator_service_client::SimulatorServiceClient;
 
 pub const DEFAULT_ADDR: &str = "http://127.0.0.1:50051";
+
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Above the 1 MiB at which the service ends a page, for the one element that may exceed it.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -43,15 +46,15 @@ pub struct ClientOptions {
         value_parser = humantime::parse_duration
     )]
     pub connect_timeout: Duration,
-    /// How long a call may take, further tries included
+    /// How long a call may take, further tries included; 30s unless given, 10m for a refresh, 2m
+    /// for setting a picture
     #[arg(
         long,
         global = true,
-        default_value = "30s",
         value_name = "DURATION",
         value_parser = humantime::parse_duration
     )]
-    pub timeout: Duration,
+    pub timeout: Option<Duration>,
     /// JSON, as proto3 maps it, instead of text
     #[arg(long, global = true)]
     pub json: bool,
@@ -60,6 +63,13 @@ pub struct ClientOptions {
 #[expect(clippy::unnecessary_wraps, reason = "the shape that clap wants")]
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(text.to_owned().into())
+}
+
+impl ClientOptions {
+    /// How long a call may take that is none of the long ones.
+    pub fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
 }
 
 /// Adds the key to each call.
@@ -96,7 +106,7 @@ pub type Transport = InterceptedService<Channel, Authorization>;
 #[derive(Debug, Clone)]
 pub struct Connection {
     transport: Transport,
-    pub timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 impl Connection {
@@ -107,12 +117,22 @@ impl Connection {
         Ok(Self { transport, timeout: options.timeout })
     }
 
+    /// How long a call may take: what the user said, else so long.
+    pub fn patience(&self, unless_given: Duration) -> Duration {
+        self.timeout.unwrap_or(unless_given)
+    }
+
     pub fn groups(&self) -> GroupsServiceClient<Transport> {
         GroupsServiceClient::new(self.transport.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn sessions(&self) -> SessionsServiceClient<Transport> {
         SessionsServiceClient::new(self.transport.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn simulator(&self) -> SimulatorServiceClient<Transport> {
+        SimulatorServiceClient::new(self.transport.clone())
             .max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 }

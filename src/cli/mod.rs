@@ -12,11 +12,16 @@ mod describe;
 mod errors;
 mod groups;
 mod healthcheck;
+mod input;
 mod json;
 mod output;
+mod progress;
 mod serve;
 mod sessions;
 mod settings;
+mod spans;
+#[cfg(test)]
+mod tests;
 mod text;
 mod watch;
 
@@ -125,44 +130,5 @@ pub async fn run(command: ClientCommand) -> ExitCode {
             errors::report(&failure, json);
             ExitCode::from(failure.exit_code())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn without_a_command_it_serves_and_takes_the_flags_of_serve() {
-        let cli = Cli::parse_from(["wagroups", "--rest", "127.0.0.1:3000"]);
-        let Command::Serve(args) = cli.into_command() else { panic!("not serve") };
-        assert_eq!(
-            args.settings.overrides(),
-            [("rest.listen".to_owned(), "127.0.0.1:3000".to_owned())]
-        );
-    }
-
-    #[test]
-    fn options_of_the_client_may_stand_after_the_last_command() {
-        let cli = Cli::parse_from([
-            "wagroups",
-            "groups",
-            "participants",
-            "add",
-            "1203@g.us",
-            "+49 151 1",
-            "--session",
-            "a",
-            "--json",
-        ]);
-        let Command::Client(command) = cli.into_command() else { panic!("not the client") };
-        assert!(command.wants_json());
     }
 }

@@ -39,6 +39,12 @@ impl Output {
         self.line(&text::render(table))
     }
 
+    /// An answer that is no text.
+    pub fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::from_output)
+    }
+
     /// The whole answer as one document, over several lines.
     pub fn json_document(self, document: &Value) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();

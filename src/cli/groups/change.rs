@@ -132,7 +132,7 @@ pub async fn create(target: &Target, args: CreateArgs) -> Result<Done, Failure> 
         text::safe(&group.id),
         text::safe(&group.subject)
     ))?;
-    results::show(target, Wanted::Added, &answer.results)?;
+    results::show(target.output, Wanted::Added, &answer.results)?;
     target.output.table(&mut read::member_table(&group.participants))?;
     note_changed(target, answer.changed, answer.sequence)?;
     Ok(done)

@@ -78,10 +78,11 @@ impl Follower {
         let connection = Connection::open(&self.options).await?;
         let mut groups = connection.groups();
         let call = groups.watch_group_events(self.place.request(&self.request));
-        let mut responses = match timeout(self.options.timeout, call).await {
+        let patience = self.options.patience();
+        let mut responses = match timeout(patience, call).await {
             Ok(answer) => answer.map_err(failed)?.into_inner(),
             Err(_) => {
-                return Err(Failure::TimedOut { after: self.options.timeout, call: Call::Read });
+                return Err(Failure::TimedOut { after: patience, call: Call::Read });
             }
         };
         *was_connected = true;

@@ -1,0 +1,83 @@
+//! That something goes on, while it does: a spinner or a bar on standard error. Only terminals see
+//! them, and never beside `--json`.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::output::Output;
+
+const SPINNER: &str = "{spinner} {msg} ({elapsed})";
+const BAR: &str = "{spinner} {msg} [{bar:30}] {pos} of {len} ({elapsed})";
+const TICK: Duration = Duration::from_millis(120);
+
+/// Goes away without a trace when it is dropped, so that what is printed next stands alone.
+#[derive(Debug)]
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// Says what is being waited for, and for how long already.
+    pub fn spinner(output: Output, what: &str) -> Self {
+        Self::new(output, SPINNER, what)
+    }
+
+    /// Says how much is done.
+    pub fn bar(output: Output, what: &str, done: u64, all: u64) -> Self {
+        let progress = Self::new(output, BAR, what);
+        progress.advance(done, all);
+        progress
+    }
+
+    fn new(output: Output, template: &str, what: &str) -> Self {
+        if output.is_json() || !std::io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(what.to_owned());
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+
+    pub fn is_shown(&self) -> bool {
+        !self.0.is_hidden()
+    }
+
+    pub fn advance(&self, done: u64, all: u64) {
+        self.0.set_length(all);
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Waits for the work under a spinner.
+pub async fn during<T>(output: Output, what: &str, work: impl Future<Output = T>) -> T {
+    let _shown = Progress::spinner(output, what);
+    work.await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_well_formed() {
+        assert!(ProgressStyle::with_template(SPINNER).is_ok());
+        assert!(ProgressStyle::with_template(BAR).is_ok());
+    }
+
+    #[tokio::test]
+    async fn json_is_never_disturbed() {
+        let output = Output::new(true);
+        assert!(!Progress::bar(output, "removing", 1, 2).is_shown());
+        assert_eq!(during(output, "waiting", async { 7 }).await, 7);
+    }
+}

@@ -1,0 +1,94 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use prost_reflect::DescriptorPool;
+
+use super::*;
+use crate::pb;
+
+/// The calls of a service of the contract, by name.
+pub fn rpcs(service: &str) -> BTreeSet<String> {
+    let contract = DescriptorPool::decode(pb::DESCRIPTORS).expect("the contract");
+    let service =
+        contract.get_service_by_name(&format!("wagroups.v1.{service}")).expect("the service");
+    service.methods().map(|method| method.name().to_owned()).collect()
+}
+
+/// The text of every source file of the command line but this one.
+fn sources(directory: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            text.push_str(&sources(&path));
+        } else if !path.ends_with("tests.rs") {
+            text.push_str(&std::fs::read_to_string(&path).expect("a source file"));
+        }
+    }
+    text
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for character in name.chars() {
+        if character.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(character.to_lowercase());
+    }
+    snake
+}
+
+#[test]
+fn every_call_of_the_contract_has_a_command() {
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"));
+    let services = [
+        ("groups", "GroupsService"),
+        ("sessions", "SessionsService"),
+        ("simulator", "SimulatorService"),
+    ];
+    for (client, service) in services {
+        for rpc in rpcs(service) {
+            let method = snake_case(&rpc);
+            let direct = format!("{client}().{method}(");
+            let by_variable = format!("{client}.{method}(");
+            assert!(
+                sources.contains(&direct) || sources.contains(&by_variable),
+                "no command calls {service}/{rpc}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn without_a_command_it_serves_and_takes_the_flags_of_serve() {
+    let cli = Cli::parse_from(["wagroups", "--rest", "127.0.0.1:3000"]);
+    let Command::Serve(args) = cli.into_command() else { panic!("not serve") };
+    assert_eq!(
+        args.settings.overrides(),
+        [("rest.listen".to_owned(), "127.0.0.1:3000".to_owned())]
+    );
+}
+
+#[test]
+fn options_of_the_client_may_stand_after_the_last_command() {
+    let cli = Cli::parse_from([
+        "wagroups",
+        "groups",
+        "participants",
+        "add",
+        "1203@g.us",
+        "+49 151 1",
+        "--session",
+        "a",
+        "--json",
+    ]);
+    let Command::Client(command) = cli.into_command() else { panic!("not the client") };
+    assert!(command.wants_json());
+}
