@@ -7,6 +7,7 @@ mod advice;
 mod ambient;
 mod api_key;
 mod call;
+mod completions;
 mod connect;
 mod describe;
 mod errors;
@@ -19,6 +20,7 @@ mod progress;
 mod serve;
 mod sessions;
 mod settings;
+mod simulator;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -89,6 +91,10 @@ pub enum ClientCommand {
     Groups(groups::GroupsArgs),
     /// Follow every change as it happens
     Watch(watch::WatchArgs),
+    /// The other side of the simulated WhatsApp: people, faults, and what really is
+    Simulator(simulator::SimulatorArgs),
+    /// Print what a shell needs to complete this program's commands
+    Completions(completions::CompletionsArgs),
 }
 
 impl ClientCommand {
@@ -99,6 +105,8 @@ impl ClientCommand {
             Self::Sessions(args) => args.client.json,
             Self::Groups(args) => args.client.json,
             Self::Watch(args) => args.client.json,
+            Self::Simulator(args) => args.client.json,
+            Self::Completions(_) => false,
         }
     }
 }
@@ -121,6 +129,8 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         ClientCommand::Sessions(args) => sessions::run(args, output).await,
         ClientCommand::Groups(args) => groups::run(args, output).await,
         ClientCommand::Watch(args) => watch::run(args, output).await,
+        ClientCommand::Simulator(args) => simulator::run(args, output).await,
+        ClientCommand::Completions(args) => completions::run(&args, output),
     };
     match result {
         Ok(Done::Fully) => ExitCode::SUCCESS,

@@ -15,6 +15,15 @@ pub fn rpcs(service: &str) -> BTreeSet<String> {
     service.methods().map(|method| method.name().to_owned()).collect()
 }
 
+/// The members of a `oneof` of the contract, by name.
+pub fn oneof_members(message: &str, oneof: &str) -> BTreeSet<String> {
+    let contract = DescriptorPool::decode(pb::DESCRIPTORS).expect("the contract");
+    let message =
+        contract.get_message_by_name(&format!("wagroups.v1.{message}")).expect("the message");
+    let oneof = message.oneofs().find(|each| each.name() == oneof).expect("the oneof");
+    oneof.fields().map(|field| field.name().to_owned()).collect()
+}
+
 /// The text of every source file of the command line but this one.
 fn sources(directory: &Path) -> String {
     let mut text = String::new();

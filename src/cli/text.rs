@@ -87,14 +87,20 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
 
 /// Columns without lines, which a terminal shows well and `awk` reads well.
 pub fn table(header: &[&str]) -> Table {
+    let mut table = plain();
+    table.set_header(header.to_vec());
+    table
+}
+
+fn plain() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.to_vec());
+    table.load_preset(presets::NOTHING);
     table
 }
 
 /// One thing, its properties below each other.
 pub fn properties(rows: Vec<(&'static str, String)>) -> Table {
-    let mut table = table(&[]);
+    let mut table = plain();
     for (name, value) in rows {
         table.add_row([name.to_owned(), value]);
     }

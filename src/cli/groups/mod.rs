@@ -8,9 +8,9 @@ mod invite;
 mod join;
 mod participants;
 mod picture;
-mod read;
+pub mod read;
 mod refresh;
-mod requests;
+pub mod requests;
 pub mod results;
 pub mod settings;
 

@@ -135,7 +135,7 @@ pub async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
         descending: args.desc,
         min_sequence: args.read.min_sequence,
     };
-    let mut table = text::table(&["ID", "SUBJECT", "MEMBERS", "WE ARE", "CREATED"]);
+    let mut table = group_table();
     loop {
         let send = async |request| connection.groups().list_groups(request).await;
         let page = connection.unary(&Call::Read, request.clone(), send).await?;
@@ -166,7 +166,11 @@ pub async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     }
 }
 
-fn add_group(table: &mut Table, group: &pb::Group) {
+pub fn group_table() -> Table {
+    text::table(&["ID", "SUBJECT", "MEMBERS", "WE ARE", "CREATED"])
+}
+
+pub fn add_group(table: &mut Table, group: &pb::Group) {
     table.add_row([
         text::safe(&group.id),
         text::shortened(&text::safe(&group.subject), SUBJECT_LENGTH),
