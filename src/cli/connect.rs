@@ -19,6 +19,9 @@ pub const DEFAULT_ADDR: &str = "http://127.0.0.1:50051";
 
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
+const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Above the 1 MiB at which the service ends a page, for the one element that may exceed it.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
@@ -146,7 +149,10 @@ pub async fn channel(addr: &str, connect_timeout: Duration) -> Result<Channel, F
         .map_err(|error| {
             Failure::Usage(format!("{addr} is no address of a service: {}", deepest(&error)))
         })?
-        .connect_timeout(connect_timeout);
+        .connect_timeout(connect_timeout)
+        // A stream that is silent for long would not notice that the service is gone.
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
     let no_answer = |cause: String| Failure::NoAnswer { addr: url.clone(), cause };
     match tokio::time::timeout(connect_timeout, endpoint.connect()).await {
         Ok(Ok(channel)) => Ok(channel),

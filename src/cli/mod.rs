@@ -17,6 +17,7 @@ mod input;
 mod json;
 mod output;
 mod progress;
+mod reconnect;
 mod serve;
 mod sessions;
 mod settings;
