@@ -253,6 +253,15 @@ fn to_json(failure: &Failure) -> Value {
                     .map(|each| json!({ "field": each.field, "description": each.description }));
                 error["fieldViolations"] = violations.collect();
             }
+            if let Some(resource) = details.resource_info() {
+                error["resource"] = json!({
+                    "type": resource.resource_type,
+                    "name": resource.resource_name,
+                });
+            }
+            if let Some(reason) = reason(status) {
+                error["advice"] = advice::for_reason(reason).into();
+            }
             if let Some(delay) = retry_delay(status) {
                 error["retryDelay"] = format!("{}s", delay.as_secs_f64()).into();
             }
@@ -301,7 +310,10 @@ mod tests {
         assert!(shown.contains("\n  subject: must not be empty"), "{shown}");
         assert!(shown.contains("\n  participant_ids[1]: is no id"), "{shown}");
         assert!(!shown.contains("the-id"), "a refused change is not to be repeated: {shown}");
-        assert_eq!(to_json(&failure)["error"]["fieldViolations"][1]["field"], "participant_ids[1]");
+        let json = to_json(&failure);
+        assert_eq!(json["error"]["fieldViolations"][1]["field"], "participant_ids[1]");
+        assert_eq!(json["error"]["reason"], "INVALID_REQUEST");
+        assert_eq!(json["error"]["advice"], "correct what is named above");
     }
 
     #[test]

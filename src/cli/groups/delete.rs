@@ -7,9 +7,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Target;
 use super::change::note_changed;
-use crate::cli::call::{Call, ChangeOptions};
+use crate::cli::call::ChangeOptions;
 use crate::cli::connect::DEFAULT_TIMEOUT;
 use crate::cli::errors::Failure;
+use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::{Done, text};
 use crate::pb::{self, DeletionState};
@@ -38,10 +39,15 @@ pub async fn delete(target: &Target, args: DeleteArgs) -> Result<Done, Failure> 
         request_id,
     };
     let group = text::safe(&request.group_id);
+    let patience = target.connection.patience(DEFAULT_TIMEOUT);
+    let ask = async |limit| {
+        let send = async |request| target.connection.groups().delete_group(request).await;
+        target.connection.unary_within(limit, &call, request.clone(), send).await
+    };
     let answer = if args.no_wait {
-        ask(target, &call, &request, target.connection.patience(DEFAULT_TIMEOUT)).await?
+        ask(patience).await?
     } else {
-        until_completed(target, &call, &request).await?
+        until_completed(target.output, patience, ask).await?
     };
     if !target.output.json_answer("DeleteGroupResponse", &answer)? {
         target.output.line(&summary(&group, &answer))?;
@@ -50,18 +56,18 @@ pub async fn delete(target: &Target, args: DeleteArgs) -> Result<Done, Failure> 
     Ok(Done::Fully)
 }
 
+/// Asks until nothing is left to do. `ask` gets the time that it may take.
 async fn until_completed(
-    target: &Target,
-    call: &Call,
-    request: &pb::DeleteGroupRequest,
+    output: Output,
+    patience: Duration,
+    ask: impl AsyncFn(Duration) -> Result<pb::DeleteGroupResponse, Failure>,
 ) -> Result<pb::DeleteGroupResponse, Failure> {
-    let patience = target.connection.patience(DEFAULT_TIMEOUT);
-    let mut progress = Progress::spinner(target.output, "revoking the invite, removing members");
-    let mut limit = patience;
+    let mut progress = Progress::spinner(output, "revoking the invite, removing members");
     let mut has_numbers = false;
+    let mut limit = patience;
     loop {
         let begin = Instant::now();
-        let answer = match ask(target, call, request, limit).await {
+        let answer = match ask(limit).await {
             Ok(answer) => answer,
             // Too short a round for a busy service: from now on with all the time there is.
             Err(Failure::TimedOut { .. }) if limit < patience => {
@@ -79,7 +85,7 @@ async fn until_completed(
             progress.advance(done, all);
         } else {
             drop(progress);
-            progress = Progress::bar(target.output, "removing members", done, all);
+            progress = Progress::bar(output, "removing members", done, all);
             has_numbers = true;
             if progress.is_shown() {
                 limit = patience.min(ROUND);
@@ -87,16 +93,6 @@ async fn until_completed(
         }
         sleep_until(begin + PAUSE).await;
     }
-}
-
-async fn ask(
-    target: &Target,
-    call: &Call,
-    request: &pb::DeleteGroupRequest,
-    limit: Duration,
-) -> Result<pb::DeleteGroupResponse, Failure> {
-    let send = async |request| target.connection.groups().delete_group(request).await;
-    target.connection.unary_within(limit, call, request.clone(), send).await
 }
 
 /// How many members are removed, of how many.
@@ -124,6 +120,8 @@ fn summary(group: &str, answer: &pb::DeleteGroupResponse) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -142,5 +140,38 @@ mod tests {
             summary("1@g.us", &answer),
             "deleted 1@g.us: 1 member removed, and we have left"
         );
+    }
+
+    fn answer(state: DeletionState, removed_count: i32) -> pb::DeleteGroupResponse {
+        let remaining_count = 3 - removed_count;
+        pb::DeleteGroupResponse {
+            state: state.into(),
+            removed_count,
+            remaining_count,
+            ..Default::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_asks_until_the_job_is_done_and_not_too_often() {
+        let asked = Cell::new(0);
+        let ask = async |limit: Duration| {
+            assert_eq!(limit, Duration::from_secs(30));
+            asked.set(asked.get() + 1);
+            let state =
+                if asked.get() < 3 { DeletionState::Running } else { DeletionState::Completed };
+            Ok(answer(state, asked.get()))
+        };
+        let begin = Instant::now();
+        let last = until_completed(Output::new(true), Duration::from_secs(30), ask).await;
+        assert_eq!(last.map(|answer| answer.removed_count).ok(), Some(3));
+        assert_eq!((asked.get(), begin.elapsed()), (3, PAUSE * 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_ends_the_waiting() {
+        let ask = async |_: Duration| Err(Failure::Local("no".into()));
+        let ended = until_completed(Output::new(true), Duration::from_secs(30), ask).await;
+        assert!(ended.is_err());
     }
 }
