@@ -1,5 +1,11 @@
+//! What holds for the command line as a whole.
+
+mod groups;
+mod recorder;
+mod sessions;
+mod simulator;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use clap::CommandFactory as _;
 use prost_reflect::DescriptorPool;
@@ -22,52 +28,6 @@ pub fn oneof_members(message: &str, oneof: &str) -> BTreeSet<String> {
         contract.get_message_by_name(&format!("wagroups.v1.{message}")).expect("the message");
     let oneof = message.oneofs().find(|each| each.name() == oneof).expect("the oneof");
     oneof.fields().map(|field| field.name().to_owned()).collect()
-}
-
-/// The text of every source file of the command line but this one.
-fn sources(directory: &Path) -> String {
-    let mut text = String::new();
-    for entry in std::fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            text.push_str(&sources(&path));
-        } else if !path.ends_with("tests.rs") {
-            text.push_str(&std::fs::read_to_string(&path).expect("a source file"));
-        }
-    }
-    text
-}
-
-fn snake_case(name: &str) -> String {
-    let mut snake = String::new();
-    for character in name.chars() {
-        if character.is_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.extend(character.to_lowercase());
-    }
-    snake
-}
-
-#[test]
-fn every_call_of_the_contract_has_a_command() {
-    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"));
-    let services = [
-        ("groups", "GroupsService"),
-        ("sessions", "SessionsService"),
-        ("simulator", "SimulatorService"),
-    ];
-    for (client, service) in services {
-        for rpc in rpcs(service) {
-            let method = snake_case(&rpc);
-            let direct = format!("{client}().{method}(");
-            let by_variable = format!("{client}.{method}(");
-            assert!(
-                sources.contains(&direct) || sources.contains(&by_variable),
-                "no command calls {service}/{rpc}"
-            );
-        }
-    }
 }
 
 #[test]
