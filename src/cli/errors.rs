@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::call::Call;
-use super::output::BAD;
+use super::output::{BAD, streams};
 use super::{advice, text};
 use crate::domain::reason::Reason;
 
@@ -120,7 +120,7 @@ pub fn retry_delay(status: &Status) -> Option<Duration> {
 
 /// Tells the user on stderr, in text or as one line of JSON.
 pub fn report(failure: &Failure, as_json: bool) {
-    let mut stderr = anstream::stderr();
+    let mut stderr = streams::errors();
     // With stderr closed there is nobody left to tell; the exit code still says it.
     let _ = if as_json {
         writeln!(stderr, "{}", to_json(failure))

@@ -17,7 +17,7 @@ pub const ODD: Style = AnsiColor::Yellow.on_default();
 
 /// Where the process writes; tests read what went to standard output.
 #[cfg(not(test))]
-mod streams {
+pub mod streams {
     use std::io::{self, StdoutLock};
 
     /// For text with colours.

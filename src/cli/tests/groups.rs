@@ -1,6 +1,10 @@
-use serde_json::json;
+use std::process::ExitCode;
 
-use super::recorder::{Case, check};
+use serde_json::json;
+use tonic::Status;
+
+use super::recorder::{Case, Recorder, check, outcome};
+use crate::pb::{self, ParticipantStatus};
 
 const G: &str = "1@g.us";
 
@@ -191,4 +195,61 @@ async fn every_call_of_groups_has_a_command() {
     let uncovered = check("GroupsService", "--session a", &cases).await;
     // A watch never ends with OK; src/cli/watch/tests.rs runs it.
     assert_eq!(uncovered, ["WatchGroupEvents"]);
+}
+
+#[tokio::test]
+async fn a_private_invite_can_be_handed_on_as_it_was_printed() {
+    let recorder = Recorder::default();
+    let addr = recorder.serve().await;
+    let invite = pb::PrivateInvite {
+        code: "c".into(),
+        group_id: G.into(),
+        inviter: "7@lid".into(),
+        expire_time: Some(prost_types::Timestamp { seconds: 1_764_000_000, nanos: 0 }),
+    };
+    let refused = pb::ParticipantResult {
+        requested_id: "491@c.us".into(),
+        status: ParticipantStatus::PrivacyInviteNeeded.into(),
+        code: 403,
+        private_invite: Some(invite),
+        ..Default::default()
+    };
+    let answer = pb::AddParticipantsResponse { results: vec![refused], ..Default::default() };
+    recorder.answer(&[answer], Status::ok(""));
+    let add = format!("wagroups groups participants add {G} +491 --json --addr {addr}");
+    let (ended, printed) = outcome(&add).await;
+    assert_eq!(ended, ExitCode::from(6), "refused for one person");
+    recorder.take();
+    let printed: String = printed.split_whitespace().collect();
+    let join = format!("wagroups groups join --private-invite {printed} --addr {addr}");
+    assert_eq!(outcome(&join).await.0, ExitCode::SUCCESS);
+    let calls = recorder.take();
+    assert_eq!(
+        calls[0].request["privateInvite"],
+        json!({
+            "code": "c", "groupId": G, "inviter": "7@lid", "expireTime": "2025-11-24T16:00:00Z",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_deletion_says_how_far_it_is() {
+    let recorder = Recorder::default();
+    let line = format!("wagroups groups delete {G} --addr {}", recorder.serve().await);
+    let far = |state: pb::DeletionState, removed_count, remaining_count| pb::DeleteGroupResponse {
+        state: state.into(),
+        removed_count,
+        remaining_count,
+        ..Default::default()
+    };
+    recorder.answer(&[far(pb::DeletionState::Completed, 3, 0)], Status::ok(""));
+    let (ended, printed) = outcome(&line).await;
+    assert_eq!(ended, ExitCode::SUCCESS);
+    assert_eq!(printed, format!("deleted {G}: 3 members removed, and we have left\n"));
+    recorder.answer(&[far(pb::DeletionState::Running, 1, 2)], Status::ok(""));
+    let (ended, printed) = outcome(&format!("{line} --no-wait")).await;
+    assert_eq!(ended, ExitCode::SUCCESS);
+    assert_eq!(printed, format!("deleting {G}: 1 of 3 members removed so far\n"));
+    let ids: Vec<_> = recorder.take().into_iter().map(|call| call.request_id).collect();
+    assert_ne!(ids[0], ids[1], "two commands are two requests");
 }

@@ -1,5 +1,6 @@
-//! A service that answers every call with an empty message and keeps what it was asked.
+//! A service that keeps what it was asked, and answers as a script says or with empty messages.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -10,8 +11,10 @@ use clap::Parser as _;
 use http::{HeaderMap, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
+use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
+use tonic::Status;
 
 use crate::cli::output::streams;
 use crate::cli::{Cli, Command, run};
@@ -23,7 +26,11 @@ const PREFIX: usize = 5;
 #[derive(Clone, Default)]
 pub struct Recorder {
     calls: Arc<Mutex<Vec<(String, Bytes)>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
 }
+
+/// Messages, and how the call ends.
+pub type Answer = (Vec<Vec<u8>>, Status);
 
 /// One call as it arrived.
 pub struct Recorded {
@@ -44,7 +51,9 @@ impl Recorder {
                 let path = request.uri().path().to_owned();
                 let body = request.into_body().collect().await.expect("a request").to_bytes();
                 recorder.calls.lock().expect("not poisoned").push((path, body));
-                Ok::<_, Infallible>(empty_answer())
+                let answer = recorder.answers.lock().expect("not poisoned").pop_front();
+                let (messages, end) = answer.unwrap_or_else(|| (vec![Vec::new()], Status::ok("")));
+                Ok::<_, Infallible>(response(&messages, &end))
             }
         };
         let router = axum::Router::new().fallback_service(tower::service_fn(handler));
@@ -58,20 +67,31 @@ impl Recorder {
         format!("http://{addr}")
     }
 
+    /// The next call is answered so; without an answer it gets an empty message.
+    pub fn answer(&self, messages: &[impl Message], end: Status) {
+        let messages = messages.iter().map(Message::encode_to_vec).collect();
+        self.answers.lock().expect("not poisoned").push_back((messages, end));
+    }
+
     /// What was asked since the last time.
-    fn take(&self) -> Vec<Recorded> {
+    pub fn take(&self) -> Vec<Recorded> {
         let calls = std::mem::take(&mut *self.calls.lock().expect("not poisoned"));
         calls.into_iter().map(|(path, body)| decoded(&path, &body)).collect()
     }
 }
 
-fn empty_answer() -> Response<Body> {
+fn response(messages: &[Vec<u8>], end: &Status) -> Response<Body> {
+    let mut frames: Vec<_> = messages
+        .iter()
+        .map(|message| {
+            let length = u32::try_from(message.len()).expect("a short message").to_be_bytes();
+            Frame::data(Bytes::from([&[0][..], &length, message].concat()))
+        })
+        .collect();
     let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
-    let frames = [
-        Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[0; PREFIX]))),
-        Ok(Frame::trailers(trailers)),
-    ];
+    end.add_header(&mut trailers).expect("trailers");
+    frames.push(Frame::trailers(trailers));
+    let frames = frames.into_iter().map(Ok::<_, Infallible>);
     let body = Body::new(StreamBody::new(tokio_stream::iter(frames)));
     let mut response = Response::new(body);
     response
@@ -103,6 +123,14 @@ fn decoded(path: &str, body: &[u8]) -> Recorded {
 /// A command line without the program's name, the call that it must make, and that call's request.
 pub type Case = (&'static str, &'static str, Value);
 
+/// How the command ended, and what it printed.
+pub async fn outcome(line: &str) -> (ExitCode, String) {
+    let cli = Cli::try_parse_from(line.split_whitespace());
+    let cli = cli.unwrap_or_else(|error| panic!("{line}: {error}"));
+    let Command::Client(command) = cli.into_command() else { panic!("{line}") };
+    (run(command).await, streams::printed())
+}
+
 /// Runs each command with the options against the recorder, as text and as JSON. Answers the calls of
 /// the service for which there was no case.
 pub async fn check(service: &str, options: &str, cases: &[Case]) -> Vec<String> {
@@ -112,11 +140,8 @@ pub async fn check(service: &str, options: &str, cases: &[Case]) -> Vec<String> 
     for (words, rpc, request) in cases {
         for format in ["", "--json"] {
             let line = format!("wagroups {words} {options} {format} --addr {addr}");
-            let cli = Cli::try_parse_from(line.split_whitespace());
-            let cli = cli.unwrap_or_else(|error| panic!("{line}: {error}"));
-            let Command::Client(command) = cli.into_command() else { panic!("{line}") };
-            assert_eq!(run(command).await, ExitCode::SUCCESS, "{line}");
-            let printed = streams::printed();
+            let (ended, printed) = outcome(&line).await;
+            assert_eq!(ended, ExitCode::SUCCESS, "{line}");
             let calls = recorder.take();
             let [call] = &calls[..] else { panic!("{line} made {} calls", calls.len()) };
             assert_eq!(call.rpc, format!("{service}/{rpc}"), "{line}");
