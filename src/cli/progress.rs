@@ -18,25 +18,12 @@ pub struct Progress(ProgressBar);
 
 impl Progress {
     /// Says what is being waited for, and for how long already.
-    pub fn spinner(output: Output, what: &str) -> Self {
-        Self::new(output, SPINNER, what)
-    }
-
-    /// Says how much is done.
-    pub fn bar(output: Output, what: &str, done: u64, all: u64) -> Self {
-        let progress = Self::new(output, BAR, what);
-        progress.advance(done, all);
-        progress
-    }
-
-    fn new(output: Output, template: &str, what: &str) -> Self {
+    pub fn begin(output: Output, what: &str) -> Self {
         if output.is_json() || !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
+        set_style(&bar, SPINNER);
         bar.set_message(what.to_owned());
         bar.enable_steady_tick(TICK);
         Self(bar)
@@ -46,9 +33,20 @@ impl Progress {
         !self.0.is_hidden()
     }
 
+    /// With numbers the spinner becomes a bar.
     pub fn advance(&self, done: u64, all: u64) {
-        self.0.set_length(all);
+        let was_spinner = self.0.length().is_none();
         self.0.set_position(done);
+        self.0.set_length(all);
+        if was_spinner {
+            set_style(&self.0, BAR);
+        }
+    }
+}
+
+fn set_style(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
     }
 }
 
@@ -60,7 +58,7 @@ impl Drop for Progress {
 
 /// Waits for the work under a spinner.
 pub async fn during<T>(output: Output, what: &str, work: impl Future<Output = T>) -> T {
-    let _shown = Progress::spinner(output, what);
+    let _shown = Progress::begin(output, what);
     work.await
 }
 
@@ -77,7 +75,9 @@ mod tests {
     #[tokio::test]
     async fn json_is_never_disturbed() {
         let output = Output::new(true);
-        assert!(!Progress::bar(output, "removing", 1, 2).is_shown());
+        let progress = Progress::begin(output, "removing");
+        progress.advance(1, 2);
+        assert!(!progress.is_shown());
         assert_eq!(during(output, "waiting", async { 7 }).await, 7);
     }
 }

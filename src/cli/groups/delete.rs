@@ -13,6 +13,7 @@ use crate::cli::errors::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::{Done, text};
+use crate::domain::reason::Reason;
 use crate::pb::{self, DeletionState};
 
 /// A call that waits for the job is asked for its numbers so often while someone looks at them.
@@ -62,15 +63,14 @@ async fn until_completed(
     patience: Duration,
     ask: impl AsyncFn(Duration) -> Result<pb::DeleteGroupResponse, Failure>,
 ) -> Result<pb::DeleteGroupResponse, Failure> {
-    let mut progress = Progress::spinner(output, "revoking the invite, removing members");
-    let mut has_numbers = false;
-    let mut limit = patience;
+    let progress = Progress::begin(output, "taking the group apart");
+    let mut limit = if progress.is_shown() { patience.min(ROUND) } else { patience };
     loop {
         let begin = Instant::now();
         let answer = match ask(limit).await {
             Ok(answer) => answer,
             // Too short a round for a busy service: from now on with all the time there is.
-            Err(Failure::TimedOut { .. }) if limit < patience => {
+            Err(failure) if limit < patience && is_timeout(&failure) => {
                 limit = patience;
                 continue;
             }
@@ -81,18 +81,14 @@ async fn until_completed(
             DeletionState::Completed | DeletionState::Unspecified => return Ok(answer),
         }
         let (done, all) = numbers(&answer);
-        if has_numbers {
-            progress.advance(done, all);
-        } else {
-            drop(progress);
-            progress = Progress::bar(output, "removing members", done, all);
-            has_numbers = true;
-            if progress.is_shown() {
-                limit = patience.min(ROUND);
-            }
-        }
+        progress.advance(done, all);
         sleep_until(begin + PAUSE).await;
     }
+}
+
+fn is_timeout(failure: &Failure) -> bool {
+    matches!(failure, Failure::TimedOut { .. })
+        || failure.reason() == Some(Reason::DeadlineExceeded)
 }
 
 /// How many members are removed, of how many.

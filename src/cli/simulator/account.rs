@@ -123,7 +123,8 @@ async fn put_all(world: &World, file: &str) -> Result<Done, Failure> {
         .map_err(|why| Failure::Usage(format!("{file}: {why}")))?;
     let all = u64::try_from(accounts.len()).unwrap_or(u64::MAX);
     let mut put_accounts = Vec::with_capacity(accounts.len());
-    let progress = Progress::bar(world.output, "making accounts", 0, all);
+    let progress = Progress::begin(world.output, "making accounts");
+    progress.advance(0, all);
     for (done, account) in (1..).zip(accounts) {
         let answer = put(world, account).await?;
         if world.output.is_json() {
