@@ -13,7 +13,9 @@ Where they belong:
   zsh         wagroups completions zsh > a file _wagroups in a directory of $fpath
   fish        wagroups completions fish > ~/.config/fish/completions/wagroups.fish
   elvish      wagroups completions elvish > ~/.config/elvish/lib/wagroups.elv, then `use wagroups`
-  powershell  wagroups completions powershell | Out-String | Invoke-Expression";
+  powershell  wagroups completions powershell | Out-String | Invoke-Expression
+
+For fish three words deep: not the flags of commands such as `groups participants add`.";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]

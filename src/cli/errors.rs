@@ -253,6 +253,14 @@ fn to_json(failure: &Failure) -> Value {
                     .map(|each| json!({ "field": each.field, "description": each.description }));
                 error["fieldViolations"] = violations.collect();
             }
+            let preconditions =
+                details.precondition_failure().map_or(&[][..], |failure| &failure.violations);
+            if !preconditions.is_empty() {
+                let violations = preconditions.iter().map(
+                    |each| json!({ "subject": each.subject, "description": each.description }),
+                );
+                error["preconditionViolations"] = violations.collect();
+            }
             if let Some(resource) = details.resource_info() {
                 error["resource"] = json!({
                     "type": resource.resource_type,

@@ -1,3 +1,5 @@
+//! Each command beside the call of GroupsService that it makes.
+
 use std::process::ExitCode;
 
 use serde_json::json;

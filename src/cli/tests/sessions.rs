@@ -1,3 +1,5 @@
+//! Each command beside the call of SessionsService that it makes.
+
 use std::collections::HashMap;
 use std::process::ExitCode;
 

@@ -1,3 +1,5 @@
+//! Each command beside the call of SimulatorService that it makes.
+
 use serde_json::json;
 
 use super::recorder::{Case, check};
