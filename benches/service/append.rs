@@ -11,7 +11,7 @@ use wagroups::domain::port::repository::{
     CommitBatch, EventLog, GroupColumns, GroupWrite, NewEvent, SessionCommit, SessionInsert,
     SessionStore,
 };
-use wagroups::domain::session::{EngineKind, Session, SessionStatus};
+use wagroups::domain::session::{EngineConfig, EngineKind, Session, SessionStatus};
 use wagroups::pb;
 use wagroups::repository::{ConnectOptions, SeaRepository};
 use wagroups::telemetry::{SystemClock, SystemEntropy};
@@ -120,6 +120,7 @@ async fn open(url: &str) -> SeaRepository {
     let session = Session {
         name: "bench".parse().expect("a name"),
         engine: EngineKind::Simulator,
+        config: EngineConfig::default_of(EngineKind::Simulator),
         status: SessionStatus::Working,
         status_reason: String::new(),
         status_time: now,
@@ -129,6 +130,7 @@ async fn open(url: &str) -> SeaRepository {
         wanted: true,
         sequence: 0,
         create_time: now,
+        synced_time: None,
     };
     let inserted = repository.insert_session(&session, epoch).await.expect("a session");
     assert_eq!(inserted, SessionInsert::Inserted);

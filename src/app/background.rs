@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::App;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::{App, Call};
 use crate::telemetry;
 
 /// Rows that one step of retention removes.
@@ -10,7 +13,26 @@ const TRIM_ROWS: u32 = 1000;
 /// Between two steps, so that retention leaves the disk to the writer.
 const TRIM_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often in an interval it is looked which sessions are due.
+const COMPARISON_STEPS: u32 = 20;
+
 impl App {
+    /// All that has to run for as long as the service does.
+    pub fn background(&self) -> Vec<BoxFuture<'static, ()>> {
+        let app = || self.clone();
+        let (starts, follows, doubts, retains) = (app(), app(), app(), app());
+        let (connections, comparisons, deletions) = (app(), app(), app());
+        vec![
+            async move { connections.follow_connections().await }.boxed(),
+            async move { starts.start_wanted_sessions().await }.boxed(),
+            async move { follows.follow().await }.boxed(),
+            async move { doubts.settle_doubts().await }.boxed(),
+            async move { comparisons.compare_regularly().await }.boxed(),
+            async move { deletions.resume_deletions().await }.boxed(),
+            async move { retains.retain().await }.boxed(),
+        ]
+    }
+
     /// Follows the log of other processes, should there be any, until the service stops. Wake-ups
     /// can get lost, so this asks by itself.
     pub async fn follow(&self) {
@@ -58,5 +80,32 @@ impl App {
             tokio::time::sleep(TRIM_PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Compares each session now and then, without any cause, until the service stops.
+    pub async fn compare_regularly(&self) {
+        let inner = &self.inner;
+        let interval = inner.options.compare_interval;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(interval / COMPARISON_STEPS) => {}
+                () = inner.draining.cancelled() => return,
+            }
+            for session in inner.directory.all() {
+                let name = &session.name;
+                // 90 to 110 %, so that sessions that began together do not stay together.
+                let jitter = 0.9 + 0.2 * (inner.entropy.u64() % 1024) as f64 / 1024.0;
+                let is_due = inner.directory.compared_time(name).is_none_or(|compared| {
+                    inner.clock.now().since(compared) >= interval.mul_f64(jitter)
+                });
+                if !is_due || !inner.directory.is_up(name) || inner.is_draining() {
+                    continue;
+                }
+                let compared = self.refresh_groups(&Call::internal(), name, &[], false).await;
+                if let Err(error) = compared {
+                    tracing::warn!(session = %name, %error, "the groups could not be compared with WhatsApp's");
+                }
+            }
+        }
     }
 }

@@ -114,11 +114,7 @@ impl Batch {
             };
             if report.observations.iter().any(|observation| held(&observation.group_id) != expected)
             {
-                return Ok(Committed {
-                    changed: false,
-                    sequence: sequence_before,
-                    overtaken: true,
-                });
+                return Ok(Committed { overtaken: true, ..Committed::unchanged(sequence_before) });
             }
         }
         let mut fresh = Vec::new();
@@ -131,7 +127,7 @@ impl Batch {
             report.is_notification && !report.source_ids.is_empty() && fresh.is_empty();
         draft.source_ids.extend(fresh);
         if is_duplicate {
-            return Ok(Committed { changed: false, sequence: sequence_before, overtaken: false });
+            return Ok(Committed::unchanged(sequence_before));
         }
 
         for observation in &report.observations {
@@ -188,7 +184,8 @@ impl Batch {
 
         let own = draft.last_sequence();
         let committed = if own > sequence_before {
-            Committed { changed: true, sequence: own, overtaken: false }
+            let events = usize::try_from(own - sequence_before).unwrap_or(usize::MAX);
+            Committed { changed: true, sequence: own, events, overtaken: false }
         } else {
             // The echo may have been quicker than the answer.
             let echoed = report.call_key.as_ref().and_then(|key| {
@@ -196,8 +193,8 @@ impl Batch {
                 here.map(|(_, sequence)| *sequence).or_else(|| pending.sequence_of(session, key))
             });
             match echoed {
-                Some(sequence) => Committed { changed: true, sequence, overtaken: false },
-                None => Committed { changed: false, sequence: own, overtaken: false },
+                Some(sequence) => Committed { changed: true, ..Committed::unchanged(sequence) },
+                None => Committed::unchanged(own),
             }
         };
         if let Some((key, verdict)) = &report.answer {

@@ -1,23 +1,48 @@
-//! The sessions there are, in memory: every call looks its session up.
+//! The sessions there are, in memory: every call looks its session up, and who watches one is told of
+//! each change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
+use super::turns::Turns;
+use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::SessionName;
+use crate::domain::port::engine::{PairingCode, QrCode};
 use crate::domain::port::repository::Repository;
 use crate::domain::session::{Session, SessionStatus};
 
 const PAGE: u32 = 1000;
 
+/// A session, and what only this process knows of it.
+#[derive(Debug, Clone)]
+pub struct SessionState {
+    pub session: Arc<Session>,
+    /// Since when its engine has told us of everything; `None` while this process has not started it.
+    up_since: Option<Timestamp>,
+    /// When this process last compared all its groups with WhatsApp's.
+    compared_time: Option<Timestamp>,
+    pub qr_code: Option<QrCode>,
+    pub pairing_code: Option<PairingCode>,
+    /// The comparison with WhatsApp that runs.
+    pub progress: Option<Progress>,
+}
+
+/// How far a comparison with WhatsApp is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub compared: usize,
+    pub total: usize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    sessions: RwLock<BTreeMap<SessionName, Arc<Session>>>,
-    /// Those whose engine this process has started.
-    up: RwLock<BTreeSet<SessionName>>,
+    sessions: RwLock<BTreeMap<SessionName, watch::Sender<SessionState>>>,
     /// One at a time changes what a session is.
-    changing: std::sync::Mutex<BTreeMap<SessionName, Arc<tokio::sync::Mutex<()>>>>,
+    changing: Turns,
 }
 
 impl Directory {
@@ -39,7 +64,18 @@ impl Directory {
     }
 
     pub fn get(&self, name: &SessionName) -> Result<Arc<Session>> {
-        self.read().get(name).cloned().ok_or_else(|| Error::session_not_found(name))
+        let sessions = self.read();
+        let state = sessions.get(name).ok_or_else(|| Error::session_not_found(name))?;
+        Ok(state.borrow().session.clone())
+    }
+
+    /// The session as it is and as it changes. Ends when it is deleted.
+    pub fn watch(&self, name: &SessionName) -> Result<watch::Receiver<SessionState>> {
+        let sessions = self.read();
+        sessions
+            .get(name)
+            .map(watch::Sender::subscribe)
+            .ok_or_else(|| Error::session_not_found(name))
     }
 
     pub fn contains(&self, name: &SessionName) -> bool {
@@ -51,7 +87,7 @@ impl Directory {
     }
 
     pub fn all(&self) -> Vec<Arc<Session>> {
-        self.read().values().cloned().collect()
+        self.after(None)
     }
 
     pub fn names(&self) -> Vec<SessionName> {
@@ -63,14 +99,33 @@ impl Directory {
         let from = name.map_or(Bound::Unbounded, Bound::Excluded);
         self.read()
             .range::<SessionName, _>((from, Bound::Unbounded))
-            .map(|(_, session)| session.clone())
+            .map(|(_, state)| state.borrow().session.clone())
             .collect()
     }
 
-    pub fn put(&self, session: Session) -> Arc<Session> {
+    /// Takes a new session in.
+    pub fn put(&self, session: Session) {
         let session = Arc::new(session);
-        self.write().insert(session.name.clone(), session.clone());
-        session
+        let mut sessions = self.write();
+        let state = SessionState {
+            session: session.clone(),
+            up_since: None,
+            compared_time: None,
+            qr_code: None,
+            pairing_code: None,
+            progress: None,
+        };
+        sessions.insert(session.name.clone(), watch::Sender::new(state));
+    }
+
+    pub fn update(&self, name: &SessionName, change: impl FnOnce(&mut Session)) {
+        self.modify(name, |state| {
+            let session = Arc::make_mut(&mut state.session);
+            change(session);
+            if session.status != SessionStatus::ScanQrCode {
+                (state.qr_code, state.pairing_code) = (None, None);
+            }
+        });
     }
 
     pub fn remove(&self, name: &SessionName) {
@@ -78,32 +133,80 @@ impl Directory {
     }
 
     pub fn is_up(&self, name: &SessionName) -> bool {
-        self.up.read().unwrap_or_else(PoisonError::into_inner).contains(name)
+        self.up_since(name).is_some()
     }
 
-    pub fn mark_up(&self, name: &SessionName) {
-        self.up.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+    /// Since when the session's engine has told us of everything.
+    pub fn up_since(&self, name: &SessionName) -> Option<Timestamp> {
+        self.read().get(name).and_then(|state| state.borrow().up_since)
+    }
+
+    pub fn mark_up(&self, name: &SessionName, since: Timestamp) {
+        self.modify(name, |state| state.up_since = Some(since));
     }
 
     pub fn mark_down(&self, name: &SessionName) {
-        self.up.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.modify(name, |state| state.up_since = None);
+    }
+
+    /// When this process last compared all groups of the session with WhatsApp's.
+    pub fn compared_time(&self, name: &SessionName) -> Option<Timestamp> {
+        self.read().get(name).and_then(|state| state.borrow().compared_time)
+    }
+
+    pub fn note_compared(&self, name: &SessionName, time: Timestamp) {
+        self.modify(name, |state| state.compared_time = Some(time));
+    }
+
+    pub fn show_qr_code(&self, name: &SessionName, code: QrCode) {
+        self.modify(name, |state| state.qr_code = Some(code));
+    }
+
+    pub fn show_pairing_code(&self, name: &SessionName, code: PairingCode) {
+        self.modify(name, |state| state.pairing_code = Some(code));
+    }
+
+    /// Watchers are told of each percent, not of each group.
+    pub fn note_progress(&self, name: &SessionName, compared: usize, total: usize) {
+        let sessions = self.read();
+        let Some(state) = sessions.get(name) else { return };
+        state.send_if_modified(|state| {
+            let percent = |progress: Progress| progress.compared * 100 / progress.total.max(1);
+            let now = Progress { compared, total };
+            let is_news = state.progress.is_none_or(|held| {
+                held.total != total || percent(held) != percent(now) || compared == total
+            });
+            if is_news {
+                state.progress = Some(now);
+            }
+            is_news
+        });
+    }
+
+    pub fn end_progress(&self, name: &SessionName) {
+        self.modify(name, |state| state.progress = None);
     }
 
     /// Waits for its turn to change the session.
     pub async fn lock(&self, name: &SessionName) -> tokio::sync::OwnedMutexGuard<()> {
-        let lock = {
-            let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-            changing.retain(|_, lock| Arc::strong_count(lock) > 1);
-            changing.entry(name.clone()).or_default().clone()
-        };
-        lock.lock_owned().await
+        self.changing.take(name).await
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<SessionName, Arc<Session>>> {
+    fn modify(&self, name: &SessionName, change: impl FnOnce(&mut SessionState)) {
+        if let Some(state) = self.read().get(name) {
+            state.send_modify(change);
+        }
+    }
+
+    fn read(
+        &self,
+    ) -> std::sync::RwLockReadGuard<'_, BTreeMap<SessionName, watch::Sender<SessionState>>> {
         self.sessions.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<SessionName, Arc<Session>>> {
+    fn write(
+        &self,
+    ) -> std::sync::RwLockWriteGuard<'_, BTreeMap<SessionName, watch::Sender<SessionState>>> {
         self.sessions.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -54,7 +54,7 @@ impl App {
             };
             let read = self.refresh_group(&Call::internal(), &session, &group_id).await;
             match read {
-                Ok(()) => {}
+                Ok(_) => {}
                 // Who comes online hears of it, or it is gone with the session.
                 Err(error)
                     if matches!(

@@ -3,23 +3,29 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 
 use super::report::Report;
 use super::writer::Writer;
 use crate::domain::error::Error;
 use crate::domain::event::Origin;
-use crate::domain::port::engine::{EngineNotification, NotificationSink};
+use crate::domain::id::SessionName;
+use crate::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
 use crate::domain::reason::Reason;
 use crate::telemetry;
 
 /// Takes notifications in; each is durable, or known as a duplicate, when its delivery returns.
 pub struct Ingest {
     writer: Writer,
+    connections: mpsc::UnboundedSender<(SessionName, ConnectionNews)>,
 }
 
 impl Ingest {
-    pub(super) fn new(writer: Writer) -> Self {
-        Self { writer }
+    pub(super) fn new(
+        writer: Writer,
+        connections: mpsc::UnboundedSender<(SessionName, ConnectionNews)>,
+    ) -> Self {
+        Self { writer, connections }
     }
 }
 
@@ -62,5 +68,10 @@ impl NotificationSink for Ingest {
             }
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    fn connection_changed(&self, session: &SessionName, news: ConnectionNews) {
+        // The receiver ends with the service only.
+        let _ = self.connections.send((session.clone(), news));
     }
 }

@@ -8,11 +8,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::asked::Answers;
 use super::batch::SessionDraft;
 use super::bells::Bells;
 use super::views::{View, Views};
 use crate::domain::error::{Error, Result};
-use crate::domain::event::EventRecord;
+use crate::domain::event::{EventRecord, EventType};
 use crate::domain::id::SessionName;
 use crate::domain::port::repository::{CommitBatch, CommitReceipt, LogBounds, Repository};
 use crate::domain::token::{LogId, ResumeToken};
@@ -50,6 +51,8 @@ pub(super) struct Live {
     moving: tokio::sync::Mutex<()>,
     pub views: Views,
     pub bells: Bells,
+    /// Told of each event, so that it drops what the event makes outdated.
+    answers: Arc<Answers>,
 }
 
 #[derive(Debug)]
@@ -78,6 +81,7 @@ impl Live {
         bounds: LogBounds,
         max_history_bytes: usize,
         max_view_bytes: u64,
+        answers: Arc<Answers>,
     ) -> Self {
         Self {
             repository,
@@ -92,6 +96,7 @@ impl Live {
             moving: tokio::sync::Mutex::new(()),
             views: Views::new(max_view_bytes),
             bells: Bells::default(),
+            answers,
         }
     }
 
@@ -235,6 +240,10 @@ impl Live {
                     continue;
                 }
                 state.head = Place::from(&record);
+                match record.event_type {
+                    EventType::SessionDeleted => self.answers.forget_session(&record.session),
+                    what => self.answers.changed(&record.session, record.group_id.as_ref(), what),
+                }
                 let sequence = state.sequences.entry(record.session.clone()).or_default();
                 *sequence = (*sequence).max(record.sequence);
                 if sessions.last() != Some(&record.session) {

@@ -2,9 +2,11 @@
 //!
 //! Transports validate, call, and convert; nothing here knows which of them called.
 
+mod asked;
 mod background;
 mod batch;
 mod bells;
+mod connections;
 mod directory;
 mod doubts;
 pub mod groups;
@@ -16,6 +18,7 @@ mod reads;
 mod report;
 mod reservations;
 pub mod sessions;
+mod turns;
 mod views;
 pub mod watch;
 mod working_set;
@@ -34,15 +37,20 @@ use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::{Error, Result};
 use crate::domain::port::engine::GroupEngine;
+use crate::domain::port::picture::PictureMaker;
 use crate::domain::port::repository::Repository;
 use crate::domain::reason::Reason;
 use crate::domain::session::EngineKind;
+use asked::Answers;
+use connections::Connections;
 use directory::Directory;
 use doubts::Doubts;
+use groups::Deletions;
 use ingest::Ingest;
 use live::Live;
 use mutate::CallsInFlight;
 use pending::PendingCalls;
+use turns::Turns;
 use watch::{CatchUp, WatcherCount};
 use writer::{Writer, WriterParts};
 
@@ -62,6 +70,10 @@ pub struct Options {
     pub engine_read_timeout: Duration,
     pub engine_write_timeout: Duration,
     pub max_sessions: usize,
+    /// How long after a comparison with WhatsApp a new connection leads to another one.
+    pub min_compare_interval: Duration,
+    /// How often a session is compared without any cause.
+    pub compare_interval: Duration,
 }
 
 /// Who calls, and until when an answer is of use.
@@ -96,6 +108,12 @@ struct Inner {
     live: Arc<Live>,
     pending: Arc<PendingCalls>,
     directory: Directory,
+    connections: Connections,
+    pictures: Arc<dyn PictureMaker>,
+    asked: Arc<Answers>,
+    /// One comparison with WhatsApp at a time.
+    comparing: Turns,
+    deletions: Deletions,
     doubts: Doubts,
     calls: CallsInFlight,
     catch_up: CatchUp,
@@ -123,15 +141,18 @@ impl App {
         repository: Arc<dyn Repository>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        pictures: Arc<dyn PictureMaker>,
         options: Options,
     ) -> Result<(Self, WriterLoop)> {
         let epoch = repository.begin_epoch().await?;
         let bounds = repository.bounds().await?;
+        let answers = Arc::new(Answers::default());
         let live = Arc::new(Live::new(
             repository.clone(),
             bounds,
             options.history_bytes,
             options.view_bytes,
+            answers.clone(),
         ));
         let directory = Directory::load(repository.as_ref()).await?;
         for session in directory.all() {
@@ -162,6 +183,11 @@ impl App {
             live,
             pending,
             directory,
+            connections: Connections::default(),
+            pictures,
+            asked: answers,
+            comparing: Turns::default(),
+            deletions: Deletions::default(),
             doubts,
             calls: CallsInFlight::default(),
             catch_up,
@@ -175,7 +201,7 @@ impl App {
 
     /// Where engines hand in what they are told.
     pub fn sink(&self) -> Arc<Ingest> {
-        Arc::new(Ingest::new(self.inner.writer.clone()))
+        Arc::new(Ingest::new(self.inner.writer.clone(), self.inner.connections.sender.clone()))
     }
 
     pub fn register_engine(&self, engine: Arc<dyn GroupEngine>) {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::groups::RequestKey;
 use super::pending::CallKey;
 use super::report::Report;
 use super::reservations::{self, Turn, outcome_unknown};
@@ -19,7 +20,9 @@ use crate::domain::answer::{Answer, Verdict};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, RequestId, SessionName};
-use crate::domain::port::engine::{self, EngineAnswer, EngineError, GroupEngine, Outcome};
+use crate::domain::port::engine::{
+    self, EngineAnswer, EngineError, EngineOperation, GroupEngine, Outcome,
+};
 use crate::domain::port::repository::ReservationKey;
 use crate::domain::reason::{Code, Reason};
 use crate::domain::reducer::Change;
@@ -31,7 +34,7 @@ const MARGIN: Duration = Duration::from_millis(100);
 
 /// A call that changes something at WhatsApp.
 pub(super) struct Mutation {
-    pub rpc: &'static str,
+    pub operation: EngineOperation,
     pub session: SessionName,
     pub request_id: Option<RequestId>,
     /// Of the request without its id.
@@ -39,6 +42,25 @@ pub(super) struct Mutation {
     pub group_id: Option<GroupId>,
     /// What WhatsApp will report if it goes well.
     pub expected: Vec<Change>,
+}
+
+impl Mutation {
+    pub fn new(
+        operation: EngineOperation,
+        session: &SessionName,
+        key: RequestKey,
+        group_id: Option<&GroupId>,
+        expected: Vec<Change>,
+    ) -> Self {
+        Self {
+            operation,
+            session: session.clone(),
+            request_id: key.request_id,
+            body_sha256: key.body_sha256,
+            group_id: group_id.cloned(),
+            expected,
+        }
+    }
 }
 
 type Ended = Option<Result<Answer>>;
@@ -126,7 +148,7 @@ impl App {
         let key = mutation.request_id.map(|request_id| ReservationKey {
             key_name: call.caller.key_name().to_owned(),
             session: mutation.session.clone(),
-            rpc: mutation.rpc,
+            rpc: mutation.operation.as_str(),
             request_id,
         });
         let (sender, ended) = watch::channel(None);
@@ -259,6 +281,37 @@ where
         Some(request_id) => request_id.to_string().into(),
         None => format!("{:016x}{:016x}", inner.entropy.u64(), inner.entropy.u64()).into(),
     };
+    send(inner, engine, mutation, call_key, key, operation).await
+}
+
+/// A call of the service's own, which no request id guards.
+pub(super) async fn perform<F, Fut>(
+    inner: &Arc<Inner>,
+    mutation: Mutation,
+    call_key: CallKey,
+    operation: F,
+) -> Result<Answer>
+where
+    F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
+    Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
+{
+    let engine = inner.working_engine(&mutation.session)?;
+    send(inner, engine, mutation, call_key, None, operation).await
+}
+
+/// Calls the engine, commits what it answers, and keeps what is to be answered under the request id.
+async fn send<F, Fut>(
+    inner: &Arc<Inner>,
+    engine: Arc<dyn GroupEngine>,
+    mutation: Mutation,
+    call_key: CallKey,
+    key: Option<&ReservationKey>,
+    operation: F,
+) -> Result<Answer>
+where
+    F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
+    Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
+{
     let window = inner.pending.open(
         &mutation.session,
         &call_key,
@@ -284,7 +337,7 @@ where
             Outcome::Unknown => "unknown",
         },
     };
-    telemetry::engine_call(kind.as_str(), mutation.rpc, outcome, started.elapsed());
+    telemetry::engine_call(kind.as_str(), mutation.operation.as_str(), outcome, started.elapsed());
     let answered = match called {
         Ok(answered) => answered,
         Err(EngineError { outcome: Outcome::NotSent, error }) => {

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::domain::event::{JoinRequestAction, MemberAction};
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::reducer::{Change, Observation};
@@ -126,6 +127,17 @@ fn is_echo(expected: &Change, seen: &Change) -> bool {
                 && seen_members
                     .iter()
                     .any(|seen| members.iter().any(|m| m.account.is_same(&seen.account)))
+        }
+        (Change::JoinRequest(expected), Change::JoinRequest(seen)) => {
+            expected.action == seen.action
+                && expected.request.requester.is_same(&seen.request.requester)
+        }
+        (
+            Change::JoinRequest(expected),
+            Change::Members { action: MemberAction::Join, members },
+        ) => {
+            expected.action == JoinRequestAction::Approved
+                && members.iter().any(|m| m.account.is_same(&expected.request.requester))
         }
         (Change::Left, Change::Left) | (Change::Deleted, Change::Deleted) => true,
         (Change::Picture(_), Change::Picture(_))

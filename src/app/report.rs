@@ -55,6 +55,15 @@ pub(super) struct Committed {
     pub changed: bool,
     /// Of the last event it caused, else the one at which its answer holds.
     pub sequence: u64,
+    /// How many events it caused itself.
+    pub events: usize,
     /// Whether [`Report::only_at_sequence`] kept it from being written.
     pub overtaken: bool,
+}
+
+impl Committed {
+    /// Nothing changed, and this is the sequence at which that holds.
+    pub fn unchanged(sequence: u64) -> Self {
+        Self { changed: false, sequence, events: 0, overtaken: false }
+    }
 }

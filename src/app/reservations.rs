@@ -30,6 +30,21 @@ pub(super) async fn reserve(
     body_sha256: [u8; 32],
     group_id: Option<GroupId>,
 ) -> Result<Turn> {
+    match take(inner, key, body_sha256, group_id).await? {
+        Reserved::New => {
+            telemetry::reservation("new");
+            Ok(Turn::Ours)
+        }
+        Reserved::Existing(existing) => settled(inner, key, body_sha256, &existing),
+    }
+}
+
+async fn take(
+    inner: &Inner,
+    key: &ReservationKey,
+    body_sha256: [u8; 32],
+    group_id: Option<GroupId>,
+) -> Result<Reserved> {
     let now = inner.clock.now();
     let reservation = Reservation {
         key: key.clone(),
@@ -41,18 +56,11 @@ pub(super) async fn reserve(
         now,
         expire_time: now + LIFETIME,
     };
-    let reserved = inner.repository.reserve(&reservation).await.map_err(|error| match error {
+    Ok(inner.repository.reserve(&reservation).await.map_err(|error| match error {
         // Whatever became of the id, nothing went to WhatsApp: the same call may come again.
         StoreError::CommitUnknown(cause) => StoreError::Unavailable(cause),
         error => error,
-    })?;
-    match reserved {
-        Reserved::New => {
-            telemetry::reservation("new");
-            Ok(Turn::Ours)
-        }
-        Reserved::Existing(existing) => settled(inner, key, body_sha256, &existing),
-    }
+    })?)
 }
 
 fn settled(
@@ -85,6 +93,42 @@ fn settled(
     }
     telemetry::reservation("outcome_unknown");
     Err(outcome_unknown().with("request_id", key.request_id))
+}
+
+/// What stands under the request id of a call that may be taken up again.
+pub(super) enum Resumed {
+    New,
+    /// It was made before; it may still run, or have died.
+    Unanswered,
+    Answered(Answer),
+}
+
+/// Takes the request id of a call whose repetition goes on where the first one was.
+pub(super) async fn resume(
+    inner: &Inner,
+    key: &ReservationKey,
+    body_sha256: [u8; 32],
+    group_id: &GroupId,
+) -> Result<Resumed> {
+    let existing = match take(inner, key, body_sha256, Some(group_id.clone())).await? {
+        Reserved::New => return Ok(Resumed::New),
+        Reserved::Existing(existing) => existing,
+    };
+    if existing.answer.is_none() && existing.body_sha256 == body_sha256 {
+        return Ok(Resumed::Unanswered);
+    }
+    match settled(inner, key, body_sha256, &existing)? {
+        Turn::Ours => Ok(Resumed::New),
+        Turn::Answered(answer) => Ok(Resumed::Answered(answer)),
+    }
+}
+
+/// Keeps the answer of a call whose events were committed before.
+pub(super) async fn answer(inner: &Inner, key: &ReservationKey, answer: &Answer) {
+    let Ok(answer) = serde_json::to_vec(&Settled::Answered(answer.clone())) else { return };
+    if let Err(error) = inner.repository.settle(key, answer.into()).await {
+        tracing::warn!(%error, "the answer of a request id could not be kept");
+    }
 }
 
 pub(super) fn reused(key: &ReservationKey) -> Error {

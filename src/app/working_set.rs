@@ -120,7 +120,7 @@ impl WorkingSet {
     }
 }
 
-fn decode(stored: &StoredGroup) -> Result<WorkingGroup> {
+pub(super) fn decode(stored: &StoredGroup) -> Result<WorkingGroup> {
     let corrupt = |cause: &dyn std::fmt::Display| {
         Error::internal(format!("groups row {}/{}: {cause}", stored.session, stored.id))
     };

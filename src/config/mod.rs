@@ -32,6 +32,7 @@ pub struct Settings {
     pub watch: Watch,
     pub cache: Cache,
     pub engine: Engine,
+    pub reconcile: Reconcile,
     pub simulator: Simulator,
     pub sessions: Sessions,
     pub log: Log,
@@ -143,6 +144,18 @@ pub struct Engine {
     pub write_timeout: Duration,
 }
 
+/// Comparing all groups of a session with WhatsApp's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reconcile {
+    /// How often without any cause, give or take 10 %.
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+    /// A new connection leads to a comparison, but not so soon after the last one.
+    #[serde(with = "humantime_serde")]
+    pub min_interval: Duration,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Simulator {
@@ -251,6 +264,12 @@ impl Default for Engine {
     }
 }
 
+impl Default for Reconcile {
+    fn default() -> Self {
+        Self { interval: 6 * HOUR, min_interval: MINUTE }
+    }
+}
+
 impl Default for Simulator {
     fn default() -> Self {
         Self { enabled: true, seed: 0 }
@@ -325,6 +344,8 @@ impl Settings {
             ("watch.max_age", self.watch.max_age, MINUTE..=365 * DAY),
             ("engine.read_timeout", self.engine.read_timeout, SECOND..=10 * MINUTE),
             ("engine.write_timeout", self.engine.write_timeout, SECOND..=10 * MINUTE),
+            ("reconcile.interval", self.reconcile.interval, MINUTE..=30 * DAY),
+            ("reconcile.min_interval", self.reconcile.min_interval, Duration::ZERO..=HOUR),
             ("shutdown.grace", self.shutdown.grace, Duration::ZERO..=10 * MINUTE),
         ] {
             problems.require_duration(path, value, range);

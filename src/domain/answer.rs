@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
-use super::id::GroupId;
+use super::id::{GroupId, InviteCode};
+use super::invite::JoinOutcome;
 use super::participant::ParticipantResult;
 
 /// What is known of a mutation before its commit: verdicts, not the group's whole state.
@@ -14,6 +15,22 @@ pub struct Verdict {
     pub group_id: Option<GroupId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<ParticipantResult>,
+    /// What came of joining.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_outcome: Option<JoinOutcome>,
+    /// The group's new invite code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite_code: Option<InviteCode>,
+    /// How many members a deletion removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_count: Option<u32>,
+}
+
+impl Verdict {
+    /// On a call about one group that answers no more than that it is done.
+    pub fn about(group_id: &GroupId) -> Self {
+        Self { group_id: Some(group_id.clone()), ..Self::default() }
+    }
 }
 
 /// The outcome of a mutation.

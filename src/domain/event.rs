@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::{Entropy, Timestamp};
 use super::group::{AddressingMode, Description, Group, MemberAddMode, Subject};
 use super::id::{GroupId, ParticipantId, RequestId, SessionName};
+use super::join_request::JoinRequest;
 use super::participant::Participant;
 use super::session::EngineKind;
 
@@ -340,7 +341,7 @@ pub struct PictureChanged {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinRequestChanged {
     pub action: JoinRequestAction,
-    pub requester: super::participant::Account,
+    pub request: JoinRequest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::event::Field;
 use super::id::{Lid, ParticipantId, PhoneNumber};
+use super::join_request::JoinRequest;
 
 /// When a source says that something happened.
 ///
@@ -52,14 +53,21 @@ pub struct Facts {
     /// Second names, also of former members.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<PhoneNumber, Lid>,
-    /// Join requests by requester: whether one is open, and since which report.
+    /// Join requests by requester: the open ones, and who is known to have none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<ParticipantId, RequestFact>,
+    /// When all open requests were last known. `None` before the first time, and again once we are no
+    /// admin, since only admins are told of new ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_time: Option<Timestamp>,
 }
 
+/// The last that was heard of one person's request to join.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestFact {
-    pub open: bool,
+    /// The request, while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<JoinRequest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
 }
@@ -73,6 +81,14 @@ impl Facts {
             .into_iter()
             .flatten()
             .all(|held| !held.settles(stamp))
+    }
+
+    /// The open requests to join, oldest first.
+    pub fn open_requests(&self) -> Vec<&JoinRequest> {
+        let mut open: Vec<&JoinRequest> =
+            self.requests.values().filter_map(|fact| fact.open.as_ref()).collect();
+        open.sort_by_key(|request| (request.request_time, request.requester.id()));
+        open
     }
 
     pub fn is_field_news(&self, stamp: Option<&Stamp>, field: Field) -> bool {
@@ -96,7 +112,8 @@ impl Facts {
     pub fn prune(&mut self, before: Timestamp) {
         self.fields.retain(|_, stamp| stamp.time >= before);
         self.members.retain(|_, stamp| stamp.time >= before);
-        self.requests
-            .retain(|_, fact| fact.open || fact.stamp.as_ref().is_some_and(|s| s.time >= before));
+        self.requests.retain(|_, fact| {
+            fact.open.is_some() || fact.stamp.as_ref().is_some_and(|s| s.time >= before)
+        });
     }
 }

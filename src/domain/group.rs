@@ -13,6 +13,9 @@ pub const MAX_DESCRIPTION_CHARS: usize = 2048;
 /// WhatsApp's limit for the members of a group.
 pub const MAX_PARTICIPANTS: usize = 1024;
 
+/// The longest time after which messages may disappear that the contract lets through: a year.
+pub const MAX_TIMER_SECONDS: u32 = 365 * 86_400;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     pub id: GroupId,

@@ -14,12 +14,17 @@ pub mod facts;
 pub mod fold;
 pub mod group;
 pub mod id;
+pub mod invite;
+pub mod join_request;
 pub mod page;
 pub mod participant;
+pub mod picture;
 pub mod port;
 pub mod reason;
+pub mod reconcile;
 pub mod reducer;
 pub mod session;
+pub mod setting;
 pub mod token;
 
 pub use error::{Error, FieldViolation, Violations};

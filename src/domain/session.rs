@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::id::SessionName;
+use super::id::{PhoneNumber, SessionName};
 use super::participant::Account;
 
 /// What carries a session's calls to WhatsApp.
@@ -30,6 +30,52 @@ impl EngineKind {
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// How a session's engine is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineConfig {
+    Simulator {
+        /// `None` = one derived from the session's name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone_number: Option<PhoneNumber>,
+    },
+    Waha {
+        /// The name of a server in the service's settings; `None` = webhooks only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server: Option<String>,
+        /// The session's name there; `None` = the same as here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remote_session: Option<String>,
+    },
+    Native {},
+}
+
+impl EngineConfig {
+    pub fn default_of(kind: EngineKind) -> Self {
+        match kind {
+            EngineKind::Simulator => Self::Simulator { phone_number: None },
+            EngineKind::Waha => Self::Waha { server: None, remote_session: None },
+            EngineKind::Native => Self::Native {},
+        }
+    }
+
+    pub fn kind(&self) -> EngineKind {
+        match self {
+            Self::Simulator { .. } => EngineKind::Simulator,
+            Self::Waha { .. } => EngineKind::Waha,
+            Self::Native {} => EngineKind::Native,
+        }
+    }
+
+    /// The account that the session would like to be, where its engine lets one choose.
+    pub fn phone_number(&self) -> Option<PhoneNumber> {
+        match self {
+            Self::Simulator { phone_number } => *phone_number,
+            Self::Waha { .. } | Self::Native {} => None,
+        }
     }
 }
 
@@ -79,6 +125,7 @@ impl SessionStatus {
 pub struct Session {
     pub name: SessionName,
     pub engine: EngineKind,
+    pub config: EngineConfig,
     pub status: SessionStatus,
     /// Why the status is what it is, for people; empty where there is nothing to say.
     pub status_reason: String,
@@ -92,6 +139,8 @@ pub struct Session {
     /// The sequence of the last event.
     pub sequence: u64,
     pub create_time: Timestamp,
+    /// When its groups were last compared with WhatsApp's in full.
+    pub synced_time: Option<Timestamp>,
 }
 
 /// Limits of a session's metadata.

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use futures::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
-use super::not_implemented;
 use super::request::call;
 use super::respond::refuse;
 use super::watch;
@@ -25,7 +24,8 @@ impl Groups {
     }
 }
 
-/// The RPCs themselves are in `group_reads`, `group_changes` and `watch`.
+/// The RPCs themselves are in `group_reads`, `group_changes`, `group_joining`, `group_pictures`,
+/// `group_settings`, `group_work` and `watch`.
 #[tonic::async_trait]
 impl GroupsService for Groups {
     async fn create_group(
@@ -139,169 +139,169 @@ impl GroupsService for Groups {
 
     async fn refresh_groups(
         &self,
-        _: Request<pb::RefreshGroupsRequest>,
+        request: Request<pb::RefreshGroupsRequest>,
     ) -> Result<Response<pb::RefreshGroupsResponse>, Status> {
-        Err(not_implemented("RefreshGroups"))
+        self.refresh_groups(request).await
     }
 
     async fn delete_group(
         &self,
-        _: Request<pb::DeleteGroupRequest>,
+        request: Request<pb::DeleteGroupRequest>,
     ) -> Result<Response<pb::DeleteGroupResponse>, Status> {
-        Err(not_implemented("DeleteGroup"))
+        self.delete_group(request).await
     }
 
     async fn join_group(
         &self,
-        _: Request<pb::JoinGroupRequest>,
+        request: Request<pb::JoinGroupRequest>,
     ) -> Result<Response<pb::JoinGroupResponse>, Status> {
-        Err(not_implemented("JoinGroup"))
+        self.join_group(request).await
     }
 
     async fn get_join_info(
         &self,
-        _: Request<pb::GetJoinInfoRequest>,
+        request: Request<pb::GetJoinInfoRequest>,
     ) -> Result<Response<pb::GetJoinInfoResponse>, Status> {
-        Err(not_implemented("GetJoinInfo"))
+        self.get_join_info(request).await
     }
 
     async fn get_group_picture(
         &self,
-        _: Request<pb::GetGroupPictureRequest>,
+        request: Request<pb::GetGroupPictureRequest>,
     ) -> Result<Response<pb::GetGroupPictureResponse>, Status> {
-        Err(not_implemented("GetGroupPicture"))
+        self.get_group_picture(request).await
     }
 
     async fn set_group_picture(
         &self,
-        _: Request<pb::SetGroupPictureRequest>,
+        request: Request<pb::SetGroupPictureRequest>,
     ) -> Result<Response<pb::SetGroupPictureResponse>, Status> {
-        Err(not_implemented("SetGroupPicture"))
+        self.set_group_picture(request).await
     }
 
     async fn delete_group_picture(
         &self,
-        _: Request<pb::DeleteGroupPictureRequest>,
+        request: Request<pb::DeleteGroupPictureRequest>,
     ) -> Result<Response<pb::DeleteGroupPictureResponse>, Status> {
-        Err(not_implemented("DeleteGroupPicture"))
+        self.delete_group_picture(request).await
     }
 
     async fn get_info_admin_only(
         &self,
-        _: Request<pb::GetInfoAdminOnlyRequest>,
+        request: Request<pb::GetInfoAdminOnlyRequest>,
     ) -> Result<Response<pb::GetInfoAdminOnlyResponse>, Status> {
-        Err(not_implemented("GetInfoAdminOnly"))
+        self.get_info_admin_only(request).await
     }
 
     async fn set_info_admin_only(
         &self,
-        _: Request<pb::SetInfoAdminOnlyRequest>,
+        request: Request<pb::SetInfoAdminOnlyRequest>,
     ) -> Result<Response<pb::SetInfoAdminOnlyResponse>, Status> {
-        Err(not_implemented("SetInfoAdminOnly"))
+        self.set_info_admin_only(request).await
     }
 
     async fn get_messages_admin_only(
         &self,
-        _: Request<pb::GetMessagesAdminOnlyRequest>,
+        request: Request<pb::GetMessagesAdminOnlyRequest>,
     ) -> Result<Response<pb::GetMessagesAdminOnlyResponse>, Status> {
-        Err(not_implemented("GetMessagesAdminOnly"))
+        self.get_messages_admin_only(request).await
     }
 
     async fn set_messages_admin_only(
         &self,
-        _: Request<pb::SetMessagesAdminOnlyRequest>,
+        request: Request<pb::SetMessagesAdminOnlyRequest>,
     ) -> Result<Response<pb::SetMessagesAdminOnlyResponse>, Status> {
-        Err(not_implemented("SetMessagesAdminOnly"))
+        self.set_messages_admin_only(request).await
     }
 
     async fn get_member_add_mode(
         &self,
-        _: Request<pb::GetMemberAddModeRequest>,
+        request: Request<pb::GetMemberAddModeRequest>,
     ) -> Result<Response<pb::GetMemberAddModeResponse>, Status> {
-        Err(not_implemented("GetMemberAddMode"))
+        self.get_member_add_mode(request).await
     }
 
     async fn set_member_add_mode(
         &self,
-        _: Request<pb::SetMemberAddModeRequest>,
+        request: Request<pb::SetMemberAddModeRequest>,
     ) -> Result<Response<pb::SetMemberAddModeResponse>, Status> {
-        Err(not_implemented("SetMemberAddMode"))
+        self.set_member_add_mode(request).await
     }
 
     async fn get_membership_approval(
         &self,
-        _: Request<pb::GetMembershipApprovalRequest>,
+        request: Request<pb::GetMembershipApprovalRequest>,
     ) -> Result<Response<pb::GetMembershipApprovalResponse>, Status> {
-        Err(not_implemented("GetMembershipApproval"))
+        self.get_membership_approval(request).await
     }
 
     async fn set_membership_approval(
         &self,
-        _: Request<pb::SetMembershipApprovalRequest>,
+        request: Request<pb::SetMembershipApprovalRequest>,
     ) -> Result<Response<pb::SetMembershipApprovalResponse>, Status> {
-        Err(not_implemented("SetMembershipApproval"))
+        self.set_membership_approval(request).await
     }
 
     async fn get_member_share_history(
         &self,
-        _: Request<pb::GetMemberShareHistoryRequest>,
+        request: Request<pb::GetMemberShareHistoryRequest>,
     ) -> Result<Response<pb::GetMemberShareHistoryResponse>, Status> {
-        Err(not_implemented("GetMemberShareHistory"))
+        self.get_member_share_history(request).await
     }
 
     async fn set_member_share_history(
         &self,
-        _: Request<pb::SetMemberShareHistoryRequest>,
+        request: Request<pb::SetMemberShareHistoryRequest>,
     ) -> Result<Response<pb::SetMemberShareHistoryResponse>, Status> {
-        Err(not_implemented("SetMemberShareHistory"))
+        self.set_member_share_history(request).await
     }
 
     async fn get_disappearing_timer(
         &self,
-        _: Request<pb::GetDisappearingTimerRequest>,
+        request: Request<pb::GetDisappearingTimerRequest>,
     ) -> Result<Response<pb::GetDisappearingTimerResponse>, Status> {
-        Err(not_implemented("GetDisappearingTimer"))
+        self.get_disappearing_timer(request).await
     }
 
     async fn set_disappearing_timer(
         &self,
-        _: Request<pb::SetDisappearingTimerRequest>,
+        request: Request<pb::SetDisappearingTimerRequest>,
     ) -> Result<Response<pb::SetDisappearingTimerResponse>, Status> {
-        Err(not_implemented("SetDisappearingTimer"))
+        self.set_disappearing_timer(request).await
     }
 
     async fn list_join_requests(
         &self,
-        _: Request<pb::ListJoinRequestsRequest>,
+        request: Request<pb::ListJoinRequestsRequest>,
     ) -> Result<Response<pb::ListJoinRequestsResponse>, Status> {
-        Err(not_implemented("ListJoinRequests"))
+        self.list_join_requests(request).await
     }
 
     async fn approve_join_requests(
         &self,
-        _: Request<pb::ApproveJoinRequestsRequest>,
+        request: Request<pb::ApproveJoinRequestsRequest>,
     ) -> Result<Response<pb::ApproveJoinRequestsResponse>, Status> {
-        Err(not_implemented("ApproveJoinRequests"))
+        self.approve_join_requests(request).await
     }
 
     async fn reject_join_requests(
         &self,
-        _: Request<pb::RejectJoinRequestsRequest>,
+        request: Request<pb::RejectJoinRequestsRequest>,
     ) -> Result<Response<pb::RejectJoinRequestsResponse>, Status> {
-        Err(not_implemented("RejectJoinRequests"))
+        self.reject_join_requests(request).await
     }
 
     async fn get_invite_code(
         &self,
-        _: Request<pb::GetInviteCodeRequest>,
+        request: Request<pb::GetInviteCodeRequest>,
     ) -> Result<Response<pb::GetInviteCodeResponse>, Status> {
-        Err(not_implemented("GetInviteCode"))
+        self.get_invite_code(request).await
     }
 
     async fn revoke_invite_code(
         &self,
-        _: Request<pb::RevokeInviteCodeRequest>,
+        request: Request<pb::RevokeInviteCodeRequest>,
     ) -> Result<Response<pb::RevokeInviteCodeResponse>, Status> {
-        Err(not_implemented("RevokeInviteCode"))
+        self.revoke_invite_code(request).await
     }
 }

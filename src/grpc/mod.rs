@@ -1,7 +1,11 @@
 //! The contract served: each RPC is validated, handed to the app, and its answer converted.
 
 mod group_changes;
+mod group_joining;
+mod group_pictures;
 mod group_reads;
+mod group_settings;
+mod group_work;
 mod groups_service;
 mod request;
 mod respond;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tonic::{Request, Status};
 
 use crate::app::Call;
-use crate::app::groups::RequestKey;
+use crate::app::groups::{RequestKey, Target};
 use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Violations};
@@ -181,6 +181,27 @@ impl Fields {
         RequestKey { request_id, body_sha256 }
     }
 
+    /// The group that the request changes, and the request's identity.
+    pub fn target<M: ChangesGroup>(&mut self, message: &M) -> Option<Target> {
+        let session = self.session(message.session());
+        let group_id = self.group_id(message.group_id());
+        let key = self.request_key(message);
+        let (session, group_id) = session.zip(group_id)?;
+        Some(Target { session, group_id, key })
+    }
+
+    /// A span of whole seconds; nothing stands for zero.
+    pub fn seconds(&mut self, field: &str, span: Option<&prost_types::Duration>, max: u32) -> u32 {
+        let Some(span) = span else { return 0 };
+        match u32::try_from(span.seconds) {
+            Ok(seconds) if span.nanos == 0 && seconds <= max => seconds,
+            _ => {
+                self.add(field, format!("must be whole seconds from 0 to {max}"));
+                0
+            }
+        }
+    }
+
     /// Answers all violations at once; else the values, which are there then.
     pub fn finish<T>(self, values: Option<T>) -> Result<T, Status> {
         crate::domain::error::checked(self.violations, values).map_err(|error| to_status(&error))
@@ -209,13 +230,49 @@ macro_rules! has_request_id {
     };
 }
 
-has_request_id!(
-    CreateGroupRequest,
+has_request_id!(CreateGroupRequest, JoinGroupRequest);
+
+/// A request that changes one group.
+pub(super) trait ChangesGroup: HasRequestId {
+    fn session(&self) -> &str;
+
+    fn group_id(&self) -> &str;
+}
+
+macro_rules! changes_group {
+    ($($message:ident),+ $(,)?) => {
+        has_request_id!($($message),+);
+
+        $(impl ChangesGroup for pb::$message {
+            fn session(&self) -> &str {
+                &self.session
+            }
+
+            fn group_id(&self) -> &str {
+                &self.group_id
+            }
+        })+
+    };
+}
+
+changes_group!(
+    DeleteGroupRequest,
     LeaveGroupRequest,
     SetGroupSubjectRequest,
     SetGroupDescriptionRequest,
+    SetGroupPictureRequest,
+    DeleteGroupPictureRequest,
+    SetInfoAdminOnlyRequest,
+    SetMessagesAdminOnlyRequest,
+    SetMemberAddModeRequest,
+    SetMembershipApprovalRequest,
+    SetMemberShareHistoryRequest,
+    SetDisappearingTimerRequest,
     AddParticipantsRequest,
     RemoveParticipantsRequest,
     PromoteParticipantsRequest,
     DemoteParticipantsRequest,
+    ApproveJoinRequestsRequest,
+    RejectJoinRequestsRequest,
+    RevokeInviteCodeRequest,
 );

@@ -75,3 +75,26 @@ impl Changed {
 fn decode(bytes: bytes::Bytes) -> Result<pb::Group, Status> {
     pb::Group::decode(bytes).map_err(|error| to_status(&Error::internal(error)))
 }
+
+/// The response of a mutation that answers the group.
+macro_rules! group_response {
+    ($response:ident, $answer:expr) => {{
+        let answer = $answer;
+        pb::$response { group: answer.group, changed: answer.changed, sequence: answer.sequence }
+    }};
+}
+
+/// The response of a mutation that answers the group and what became of each person.
+macro_rules! results_response {
+    ($response:ident, $answer:expr) => {{
+        let answer = $answer;
+        pb::$response {
+            group: answer.group,
+            changed: answer.changed,
+            sequence: answer.sequence,
+            results: answer.results,
+        }
+    }};
+}
+
+pub(super) use {group_response, results_response};

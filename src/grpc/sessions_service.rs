@@ -1,20 +1,24 @@
 //! SessionsService.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 
+use futures::Stream;
 use tonic::{Request, Response, Status};
 
-use super::not_implemented;
 use super::request::{Fields, call};
 use super::respond::refuse;
 use crate::app::App;
-use crate::app::sessions::{NewSession, SessionQuery};
+use crate::app::sessions::{NewSession, SessionQuery, SessionState};
 use crate::domain::id::{PhoneNumber, SessionName};
-use crate::domain::port::engine::AccountWish;
 use crate::domain::session::{
-    EngineKind, MAX_METADATA_ENTRIES, MAX_METADATA_KEY_BYTES, MAX_METADATA_VALUE_BYTES,
+    EngineConfig, EngineKind, MAX_METADATA_ENTRIES, MAX_METADATA_KEY_BYTES,
+    MAX_METADATA_VALUE_BYTES,
 };
-use crate::pb::{self, create_session_request, sessions_service_server::SessionsService};
+use crate::pb::wire::{count, timestamp};
+use crate::pb::{
+    self, create_session_request, sessions_service_server::SessionsService, update_session_request,
+};
 
 #[derive(Debug, Clone)]
 pub struct Sessions {
@@ -37,40 +41,112 @@ fn new_session(message: &pb::CreateSessionRequest) -> Result<NewSession, Status>
     use create_session_request::Config;
     let mut fields = Fields::default();
     let name = fields.session(&message.session);
+    let config = message.config.as_ref().map(|config| match config {
+        Config::Simulator(config) => simulator(&mut fields, config),
+        Config::Waha(config) => waha(&mut fields, config),
+        Config::Native(pb::NativeConfig {}) => EngineConfig::Native {},
+    });
     let engine = match pb::Engine::try_from(message.engine) {
-        Ok(pb::Engine::Unspecified) => Some(match &message.config {
-            None | Some(Config::Simulator(_)) => EngineKind::Simulator,
-            Some(Config::Waha(_)) => EngineKind::Waha,
-            Some(Config::Native(_)) => EngineKind::Native,
-        }),
+        Ok(pb::Engine::Unspecified) => {
+            Some(config.as_ref().map_or(EngineKind::Simulator, EngineConfig::kind))
+        }
         Ok(engine) => engine.to_domain(),
         Err(_) => {
             fields.add("engine", "must be a known engine");
             None
         }
     };
-    let mut wish = AccountWish::default();
-    match (&message.config, engine) {
-        (Some(Config::Simulator(config)), Some(EngineKind::Simulator) | None)
-            if !config.phone_number.is_empty() =>
-        {
-            wish.phone_number =
-                fields.parse::<PhoneNumber>("simulator.phone_number", &config.phone_number);
+    let config = match (config, engine) {
+        (Some(config), Some(engine)) if config.kind() != engine => {
+            fields.add("config", "must be that of the engine");
+            None
         }
-        (None, _)
-        | (Some(Config::Simulator(_)), Some(EngineKind::Simulator) | None)
-        | (Some(Config::Waha(_)), Some(EngineKind::Waha) | None)
-        | (Some(Config::Native(_)), Some(EngineKind::Native) | None) => {}
-        (Some(_), Some(_)) => fields.add("config", "must be that of the engine"),
-    }
+        (Some(config), _) => Some(config),
+        (None, engine) => engine.map(EngineConfig::default_of),
+    };
     let metadata = metadata(&mut fields, &message.metadata);
-    fields.finish(name.zip(engine).map(|(name, engine)| NewSession {
+    fields.finish(name.zip(config).map(|(name, config)| NewSession {
         name,
-        engine,
-        wish,
+        config,
+        push_name: None,
         metadata,
         start: !message.stopped,
     }))
+}
+
+fn simulator(fields: &mut Fields, config: &pb::SimulatorConfig) -> EngineConfig {
+    let phone_number = match config.phone_number.as_str() {
+        "" => None,
+        number => fields.parse::<PhoneNumber>("simulator.phone_number", number),
+    };
+    EngineConfig::Simulator { phone_number }
+}
+
+fn waha(fields: &mut Fields, config: &pb::WahaConfig) -> EngineConfig {
+    let mut name = |field: &str, text: &str| match text {
+        "" => None,
+        text => fields.parse::<SessionName>(field, text).map(|name| name.to_string()),
+    };
+    EngineConfig::Waha {
+        server: name("waha.server", &config.server),
+        remote_session: name("waha.remote_session", &config.remote_session),
+    }
+}
+
+/// What a call changes of a session: the labels, the engine's settings.
+type Update = (Option<BTreeMap<String, String>>, Option<EngineConfig>);
+
+/// What an update changes: each path of the mask as a whole.
+fn update(fields: &mut Fields, message: &pb::UpdateSessionRequest) -> Update {
+    use update_session_request::Config;
+    let (mut labels, mut config) = (None, None);
+    let paths = message.update_mask.as_ref().map(|mask| mask.paths.as_slice()).unwrap_or_default();
+    if paths.is_empty() {
+        fields.add("update_mask", "must name what to change: metadata, simulator, waha or native");
+    }
+    for path in paths {
+        let given = match (path.as_str(), &message.config) {
+            ("metadata", _) => {
+                labels = Some(metadata(fields, &message.metadata));
+                continue;
+            }
+            ("simulator", Some(Config::Simulator(given))) => simulator(fields, given),
+            ("waha", Some(Config::Waha(given))) => waha(fields, given),
+            ("native", Some(Config::Native(pb::NativeConfig {}))) => EngineConfig::Native {},
+            ("simulator", None) => EngineConfig::default_of(EngineKind::Simulator),
+            ("waha", None) => EngineConfig::default_of(EngineKind::Waha),
+            ("native", None) => EngineConfig::default_of(EngineKind::Native),
+            ("simulator" | "waha" | "native", Some(_)) => {
+                fields.add("config", format!("must be that of {path}, which update_mask names"));
+                continue;
+            }
+            _ => {
+                fields.add(
+                    "update_mask",
+                    format!("{path:?} cannot be changed; metadata, simulator, waha and native can"),
+                );
+                continue;
+            }
+        };
+        config = Some(given);
+    }
+    (labels, config)
+}
+
+/// A session's state as its watchers see it.
+fn state(state: &SessionState) -> pb::WatchSessionResponse {
+    pb::WatchSessionResponse {
+        session: Some(state.session.as_ref().into()),
+        qr_code: state.qr_code.as_ref().map(|code| pb::QrCode {
+            value: code.value.clone(),
+            expire_time: code.expire_time.map(timestamp),
+        }),
+        pairing_code: state.pairing_code.as_ref().map(Into::into),
+        comparison: state.progress.map(|progress| pb::ComparisonProgress {
+            compared_count: count(progress.compared),
+            total_count: count(progress.total),
+        }),
+    }
 }
 
 fn metadata(
@@ -148,9 +224,17 @@ impl SessionsService for Sessions {
 
     async fn update_session(
         &self,
-        _: Request<pb::UpdateSessionRequest>,
+        request: Request<pb::UpdateSessionRequest>,
     ) -> Result<Response<pb::UpdateSessionResponse>, Status> {
-        Err(not_implemented("UpdateSession"))
+        let call = call(&request)?;
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = fields.session(&message.session);
+        let (labels, config) = update(&mut fields, message);
+        let name = fields.finish(name)?;
+        let change = self.app.update_session(&call, &name, labels, config).await.map_err(refuse)?;
+        let session = Some(change.session.as_ref().into());
+        Ok(Response::new(pb::UpdateSessionResponse { session, changed: change.changed }))
     }
 
     async fn delete_session(
@@ -184,24 +268,43 @@ impl SessionsService for Sessions {
 
     async fn logout_session(
         &self,
-        _: Request<pb::LogoutSessionRequest>,
+        request: Request<pb::LogoutSessionRequest>,
     ) -> Result<Response<pb::LogoutSessionResponse>, Status> {
-        Err(not_implemented("LogoutSession"))
+        let name = session_name(&request.get_ref().session)?;
+        let change = self.app.log_out_session(&call(&request)?, &name).await.map_err(refuse)?;
+        let session = Some(change.session.as_ref().into());
+        Ok(Response::new(pb::LogoutSessionResponse { session, changed: change.changed }))
     }
 
     async fn request_pairing_code(
         &self,
-        _: Request<pb::RequestPairingCodeRequest>,
+        request: Request<pb::RequestPairingCodeRequest>,
     ) -> Result<Response<pb::RequestPairingCodeResponse>, Status> {
-        Err(not_implemented("RequestPairingCode"))
+        let call = call(&request)?;
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = fields.session(&message.session);
+        let phone = fields.parse::<PhoneNumber>("phone_number", &message.phone_number);
+        let (name, phone) = fields.finish(name.zip(phone))?;
+        let code = self.app.request_pairing_code(&call, &name, phone).await.map_err(refuse)?;
+        Ok(Response::new(pb::RequestPairingCodeResponse { pairing_code: Some((&code).into()) }))
     }
 
-    type WatchSessionStream = tokio_stream::Empty<Result<pb::WatchSessionResponse, Status>>;
+    type WatchSessionStream =
+        Pin<Box<dyn Stream<Item = Result<pb::WatchSessionResponse, Status>> + Send>>;
 
     async fn watch_session(
         &self,
-        _: Request<pb::WatchSessionRequest>,
+        request: Request<pb::WatchSessionRequest>,
     ) -> Result<Response<Self::WatchSessionStream>, Status> {
-        Err(not_implemented("WatchSession"))
+        let name = session_name(&request.get_ref().session)?;
+        let watch = self.app.watch_session(&call(&request)?, &name).map_err(refuse)?;
+        let states = futures::stream::unfold(Some(watch), |watch| async move {
+            let mut watch = watch?;
+            let step = watch.next().await?;
+            let rest = step.is_ok().then_some(watch);
+            Some((step.map(|reached| state(&reached)).map_err(refuse), rest))
+        });
+        Ok(Response::new(Box::pin(states)))
     }
 }

@@ -15,9 +15,8 @@ use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::participant::Account;
 use crate::domain::reason::Reason;
-use crate::engine::simulator::world::{
-    AccountRecord, AccountSettings, AddPrivacy, Operation, Setting,
-};
+use crate::domain::setting::Setting;
+use crate::engine::simulator::world::{AccountRecord, AccountSettings, AddPrivacy, Operation};
 use crate::engine::simulator::{CallFault, NotificationFault, Point, SimulatorEngine, Uses};
 use crate::pb::{
     self, act_request::Action, inject_fault_request::Fault,

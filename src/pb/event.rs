@@ -75,13 +75,7 @@ fn body(body: &EventBody, me: Option<&Account>) -> group_event::Body {
         EventBody::InviteRevoked => Body::InviteRevoked(pb::GroupInviteRevoked {}),
         EventBody::JoinRequest(changed) => Body::JoinRequest(pb::JoinRequestChanged {
             action: pb::JoinRequestAction::from(changed.action).into(),
-            request: Some(pb::JoinRequest {
-                requester: Some(pb::participant::account(
-                    &changed.requester,
-                    pb::Role::Unspecified,
-                )),
-                ..Default::default()
-            }),
+            request: Some((&changed.request).into()),
         }),
         EventBody::SessionDeleted => Body::SessionDeleted(pb::SessionDeleted {}),
     }
@@ -232,16 +226,15 @@ impl group_event::Body {
             }),
             Self::InviteRevoked(_) => EventBody::InviteRevoked,
             Self::JoinRequest(changed) => {
-                let requester =
-                    changed.request.as_ref().and_then(|request| request.requester.as_ref());
+                let request = changed.request.as_ref();
                 EventBody::JoinRequest(JoinRequestChanged {
                     action: changed
                         .action()
                         .to_domain()
                         .ok_or_else(|| DecodeError::value("join_request without an action"))?,
-                    requester: requester
-                        .ok_or_else(|| DecodeError::value("join_request without a requester"))?
-                        .to_account()?,
+                    request: request
+                        .ok_or_else(|| DecodeError::value("join_request without a request"))?
+                        .to_domain()?,
                 })
             }
             Self::SessionDeleted(_) => EventBody::SessionDeleted,

@@ -3,6 +3,8 @@
 mod codec;
 pub mod event;
 pub mod group;
+mod invite;
+mod join_request;
 pub mod participant;
 pub mod session;
 mod shared;

@@ -1,7 +1,9 @@
 //! Sessions.
 
 use super::{self as pb, wire};
-use crate::domain::session::{EngineKind, Session, SessionStatus};
+use crate::domain::port::engine::PairingCode;
+use crate::domain::session::{EngineConfig, Session, SessionStatus};
+use crate::pb::generated::session::Config;
 
 impl From<SessionStatus> for pb::SessionStatus {
     fn from(status: SessionStatus) -> Self {
@@ -31,17 +33,25 @@ impl pb::SessionStatus {
     }
 }
 
+impl From<&PairingCode> for pb::PairingCode {
+    fn from(code: &PairingCode) -> Self {
+        Self { code: code.code.clone(), expire_time: Some(wire::timestamp(code.expire_time)) }
+    }
+}
+
 impl From<&Session> for pb::Session {
     fn from(session: &Session) -> Self {
         let phone = session.account.and_then(|account| account.phone());
-        let config = match session.engine {
-            EngineKind::Simulator => {
-                pb::generated::session::Config::Simulator(pb::SimulatorConfig {
-                    phone_number: phone.map(|phone| phone.get().to_string()).unwrap_or_default(),
-                })
+        let config = match &session.config {
+            EngineConfig::Simulator { phone_number } => {
+                let number = phone_number.or(phone).map(|phone| phone.get().to_string());
+                Config::Simulator(pb::SimulatorConfig { phone_number: number.unwrap_or_default() })
             }
-            EngineKind::Waha => pb::generated::session::Config::Waha(pb::WahaConfig::default()),
-            EngineKind::Native => pb::generated::session::Config::Native(pb::NativeConfig {}),
+            EngineConfig::Waha { server, remote_session } => Config::Waha(pb::WahaConfig {
+                server: server.clone().unwrap_or_default(),
+                remote_session: remote_session.clone().unwrap_or_default(),
+            }),
+            EngineConfig::Native {} => Config::Native(pb::NativeConfig {}),
         };
         Self {
             name: session.name.to_string(),
@@ -57,7 +67,7 @@ impl From<&Session> for pb::Session {
                 push_name: session.push_name.clone(),
             }),
             sequence: wire::number(session.sequence),
-            synced_time: None,
+            synced_time: session.synced_time.map(wire::timestamp),
             create_time: Some(wire::timestamp(session.create_time)),
             metadata: session.metadata.clone().into_iter().collect(),
             config: Some(config),

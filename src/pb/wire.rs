@@ -25,6 +25,11 @@ pub fn complete_event(payload: &[u8], sequence: u64, record_time: Timestamp) -> 
     wire.freeze()
 }
 
+/// A number of things as the contract has it.
+pub fn count(value: usize) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
 /// A moment as the contract has it.
 pub fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     let micros = time.as_micros();

@@ -17,7 +17,7 @@ use crate::domain::participant::Account;
 use crate::domain::port::repository::{
     Result, SessionHead, SessionInsert, SessionPatch, SessionStore, StoreError,
 };
-use crate::domain::session::{EngineKind, Session, SessionStatus};
+use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus};
 
 #[derive(FromQueryResult)]
 struct HeadRow {
@@ -39,9 +39,9 @@ impl SessionStore for SeaRepository {
         );
         let sql = Sql::new(
             "INSERT INTO sessions (name, engine, status, status_reason, status_time, account_lid, account_phone, \
-             push_name, metadata, wanted, create_time, sequence, revision, deleted_time, epoch) SELECT ",
+             push_name, metadata, wanted, create_time, config, sequence, revision, deleted_time, synced_time, epoch) SELECT ",
         );
-        let values: [sea_orm::Value; 11] = [
+        let values: [sea_orm::Value; 12] = [
             session.name.as_str().into(),
             session.engine.as_str().into(),
             session.status.as_str().into(),
@@ -53,15 +53,16 @@ impl SessionStore for SeaRepository {
             metadata_column(&session.metadata)?.into(),
             session.wanted.into(),
             session.create_time.as_micros().into(),
+            config_column(&session.config)?.into(),
         ];
         let sql = values.into_iter().fold(sql, |sql, value| sql.bind(value).push(", "));
-        let sql = sql.push("0, 0, 0, ").push(&own_or_later_epoch).push(
+        let sql = sql.push("0, 0, 0, 0, ").push(&own_or_later_epoch).push(
             " FROM log_head h WHERE h.id = 1 ON CONFLICT (name) DO UPDATE SET \
              engine = excluded.engine, status = excluded.status, status_reason = excluded.status_reason, \
              status_time = excluded.status_time, account_lid = excluded.account_lid, \
              account_phone = excluded.account_phone, push_name = excluded.push_name, metadata = excluded.metadata, \
              wanted = excluded.wanted, create_time = excluded.create_time, revision = sessions.revision + 1, \
-             deleted_time = 0, epoch = excluded.epoch WHERE sessions.deleted_time <> 0",
+             deleted_time = 0, synced_time = 0, config = excluded.config, epoch = excluded.epoch WHERE sessions.deleted_time <> 0",
         );
         match self.write(sql).await? {
             0 => Ok(SessionInsert::AlreadyExists),
@@ -150,6 +151,12 @@ fn patched_columns(patch: &SessionPatch) -> Result<Vec<(Column, SimpleExpr)>> {
     if let Some(wanted) = patch.wanted {
         columns.push((Column::Wanted, Expr::value(wanted)));
     }
+    if let Some(config) = &patch.config {
+        columns.push((Column::Config, Expr::value(config_column(config)?)));
+    }
+    if let Some(time) = patch.synced_time {
+        columns.push((Column::SyncedTime, Expr::value(time.as_micros())));
+    }
     Ok(columns)
 }
 
@@ -164,13 +171,27 @@ fn metadata_column(metadata: &BTreeMap<String, String>) -> Result<String> {
     serde_json::to_string(metadata).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
+fn config_column(config: &EngineConfig) -> Result<String> {
+    if *config == EngineConfig::default_of(config.kind()) {
+        return Ok(String::new());
+    }
+    serde_json::to_string(config).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
 fn session(row: Model) -> Result<Session> {
+    let engine = EngineKind::from_name(&row.engine)
+        .ok_or_else(|| corrupt("sessions.engine", &row.engine))?;
+    let config = if row.config.is_empty() {
+        EngineConfig::default_of(engine)
+    } else {
+        serde_json::from_str(&row.config).map_err(|error| corrupt("sessions.config", error))?
+    };
     let lid = unsigned("sessions.account_lid", row.account_lid)?;
     let phone = unsigned("sessions.account_phone", row.account_phone)?;
     Ok(Session {
         name: parsed("sessions.name", &row.name)?,
-        engine: EngineKind::from_name(&row.engine)
-            .ok_or_else(|| corrupt("sessions.engine", &row.engine))?,
+        engine,
+        config,
         status: SessionStatus::from_name(&row.status)
             .ok_or_else(|| corrupt("sessions.status", &row.status))?,
         status_reason: row.status_reason,
@@ -182,5 +203,6 @@ fn session(row: Model) -> Result<Session> {
         wanted: row.wanted,
         sequence: unsigned("sessions.sequence", row.sequence)?,
         create_time: Timestamp::from_micros(row.create_time),
+        synced_time: Some(Timestamp::from_micros(row.synced_time)).filter(|_| row.synced_time != 0),
     })
 }

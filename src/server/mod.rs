@@ -63,6 +63,7 @@ impl Server {
             repository.clone(),
             clock.clone(),
             entropy.clone(),
+            startup::picture_maker(settings),
             startup::options(settings),
         )
         .await
@@ -94,15 +95,8 @@ impl Server {
             None => None,
         };
 
-        let mut background = Vec::new();
-        let task = app.clone();
-        background.push(tokio::spawn(async move { task.start_wanted_sessions().await }));
-        let task = app.clone();
-        background.push(tokio::spawn(async move { task.follow().await }));
-        let task = app.clone();
-        background.push(tokio::spawn(async move { task.settle_doubts().await }));
-        let task = app.clone();
-        background.push(tokio::spawn(async move { task.retain().await }));
+        let mut background: Vec<JoinHandle<()>> =
+            app.background().into_iter().map(tokio::spawn).collect();
         let (task, token) = (readiness.clone(), closing.clone());
         background.push(tokio::spawn(async move { task.watch(token).await }));
         readiness.check().await;

@@ -8,9 +8,9 @@ use crate::app::{App, Call, Options};
 use crate::config::Settings;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-use crate::domain::port::engine::AccountWish;
+
 use crate::domain::reason::Reason;
-use crate::domain::session::EngineKind;
+use crate::domain::session::{EngineConfig, EngineKind};
 use crate::engine::simulator::{self, SimulatorEngine};
 use crate::repository::{ConnectOptions, SeaRepository};
 
@@ -67,6 +67,8 @@ pub(super) fn options(settings: &Settings) -> Options {
         engine_read_timeout: settings.engine.read_timeout,
         engine_write_timeout: settings.engine.write_timeout,
         max_sessions: settings.sessions.max,
+        compare_interval: settings.reconcile.interval,
+        min_compare_interval: settings.reconcile.min_interval,
     }
 }
 
@@ -99,8 +101,8 @@ pub(super) async fn create_default_session(
     let name = "default".parse().map_err(StartError::other)?;
     let session = NewSession {
         name,
-        engine: EngineKind::Simulator,
-        wish: AccountWish::default(),
+        config: EngineConfig::default_of(EngineKind::Simulator),
+        push_name: None,
         metadata: Default::default(),
         start: true,
     };
@@ -109,4 +111,20 @@ pub(super) async fn create_default_session(
         Err(error) if error.reason() == Reason::SessionAlreadyExists => Ok(()),
         Err(error) => Err(StartError::service(error)),
     }
+}
+
+/// Until the picture path is built in.
+pub(super) fn picture_maker(_: &Settings) -> Arc<dyn crate::domain::port::picture::PictureMaker> {
+    struct None;
+
+    #[async_trait::async_trait]
+    impl crate::domain::port::picture::PictureMaker for None {
+        async fn make(
+            &self,
+            _: crate::domain::port::picture::PictureSource,
+        ) -> Result<crate::domain::port::picture::Picture, crate::domain::Error> {
+            Err(crate::domain::Error::new(Reason::NotImplemented, "no pictures yet"))
+        }
+    }
+    Arc::new(None)
 }

@@ -30,6 +30,9 @@ const VIEW_LOOKUPS: &str = "wagroups_view_lookups_total";
 const RESERVATIONS: &str = "wagroups_request_ids_total";
 const ENGINE_CALLS: &str = "wagroups_engine_calls_total";
 const ENGINE_SECONDS: &str = "wagroups_engine_call_seconds";
+const COMPARISONS: &str = "wagroups_comparisons_total";
+const COMPARISON_EVENTS: &str = "wagroups_comparison_events_total";
+const COMPARISON_SUSPECTS: &str = "wagroups_comparison_suspects_total";
 const NOTIFICATIONS: &str = "wagroups_notifications_total";
 
 /// Buckets from 0.5 ms to 60 s: commits at the one end, calls to WhatsApp at the other.
@@ -100,6 +103,12 @@ fn describe() {
     describe_counter!(RESERVATIONS, "Calls with a request id, by what became of the id.");
     describe_counter!(ENGINE_CALLS, "Calls to WhatsApp, by engine, operation and outcome.");
     describe_histogram!(ENGINE_SECONDS, Unit::Seconds, "How long calls to WhatsApp took.");
+    describe_counter!(
+        COMPARISONS,
+        "Comparisons of all groups of a session with WhatsApp's, by outcome; a refused one lost too much."
+    );
+    describe_counter!(COMPARISON_EVENTS, "Differences that comparisons found and logged.");
+    describe_counter!(COMPARISON_SUSPECTS, "Groups that comparisons left in doubt.");
     describe_counter!(NOTIFICATIONS, "Notifications from engines, by what became of them.");
 }
 
@@ -162,6 +171,12 @@ pub fn engine_call(
 
 pub fn notification(engine: &'static str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "engine" => engine, "outcome" => outcome).increment(1);
+}
+
+pub fn compared(outcome: &'static str, events: usize, suspects: usize) {
+    counter!(COMPARISONS, "outcome" => outcome).increment(1);
+    counter!(COMPARISON_EVENTS).increment(events as u64);
+    counter!(COMPARISON_SUSPECTS).increment(suspects as u64);
 }
 
 pub fn panicked() {

@@ -84,10 +84,10 @@ pub struct InitialGroup {
 pub(super) struct WatcherCount(Arc<AtomicUsize>);
 
 /// One watcher's place in the count.
-struct Seat(Arc<AtomicUsize>);
+pub(super) struct Seat(Arc<AtomicUsize>);
 
 impl WatcherCount {
-    fn take_seat(&self, max: usize) -> Result<Seat> {
+    pub(super) fn take_seat(&self, max: usize) -> Result<Seat> {
         let taken = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         let seat = Seat(self.0.clone());
         telemetry::watchers(taken);

@@ -1,5 +1,6 @@
 //! What the service needs of the outside: traits that adapters in higher modules implement.
 
 pub mod engine;
+pub mod picture;
 pub mod repository;
 pub mod world;

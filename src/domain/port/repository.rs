@@ -15,7 +15,7 @@ use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use crate::domain::page::{EventQuery, GroupCursor, GroupQuery};
 use crate::domain::participant::{Account, Role};
 use crate::domain::reason::Reason;
-use crate::domain::session::{Session, SessionStatus};
+use crate::domain::session::{EngineConfig, Session, SessionStatus};
 use crate::domain::token::LogId;
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -56,9 +56,15 @@ impl From<StoreError> for Error {
 }
 
 /// Everything at once; what the app holds.
-pub trait Repository: EventLog + GroupStore + SessionStore + ReservationStore + fmt::Debug {}
+pub trait Repository:
+    EventLog + GroupStore + SessionStore + ReservationStore + DeletionStore + fmt::Debug
+{
+}
 
-impl<T: EventLog + GroupStore + SessionStore + ReservationStore + fmt::Debug> Repository for T {}
+impl<T: EventLog + GroupStore + SessionStore + ReservationStore + DeletionStore + fmt::Debug>
+    Repository for T
+{
+}
 
 /// Where the log begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -306,6 +312,8 @@ pub struct SessionPatch {
     pub push_name: Option<String>,
     pub metadata: Option<BTreeMap<String, String>>,
     pub wanted: Option<bool>,
+    pub synced_time: Option<Timestamp>,
+    pub config: Option<EngineConfig>,
 }
 
 #[async_trait]
@@ -385,4 +393,30 @@ pub trait ReservationStore: Send + Sync + 'static {
     /// Removes expired request ids, and source ids and tombstones recorded before `before`.
     /// At most `limit` rows of each; says whether there may be more.
     async fn purge(&self, now: Timestamp, before: Timestamp, limit: u32) -> Result<bool>;
+}
+
+/// A group that is being taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    pub session: SessionName,
+    pub group_id: GroupId,
+    /// Of the key whose call began it; empty where none is needed.
+    pub key_name: String,
+    /// Of the call that began it; its events carry it.
+    pub request_id: Option<RequestId>,
+    /// Members removed so far.
+    pub removed_count: u32,
+    pub start_time: Timestamp,
+}
+
+#[async_trait]
+pub trait DeletionStore: Send + Sync + 'static {
+    /// Begins a deletion, or notes how far it is.
+    async fn put_deletion(&self, deletion: &Deletion) -> Result<()>;
+
+    /// It has ended, one way or the other.
+    async fn remove_deletion(&self, session: &SessionName, group_id: &GroupId) -> Result<()>;
+
+    /// All that are under way, the oldest first.
+    async fn deletions(&self) -> Result<Vec<Deletion>>;
 }

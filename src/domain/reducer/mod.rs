@@ -10,6 +10,7 @@ mod gone;
 mod moves;
 mod names;
 mod part;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -21,7 +22,8 @@ use super::event::{EventBody, FieldValue, JoinRequestChanged, MemberAction, Pict
 use super::facts::{Facts, Stamp};
 use super::group::Group;
 use super::id::{GroupId, ParticipantId};
-use super::participant::{Account, Participant};
+use super::join_request::JoinRequest;
+use super::participant::{Account, Participant, Role};
 
 /// What a source reports of one group.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +53,8 @@ pub enum Change {
     Picture(PictureChanged),
     InviteRevoked,
     JoinRequest(JoinRequestChanged),
+    /// All open requests to join, as WhatsApp answered them at the observation's time.
+    JoinRequests(Vec<JoinRequest>),
 }
 
 /// What we hold of one group: its state, and how we know.
@@ -88,8 +92,19 @@ pub fn reduce(
         {
             gone::reduce(state, EventBody::Left, stamp)
         }
+        Change::JoinRequests(open) => {
+            requests::reduce_all(state, open, observation.occur_time, stamp)
+        }
         change => part::reduce(state, &observation.group_id, change, stamp),
     };
+    let is_admin = state
+        .group
+        .as_ref()
+        .zip(me)
+        .is_some_and(|(group, me)| group.role_of(me).is_some_and(Role::is_admin));
+    if !is_admin {
+        state.facts.requests_time = None;
+    }
     reduction.touched = !reduction.events.is_empty()
         || state.facts != before
         || !same_group(&state.group, &group_before);

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use super::moves::{Moves, rank_change};
 use super::names::{United, known_account, teach, unite};
-use super::{Change, GroupState, Reduction};
-use crate::domain::event::{
-    EventBody, Field, FieldChange, FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction,
-};
-use crate::domain::facts::{Facts, RequestFact, Stamp};
+use super::{Change, GroupState, Reduction, requests};
+use crate::domain::event::{EventBody, Field, FieldChange, FieldValue, MemberAction};
+use crate::domain::facts::{Facts, Stamp};
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
 use crate::domain::participant::{Participant, Role};
@@ -77,10 +75,12 @@ pub(super) fn reduce(
             }
         }
         Change::JoinRequest(request) => {
-            reduce_join_request(&mut state.facts, request, stamp, &mut reduction);
+            requests::reduce_one(&mut state.facts, request, stamp, &mut reduction);
         }
         // Handled by `reduce`; they concern the group as a whole.
-        Change::Full(_) | Change::Left | Change::Deleted => return reduction,
+        Change::Full(_) | Change::Left | Change::Deleted | Change::JoinRequests(_) => {
+            return reduction;
+        }
     }
     if born {
         // One event says that the group is known now, with all that the report told of it.
@@ -141,6 +141,7 @@ fn reduce_members(
                 moves.note(MemberAction::Leave, before);
             }
             (None, Some(role)) => {
+                requests::settle_joined(facts, &account, stamp, reduction);
                 let participant = Participant::new(account, role);
                 group.put_participant(participant);
                 moves.note(MemberAction::Join, participant);
@@ -167,28 +168,4 @@ fn reduce_members(
             .push(EventBody::Updated(aliases.into_iter().map(FieldChange::Alias).collect()));
     }
     reduction.events.extend(moves.into_events());
-}
-
-fn reduce_join_request(
-    facts: &mut Facts,
-    request: &JoinRequestChanged,
-    stamp: Option<&Stamp>,
-    reduction: &mut Reduction,
-) {
-    let id = request.requester.id();
-    let held = facts.requests.get(&id);
-    if !facts.is_news(stamp, held.and_then(|fact| fact.stamp.as_ref())) {
-        return;
-    }
-    let was_open = held.is_some_and(|fact| fact.open);
-    let open = request.action == JoinRequestAction::Created;
-    let stamp = stamp.cloned().or_else(|| held.and_then(|fact| fact.stamp.clone()));
-    if open || stamp.is_some() {
-        facts.requests.insert(id, RequestFact { open, stamp });
-    } else {
-        facts.requests.remove(&id);
-    }
-    if open != was_open {
-        reduction.events.push(EventBody::JoinRequest(request.clone()));
-    }
 }

@@ -14,6 +14,7 @@ use crate::domain::facts::Stamp;
 use crate::domain::fold::fold;
 use crate::domain::group::{Description, Group, Subject};
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber};
+use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::{Account, Participant, Role};
 
 fn group_id() -> GroupId {
@@ -123,7 +124,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => Just(Change::InviteRevoked),
         1 => (request, 1_u64..4).prop_map(|(action, person)| Change::JoinRequest(JoinRequestChanged {
             action,
-            requester: account(person, Naming::Both),
+            request: JoinRequest::of(account(person, Naming::Both)),
         })),
     ]
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::moves::{Moves, rank_change};
 use super::names::{learn, teach, unite, with_known_names};
-use super::{GroupState, Reduction};
+use super::{GroupState, Reduction, requests};
 use crate::domain::event::{
     EventBody, Field, FieldChange, FieldValue, MemberAction, PictureChanged,
 };
@@ -77,11 +77,16 @@ pub(super) fn reduce(state: &mut GroupState, snapshot: &Group, stamp: Option<&St
     }
     with_known_names(&state.facts, &mut merged);
     set_full(&mut state.facts, stamp);
+    for participant in merged.participants() {
+        if held.participant(&participant.account).is_none() {
+            requests::settle_joined(&mut state.facts, &participant.account, stamp, &mut reduction);
+        }
+    }
     let merged = Arc::new(merged);
     if held.partial {
         reduction.events.push(EventBody::Updated(vec![FieldChange::Completed(merged.clone())]));
     } else {
-        reduction.events = differences(&held, &merged);
+        reduction.events.extend(differences(&held, &merged));
     }
     state.group = Some(merged);
     reduction

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,16 +17,21 @@ use super::world::{Done, Notification, Operation, Refusal};
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::event::MemberAction;
-use crate::domain::group::{AddressingMode, DescriptionText, Group, SubjectText};
-use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::group::{AddressingMode, DescriptionText, SubjectText};
+use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::invite::{GroupPreview, Invite};
+use crate::domain::join_request::JoinRequest;
+use crate::domain::picture::GroupPicture;
 use crate::domain::port::engine::{
-    AccountWish, Created, EngineAnswer, EngineError, GroupEngine, Login, NewGroup,
-    NotificationSink, ParticipantsAnswer, Result,
+    AccountWish, Created, EngineAnswer, EngineError, EngineOperation, FetchedGroup, GroupEngine,
+    Joined, Login, NewGroup, NotificationSink, PairingCode, ParticipantsAnswer, RequestAnswer,
+    Result, Snapshot, Started,
 };
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
 use crate::domain::reason::Reason;
 use crate::domain::session::EngineKind;
+use crate::domain::setting::Setting;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -159,7 +165,7 @@ impl GroupEngine for SimulatorEngine {
             .map_err(|refusal: Refusal| EngineError::rejected(refusal.into()))
     }
 
-    async fn start(&self, session: &SessionName) -> Result<()> {
+    async fn start(&self, session: &SessionName) -> Result<Started> {
         let mut deliveries = self.deliveries.lock().await;
         let name = session.clone();
         let phone = self.ledger.read(move |world| world.session_account(&name)).await?;
@@ -172,7 +178,7 @@ impl GroupEngine for SimulatorEngine {
             .get(session)
             .is_some_and(|running| running.phone == phone && !running.task.is_finished());
         if is_running {
-            return Ok(());
+            return Ok(Started::Online);
         }
         self.go_offline(&mut deliveries, session).await;
         let delivered = {
@@ -191,7 +197,7 @@ impl GroupEngine for SimulatorEngine {
         let task = self.tasks.spawn(delivery.run(cancel.clone()));
         deliveries.insert(session.clone(), Running { phone, cancel, task });
         self.online.write().unwrap_or_else(PoisonError::into_inner).insert(session.clone(), phone);
-        Ok(())
+        Ok(Started::Online)
     }
 
     async fn stop(&self, session: &SessionName) -> Result<()> {
@@ -286,20 +292,105 @@ impl GroupEngine for SimulatorEngine {
         Ok(answer(done.results, &done.echo))
     }
 
-    async fn fetch_group(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-    ) -> Result<Option<Group>> {
+    async fn fetch_group(&self, session: &SessionName, group_id: &GroupId) -> Result<FetchedGroup> {
         let phone = self.online_account(session)?;
         let struck = self.faults.strike_call(session);
         self.faults.suffer(&struck, Point::BeforeApply).await?;
         let group_id = group_id.clone();
         self.ledger
             .read(move |world| {
-                let group = world.group(&group_id)?;
-                group.core.role_of(phone).map(|_| group.core.view())
+                let group = world.group(&group_id);
+                let group = group.filter(|group| group.core.role_of(phone).is_some());
+                FetchedGroup { group: group.map(|group| group.core.view()), stamp: None }
             })
             .await
     }
+
+    fn supports(&self, _: &SessionName, _: EngineOperation) -> bool {
+        true
+    }
+
+    async fn log_out(&self, _: &SessionName) -> Result<()> {
+        Err(not_yet("LogoutSession"))
+    }
+
+    async fn request_pairing_code(&self, _: &SessionName, _: PhoneNumber) -> Result<PairingCode> {
+        Err(not_yet("RequestPairingCode"))
+    }
+
+    async fn join_group(
+        &self,
+        _: &SessionName,
+        _: &Invite,
+        _: &str,
+    ) -> Result<EngineAnswer<Joined>> {
+        Err(not_yet("JoinGroup"))
+    }
+
+    async fn fetch_join_info(&self, _: &SessionName, _: &Invite) -> Result<GroupPreview> {
+        Err(not_yet("GetJoinInfo"))
+    }
+
+    async fn change_setting(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        setting: Setting,
+        call_key: &str,
+    ) -> Result<EngineAnswer<()>> {
+        let operation = Operation::ChangeSettings(group_id.clone(), vec![setting]);
+        let done = self.mutate(session, operation, call_key).await?;
+        Ok(answer((), &done.echo))
+    }
+
+    async fn fetch_picture(&self, _: &SessionName, _: &GroupId) -> Result<Option<GroupPicture>> {
+        Err(not_yet("GetGroupPicture"))
+    }
+
+    async fn set_picture(
+        &self,
+        _: &SessionName,
+        _: &GroupId,
+        _: Option<&Bytes>,
+        _: &str,
+    ) -> Result<EngineAnswer<()>> {
+        Err(not_yet("SetGroupPicture"))
+    }
+
+    async fn fetch_join_requests(&self, _: &SessionName, _: &GroupId) -> Result<Vec<JoinRequest>> {
+        Err(not_yet("ListJoinRequests"))
+    }
+
+    async fn answer_join_requests(
+        &self,
+        _: &SessionName,
+        _: &GroupId,
+        _: RequestAnswer,
+        _: &[ParticipantId],
+        _: &str,
+    ) -> Result<ParticipantsAnswer> {
+        Err(not_yet("ApproveJoinRequests"))
+    }
+
+    async fn fetch_invite_code(&self, _: &SessionName, _: &GroupId) -> Result<InviteCode> {
+        Err(not_yet("GetInviteCode"))
+    }
+
+    async fn revoke_invite_code(
+        &self,
+        _: &SessionName,
+        _: &GroupId,
+        _: &str,
+    ) -> Result<EngineAnswer<InviteCode>> {
+        Err(not_yet("RevokeInviteCode"))
+    }
+
+    async fn fetch_all(&self, _: &SessionName) -> Result<Snapshot> {
+        Err(not_yet("FetchAll"))
+    }
+}
+
+fn not_yet(operation: &str) -> EngineError {
+    let message = format!("the simulator cannot do {operation} yet");
+    EngineError::not_sent(Error::new(Reason::NotImplemented, message).with("method", operation))
 }

@@ -17,7 +17,8 @@ use crate::domain::group::GroupSettings;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::port::engine::{
-    self, AccountWish, EngineAnswer, EngineNotification, GroupEngine, NewGroup, NotificationSink,
+    self, AccountWish, ConnectionNews, EngineAnswer, EngineNotification, GroupEngine, NewGroup,
+    NotificationSink,
 };
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::port::world::WorldStore;
@@ -89,6 +90,7 @@ impl WorldStore for MemoryStore {
 #[derive(Default)]
 struct Inbox {
     taken: Mutex<Vec<EngineNotification>>,
+    connections: Mutex<Vec<(SessionName, ConnectionNews)>>,
     refusals_left: AtomicUsize,
 }
 
@@ -117,6 +119,10 @@ impl NotificationSink for Inbox {
         }
         self.taken.lock().unwrap().extend(notifications);
         Ok(())
+    }
+
+    fn connection_changed(&self, session: &SessionName, news: ConnectionNews) {
+        self.connections.lock().unwrap().push((session.clone(), news));
     }
 }
 

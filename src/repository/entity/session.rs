@@ -25,6 +25,10 @@ pub struct Model {
     pub create_time: i64,
     /// 0 while the session exists.
     pub deleted_time: i64,
+    /// 0 before the first comparison in full.
+    pub synced_time: i64,
+    /// JSON; empty where all of the engine's settings are at their defaults.
+    pub config: String,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -7,8 +7,8 @@ use prost::Message;
 use wagroups::domain::clock::{Clock, Timestamp};
 use wagroups::domain::fold::fold;
 use wagroups::domain::group::Group;
-use wagroups::domain::id::GroupId;
-use wagroups::domain::port::engine::{EngineNotification, NotificationSink};
+use wagroups::domain::id::{GroupId, SessionName};
+use wagroups::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
 use wagroups::domain::port::repository::{EventLog, GroupStore};
 use wagroups::engine::simulator::{self, SimulatorEngine};
 use wagroups::pb;
@@ -166,4 +166,6 @@ impl NotificationSink for NoSink {
     async fn deliver(&self, _: Vec<EngineNotification>) -> Result<(), wagroups::domain::Error> {
         Ok(())
     }
+
+    fn connection_changed(&self, _: &SessionName, _: ConnectionNews) {}
 }

@@ -10,6 +10,7 @@ use wagroups::domain::port::repository::{
     CommitBatch, CommitReceipt, EventLog, GroupColumns, GroupWrite, NewEvent, SessionCommit,
     SessionHead, SessionInsert, SessionStore,
 };
+use wagroups::domain::session::EngineConfig;
 use wagroups::domain::{
     EngineKind, GroupId, ParticipantId, Role, Session, SessionName, SessionStatus,
 };
@@ -71,6 +72,7 @@ pub fn session(text: &str) -> Session {
     Session {
         name: name(text),
         engine: EngineKind::Simulator,
+        config: EngineConfig::default_of(EngineKind::Simulator),
         status: SessionStatus::Working,
         status_reason: String::new(),
         status_time: NOW,
@@ -80,6 +82,7 @@ pub fn session(text: &str) -> Session {
         wanted: true,
         sequence: 0,
         create_time: NOW,
+        synced_time: None,
     }
 }
 

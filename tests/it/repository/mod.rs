@@ -2,6 +2,7 @@
 
 mod commit;
 mod concurrency;
+mod deletions;
 mod failure;
 mod given;
 mod groups;
@@ -78,6 +79,7 @@ on_both_databases! {
             of_many_that_reserve_at_once_one_gets_it,
             the_same_id_under_another_key_session_or_rpc_is_another,
         ],
+        deletions: [a_deletion_is_kept_until_it_ends],
         world: [the_world_is_loaded_as_it_was_saved, the_last_word_on_a_key_counts],
         opening: [migrating_twice_changes_nothing, ping_answers],
     }

@@ -5,6 +5,7 @@ use wagroups::domain::participant::Account;
 use wagroups::domain::port::repository::{
     CommitBatch, EventLog, GroupStore, SessionInsert, SessionPatch, SessionStore,
 };
+use wagroups::domain::session::EngineConfig;
 use wagroups::domain::{Session, SessionStatus};
 
 use super::given::{
@@ -26,6 +27,7 @@ fn detailed() -> Session {
             .into(),
         wanted: false,
         create_time: at(-7),
+        config: EngineConfig::Simulator { phone_number: "49151000001".parse().ok() },
         ..session("detailed")
     }
 }
@@ -80,6 +82,11 @@ pub async fn a_patch_changes_what_it_names(database: &Database) {
     let mut expected = detailed();
     repository.insert_session(&expected, 0).await.expect("a session");
     let patches = [
+        SessionPatch { synced_time: Some(at(5)), ..Default::default() },
+        SessionPatch {
+            config: Some(EngineConfig::Simulator { phone_number: None }),
+            ..Default::default()
+        },
         SessionPatch {
             status: Some((SessionStatus::Failed, "no answer".to_owned(), at(9))),
             ..SessionPatch::default()
@@ -103,6 +110,8 @@ pub async fn a_patch_changes_what_it_names(database: &Database) {
         expected.push_name = patch.push_name.unwrap_or(expected.push_name);
         expected.metadata = patch.metadata.unwrap_or(expected.metadata);
         expected.account = patch.account.or(expected.account);
+        expected.synced_time = patch.synced_time.or(expected.synced_time);
+        expected.config = patch.config.unwrap_or(expected.config);
         let stored = repository.session(&expected.name).await.expect("a session");
         assert_eq!(stored.as_ref(), Some(&expected));
     }

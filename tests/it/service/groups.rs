@@ -15,7 +15,6 @@ on_each_database!(
     two_sessions_see_each_others_changes,
     lists_page_through_all_groups_in_every_order,
     participants_page_through_all_members,
-    what_a_later_version_serves_says_so,
 );
 
 fn participants_request(group_id: &str, people: &[&str]) -> pb::AddParticipantsRequest {
@@ -346,11 +345,4 @@ async fn participants_page_through_all_members(service: Service) {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 10);
-}
-
-async fn what_a_later_version_serves_says_so(service: Service) {
-    let request = pb::GetInviteCodeRequest::default();
-    let status = service.groups().get_invite_code(request).await.expect_err("not yet");
-    assert_eq!(status.code(), tonic::Code::Unimplemented);
-    assert_eq!(reason(&status), "NOT_IMPLEMENTED");
 }

@@ -19,11 +19,12 @@ async fn two_sessions_see_each_others_changes() {
     assert!(told.iter().all(|n| n.call_key.is_none()), "only the caller's own echo bears the key");
     assert!(matches!(told[0].observations[0].change, Change::Full(_)));
     assert!(matches!(told[1].observations[0].change, Change::Fields(_)));
-    let as_bob_sees_it = scene.engine.fetch_group(&session("bob"), &group).await.unwrap().unwrap();
+    let as_bob_sees_it =
+        scene.engine.fetch_group(&session("bob"), &group).await.unwrap().group.unwrap();
     assert_eq!(as_bob_sees_it.subject.text, "renamed");
 
     scene.engine.leave_group(&session("bob"), &group, "leave").await.unwrap();
-    assert_eq!(scene.engine.fetch_group(&session("bob"), &group).await.unwrap(), None);
+    assert_eq!(scene.engine.fetch_group(&session("bob"), &group).await.unwrap().group, None);
     scene.settle("alice").await;
     let told = scene.inbox.of(&session("alice"));
     assert!(matches!(
@@ -170,7 +171,7 @@ async fn other_people_act() {
         addressing_mode: AddressingMode::Lid,
     };
     let made = scene.engine.act(dave, theirs, false).await.unwrap().group_id.unwrap();
-    let seen = scene.engine.fetch_group(&session("alice"), &made).await.unwrap().unwrap();
+    let seen = scene.engine.fetch_group(&session("alice"), &made).await.unwrap().group.unwrap();
     let alice = scene.account("alice").await;
     assert_eq!(seen.role_of(&alice), Some(Role::Participant));
 }

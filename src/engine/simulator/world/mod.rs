@@ -33,7 +33,7 @@ use rand_core::{Rng, SeedableRng};
 
 pub use account::{AccountRecord, AccountSettings, AddPrivacy};
 pub use group::{Departure, GroupCore, InviteRecord, Member, Members, WorldGroup};
-pub use news::{News, Notification, SOURCE, Setting};
+pub use news::{News, Notification, SOURCE};
 pub use operation::{Done, Operation};
 pub use refusal::Refusal;
 

@@ -6,12 +6,14 @@ use super::group::GroupCore;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::facts::Stamp;
-use crate::domain::group::{Description, GroupSettings, MemberAddMode, Subject};
+use crate::domain::group::{Description, Subject};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
+use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::{Account, Participant};
 use crate::domain::port::engine::EngineNotification;
 use crate::domain::reducer::{Change, Observation};
 use crate::domain::session::EngineKind;
+use crate::domain::setting::Setting;
 
 /// One change of a group, from the point of view of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,43 +35,6 @@ pub enum News {
         requester: Account,
     },
     InviteRevoked,
-}
-
-/// A setting with its new value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Setting {
-    InfoAdminOnly(bool),
-    MessagesAdminOnly(bool),
-    MemberAddMode(MemberAddMode),
-    MembershipApproval(bool),
-    MemberShareHistory(bool),
-    /// In seconds; 0 = messages stay.
-    DisappearingTimer(u32),
-}
-
-impl Setting {
-    pub fn set_on(self, settings: &mut GroupSettings) {
-        match self {
-            Self::InfoAdminOnly(value) => settings.info_admin_only = value,
-            Self::MessagesAdminOnly(value) => settings.messages_admin_only = value,
-            Self::MemberAddMode(value) => settings.member_add_mode = value,
-            Self::MembershipApproval(value) => settings.membership_approval = value,
-            Self::MemberShareHistory(value) => settings.member_share_history = value,
-            Self::DisappearingTimer(value) => settings.disappearing_timer_seconds = value,
-        }
-    }
-
-    fn field_value(self) -> FieldValue {
-        match self {
-            Self::InfoAdminOnly(value) => FieldValue::InfoAdminOnly(value),
-            Self::MessagesAdminOnly(value) => FieldValue::MessagesAdminOnly(value),
-            Self::MemberAddMode(value) => FieldValue::MemberAddMode(value),
-            Self::MembershipApproval(value) => FieldValue::MembershipApproval(value),
-            Self::MemberShareHistory(value) => FieldValue::MemberShareHistory(value),
-            Self::DisappearingTimer(value) => FieldValue::DisappearingTimer(value),
-        }
-    }
 }
 
 /// A piece of news on its way to one account.
@@ -112,11 +77,12 @@ impl Notification {
                 Change::Fields(vec![FieldValue::Description(description.clone())])
             }
             News::Settings(settings) => {
-                Change::Fields(settings.iter().map(|setting| setting.field_value()).collect())
+                Change::Fields(settings.iter().map(|setting| setting.value()).collect())
             }
-            News::JoinRequest { action, requester } => {
-                Change::JoinRequest(JoinRequestChanged { action: *action, requester: *requester })
-            }
+            News::JoinRequest { action, requester } => Change::JoinRequest(JoinRequestChanged {
+                action: *action,
+                request: JoinRequest::of(*requester),
+            }),
             News::InviteRevoked => Change::InviteRevoked,
         };
         Observation {

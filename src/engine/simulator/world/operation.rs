@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::creation::GroupTexts;
-use super::{ChangeMark, GroupCore, News, Notification, Refusal, Setting, World, WorldGroup};
+use super::{ChangeMark, GroupCore, News, Notification, Refusal, World, WorldGroup};
 use crate::domain::clock::Timestamp;
 use crate::domain::group::{AddressingMode, GroupSettings};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
 use crate::domain::participant::{Account, ParticipantResult, ParticipantStatus, Role};
+use crate::domain::setting::Setting;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {

@@ -1,9 +1,10 @@
 //! Subject, description and settings.
 
 use super::operation::Actor;
-use super::{Done, News, Refusal, Setting, World};
+use super::{Done, News, Refusal, World};
 use crate::domain::group::{Description, MAX_DESCRIPTION_CHARS, MAX_SUBJECT_CHARS, Subject};
 use crate::domain::id::GroupId;
+use crate::domain::setting::Setting;
 
 pub(super) fn check_subject(subject: &str) -> Result<(), Refusal> {
     let length = subject.chars().count();

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::{Operation, Setting, World};
+use super::super::{Operation, World};
 use super::{ALICE, BOB, CAROL, DAVE, act, describe, id, phone, world};
 use crate::domain::group::{AddressingMode, Group, GroupSettings};
 use crate::domain::id::GroupId;
 use crate::domain::reducer::{GroupState, reduce};
+use crate::domain::setting::Setting;
 
 const PEOPLE: [u64; 5] = [ALICE, BOB, CAROL, DAVE, 4_915_100_000_009];
 

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::super::{Operation, REMEMBERED_CALLS, Setting, World};
+use super::super::{Operation, REMEMBERED_CALLS, World};
 use super::{ALICE, BOB, CAROL, DAVE, act, describe, group_of, id, phone, session, world};
+use crate::domain::setting::Setting;
 
 /// Writes down what changed, as a store would.
 fn save(world: &mut World, store: &mut BTreeMap<String, Bytes>) {

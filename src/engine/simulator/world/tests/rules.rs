@@ -1,6 +1,6 @@
 use super::super::{
-    AccountSettings, AddPrivacy, News, Operation, PRIVATE_INVITE_LIFE, RECENTLY, Refusal, Setting,
-    World, numbers,
+    AccountSettings, AddPrivacy, News, Operation, PRIVATE_INVITE_LIFE, RECENTLY, Refusal, World,
+    numbers,
 };
 use super::{ALICE, BOB, CAROL, DAVE, act, at, describe, group_of, id, phone, session, world};
 use crate::domain::event::MemberAction;
@@ -8,6 +8,7 @@ use crate::domain::group::{AddressingMode, GroupSettings, MemberAddMode};
 use crate::domain::id::GroupId;
 use crate::domain::participant::{ParticipantStatus, Role};
 use crate::domain::port::engine::AccountWish;
+use crate::domain::setting::Setting;
 
 fn roles(world: &World, group_id: &GroupId) -> Vec<(u64, Role)> {
     world.group(group_id).unwrap().core.members.0.iter().map(|(p, m)| (p.get(), m.role)).collect()

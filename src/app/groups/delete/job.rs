@@ -1,0 +1,273 @@
+//! The job that takes one group apart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{DeletionProgress, RPC, answer};
+use crate::app::groups::change::Hand;
+use crate::app::mutate::{self, Mutation};
+use crate::app::{App, Call, Inner, reservations};
+use crate::domain::answer::{Answer, Verdict};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::MemberAction;
+use crate::domain::group::{Group, MemberAddMode};
+use crate::domain::id::ParticipantId;
+use crate::domain::participant::{Account, Participant, ParticipantStatus, Role};
+use crate::domain::port::engine::{self, EngineAnswer, EngineOperation};
+use crate::domain::port::repository::{Deletion, ReservationKey};
+use crate::domain::reason::Reason;
+use crate::domain::reducer::Change;
+use crate::domain::setting::Setting;
+
+/// Members removed by one call.
+const CHUNK: usize = 64;
+/// Between two tries of a step where WhatsApp named no time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+pub(super) struct Job {
+    inner: Arc<Inner>,
+    deletion: Deletion,
+    progress: watch::Sender<DeletionProgress>,
+    /// Numbers the calls of this process, so that each has a key of its own.
+    step: u32,
+}
+
+/// Why a job ends before its time.
+enum Halt {
+    /// The service stops; the next process goes on.
+    Paused,
+    Failed(Error),
+}
+
+impl Job {
+    pub fn new(
+        inner: Arc<Inner>,
+        deletion: Deletion,
+        progress: watch::Sender<DeletionProgress>,
+    ) -> Self {
+        Self { inner, deletion, progress, step: 0 }
+    }
+
+    pub async fn run(mut self) {
+        let ended = match self.take_apart().await {
+            Ok(()) => Ok(()),
+            Err(Halt::Failed(error)) => Err(error),
+            Err(Halt::Paused) => return,
+        };
+        let Deletion { session, group_id, request_id, key_name, .. } = &self.deletion;
+        if let Err(error) = &ended {
+            tracing::warn!(%session, %group_id, %error, "a group could not be deleted");
+        }
+        if let Some(request_id) = *request_id {
+            let (key_name, session) = (key_name.clone(), session.clone());
+            let key = ReservationKey { key_name, session, rpc: RPC, request_id };
+            let reached = self.progress.borrow().clone();
+            match &ended {
+                Ok(()) => {
+                    reservations::answer(&self.inner, &key, &answer(group_id, &reached)).await;
+                }
+                Err(error) => reservations::refuse(&self.inner, &key, error).await,
+            }
+        }
+        if let Err(error) = self.inner.repository.remove_deletion(session, group_id).await {
+            // The next start finds it, finds the group gone, and removes it then.
+            tracing::warn!(%session, %group_id, %error, "an ended deletion could not be removed");
+        }
+        self.progress.send_modify(|progress| progress.ended = Some(ended));
+    }
+
+    /// Tries again and again while nothing worse happens than that a step is put off or its outcome
+    /// unknown: each try begins by looking at the group.
+    async fn take_apart(&mut self) -> Result<(), Halt> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Err(error) = self.take_apart_once().await else { return Ok(()) };
+            match error.reason() {
+                Reason::RateLimited
+                | Reason::EngineUnavailable
+                | Reason::SessionStarting
+                | Reason::DatabaseUnavailable
+                | Reason::ConcurrentUpdate
+                | Reason::DeadlineExceeded
+                | Reason::Overloaded
+                | Reason::OutcomeUnknown => {
+                    self.rest(error.retry_delay().unwrap_or(pause)).await?;
+                    pause = (pause * 2).min(LAST_PAUSE);
+                }
+                Reason::SessionNotWorking | Reason::LoggedOut | Reason::TemporarilyBanned => {
+                    self.wait_for_session().await?;
+                }
+                Reason::Draining => return Err(Halt::Paused),
+                _ => return Err(Halt::Failed(error)),
+            }
+        }
+    }
+
+    async fn take_apart_once(&mut self) -> Result<()> {
+        let Some(group) = self.look().await? else { return Ok(()) };
+        // The setting comes second, so that where it is set the invite is void too.
+        if group.settings.member_add_mode != MemberAddMode::AdminsOnly {
+            let expected = vec![Change::InviteRevoked];
+            self.act(EngineOperation::RevokeInviteCode, expected, |hand| async move {
+                let answer = hand
+                    .engine
+                    .revoke_invite_code(&hand.session, &hand.group_id, &hand.call_key)
+                    .await?;
+                Ok(answer.map(|_| hand.done()))
+            })
+            .await?;
+            let setting = Setting::MemberAddMode(MemberAddMode::AdminsOnly);
+            let expected = vec![Change::Fields(vec![setting.value()])];
+            self.act(EngineOperation::of_setting(setting), expected, move |hand| async move {
+                let answer = hand
+                    .engine
+                    .change_setting(&hand.session, &hand.group_id, setting, &hand.call_key)
+                    .await?;
+                Ok(answer.map(|()| hand.done()))
+            })
+            .await?;
+        }
+        loop {
+            let Some(group) = self.look().await? else { return Ok(()) };
+            let me = self.inner.directory.get(&self.deletion.session)?.account;
+            let others: Vec<ParticipantId> = group
+                .participants()
+                .iter()
+                .filter(|member| me.is_none_or(|me| !me.is_same(&member.account)))
+                .map(Participant::id)
+                .collect();
+            self.note(others.len(), 0);
+            if others.is_empty() {
+                break;
+            }
+            self.remove(others.into_iter().take(CHUNK).collect()).await?;
+        }
+        self.act(EngineOperation::LeaveGroup, vec![Change::Left], |hand| async move {
+            let answer =
+                hand.engine.leave_group(&hand.session, &hand.group_id, &hand.call_key).await?;
+            Ok(answer.map(|()| hand.done()))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// The group as WhatsApp has it; `None` once we are out of it, which is then in the log.
+    async fn look(&self) -> Result<Option<Arc<Group>>> {
+        let Deletion { session, group_id, .. } = &self.deletion;
+        self.inner.refuse_if_draining()?;
+        let app = App { inner: self.inner.clone() };
+        app.refresh_group(&Call::internal(), session, group_id).await?;
+        match self.inner.held_group(session, group_id).await {
+            Ok(held) => Ok(held.state.group),
+            Err(error) if error.reason() == Reason::GroupNotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn remove(&mut self, people: Vec<ParticipantId>) -> Result<()> {
+        let members =
+            people.iter().map(|id| Participant::new(Account::new(*id), Role::Participant));
+        let action = MemberAction::Leave;
+        let expected = vec![Change::Members { action, members: members.collect() }];
+        let operation = EngineOperation::RemoveParticipants;
+        let answer = self
+            .act(operation, expected, move |hand| async move {
+                let answer = hand
+                    .engine
+                    .change_participants(
+                        &hand.session,
+                        &hand.group_id,
+                        action,
+                        &people,
+                        &hand.call_key,
+                    )
+                    .await?;
+                Ok(answer.map(|results| Verdict { results, ..hand.done() }))
+            })
+            .await?;
+        let results = &answer.verdict.results;
+        let count = |status| results.iter().filter(|result| result.status == status).count();
+        let removed = count(ParticipantStatus::Ok);
+        if removed + count(ParticipantStatus::NotMember) == 0 {
+            let code = results.first().map_or(0, |result| result.code);
+            return Err(Error::new(
+                Reason::RefusedByWhatsapp,
+                "WhatsApp refuses to remove the members that are left; look at who they are",
+            )
+            .with("code", code)
+            .with("group_id", &self.deletion.group_id));
+        }
+        self.deletion.removed_count += u32::try_from(removed).unwrap_or(u32::MAX);
+        let remaining = usize::try_from(self.progress.borrow().remaining_count).unwrap_or(0);
+        self.note(remaining.saturating_sub(removed), answer.sequence);
+        self.inner.repository.put_deletion(&self.deletion).await?;
+        Ok(())
+    }
+
+    /// One call, written to the log like any other mutation.
+    async fn act<F, Fut>(
+        &mut self,
+        operation: EngineOperation,
+        expected: Vec<Change>,
+        act: F,
+    ) -> Result<Answer>
+    where
+        F: FnOnce(Hand) -> Fut + Send,
+        Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
+    {
+        self.inner.refuse_if_draining()?;
+        self.step += 1;
+        let Deletion { session, group_id, request_id, start_time, .. } = &self.deletion;
+        let mutation = Mutation {
+            operation,
+            session: session.clone(),
+            request_id: *request_id,
+            body_sha256: [0; 32],
+            group_id: Some(group_id.clone()),
+            expected,
+        };
+        let epoch = self.inner.epoch;
+        let call_key = format!("delete/{}/{epoch}/{}", start_time.as_micros(), self.step).into();
+        let (session, group_id) = (session.clone(), group_id.clone());
+        let answer = mutate::perform(&self.inner, mutation, call_key, |engine, call_key| {
+            act(Hand { engine, session, group_id, call_key })
+        })
+        .await?;
+        let remaining = usize::try_from(self.progress.borrow().remaining_count).unwrap_or(0);
+        self.note(remaining, answer.sequence);
+        Ok(answer)
+    }
+
+    fn note(&self, remaining: usize, sequence: u64) {
+        self.progress.send_modify(|progress| {
+            progress.removed_count = self.deletion.removed_count;
+            progress.remaining_count = u32::try_from(remaining).unwrap_or(u32::MAX);
+            progress.sequence = progress.sequence.max(sequence);
+        });
+    }
+
+    async fn rest(&self, pause: Duration) -> Result<(), Halt> {
+        tokio::select! {
+            () = sleep(pause) => Ok(()),
+            () = self.inner.draining.cancelled() => Err(Halt::Paused),
+        }
+    }
+
+    /// Until the session may work again, however long that takes.
+    async fn wait_for_session(&self) -> Result<(), Halt> {
+        let gone = |error| Halt::Failed(error);
+        let mut states = self.inner.directory.watch(&self.deletion.session).map_err(gone)?;
+        tokio::select! {
+            changed = states.changed() => {
+                changed.map_err(|_| gone(Error::session_not_found(&self.deletion.session)))
+            }
+            // It may have changed just before the look.
+            () = sleep(LAST_PAUSE) => Ok(()),
+            () = self.inner.draining.cancelled() => Err(Halt::Paused),
+        }
+    }
+}

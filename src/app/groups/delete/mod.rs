@@ -1,0 +1,237 @@
+//! Taking a group apart. WhatsApp has no deletion, so it is a job of many calls: void the invite, let
+//! only admins add, remove everyone, leave.
+//!
+//! The job is written down before its first call and ends with its last; a process that starts goes on
+//! with those it finds. Each step looks at the group as it is by then, so that repeating one is harmless.
+
+mod job;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prost::Message;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use self::job::Job;
+use super::change::Target;
+use crate::app::reservations::{self, Resumed};
+use crate::app::{App, Call};
+use crate::domain::answer::{Answer, Verdict};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{GroupId, SessionName};
+use crate::domain::participant::Role;
+use crate::domain::port::repository::{Deletion, ReservationKey};
+use crate::domain::reason::Reason;
+use crate::pb;
+
+/// The RPC's name, under which its request ids are kept.
+const RPC: &str = "DeleteGroup";
+
+/// How long a call waits for the job.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long before the caller's deadline it gets an answer, so that it arrives in time.
+const MARGIN: Duration = Duration::from_millis(100);
+/// How far a deletion is.
+#[derive(Debug, Clone, Default)]
+pub struct DeletionProgress {
+    pub removed_count: u32,
+    pub remaining_count: u32,
+    /// Of the last event that it caused.
+    pub sequence: u64,
+    /// `None` while it runs.
+    pub ended: Option<Result<()>>,
+}
+
+type Key = (SessionName, GroupId);
+
+/// The deletions that run in this process.
+#[derive(Debug, Default)]
+pub(in crate::app) struct Deletions {
+    running: Mutex<HashMap<Key, watch::Receiver<DeletionProgress>>>,
+}
+
+impl Deletions {
+    fn running(&self, key: &Key) -> Option<watch::Receiver<DeletionProgress>> {
+        self.lock().get(key).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, watch::Receiver<DeletionProgress>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl App {
+    /// Begins the deletion, or joins the one that runs, and says how far it is after a while.
+    pub async fn delete_group(&self, call: &Call, target: Target) -> Result<DeletionProgress> {
+        let Target { session, group_id, key } = target;
+        self.admit_read(call, &session, 0).await?;
+        self.inner.refuse_if_draining()?;
+        let inner = &self.inner;
+        let reservation = key.request_id.map(|request_id| ReservationKey {
+            key_name: call.caller.key_name().to_owned(),
+            session: session.clone(),
+            rpc: RPC,
+            request_id,
+        });
+        let mut was_begun = false;
+        if let Some(reservation) = &reservation {
+            let turn = reservations::resume(inner, reservation, key.body_sha256, &group_id).await?;
+            match turn {
+                Resumed::New => {}
+                Resumed::Unanswered => was_begun = true,
+                Resumed::Answered(answer) => return Ok(completed(&answer)),
+            }
+        }
+        let job = (session.clone(), group_id.clone());
+        let progress = match inner.deletions.running(&job) {
+            Some(running) => running,
+            None => {
+                let held = self.current(&session, &group_id).await?.is_some();
+                if was_begun && !held {
+                    // It ended while nobody waited under this id.
+                    let sequence = inner.live.sequence(&session);
+                    return Ok(DeletionProgress {
+                        sequence,
+                        ended: Some(Ok(())),
+                        ..DeletionProgress::default()
+                    });
+                }
+                match self.begin_deletion(call, &session, &group_id, reservation.as_ref()).await {
+                    Ok(running) => running,
+                    Err(error) => {
+                        if let Some(reservation) = &reservation {
+                            reservations::release(inner, reservation).await;
+                        }
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        let reached = wait(call, progress).await;
+        match &reached.ended {
+            Some(Err(error)) => Err(error.clone()),
+            Some(Ok(())) => {
+                if let Some(reservation) = &reservation {
+                    reservations::answer(inner, reservation, &answer(&group_id, &reached)).await;
+                }
+                Ok(reached)
+            }
+            None => Ok(reached),
+        }
+    }
+
+    async fn begin_deletion(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        group_id: &GroupId,
+        reservation: Option<&ReservationKey>,
+    ) -> Result<watch::Receiver<DeletionProgress>> {
+        let inner = &self.inner;
+        inner.working_engine(session)?;
+        let (mut role, mut members) = self.standing(session, group_id).await?;
+        if role != Some(Role::Superadmin) {
+            // What we hold may be late; WhatsApp decides.
+            self.refresh_group(call, session, group_id).await?;
+            (role, members) = self.standing(session, group_id).await?;
+        }
+        if role != Some(Role::Superadmin) {
+            let message = format!(
+                "only the superadmin of group {group_id} can take it apart; LeaveGroup works for everyone"
+            );
+            let error = Error::new(Reason::NotGroupOwner, message).about("group", group_id);
+            return Err(error.with("group_id", group_id));
+        }
+        let deletion = Deletion {
+            session: session.clone(),
+            group_id: group_id.clone(),
+            key_name: reservation.map(|key| key.key_name.clone()).unwrap_or_default(),
+            request_id: reservation.map(|key| key.request_id),
+            removed_count: 0,
+            start_time: inner.clock.now(),
+        };
+        inner.repository.put_deletion(&deletion).await?;
+        Ok(self.spawn_deletion(deletion, members.saturating_sub(1)))
+    }
+
+    /// Our role in the group, and how many members it has.
+    async fn standing(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<(Option<Role>, u32)> {
+        let view = self.current(session, group_id).await?;
+        let view = view.ok_or_else(|| Error::group_not_found(session, group_id))?;
+        let group = pb::Group::decode(view.basic()).map_err(Error::internal)?;
+        Ok((group.my_role().to_domain(), view.member_count))
+    }
+
+    /// Goes on with what an earlier process began.
+    pub async fn resume_deletions(&self) {
+        match self.inner.repository.deletions().await {
+            Ok(deletions) => {
+                for deletion in deletions {
+                    tracing::info!(session = %deletion.session, group = %deletion.group_id, "going on with a deletion");
+                    self.spawn_deletion(deletion, 0);
+                }
+            }
+            Err(error) => tracing::error!(%error, "deletions under way could not be read"),
+        }
+    }
+
+    fn spawn_deletion(
+        &self,
+        deletion: Deletion,
+        remaining_count: u32,
+    ) -> watch::Receiver<DeletionProgress> {
+        let key = (deletion.session.clone(), deletion.group_id.clone());
+        let mut running = self.inner.deletions.lock();
+        // Two calls may have come this far at once.
+        if let Some(running) = running.get(&key) {
+            return running.clone();
+        }
+        let progress = DeletionProgress {
+            removed_count: deletion.removed_count,
+            remaining_count,
+            sequence: self.inner.live.sequence(&deletion.session),
+            ended: None,
+        };
+        let (sender, receiver) = watch::channel(progress);
+        running.insert(key.clone(), receiver.clone());
+        drop(running);
+        let inner = self.inner.clone();
+        tokio::spawn(async move {
+            Job::new(inner.clone(), deletion, sender).run().await;
+            inner.deletions.lock().remove(&key);
+        });
+        receiver
+    }
+}
+
+/// Waits for the end, as long as it is of use to the caller.
+async fn wait(call: &Call, mut progress: watch::Receiver<DeletionProgress>) -> DeletionProgress {
+    let mut until = Instant::now() + PATIENCE;
+    if let Some(deadline) = call.deadline {
+        until = until.min(deadline.checked_sub(MARGIN).unwrap_or(deadline));
+    }
+    // Whether it ended or the time did, the last state says it.
+    let _ = timeout_at(until, progress.wait_for(|progress| progress.ended.is_some())).await;
+    progress.borrow().clone()
+}
+
+fn answer(group_id: &GroupId, progress: &DeletionProgress) -> Answer {
+    let verdict =
+        Verdict { removed_count: Some(progress.removed_count), ..Verdict::about(group_id) };
+    Answer { verdict, changed: true, sequence: progress.sequence }
+}
+
+fn completed(answer: &Answer) -> DeletionProgress {
+    DeletionProgress {
+        removed_count: answer.verdict.removed_count.unwrap_or_default(),
+        remaining_count: 0,
+        sequence: answer.sequence,
+        ended: Some(Ok(())),
+    }
+}

@@ -1,0 +1,166 @@
+//! Requests to join a group: listed, approved, rejected.
+//!
+//! They are part of the group's facts, which events keep up to date once WhatsApp has been asked.
+
+use super::Mutated;
+use super::change::Target;
+use crate::app::report::Report;
+use crate::app::working_set::{WorkingGroup, decode};
+use crate::app::{App, Call, Inner};
+use crate::domain::answer::Verdict;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::{Error, Result};
+use crate::domain::event::{JoinRequestAction, JoinRequestChanged, Origin};
+use crate::domain::id::{GroupId, ParticipantId, SessionName};
+use crate::domain::join_request::JoinRequest;
+use crate::domain::page::{decode_page_token, encode_page_token};
+use crate::domain::participant::Account;
+use crate::domain::port::engine::{EngineOperation, RequestAnswer};
+use crate::domain::reducer::{Change, Observation};
+
+/// Which requests to list; part of the page token.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct JoinRequestQuery {
+    pub session: SessionName,
+    pub group_id: GroupId,
+}
+
+/// A page of open requests, oldest first.
+#[derive(Debug)]
+pub struct JoinRequestPage {
+    pub requests: Vec<JoinRequest>,
+    pub next_page_token: String,
+    pub as_of_sequence: u64,
+    pub synced_time: Option<Timestamp>,
+}
+
+/// The request after which a page begins.
+type Cursor = (Option<Timestamp>, ParticipantId);
+
+impl App {
+    pub async fn list_join_requests(
+        &self,
+        call: &Call,
+        query: &JoinRequestQuery,
+        page_size: u32,
+        page_token: &str,
+        refresh: bool,
+        min_sequence: u64,
+    ) -> Result<JoinRequestPage> {
+        let JoinRequestQuery { session, group_id } = query;
+        self.admit_read(call, session, min_sequence).await?;
+        let after: Option<Cursor> = decode_page_token(query, page_token)?;
+        let inner = &self.inner;
+        let mut held = inner.held_group(session, group_id).await?;
+        let known = held.state.facts.requests_time;
+        // Only what was learned on the present connection has been kept up to date since.
+        let is_current = known.is_some_and(|time| inner.directory.up_since(session) <= Some(time));
+        if refresh || !is_current {
+            self.fetch_join_requests(call, session, group_id, refresh).await?;
+            held = inner.held_group(session, group_id).await?;
+        }
+        let wanted = usize::try_from(page_size).unwrap_or(usize::MAX);
+        let place = |request: &JoinRequest| (request.request_time, request.requester.id());
+        let mut rest =
+            held.state.facts.open_requests().into_iter().filter(|request| match &after {
+                Some(after) => place(request) > *after,
+                None => true,
+            });
+        let requests: Vec<JoinRequest> = rest.by_ref().take(wanted).cloned().collect();
+        let next_page_token = match (requests.last(), rest.next()) {
+            (Some(last), Some(_)) => encode_page_token(query, place(last))?,
+            _ => String::new(),
+        };
+        Ok(JoinRequestPage {
+            requests,
+            next_page_token,
+            as_of_sequence: inner.live.sequence(session),
+            synced_time: held.state.facts.requests_time.or(known),
+        })
+    }
+
+    /// Asks WhatsApp for all open requests and writes what differs.
+    async fn fetch_join_requests(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        group_id: &GroupId,
+        anew: bool,
+    ) -> Result<()> {
+        let engine = self.inner.working_engine(session)?;
+        let inner = self.inner.clone();
+        let key = (session.clone(), group_id.clone());
+        let (name, id) = key.clone();
+        let fetch = async move {
+            let open = engine.fetch_join_requests(&name, &id).await.map_err(|e| e.error)?;
+            let report = Report {
+                observations: vec![Observation {
+                    group_id: id,
+                    change: Change::JoinRequests(open),
+                    actor: None,
+                    occur_time: inner.clock.now(),
+                    stamp: None,
+                }],
+                ..Report::new(name, engine.kind(), Origin::Reconciled)
+            };
+            inner.writer.write(report).await.map(drop)
+        };
+        self.inner
+            .asked
+            .join_requests
+            .ask(call, &self.inner, key, anew, fetch)
+            .await
+            .map(drop)
+            .map_err(|error| error.with_context("group_id", group_id))
+    }
+
+    /// Lets people in who asked, or turns them down; says of each what became of the request.
+    pub async fn answer_join_requests(
+        &self,
+        call: &Call,
+        target: Target,
+        answer: RequestAnswer,
+        participants: Vec<ParticipantId>,
+    ) -> Result<Mutated> {
+        let action = match answer {
+            RequestAnswer::Approve => JoinRequestAction::Approved,
+            RequestAnswer::Reject => JoinRequestAction::Rejected,
+        };
+        let expected = participants.iter().map(|id| {
+            let request = JoinRequest::of(Account::new(*id));
+            Change::JoinRequest(JoinRequestChanged { action, request })
+        });
+        let expected = expected.collect();
+        let operation = EngineOperation::of_request_answer(answer);
+        self.change(call, target, operation, expected, move |hand| async move {
+            let answered = hand
+                .engine
+                .answer_join_requests(
+                    &hand.session,
+                    &hand.group_id,
+                    answer,
+                    &participants,
+                    &hand.call_key,
+                )
+                .await?;
+            Ok(answered.map(|results| Verdict { results, ..hand.done() }))
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// The group with its facts, as the store has it.
+    pub(in crate::app) async fn held_group(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<WorkingGroup> {
+        let key = (session.clone(), group_id.clone());
+        let stored = self.repository.load_groups(&[key]).await?;
+        match stored.first().filter(|stored| stored.state.is_some()) {
+            Some(stored) => decode(stored),
+            None => Err(Error::group_not_found(session, group_id)),
+        }
+    }
+}

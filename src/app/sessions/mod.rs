@@ -1,0 +1,258 @@
+//! Sessions: made, listed, changed, deleted. How they run is in [`running`].
+
+mod running;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use super::directory::SessionState;
+use super::report::Report;
+use super::{App, Call, Inner};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::Origin;
+use crate::domain::id::SessionName;
+use crate::domain::page::{decode_page_token, encode_page_token};
+use crate::domain::port::engine::AccountWish;
+use crate::domain::port::repository::{SessionInsert, SessionPatch};
+use crate::domain::reason::Reason;
+use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus};
+pub use watch::SessionWatch;
+
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    pub name: SessionName,
+    pub config: EngineConfig,
+    pub push_name: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+    pub start: bool,
+}
+
+/// What `ListSessions` lists; part of its page token.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct SessionQuery {
+    pub statuses: Vec<SessionStatus>,
+    pub engines: Vec<EngineKind>,
+}
+
+/// A session after a wish about it, and whether the wish changed anything.
+#[derive(Debug, Clone)]
+pub struct SessionChange {
+    pub session: Arc<Session>,
+    pub changed: bool,
+}
+
+impl App {
+    pub async fn create_session(&self, call: &Call, new: NewSession) -> Result<Arc<Session>> {
+        let inner = &self.inner;
+        call.caller.authorize(&new.name)?;
+        inner.refuse_if_draining()?;
+        let kind = new.config.kind();
+        inner.engine(kind)?;
+        let wish = AccountWish {
+            phone_number: new.config.phone_number(),
+            push_name: new.push_name.clone(),
+        };
+        let _turn = inner.directory.lock(&new.name).await;
+        if inner.directory.contains(&new.name) {
+            return Err(already_exists(&new.name));
+        }
+        if inner.directory.len() >= inner.options.max_sessions {
+            return Err(Error::new(
+                Reason::SessionLimitReached,
+                format!(
+                    "there are {} sessions already, the most that this service keeps",
+                    inner.options.max_sessions
+                ),
+            )
+            .with("limit", inner.options.max_sessions));
+        }
+        let now = inner.clock.now();
+        let session = Session {
+            name: new.name.clone(),
+            engine: kind,
+            config: new.config,
+            status: SessionStatus::Stopped,
+            status_reason: String::new(),
+            status_time: now,
+            account: None,
+            push_name: new.push_name.unwrap_or_default(),
+            metadata: new.metadata,
+            wanted: new.start,
+            sequence: 0,
+            create_time: now,
+            synced_time: None,
+        };
+        match inner.repository.insert_session(&session, inner.epoch).await? {
+            SessionInsert::AlreadyExists => return Err(already_exists(&new.name)),
+            SessionInsert::Inserted => {}
+        }
+        inner.directory.put(session);
+        inner.writer.forget(&new.name).await;
+        if new.start {
+            if let Err(error) = inner.bring_up(&new.name, &wish).await {
+                // A wish that the engine refuses makes no session.
+                if error.reason() == Reason::InvalidRequest {
+                    inner.remove(&new.name, kind, Origin::Api).await?;
+                    return Err(error);
+                }
+            }
+        } else if wish.phone_number.is_some() {
+            // The engine remembers the wish; the account is known before the session runs.
+            let engine = inner.engine(kind)?;
+            if let Err(error) = inner.adopt_account(&engine, &new.name, &wish).await {
+                inner.remove(&new.name, kind, Origin::Api).await?;
+                return Err(error);
+            }
+        }
+        inner.refreshed(&new.name).await
+    }
+
+    pub async fn get_session(&self, call: &Call, name: &SessionName) -> Result<Arc<Session>> {
+        call.caller.authorize(name)?;
+        self.inner.directory.get(name)?;
+        self.inner.refreshed(name).await
+    }
+
+    /// A page of the sessions that the caller may see, and the token of the next one.
+    pub async fn list_sessions(
+        &self,
+        call: &Call,
+        query: &SessionQuery,
+        page_size: u32,
+        page_token: &str,
+    ) -> Result<(Vec<Arc<Session>>, String)> {
+        let after: Option<SessionName> = decode_page_token(query, page_token)?;
+        let wanted = usize::try_from(page_size).unwrap_or(usize::MAX);
+        let mut page = Vec::new();
+        for session in self.inner.directory.after(after.as_ref()) {
+            let matches = (query.statuses.is_empty() || query.statuses.contains(&session.status))
+                && (query.engines.is_empty() || query.engines.contains(&session.engine));
+            if !matches || !call.caller.may_see(&session.name) {
+                continue;
+            }
+            if page.len() == wanted {
+                let last = page.last().map(|last: &Arc<Session>| last.name.clone());
+                return Ok((self.with_sequences(page), encode_page_token(query, last)?));
+            }
+            page.push(session);
+        }
+        Ok((self.with_sequences(page), String::new()))
+    }
+
+    /// Replaces the labels or the engine's settings, where they are given. New settings take effect at
+    /// the next start.
+    pub async fn update_session(
+        &self,
+        call: &Call,
+        name: &SessionName,
+        metadata: Option<BTreeMap<String, String>>,
+        config: Option<EngineConfig>,
+    ) -> Result<SessionChange> {
+        let inner = &self.inner;
+        call.caller.authorize(name)?;
+        inner.directory.get(name)?;
+        inner.refuse_if_draining()?;
+        let _turn = inner.directory.lock(name).await;
+        let session = inner.directory.get(name)?;
+        if let Some(config) = &config
+            && config.kind() != session.engine
+        {
+            let engine = session.engine.as_str();
+            return Err(Error::new(
+                Reason::InvalidRequest,
+                format!("session {name} runs on engine {engine}, which never changes"),
+            )
+            .blaming("config", &format!("must hold the settings of engine {engine}")));
+        }
+        let metadata = metadata.filter(|metadata| *metadata != session.metadata);
+        let config = config.filter(|config| *config != session.config);
+        let changed = metadata.is_some() || config.is_some();
+        if changed {
+            inner.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;
+        }
+        Ok(SessionChange { session: inner.refreshed(name).await?, changed })
+    }
+
+    /// Ends the session. Its log stays readable until retention, under its name.
+    pub async fn delete_session(&self, call: &Call, name: &SessionName) -> Result<u64> {
+        let inner = &self.inner;
+        call.caller.authorize(name)?;
+        inner.directory.get(name)?;
+        inner.refuse_if_draining()?;
+        let _turn = inner.directory.lock(name).await;
+        let session = inner.directory.get(name)?;
+        if let Ok(engine) = inner.engine(session.engine) {
+            engine.stop(name).await.map_err(|error| error.error)?;
+        }
+        inner.remove(name, session.engine, Origin::Api).await
+    }
+
+    /// Whether nothing was ever done with this database.
+    pub fn is_fresh(&self) -> bool {
+        self.inner.directory.len() == 0 && self.inner.live.head().position == 0
+    }
+
+    fn with_sequences(&self, sessions: Vec<Arc<Session>>) -> Vec<Arc<Session>> {
+        sessions
+            .into_iter()
+            .map(|session| {
+                let sequence = self.inner.live.sequence(&session.name);
+                Arc::new(Session { sequence, ..(*session).clone() })
+            })
+            .collect()
+    }
+}
+
+impl Inner {
+    pub(in crate::app) async fn patch(
+        &self,
+        name: &SessionName,
+        patch: SessionPatch,
+    ) -> Result<()> {
+        if !self.repository.patch_session(name, &patch).await? {
+            self.directory.remove(name);
+            return Err(Error::session_not_found(name));
+        }
+        self.directory.update(name, |session| {
+            if let Some((status, reason, time)) = patch.status {
+                (session.status, session.status_reason, session.status_time) =
+                    (status, reason, time);
+            }
+            session.account = patch.account.or(session.account);
+            session.push_name = patch.push_name.unwrap_or(std::mem::take(&mut session.push_name));
+            session.metadata = patch.metadata.unwrap_or(std::mem::take(&mut session.metadata));
+            session.wanted = patch.wanted.unwrap_or(session.wanted);
+            session.synced_time = patch.synced_time.or(session.synced_time);
+            if let Some(config) = patch.config {
+                session.config = config;
+            }
+        });
+        Ok(())
+    }
+
+    async fn remove(&self, name: &SessionName, engine: EngineKind, origin: Origin) -> Result<u64> {
+        let report = Report { deletes_session: true, ..Report::new(name.clone(), engine, origin) };
+        let committed = self.writer.write(report).await?;
+        self.directory.remove(name);
+        if let Ok(engine) = self.engine(engine) {
+            engine.forget(name).await.map_err(|error| error.error)?;
+        }
+        Ok(committed.sequence)
+    }
+
+    async fn refreshed(&self, name: &SessionName) -> Result<Arc<Session>> {
+        let session = self.directory.get(name)?;
+        let sequence = self.live.sequence(name);
+        Ok(Arc::new(Session { sequence, ..(*session).clone() }))
+    }
+}
+
+fn already_exists(name: &SessionName) -> Error {
+    Error::new(
+        Reason::SessionAlreadyExists,
+        format!("session {name} exists already; GetSession shows it"),
+    )
+    .about("session", name)
+    .with("session", name)
+}

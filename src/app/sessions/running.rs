@@ -1,0 +1,341 @@
+//! Sessions that run: started, stopped, linked, unlinked, and what their connections report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::SessionChange;
+use crate::app::{App, Call, Inner};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{PhoneNumber, SessionName};
+use crate::domain::port::engine::{
+    AccountWish, ConnectionNews, EngineError, GroupEngine, Outcome, PairingCode, Started,
+};
+use crate::domain::port::repository::SessionPatch;
+use crate::domain::reason::Reason;
+use crate::domain::session::{Session, SessionStatus};
+
+impl App {
+    pub async fn start_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
+        let inner = &self.inner;
+        call.caller.authorize(name)?;
+        inner.directory.get(name)?;
+        inner.refuse_if_draining()?;
+        let _turn = inner.directory.lock(name).await;
+        let session = inner.directory.get(name)?;
+        let runs = match session.status {
+            SessionStatus::Working | SessionStatus::ScanQrCode => true,
+            SessionStatus::Stopped
+            | SessionStatus::Starting
+            | SessionStatus::Failed
+            | SessionStatus::LoggedOut => false,
+        };
+        if session.wanted && runs {
+            return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
+        }
+        inner.patch(name, SessionPatch { wanted: Some(true), ..Default::default() }).await?;
+        inner.bring_up(name, &wish(&session)).await?;
+        Ok(SessionChange { session: inner.refreshed(name).await?, changed: true })
+    }
+
+    pub async fn stop_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
+        let inner = &self.inner;
+        call.caller.authorize(name)?;
+        inner.directory.get(name)?;
+        inner.refuse_if_draining()?;
+        let _turn = inner.directory.lock(name).await;
+        let session = inner.directory.get(name)?;
+        if !session.wanted && session.status == SessionStatus::Stopped {
+            return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
+        }
+        inner.patch(name, SessionPatch { wanted: Some(false), ..Default::default() }).await?;
+        inner.engine(session.engine)?.stop(name).await.map_err(|error| error.error)?;
+        // Who unlinked the device stays unlinked, whether or not the session shall run.
+        let status = match session.status {
+            SessionStatus::LoggedOut => SessionStatus::LoggedOut,
+            SessionStatus::Stopped
+            | SessionStatus::Starting
+            | SessionStatus::ScanQrCode
+            | SessionStatus::Working
+            | SessionStatus::Failed => SessionStatus::Stopped,
+        };
+        inner.set_status(name, status, "").await?;
+        Ok(SessionChange { session: inner.refreshed(name).await?, changed: session.wanted })
+    }
+
+    /// Unlinks the device. The session keeps its groups, its log and the memory of its account.
+    pub async fn log_out_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
+        let inner = &self.inner;
+        call.caller.authorize(name)?;
+        inner.directory.get(name)?;
+        inner.refuse_if_draining()?;
+        let _turn = inner.directory.lock(name).await;
+        let session = inner.directory.get(name)?;
+        if session.status == SessionStatus::LoggedOut {
+            return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
+        }
+        inner
+            .engine(session.engine)?
+            .log_out(name)
+            .await
+            .map_err(|failed| unlinking(failed, name))?;
+        inner.set_status(name, SessionStatus::LoggedOut, "logged out by request").await?;
+        Ok(SessionChange { session: inner.refreshed(name).await?, changed: true })
+    }
+
+    /// A code to link the device by typing it into the phone.
+    pub async fn request_pairing_code(
+        &self,
+        call: &Call,
+        name: &SessionName,
+        phone: PhoneNumber,
+    ) -> Result<PairingCode> {
+        let inner = &self.inner;
+        call.caller.authorize(name)?;
+        inner.refuse_if_draining()?;
+        let session = inner.directory.get(name)?;
+        let refuse = |reason: Reason, what: &str| {
+            Error::new(reason, format!("session {name} {what}"))
+                .with("session", name)
+                .with("status", session.status.contract_name())
+        };
+        match session.status {
+            SessionStatus::ScanQrCode => {}
+            SessionStatus::Working => {
+                return Err(refuse(
+                    Reason::AlreadyLoggedIn,
+                    "is linked already; LogoutSession first, to link another account",
+                ));
+            }
+            SessionStatus::Starting => {
+                return Err(refuse(Reason::SessionStarting, "is starting; try again in a moment")
+                    .retry_after(Duration::from_secs(1)));
+            }
+            SessionStatus::Stopped | SessionStatus::Failed | SessionStatus::LoggedOut => {
+                return Err(refuse(
+                    Reason::SessionNotWorking,
+                    "does not wait to be linked; StartSession first",
+                ));
+            }
+        }
+        let engine = inner.engine(session.engine)?;
+        let code = engine.request_pairing_code(name, phone).await.map_err(|error| error.error)?;
+        inner.directory.show_pairing_code(name, code.clone());
+        Ok(code)
+    }
+
+    /// Brings up the sessions that shall run. What fails is tried again later, with growing pauses.
+    pub async fn start_wanted_sessions(&self) {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            let mut failed = 0;
+            for session in self.inner.directory.all() {
+                if !session.wanted || self.inner.is_draining() {
+                    continue;
+                }
+                let _turn = self.inner.directory.lock(&session.name).await;
+                let Ok(session) = self.inner.directory.get(&session.name) else { continue };
+                let is_up = match session.status {
+                    SessionStatus::Working => self.inner.directory.is_up(&session.name),
+                    // Someone has to link the device first; a start would do no good.
+                    SessionStatus::LoggedOut => true,
+                    SessionStatus::Stopped
+                    | SessionStatus::Starting
+                    | SessionStatus::ScanQrCode
+                    | SessionStatus::Failed => false,
+                };
+                if session.wanted
+                    && !is_up
+                    && let Err(error) = self.inner.bring_up(&session.name, &wish(&session)).await
+                {
+                    tracing::warn!(session = %session.name, %error, "session could not be started");
+                    failed += 1;
+                }
+            }
+            if failed == 0 || self.inner.is_draining() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.inner.draining.cancelled() => return,
+            }
+            pause = (pause * 2).min(Duration::from_secs(60));
+        }
+    }
+
+    /// What the engine says of the session's connection.
+    pub(in crate::app) async fn connection_changed(
+        &self,
+        name: &SessionName,
+        news: ConnectionNews,
+    ) {
+        let inner = &self.inner;
+        let turn = inner.directory.lock(name).await;
+        let Ok(session) = inner.directory.get(name) else { return };
+        let moved = match (news, session.status) {
+            (ConnectionNews::Online, SessionStatus::Working) => Ok(()),
+            (ConnectionNews::Online, SessionStatus::Starting) if session.wanted => {
+                inner.set_working(name).await
+            }
+            (ConnectionNews::Offline, SessionStatus::Working) => {
+                inner
+                    .set_status(
+                        name,
+                        SessionStatus::Starting,
+                        "the connection is lost; reconnecting",
+                    )
+                    .await
+            }
+            (
+                ConnectionNews::LoggedOut,
+                SessionStatus::Working | SessionStatus::Starting | SessionStatus::ScanQrCode,
+            ) => {
+                let reason = "WhatsApp has unlinked the device";
+                inner.set_status(name, SessionStatus::LoggedOut, reason).await
+            }
+            (ConnectionNews::Pairing(code), SessionStatus::ScanQrCode) => {
+                inner.directory.show_qr_code(name, code);
+                Ok(())
+            }
+            (ConnectionNews::Linked, SessionStatus::ScanQrCode) if session.wanted => {
+                inner.bring_up(name, &AccountWish::default()).await
+            }
+            // Late news of a session that was stopped or started anew meanwhile.
+            (
+                ConnectionNews::Online
+                | ConnectionNews::Offline
+                | ConnectionNews::LoggedOut
+                | ConnectionNews::Pairing(_)
+                | ConnectionNews::Linked,
+                _,
+            ) => return,
+        };
+        drop(turn);
+        match moved {
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(session = %name, %error, "a session could not follow its connection");
+            }
+        }
+    }
+}
+
+/// What an engine needs to find the session's account.
+fn wish(session: &Session) -> AccountWish {
+    let known = session.account.and_then(|account| account.phone());
+    AccountWish { phone_number: session.config.phone_number().or(known), push_name: None }
+}
+
+/// A logout is no mutation of groups: what became of it is said in the reasons of its own RPC.
+fn unlinking(failed: EngineError, name: &SessionName) -> Error {
+    match failed.outcome {
+        Outcome::NotSent | Outcome::Rejected => failed.error,
+        Outcome::Unknown => Error::outcome_unknown(
+            "the device may or may not have been unlinked; look at the session, and repeat the call",
+        ),
+    }
+    .with_context("session", name)
+}
+
+impl Inner {
+    /// The engine of a session that can act now.
+    pub(in crate::app) fn working_engine(
+        &self,
+        name: &SessionName,
+    ) -> Result<Arc<dyn GroupEngine>> {
+        let session = self.directory.get(name)?;
+        let engine = self.engine(session.engine)?;
+        let refuse = |reason: Reason, what: &str| {
+            Error::new(reason, format!("session {name} {what}"))
+                .with("session", name)
+                .with("status", session.status.contract_name())
+        };
+        match session.status {
+            SessionStatus::Working if self.directory.is_up(name) => Ok(engine),
+            // It shall run and is on its way, as right after the start of the service.
+            SessionStatus::Working | SessionStatus::Starting => {
+                Err(refuse(Reason::SessionStarting, "is starting; try again in a moment")
+                    .retry_after(Duration::from_secs(1)))
+            }
+            SessionStatus::Stopped => {
+                Err(refuse(Reason::SessionNotWorking, "is stopped; start it with StartSession"))
+            }
+            SessionStatus::ScanQrCode => Err(refuse(
+                Reason::SessionNotWorking,
+                "waits to be paired with a phone; WatchSession shows how",
+            )),
+            SessionStatus::Failed => Err(refuse(
+                Reason::SessionNotWorking,
+                "has failed; GetSession says why, StartSession tries again",
+            )),
+            SessionStatus::LoggedOut => {
+                Err(refuse(Reason::LoggedOut, "is logged out; start it and pair it anew"))
+            }
+        }
+    }
+
+    pub(super) async fn bring_up(&self, name: &SessionName, wish: &AccountWish) -> Result<()> {
+        let session = self.directory.get(name)?;
+        self.set_status(name, SessionStatus::Starting, "").await?;
+        let engine = self.engine(session.engine)?;
+        match self.adopt_account(&engine, name, wish).await {
+            Ok(Some(Started::Pairing(code))) => {
+                let reason = "scan the QR code, or ask for a pairing code";
+                self.set_status(name, SessionStatus::ScanQrCode, reason).await?;
+                self.directory.show_qr_code(name, code);
+                Ok(())
+            }
+            Ok(Some(Started::Online) | None) => self.set_working(name).await,
+            Err(error) => {
+                self.set_status(name, SessionStatus::Failed, error.message()).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn set_working(&self, name: &SessionName) -> Result<()> {
+        self.set_status(name, SessionStatus::Working, "").await?;
+        // What was learned on the connection before may have changed while there was none.
+        self.asked.forget_session(name);
+        self.directory.mark_up(name, self.clock.now());
+        Ok(())
+    }
+
+    /// Starts the session at its engine, where it shall run, and notes who it is there.
+    pub(super) async fn adopt_account(
+        &self,
+        engine: &Arc<dyn GroupEngine>,
+        name: &SessionName,
+        wish: &AccountWish,
+    ) -> Result<Option<Started>> {
+        let login = engine.log_in(name, wish).await.map_err(|error| error.error)?;
+        let session = self.directory.get(name)?;
+        if session.account != Some(login.account) || session.push_name != login.push_name {
+            let patch = SessionPatch {
+                account: Some(login.account),
+                push_name: Some(login.push_name),
+                ..Default::default()
+            };
+            self.patch(name, patch).await?;
+            // The writer must know who we are before the first notification is reduced.
+            self.writer.forget(name).await;
+        }
+        if !session.wanted {
+            return Ok(None);
+        }
+        engine.start(name).await.map(Some).map_err(|error| error.error)
+    }
+
+    pub(super) async fn set_status(
+        &self,
+        name: &SessionName,
+        status: SessionStatus,
+        reason: &str,
+    ) -> Result<()> {
+        self.directory.mark_down(name);
+        let patch = SessionPatch {
+            status: Some((status, reason.to_owned(), self.clock.now())),
+            ..Default::default()
+        };
+        self.patch(name, patch).await
+    }
+}

@@ -1,0 +1,204 @@
+//! How far to believe an engine's list of all groups.
+//!
+//! Lists lie: they lack groups and members, hold blank ones, and come from caches. What a list adds or
+//! says differently is believed. What it lacks makes a group doubtful, and a live read of that one group
+//! decides. A list that lacks much is refused as a whole, since reading thousands of groups one by one
+//! would earn a rate limit.
+
+use super::clock::Timestamp;
+use super::event::{Field, FieldValue};
+use super::group::Group;
+use super::port::engine::Snapshot;
+
+/// So many doubtful groups are read one by one whatever their share of all is.
+pub const FEW_DOUBTS: usize = 10;
+/// Losses beyond one in so many are not believed.
+const ONE_IN: usize = 10;
+
+/// What a list says of a group that we hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    Same,
+    /// It differs, and loses nothing.
+    Differs,
+    /// It must be confirmed by a read of the group alone.
+    Doubtful,
+}
+
+/// The comparison of a list with what we hold, and what it would lose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Losses {
+    pub groups_known: usize,
+    pub groups_missing: usize,
+    pub members_known: usize,
+    pub members_missing: usize,
+    /// Groups that would have to be read one by one.
+    pub doubts: usize,
+}
+
+/// Of what a list lacks too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    Groups,
+    Members,
+}
+
+impl Losses {
+    /// Takes in a group that we hold and the list has, or has not.
+    pub fn note(&mut self, held: &Group, listed: Option<&Group>, finding: Finding) {
+        self.groups_known += 1;
+        self.members_known += held.participants().len();
+        self.doubts += usize::from(finding == Finding::Doubtful);
+        match listed {
+            Some(listed) if !is_blank(listed) => self.members_missing += missing(held, listed),
+            Some(_) | None => self.groups_missing += 1,
+        }
+    }
+
+    /// What the list loses more of than can be believed.
+    pub fn beyond_belief(&self) -> Option<Lost> {
+        if self.doubts <= FEW_DOUBTS {
+            None
+        } else if self.groups_missing * ONE_IN > self.groups_known {
+            Some(Lost::Groups)
+        } else if self.members_missing * ONE_IN > self.members_known {
+            Some(Lost::Members)
+        } else {
+            None
+        }
+    }
+}
+
+/// What the list says of a group that we hold and last heard of at `heard`.
+pub fn find(
+    snapshot: &Snapshot,
+    held: &Group,
+    heard: Timestamp,
+    listed: Option<&Group>,
+) -> Finding {
+    let Some(listed) = listed else { return Finding::Doubtful };
+    if is_blank(listed) || missing(held, listed) > 0 {
+        return Finding::Doubtful;
+    }
+    if !differs(held, listed) {
+        return Finding::Same;
+    }
+    // A cache may be older than what we heard.
+    let is_cached = !snapshot.max_age.is_zero();
+    if is_cached && heard >= snapshot.fetch_time - snapshot.max_age {
+        return Finding::Doubtful;
+    }
+    Finding::Differs
+}
+
+/// Whether the list says nothing of the group but that it is there.
+pub fn is_blank(listed: &Group) -> bool {
+    listed.subject.text.is_empty() || listed.participants().is_empty()
+}
+
+fn missing(held: &Group, listed: &Group) -> usize {
+    held.participants().iter().filter(|held| listed.participant(&held.account).is_none()).count()
+}
+
+fn differs(held: &Group, listed: &Group) -> bool {
+    let fields = Field::VALUED.into_iter().any(|field| {
+        match (FieldValue::of(held, field), FieldValue::of(listed, field)) {
+            (Some(held), Some(listed)) => !held.says_same(&listed),
+            _ => false,
+        }
+    });
+    fields
+        || held.partial
+        || held.picture_id != listed.picture_id
+        || held.participants().len() != listed.participants().len()
+        || listed.participants().iter().any(|listed| {
+            held.participant(&listed.account).is_none_or(|held| {
+                held.role != listed.role
+                    || held.account.merged_with(&listed.account) != held.account
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::group::Subject;
+    use crate::domain::id::{ParticipantId, PhoneNumber};
+    use crate::domain::participant::{Account, Participant, Role};
+
+    fn group(members: u64) -> Group {
+        let mut group = Group::partial("120363000000000001@g.us".parse().unwrap());
+        group.partial = false;
+        group.subject = Subject { text: "Team".to_owned(), ..Subject::default() };
+        let member = |number| {
+            let phone = PhoneNumber::new(491_510_000_000 + number).unwrap();
+            Participant::new(Account::new(ParticipantId::Phone(phone)), Role::Participant)
+        };
+        group.set_participants((0..members).map(member).collect());
+        group
+    }
+
+    fn snapshot(max_age: Duration) -> Snapshot {
+        let fetch_time = Timestamp::from_seconds(1_000_000);
+        Snapshot { groups: Vec::new(), stamp: None, fetch_time, max_age }
+    }
+
+    #[test]
+    fn what_a_list_lacks_is_doubtful_and_what_it_adds_is_believed() {
+        let live = snapshot(Duration::ZERO);
+        let heard = Timestamp::from_seconds(999_999);
+        let held = group(3);
+        let blank = Group::partial(held.id.clone());
+        let mut renamed = group(3);
+        renamed.subject.text = "Others".to_owned();
+        let cases = [
+            (Some(group(3)), Finding::Same),
+            (Some(group(4)), Finding::Differs),
+            (Some(renamed), Finding::Differs),
+            (Some(group(2)), Finding::Doubtful),
+            (Some(group(0)), Finding::Doubtful),
+            (Some(blank), Finding::Doubtful),
+            (None, Finding::Doubtful),
+        ];
+        for (listed, wanted) in cases {
+            assert_eq!(find(&live, &held, heard, listed.as_ref()), wanted, "{listed:?}");
+        }
+    }
+
+    #[test]
+    fn a_cache_is_not_believed_over_what_was_heard_since() {
+        let cached = snapshot(Duration::from_secs(3600));
+        let listed = group(4);
+        let before = Timestamp::from_seconds(1_000_000 - 3601);
+        let since = Timestamp::from_seconds(1_000_000 - 3599);
+        assert_eq!(find(&cached, &group(3), before, Some(&listed)), Finding::Differs);
+        assert_eq!(find(&cached, &group(3), since, Some(&listed)), Finding::Doubtful);
+        assert_eq!(find(&cached, &group(4), since, Some(&listed)), Finding::Same);
+    }
+
+    #[test]
+    fn a_few_losses_are_looked_at_and_many_are_refused() {
+        let losses = |known: usize, missing: usize, members: usize| {
+            let mut losses = Losses::default();
+            for index in 0..known {
+                let (listed, finding) = if index < missing {
+                    (None, Finding::Doubtful)
+                } else if index < missing + members {
+                    (Some(group(1)), Finding::Doubtful)
+                } else {
+                    (Some(group(3)), Finding::Same)
+                };
+                losses.note(&group(3), listed.as_ref(), finding);
+            }
+            losses.beyond_belief()
+        };
+        assert_eq!(losses(10, 10, 0), None);
+        assert_eq!(losses(11, 11, 0), Some(Lost::Groups));
+        assert_eq!(losses(110, 11, 0), None);
+        assert_eq!(losses(109, 11, 0), Some(Lost::Groups));
+        assert_eq!(losses(100, 0, 11), None);
+        assert_eq!(losses(100, 0, 16), Some(Lost::Members));
+    }
+}

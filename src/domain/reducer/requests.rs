@@ -1,0 +1,86 @@
+//! Reports of requests to join.
+
+use super::{GroupState, Reduction};
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{EventBody, JoinRequestAction, JoinRequestChanged};
+use crate::domain::facts::{Facts, RequestFact, Stamp};
+use crate::domain::join_request::JoinRequest;
+use crate::domain::participant::Account;
+
+/// Someone asked, or their request was answered or withdrawn.
+pub(super) fn reduce_one(
+    facts: &mut Facts,
+    reported: &JoinRequestChanged,
+    stamp: Option<&Stamp>,
+    reduction: &mut Reduction,
+) {
+    let id = reported.request.requester.id();
+    let held = facts.requests.get(&id);
+    if !facts.is_news(stamp, held.and_then(|fact| fact.stamp.as_ref())) {
+        return;
+    }
+    let was_open = held.and_then(|fact| fact.open.clone());
+    let is_open = reported.action == JoinRequestAction::Created;
+    let stamp = stamp.cloned().or_else(|| held.and_then(|fact| fact.stamp.clone()));
+    // Whoever answers a request knows less of it than we kept when it was made.
+    let known = match (&was_open, is_open) {
+        (Some(known), false) => known.clone(),
+        _ => reported.request.clone(),
+    };
+    let open = is_open.then(|| known.clone());
+    if open.is_some() || stamp.is_some() {
+        facts.requests.insert(id, RequestFact { open, stamp });
+    } else {
+        facts.requests.remove(&id);
+    }
+    if is_open != was_open.is_some() {
+        let changed = JoinRequestChanged { action: reported.action, request: known };
+        reduction.events.push(EventBody::JoinRequest(changed));
+    }
+}
+
+/// All open requests as WhatsApp has them. One that is not among them was withdrawn or answered while
+/// nobody told us; which of the two cannot be known, and REVOKED says the least.
+pub(super) fn reduce_all(
+    state: &mut GroupState,
+    open: &[JoinRequest],
+    time: Timestamp,
+    stamp: Option<&Stamp>,
+) -> Reduction {
+    let mut reduction = Reduction::default();
+    if state.group.is_none() {
+        return reduction;
+    }
+    let facts = &mut state.facts;
+    let listed = |request: &JoinRequest| {
+        open.iter().any(|other| other.requester.is_same(&request.requester))
+    };
+    let gone: Vec<JoinRequest> =
+        facts.open_requests().into_iter().filter(|held| !listed(held)).cloned().collect();
+    for request in gone {
+        let changed = JoinRequestChanged { action: JoinRequestAction::Revoked, request };
+        reduce_one(facts, &changed, stamp, &mut reduction);
+    }
+    for request in open {
+        let changed =
+            JoinRequestChanged { action: JoinRequestAction::Created, request: request.clone() };
+        reduce_one(facts, &changed, stamp, &mut reduction);
+    }
+    facts.requests_time = Some(time);
+    reduction
+}
+
+/// Who is a member has no open request any more: WhatsApp tells of an approval by the newcomer alone.
+pub(super) fn settle_joined(
+    facts: &mut Facts,
+    member: &Account,
+    stamp: Option<&Stamp>,
+    reduction: &mut Reduction,
+) {
+    let mut open = facts.requests.values().filter_map(|fact| fact.open.as_ref());
+    let Some(request) = open.find(|open| open.requester.is_same(member)).cloned() else {
+        return;
+    };
+    let approved = JoinRequestChanged { action: JoinRequestAction::Approved, request };
+    reduce_one(facts, &approved, stamp, reduction);
+}

@@ -1,0 +1,75 @@
+//! Deletions of groups that are under way.
+
+use async_trait::async_trait;
+use sea_orm::FromQueryResult;
+
+use super::SeaRepository;
+use super::rows::{corrupt, parsed, parsed_opt};
+use super::sql::Sql;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{GroupId, SessionName};
+use crate::domain::port::repository::{Deletion, DeletionStore, Result};
+
+#[derive(FromQueryResult)]
+struct DeletionRow {
+    session: String,
+    group_id: String,
+    key_name: String,
+    request_id: String,
+    removed_count: i64,
+    start_time: i64,
+}
+
+#[async_trait]
+impl DeletionStore for SeaRepository {
+    async fn put_deletion(&self, deletion: &Deletion) -> Result<()> {
+        let request_id = deletion.request_id.map(|id| id.to_string()).unwrap_or_default();
+        let sql = Sql::new(
+            "INSERT INTO deletions (session, group_id, key_name, request_id, removed_count, start_time) VALUES (",
+        )
+        .bind(deletion.session.as_str())
+        .push(", ")
+        .bind(deletion.group_id.as_str())
+        .push(", ")
+        .bind(deletion.key_name.as_str())
+        .push(", ")
+        .bind(request_id)
+        .push(", ")
+        .bind(i64::from(deletion.removed_count))
+        .push(", ")
+        .bind(deletion.start_time.as_micros())
+        .push(
+            ") ON CONFLICT (session, group_id) DO UPDATE SET removed_count = excluded.removed_count",
+        );
+        self.write(sql).await.map(drop)
+    }
+
+    async fn remove_deletion(&self, session: &SessionName, group_id: &GroupId) -> Result<()> {
+        let sql = Sql::new("DELETE FROM deletions WHERE session = ")
+            .bind(session.as_str())
+            .push(" AND group_id = ")
+            .bind(group_id.as_str());
+        self.write(sql).await.map(drop)
+    }
+
+    async fn deletions(&self) -> Result<Vec<Deletion>> {
+        let sql = Sql::new(
+            "SELECT session, group_id, key_name, request_id, removed_count, start_time FROM deletions \
+             ORDER BY start_time, session, group_id",
+        );
+        let rows: Vec<DeletionRow> = self.read_all(sql).await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Deletion {
+                    session: parsed("deletions.session", &row.session)?,
+                    group_id: parsed("deletions.group_id", &row.group_id)?,
+                    key_name: row.key_name,
+                    request_id: parsed_opt("deletions.request_id", &row.request_id)?,
+                    removed_count: u32::try_from(row.removed_count)
+                        .map_err(|_| corrupt("deletions.removed_count", row.removed_count))?,
+                    start_time: Timestamp::from_micros(row.start_time),
+                })
+            })
+            .collect()
+    }
+}
