@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::Output;
+use crate::pb;
 
 const SPINNER: &str = "{spinner} {msg} ({elapsed})";
 const BAR: &str = "{spinner} {msg} [{bar:30}] {pos} of {len} ({elapsed})";
@@ -31,6 +32,16 @@ impl Progress {
 
     pub fn is_shown(&self) -> bool {
         !self.0.is_hidden()
+    }
+
+    /// The numbers of a comparison, as soon as it has any.
+    pub fn advance_to(&self, comparison: &pb::ComparisonProgress) {
+        let done = u64::try_from(comparison.compared_count).unwrap_or(0);
+        match u64::try_from(comparison.total_count) {
+            Ok(all) if all > 0 => self.advance(done, all),
+            // WhatsApp's list is on its way.
+            Ok(_) | Err(_) => {}
+        }
     }
 
     /// With numbers the spinner becomes a bar.

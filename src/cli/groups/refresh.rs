@@ -1,5 +1,6 @@
 //! Comparing groups with WhatsApp's.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,7 +8,8 @@ use clap::Args;
 use super::Target;
 use crate::cli::call::Call;
 use crate::cli::errors::Failure;
-use crate::cli::{Done, progress, text};
+use crate::cli::progress::Progress;
+use crate::cli::{Done, text};
 use crate::pb;
 
 /// A large account has doubtful groups that are read one by one, at a pace.
@@ -30,6 +32,7 @@ pub async fn refresh(target: &Target, args: RefreshArgs) -> Result<Done, Failure
             format!("comparing {} with WhatsApp's", text::count(number, "group", "groups"))
         }
     };
+    let of_all = args.groups.is_empty();
     let request = pb::RefreshGroupsRequest {
         session: target.session.clone(),
         group_ids: args.groups,
@@ -37,9 +40,15 @@ pub async fn refresh(target: &Target, args: RefreshArgs) -> Result<Done, Failure
     };
     let limit = target.connection.patience(PATIENCE);
     let send = async |request| target.connection.groups().refresh_groups(request).await;
+    let progress = Progress::begin(target.output, &what);
     // A repeat is harmless, and joins the run that goes on.
     let call = target.connection.unary_within(limit, &Call::Read, request, send);
-    let answer = progress::during(target.output, &what, call).await?;
+    let answer = tokio::select! {
+        answer = call => answer,
+        never = show_numbers(target, &progress, of_all) => match never {},
+    };
+    drop(progress);
+    let answer = answer?;
     if target.output.json_answer("RefreshGroupsResponse", &answer)? {
         return Ok(Done::Fully);
     }
@@ -47,6 +56,21 @@ pub async fn refresh(target: &Target, args: RefreshArgs) -> Result<Done, Failure
     let synced = text::time(answer.synced_time.as_ref());
     target.output.note(&format!("sequence {}, synced {synced}", answer.sequence))?;
     Ok(Done::Fully)
+}
+
+/// Moves the progress as the session's state tells how far its comparison of all groups is. Where that
+/// cannot be had, the time that passes must do.
+async fn show_numbers(target: &Target, progress: &Progress, of_all: bool) -> Infallible {
+    if of_all && progress.is_shown() {
+        let request = pb::WatchSessionRequest { session: target.session.clone() };
+        if let Ok(states) = target.connection.sessions().watch_session(request).await {
+            let mut states = states.into_inner();
+            while let Ok(Some(state)) = states.message().await {
+                state.comparison.iter().for_each(|comparison| progress.advance_to(comparison));
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 fn summary(answer: &pb::RefreshGroupsResponse) -> String {

@@ -11,8 +11,11 @@ use crate::cli::call::Call;
 use crate::cli::connect::{Connection, DEFAULT_TIMEOUT};
 use crate::cli::errors::Failure;
 use crate::cli::output::Output;
+use crate::cli::progress::Progress;
 use crate::cli::{Done, json, reconnect, text};
 use crate::pb::{self, SessionStatus, WatchSessionResponse};
+
+const COMPARING: &str = "comparing all groups with WhatsApp's";
 
 #[derive(Debug, Args)]
 pub struct WatchArgs {
@@ -29,6 +32,8 @@ struct Watch<'a> {
     until_working: bool,
     /// After a new connection the same state comes again.
     shown: Option<WatchSessionResponse>,
+    /// While all groups are compared with WhatsApp's.
+    comparison: Option<Progress>,
 }
 
 pub async fn run(
@@ -42,6 +47,7 @@ pub async fn run(
         session: args.name,
         until_working: args.until_working,
         shown: None,
+        comparison: None,
     };
     let mut tries = 0;
     loop {
@@ -50,6 +56,7 @@ pub async fn run(
             Ok(()) => return Ok(Done::Fully),
             Err(failure) => failure,
         };
+        watch.comparison = None;
         // A first connection that fails is more likely a slip than an outage.
         if watch.shown.is_none() || !reconnect::may_help(&failure) {
             return Err(failure);
@@ -92,14 +99,31 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn show(&self, state: &WatchSessionResponse) -> Result<(), Failure> {
+    fn show(&mut self, state: &WatchSessionResponse) -> Result<(), Failure> {
         if self.shown.as_ref() == Some(state) {
             return Ok(());
         }
         if self.output.is_json() {
             return self.output.json_line(&json::of_message("WatchSessionResponse", state)?);
         }
-        lines(self.shown.as_ref(), state).iter().try_for_each(|line| self.output.line(line))
+        let lines = lines(self.shown.as_ref(), state);
+        if !lines.is_empty() {
+            // Lines and a bar would run into each other.
+            self.comparison = None;
+        }
+        lines.iter().try_for_each(|line| self.output.line(line))?;
+        self.show_comparison(state.comparison.as_ref());
+        Ok(())
+    }
+
+    fn show_comparison(&mut self, comparison: Option<&pb::ComparisonProgress>) {
+        let Some(comparison) = comparison else {
+            self.comparison = None;
+            return;
+        };
+        let progress =
+            self.comparison.get_or_insert_with(|| Progress::begin(self.output, COMPARING));
+        progress.advance_to(comparison);
     }
 }
 
@@ -150,6 +174,12 @@ fn lines(before: Option<&WatchSessionResponse>, state: &WatchSessionResponse) ->
         lines.push(format!("pairing code {}", link::grouped(&code.code)));
         lines.push(link::instruction(code));
     }
+    let was_comparing = before.is_some_and(|before| before.comparison.is_some());
+    match (was_comparing, state.comparison.is_some()) {
+        (false, true) => lines.push(COMPARING.to_owned()),
+        (true, false) => lines.push("the comparison has ended".to_owned()),
+        (true, true) | (false, false) => {}
+    }
     lines
 }
 
@@ -182,7 +212,7 @@ mod tests {
             ..Default::default()
         };
         let qr_code = (!qr.is_empty()).then(|| pb::QrCode { value: qr.into(), expire_time: None });
-        WatchSessionResponse { session: Some(session), qr_code, pairing_code: None }
+        WatchSessionResponse { session: Some(session), qr_code, ..Default::default() }
     }
 
     #[test]
@@ -204,6 +234,16 @@ mod tests {
         let shown = lines(Some(&state(SessionStatus::ScanQrCode, "")), &with_code);
         assert_eq!(shown[0], "pairing code ABCD-1234");
         assert!(shown[1].starts_with("type it into the phone"));
+    }
+
+    #[test]
+    fn a_comparison_is_told_at_its_beginning_and_its_end() {
+        let idle = state(SessionStatus::Working, "");
+        let mut comparing = idle.clone();
+        comparing.comparison = Some(pb::ComparisonProgress { compared_count: 3, total_count: 9 });
+        assert_eq!(lines(Some(&idle), &comparing), [COMPARING]);
+        assert!(lines(Some(&comparing), &comparing).is_empty());
+        assert_eq!(lines(Some(&comparing), &idle), ["the comparison has ended"]);
     }
 
     #[test]
