@@ -12,10 +12,13 @@ use crate::pb::{self, wire};
 const MAX_JSON_BYTES: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Clone, Args)]
-#[group(id = "invitation", required = true, multiple = true)]
 pub struct InvitationArgs {
     /// The invite code, or any chat.whatsapp.com link
-    #[arg(value_name = "CODE|LINK", conflicts_with_all = ["private_invite", "private_code"])]
+    #[arg(
+        value_name = "CODE|LINK",
+        required_unless_present_any = ["private_invite", "private_code"],
+        conflicts_with_all = ["private_invite", "private_code"]
+    )]
     invite: Option<String>,
     /// A private invite as JSON, or - to read it from standard input: itself, or the answer of
     /// `groups participants add --json` that holds it
