@@ -17,6 +17,9 @@ use crate::pb::simulator_service_client::SimulatorServiceClient;
 
 pub const DEFAULT_ADDR: &str = "http://127.0.0.1:50051";
 
+/// Apart from what a command is about.
+pub const HEADING: &str = "Client options";
+
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
@@ -28,12 +31,20 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone, Args)]
 pub struct ClientOptions {
     /// Where the service listens
-    #[arg(long, global = true, env = "WAGROUPS_ADDR", default_value = DEFAULT_ADDR, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = HEADING,
+        env = "WAGROUPS_ADDR",
+        default_value = DEFAULT_ADDR,
+        value_name = "URL"
+    )]
     pub addr: String,
     /// The API key; other users of this machine can read flags, so the variable is safer
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         env = "WAGROUPS_API_KEY",
         hide_env_values = true,
         value_name = "KEY",
@@ -44,6 +55,7 @@ pub struct ClientOptions {
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         default_value = "5s",
         value_name = "DURATION",
         value_parser = humantime::parse_duration
@@ -54,12 +66,13 @@ pub struct ClientOptions {
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         value_name = "DURATION",
         value_parser = humantime::parse_duration
     )]
     pub timeout: Option<Duration>,
     /// JSON, as proto3 maps it, instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
 }
 

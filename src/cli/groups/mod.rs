@@ -19,7 +19,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
-use super::connect::{ClientOptions, Connection};
+use super::connect::{ClientOptions, Connection, HEADING};
 use super::errors::Failure;
 use super::output::Output;
 use super::{Done, text};
@@ -32,6 +32,7 @@ pub struct GroupsArgs {
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         env = "WAGROUPS_SESSION",
         default_value = "default",
         value_name = "NAME"

@@ -30,6 +30,7 @@ pub struct CreateArgs {
 
 #[derive(Debug, Args)]
 pub struct UpdateArgs {
+    /// The session
     name: String,
     /// A label of your own; may be repeated. Those given replace all that there were
     #[arg(long, value_name = "NAME=VALUE", value_parser = settings::path_and_value)]

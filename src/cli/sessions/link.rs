@@ -12,6 +12,7 @@ use crate::pb;
 
 #[derive(Debug, Args)]
 pub struct PairingCodeArgs {
+    /// The session
     name: String,
     /// The phone number of the account to link: +49 151… or bare digits
     #[arg(value_name = "NUMBER")]

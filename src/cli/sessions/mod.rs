@@ -32,19 +32,34 @@ enum SessionsCommand {
     /// Show the sessions that the key may see
     List(ListArgs),
     /// Show one session
-    Get { name: String },
+    Get {
+        /// The session
+        name: String,
+    },
     /// Create a session and start it
     Create(change::CreateArgs),
     /// Change a session's labels or its engine's settings
     Update(change::UpdateArgs),
     /// Delete a session with all its groups; its history stays readable for a while
-    Delete { name: String },
+    Delete {
+        /// The session
+        name: String,
+    },
     /// Want a session running
-    Start { name: String },
+    Start {
+        /// The session
+        name: String,
+    },
     /// Want a session stopped; its groups stay readable
-    Stop { name: String },
+    Stop {
+        /// The session
+        name: String,
+    },
     /// Unlink the device at WhatsApp; the session stays
-    Logout { name: String },
+    Logout {
+        /// The session
+        name: String,
+    },
     /// Ask for a code to type into the phone, instead of scanning a QR code
     PairingCode(link::PairingCodeArgs),
     /// Follow a session's status; shows the QR code to scan

@@ -19,6 +19,7 @@ const COMPARING: &str = "comparing all groups with WhatsApp's";
 
 #[derive(Debug, Args)]
 pub struct WatchArgs {
+    /// The session
     name: String,
     /// End as soon as the session is working, or with exit code 1 if it fails or is logged out
     #[arg(long)]
