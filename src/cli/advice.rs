@@ -14,33 +14,43 @@ pub fn for_reason(reason: Reason) -> &'static str {
             "repeat the first page's arguments with the token unchanged, or use --all"
         }
         R::StartTimeInFuture => "leave --from out to begin now; check this machine's clock",
-        R::MessageTooLarge => "name fewer people in one call",
+        R::MessageTooLarge => "name fewer people in one call; give a large picture by its URL",
         R::Unauthenticated => "set --api-key or WAGROUPS_API_KEY to a key of this service",
         R::PermissionDenied => "use a key whose session patterns cover this",
         R::SessionNotFound => {
             "see `wagroups sessions list`, or make it: `wagroups sessions create NAME`"
         }
         R::GroupNotFound => "see `wagroups groups list`",
-        R::PictureNotFound => "nothing: the group has no picture",
-        R::JoinRequestNotFound => "nothing: the request was answered or withdrawn meanwhile",
-        R::SessionAlreadyExists => "use it, choose another name, or delete it first",
-        R::AccountNotFound => "create the account in the simulator first",
-        R::SessionNotWorking => {
-            "start it: `wagroups sessions start NAME`, and log in where it asks for that"
+        R::PictureNotFound => {
+            "nothing: the group has no picture; `wagroups groups picture set GROUP FILE` gives it one"
         }
-        R::SessionStarting => "wait a moment, then try again",
+        R::JoinRequestNotFound => {
+            "see `wagroups groups requests list GROUP --refresh`; they were answered or withdrawn"
+        }
+        R::SessionAlreadyExists => "use it, choose another name, or delete it first",
+        R::AccountNotFound => "make the account: `wagroups simulator account put NUMBER`",
+        R::SessionNotWorking => {
+            "start it: `wagroups sessions start NAME`, and log in where \
+             `wagroups sessions watch NAME` asks for that"
+        }
+        R::SessionStarting => {
+            "try again when it is there: `wagroups sessions watch NAME --until-working`"
+        }
         R::SessionLimitReached => "delete a session, or have the limit raised",
         R::LoggedOut => {
-            "link the account again: `wagroups sessions start NAME`, then scan the code"
+            "link the account again: `wagroups sessions start NAME`, then scan what \
+             `wagroups sessions watch NAME` shows"
         }
         R::TemporarilyBanned => "wait until the ban ends, and act more slowly afterwards",
-        R::AlreadyLoggedIn => "log the session out first, to link another account",
-        R::NotGroupMember => "join the group first",
+        R::AlreadyLoggedIn => "to link another account, first `wagroups sessions logout NAME`",
+        R::NotGroupMember => "join the group first: `wagroups groups join LINK`",
         R::NotGroupAdmin => "have an admin of the group promote this session's account",
         R::NotGroupOwner => "use the session of the group's owner; leaving works for everyone",
         R::GroupFull => "remove someone first",
         R::InviteInvalid => "ask for a new invite",
-        R::InviteRevoked => "ask for the current link",
+        R::InviteRevoked => {
+            "ask an admin for the current link, as `wagroups groups invite get GROUP` shows it"
+        }
         R::InviteExpired => "have the admin add you again, which makes a new invite",
         R::AlreadyMember => "nothing: this account is in the group",
         R::NotOnWhatsapp => "check the numbers",
@@ -48,7 +58,7 @@ pub fn for_reason(reason: Reason) -> &'static str {
         R::SubjectRejected => "choose another subject",
         R::InvalidPicture => "give a JPEG, PNG or WebP of at most 10 MiB",
         R::PictureFetchFailed => "use a public URL, or send the file itself",
-        R::DescriptionConflict => "read the group, then decide anew",
+        R::DescriptionConflict => "read the group, then decide anew: `wagroups groups get GROUP`",
         R::GroupLocked => "wait, or ask WhatsApp's support",
         R::RefusedByWhatsapp => "look WhatsApp's code up; the same again will be refused again",
         R::PictureRejected => "use another picture",
@@ -56,7 +66,9 @@ pub fn for_reason(reason: Reason) -> &'static str {
         R::OutcomeUnknown => {
             "look before you repeat it: `wagroups groups get GROUP` or `wagroups groups events`"
         }
-        R::SnapshotRefused => "try later; where the loss is real, accept it by name",
+        R::SnapshotRefused => {
+            "try later; where the loss is real: `wagroups groups refresh --accept-losses`"
+        }
         R::SequenceNotReached => "try again; check that --min-sequence is one of this session",
         R::ResumeTokenExpired | R::StartTimeExpired => {
             "go on with what is kept (--from earliest), or from the groups as they are (--initial-state)"
@@ -77,5 +89,43 @@ pub fn for_reason(reason: Reason) -> &'static str {
         R::DeadlineExceeded => "nothing was done; give it more time with --timeout",
         R::Cancelled => "nothing",
         R::Internal => "report it, with the server's id of the request",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn commands_that_an_advice_names_exist() {
+        let mut named = 0;
+        for reason in Reason::ALL {
+            let advice = for_reason(*reason);
+            for words in advice.split('`').filter_map(|text| text.strip_prefix("wagroups ")) {
+                let mut command = Cli::command();
+                for word in words.split(' ').filter(|word| word.starts_with(char::is_lowercase)) {
+                    command = command
+                        .find_subcommand(word)
+                        .unwrap_or_else(|| panic!("{reason:?}: there is no {words}"))
+                        .clone();
+                }
+                for flag in words.split(' ').filter_map(|word| word.strip_prefix("--")) {
+                    assert!(
+                        command.get_arguments().any(|each| each.get_long() == Some(flag)),
+                        "{reason:?}: {words} has no --{flag}"
+                    );
+                }
+                named += 1;
+            }
+        }
+        assert!(named > 10);
+    }
+
+    #[test]
+    fn every_reason_has_an_advice() {
+        assert!(Reason::ALL.iter().all(|reason| !for_reason(*reason).is_empty()));
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Code, Request, Response, Status};
 
 use super::ambient;
-use super::connect::Connection;
+use super::connect::{Connection, DEFAULT_TIMEOUT};
 use super::errors::{Failure, is_lost, reason, retry_delay};
 use super::output::Output;
 use crate::domain::id::RequestId;
@@ -71,7 +71,18 @@ impl Connection {
         request: Q,
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, Failure> {
-        with_further_tries(self.timeout, call, request, send).await
+        self.unary_within(self.patience(DEFAULT_TIMEOUT), call, request, send).await
+    }
+
+    /// The same with a limit of its own.
+    pub async fn unary_within<Q: Clone, A>(
+        &self,
+        limit: Duration,
+        call: &Call,
+        request: Q,
+        send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+    ) -> Result<A, Failure> {
+        with_further_tries(limit, call, request, send).await
     }
 }
 

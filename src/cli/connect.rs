@@ -13,8 +13,17 @@ use tonic::{Request, Status};
 use super::errors::Failure;
 use crate::pb::groups_service_client::GroupsServiceClient;
 use crate::pb::sessions_service_client::SessionsServiceClient;
+use crate::pb::simulator_service_client::SimulatorServiceClient;
 
 pub const DEFAULT_ADDR: &str = "http://127.0.0.1:50051";
+
+/// Apart from what a command is about.
+pub const HEADING: &str = "Client options";
+
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Above the 1 MiB at which the service ends a page, for the one element that may exceed it.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -22,12 +31,20 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone, Args)]
 pub struct ClientOptions {
     /// Where the service listens
-    #[arg(long, global = true, env = "WAGROUPS_ADDR", default_value = DEFAULT_ADDR, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = HEADING,
+        env = "WAGROUPS_ADDR",
+        default_value = DEFAULT_ADDR,
+        value_name = "URL"
+    )]
     pub addr: String,
     /// The API key; other users of this machine can read flags, so the variable is safer
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         env = "WAGROUPS_API_KEY",
         hide_env_values = true,
         value_name = "KEY",
@@ -38,28 +55,37 @@ pub struct ClientOptions {
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         default_value = "5s",
         value_name = "DURATION",
         value_parser = humantime::parse_duration
     )]
     pub connect_timeout: Duration,
-    /// How long a call may take, further tries included
+    /// How long a call may take, further tries included; 30s unless given, 10m for a refresh, 2m
+    /// for setting a picture
     #[arg(
         long,
         global = true,
-        default_value = "30s",
+        help_heading = HEADING,
         value_name = "DURATION",
         value_parser = humantime::parse_duration
     )]
-    pub timeout: Duration,
+    pub timeout: Option<Duration>,
     /// JSON, as proto3 maps it, instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     pub json: bool,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape that clap wants")]
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(text.to_owned().into())
+}
+
+impl ClientOptions {
+    /// How long a call may take that is none of the long ones.
+    pub fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
 }
 
 /// Adds the key to each call.
@@ -96,7 +122,7 @@ pub type Transport = InterceptedService<Channel, Authorization>;
 #[derive(Debug, Clone)]
 pub struct Connection {
     transport: Transport,
-    pub timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 impl Connection {
@@ -107,12 +133,22 @@ impl Connection {
         Ok(Self { transport, timeout: options.timeout })
     }
 
+    /// How long a call may take: what the user said, else so long.
+    pub fn patience(&self, unless_given: Duration) -> Duration {
+        self.timeout.unwrap_or(unless_given)
+    }
+
     pub fn groups(&self) -> GroupsServiceClient<Transport> {
         GroupsServiceClient::new(self.transport.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn sessions(&self) -> SessionsServiceClient<Transport> {
         SessionsServiceClient::new(self.transport.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn simulator(&self) -> SimulatorServiceClient<Transport> {
+        SimulatorServiceClient::new(self.transport.clone())
             .max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 }
@@ -126,7 +162,10 @@ pub async fn channel(addr: &str, connect_timeout: Duration) -> Result<Channel, F
         .map_err(|error| {
             Failure::Usage(format!("{addr} is no address of a service: {}", deepest(&error)))
         })?
-        .connect_timeout(connect_timeout);
+        .connect_timeout(connect_timeout)
+        // A stream that is silent for long would not notice that the service is gone.
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
     let no_answer = |cause: String| Failure::NoAnswer { addr: url.clone(), cause };
     match tokio::time::timeout(connect_timeout, endpoint.connect()).await {
         Ok(Ok(channel)) => Ok(channel),

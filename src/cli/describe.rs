@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use anstyle::{AnsiColor, Style};
 
 use super::output::{BAD, DIM, GOOD, ODD};
+use super::spans::Timer;
 use super::text;
 use crate::pb::group_change::Change;
 use crate::pb::group_event::Body;
@@ -242,7 +243,7 @@ fn changed(change: &Change) -> String {
         }
         Change::DisappearingTimer(change) => match &change.new {
             Some(span) if span.seconds > 0 => {
-                format!("messages disappear after {}", text::span(Some(span)))
+                format!("messages disappear after {}", Timer::of(Some(span)))
             }
             _ => "messages stay".to_owned(),
         },

@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::call::Call;
-use super::output::BAD;
+use super::output::{BAD, streams};
 use super::{advice, text};
 use crate::domain::reason::Reason;
 
@@ -120,7 +120,7 @@ pub fn retry_delay(status: &Status) -> Option<Duration> {
 
 /// Tells the user on stderr, in text or as one line of JSON.
 pub fn report(failure: &Failure, as_json: bool) {
-    let mut stderr = anstream::stderr();
+    let mut stderr = streams::errors();
     // With stderr closed there is nobody left to tell; the exit code still says it.
     let _ = if as_json {
         writeln!(stderr, "{}", to_json(failure))
@@ -253,6 +253,23 @@ fn to_json(failure: &Failure) -> Value {
                     .map(|each| json!({ "field": each.field, "description": each.description }));
                 error["fieldViolations"] = violations.collect();
             }
+            let preconditions =
+                details.precondition_failure().map_or(&[][..], |failure| &failure.violations);
+            if !preconditions.is_empty() {
+                let violations = preconditions.iter().map(
+                    |each| json!({ "subject": each.subject, "description": each.description }),
+                );
+                error["preconditionViolations"] = violations.collect();
+            }
+            if let Some(resource) = details.resource_info() {
+                error["resource"] = json!({
+                    "type": resource.resource_type,
+                    "name": resource.resource_name,
+                });
+            }
+            if let Some(reason) = reason(status) {
+                error["advice"] = advice::for_reason(reason).into();
+            }
             if let Some(delay) = retry_delay(status) {
                 error["retryDelay"] = format!("{}s", delay.as_secs_f64()).into();
             }
@@ -301,7 +318,10 @@ mod tests {
         assert!(shown.contains("\n  subject: must not be empty"), "{shown}");
         assert!(shown.contains("\n  participant_ids[1]: is no id"), "{shown}");
         assert!(!shown.contains("the-id"), "a refused change is not to be repeated: {shown}");
-        assert_eq!(to_json(&failure)["error"]["fieldViolations"][1]["field"], "participant_ids[1]");
+        let json = to_json(&failure);
+        assert_eq!(json["error"]["fieldViolations"][1]["field"], "participant_ids[1]");
+        assert_eq!(json["error"]["reason"], "INVALID_REQUEST");
+        assert_eq!(json["error"]["advice"], "correct what is named above");
     }
 
     #[test]

@@ -33,6 +33,17 @@ pub fn of_bytes(name: &str, encoded: &[u8]) -> Result<Value, Failure> {
     serde_json::to_value(&message).map_err(|error| failed(error.to_string()))
 }
 
+/// The message that the JSON stands for; fields that the message does not have are refused.
+pub fn to_message<M: Message + Default>(name: &str, json: &Value) -> Result<M, String> {
+    let contract = CONTRACT.as_ref().map_err(Clone::clone)?;
+    let descriptor = contract
+        .get_message_by_name(&format!("wagroups.v1.{name}"))
+        .ok_or_else(|| format!("the contract has no message {name}"))?;
+    let message =
+        DynamicMessage::deserialize(descriptor, json).map_err(|error| error.to_string())?;
+    message.transcode_to().map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +100,21 @@ mod tests {
             pb::GetGroupResponse { group: group.encode_to_vec().into(), ..Default::default() };
         let json = of_message("GetGroupResponse", &response).expect("JSON");
         assert_eq!(json, serde_json::json!({ "group": { "id": "1@g.us", "memberCount": 3 } }));
+    }
+
+    #[test]
+    fn what_was_printed_reads_back() {
+        let invite = pb::PrivateInvite {
+            code: "AbC".into(),
+            expire_time: Some(prost_types::Timestamp { seconds: 1_764_000_000, nanos: 0 }),
+            group_id: "1@g.us".into(),
+            inviter: "77@lid".into(),
+        };
+        let json = of_message("PrivateInvite", &invite).expect("JSON");
+        assert_eq!(to_message::<pb::PrivateInvite>("PrivateInvite", &json), Ok(invite));
+        let odd = serde_json::json!({ "code": "AbC", "colour": "red" });
+        let refused = to_message::<pb::PrivateInvite>("PrivateInvite", &odd).expect_err("refused");
+        assert!(refused.contains("colour"), "{refused}");
     }
 
     #[test]

@@ -7,16 +7,24 @@ mod advice;
 mod ambient;
 mod api_key;
 mod call;
+mod completions;
 mod connect;
 mod describe;
 mod errors;
 mod groups;
 mod healthcheck;
+mod input;
 mod json;
 mod output;
+mod progress;
+mod reconnect;
 mod serve;
 mod sessions;
 mod settings;
+mod simulator;
+mod spans;
+#[cfg(test)]
+mod tests;
 mod text;
 mod watch;
 
@@ -84,6 +92,10 @@ pub enum ClientCommand {
     Groups(groups::GroupsArgs),
     /// Follow every change as it happens
     Watch(watch::WatchArgs),
+    /// The other side of the simulated WhatsApp: people, faults, and what really is
+    Simulator(simulator::SimulatorArgs),
+    /// Print what a shell needs to complete this program's commands
+    Completions(completions::CompletionsArgs),
 }
 
 impl ClientCommand {
@@ -94,6 +106,8 @@ impl ClientCommand {
             Self::Sessions(args) => args.client.json,
             Self::Groups(args) => args.client.json,
             Self::Watch(args) => args.client.json,
+            Self::Simulator(args) => args.client.json,
+            Self::Completions(_) => false,
         }
     }
 }
@@ -116,6 +130,8 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         ClientCommand::Sessions(args) => sessions::run(args, output).await,
         ClientCommand::Groups(args) => groups::run(args, output).await,
         ClientCommand::Watch(args) => watch::run(args, output).await,
+        ClientCommand::Simulator(args) => simulator::run(args, output).await,
+        ClientCommand::Completions(args) => completions::run(&args, output),
     };
     match result {
         Ok(Done::Fully) => ExitCode::SUCCESS,
@@ -125,44 +141,5 @@ pub async fn run(command: ClientCommand) -> ExitCode {
             errors::report(&failure, json);
             ExitCode::from(failure.exit_code())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn without_a_command_it_serves_and_takes_the_flags_of_serve() {
-        let cli = Cli::parse_from(["wagroups", "--rest", "127.0.0.1:3000"]);
-        let Command::Serve(args) = cli.into_command() else { panic!("not serve") };
-        assert_eq!(
-            args.settings.overrides(),
-            [("rest.listen".to_owned(), "127.0.0.1:3000".to_owned())]
-        );
-    }
-
-    #[test]
-    fn options_of_the_client_may_stand_after_the_last_command() {
-        let cli = Cli::parse_from([
-            "wagroups",
-            "groups",
-            "participants",
-            "add",
-            "1203@g.us",
-            "+49 151 1",
-            "--session",
-            "a",
-            "--json",
-        ]);
-        let Command::Client(command) = cli.into_command() else { panic!("not the client") };
-        assert!(command.wants_json());
     }
 }

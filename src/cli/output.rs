@@ -1,6 +1,6 @@
 //! Where answers go: stdout for what was asked, stderr for what is said about it.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::Table;
@@ -14,6 +14,63 @@ pub const DIM: Style = Style::new().dimmed();
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default();
 pub const ODD: Style = AnsiColor::Yellow.on_default();
+
+/// Where the process writes; tests read what went to standard output.
+#[cfg(not(test))]
+pub mod streams {
+    use std::io::{self, StdoutLock};
+
+    /// For text with colours.
+    pub fn styled() -> anstream::Stdout {
+        anstream::stdout()
+    }
+
+    pub fn plain() -> StdoutLock<'static> {
+        io::stdout().lock()
+    }
+
+    pub fn errors() -> anstream::Stderr {
+        anstream::stderr()
+    }
+}
+
+#[cfg(test)]
+pub mod streams {
+    use std::cell::RefCell;
+    use std::io::{self, Write};
+
+    thread_local!(static PRINTED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+
+    pub struct Page;
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            PRINTED.with_borrow_mut(|printed| printed.write(bytes))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    pub fn styled() -> Page {
+        Page
+    }
+
+    pub fn plain() -> Page {
+        Page
+    }
+
+    pub fn errors() -> io::Sink {
+        io::sink()
+    }
+
+    /// What this thread printed since it was asked last, without colours.
+    pub fn printed() -> String {
+        let printed = String::from_utf8_lossy(&PRINTED.take()).into_owned();
+        anstream::adapter::strip_str(&printed).to_string()
+    }
+}
 
 /// Prints as text or as JSON. Colours go to terminals only, and not where `NO_COLOR` is set.
 #[derive(Debug, Clone, Copy)]
@@ -32,22 +89,28 @@ impl Output {
 
     /// A line of an answer.
     pub fn line(self, line: &str) -> Result<(), Failure> {
-        writeln!(anstream::stdout(), "{line}").map_err(Failure::from_output)
+        writeln!(streams::styled(), "{line}").map_err(Failure::from_output)
     }
 
     pub fn table(self, table: &mut Table) -> Result<(), Failure> {
         self.line(&text::render(table))
     }
 
+    /// An answer that is no text.
+    pub fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = streams::plain();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::from_output)
+    }
+
     /// The whole answer as one document, over several lines.
     pub fn json_document(self, document: &Value) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = streams::plain();
         writeln!(stdout, "{document:#}").map_err(Failure::from_output)
     }
 
     /// One of many documents, on a line of its own.
     pub fn json_line(self, document: &Value) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = streams::plain();
         writeln!(stdout, "{document}").map_err(Failure::from_output)
     }
 
@@ -65,12 +128,12 @@ impl Output {
             return Ok(());
         }
         // Nobody who closed stderr waits for a note.
-        let _ = writeln!(anstream::stderr(), "{DIM}{note}{DIM:#}");
+        let _ = writeln!(streams::errors(), "{DIM}{note}{DIM:#}");
         Ok(())
     }
 
     /// Something the user should know whatever the format.
     pub fn warn(self, warning: &str) {
-        let _ = writeln!(anstream::stderr(), "{ODD}{warning}{ODD:#}");
+        let _ = writeln!(streams::errors(), "{ODD}{warning}{ODD:#}");
     }
 }

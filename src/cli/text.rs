@@ -46,16 +46,6 @@ pub fn time(time: Option<&prost_types::Timestamp>) -> String {
     }
 }
 
-/// `7days`, or `off` for none.
-pub fn span(span: Option<&prost_types::Duration>) -> String {
-    match span.map(|span| u64::try_from(span.seconds).unwrap_or(0)) {
-        None | Some(0) => "off".to_owned(),
-        Some(seconds) => {
-            humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string()
-        }
-    }
-}
-
 /// `…@c.us` as the phone number that it is, everything else as it stands.
 pub fn person_id(id: &str) -> String {
     match id.strip_suffix("@c.us") {
@@ -87,14 +77,33 @@ pub fn role(role: i32) -> String {
     }
 }
 
+pub fn yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
 pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Columns without lines, which a terminal shows well and `awk` reads well.
 pub fn table(header: &[&str]) -> Table {
+    let mut table = plain();
+    table.set_header(header.to_vec());
+    table
+}
+
+fn plain() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.to_vec());
+    table.load_preset(presets::NOTHING);
+    table
+}
+
+/// One thing, its properties below each other.
+pub fn properties(rows: Vec<(&'static str, String)>) -> Table {
+    let mut table = plain();
+    for (name, value) in rows {
+        table.add_row([name.to_owned(), value]);
+    }
     table
 }
 

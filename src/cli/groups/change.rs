@@ -8,6 +8,7 @@ use super::results::{self, Wanted};
 use crate::cli::Done;
 use crate::cli::call::ChangeOptions;
 use crate::cli::errors::Failure;
+use crate::cli::spans::Timer;
 use crate::cli::text;
 use crate::pb;
 
@@ -34,6 +35,12 @@ pub struct CreateArgs {
     /// An admin must approve who joins
     #[arg(long)]
     membership_approval: bool,
+    /// Members may share recent messages with those they add
+    #[arg(long)]
+    member_share_history: bool,
+    /// After what time messages disappear: off, 24h, 7d, 90d
+    #[arg(long, value_name = "TIMER")]
+    disappearing_timer: Option<Timer>,
     #[command(flatten)]
     change: ChangeOptions,
 }
@@ -44,7 +51,9 @@ impl CreateArgs {
         let asked = self.info_admin_only
             || self.messages_admin_only
             || self.add_admin_only
-            || self.membership_approval;
+            || self.membership_approval
+            || self.member_share_history
+            || self.disappearing_timer.is_some();
         asked.then(|| pb::GroupSettings {
             info_admin_only: self.info_admin_only,
             messages_admin_only: self.messages_admin_only,
@@ -54,7 +63,8 @@ impl CreateArgs {
                 pb::MemberAddMode::AllMembers.into()
             },
             membership_approval: self.membership_approval,
-            ..Default::default()
+            member_share_history: self.member_share_history,
+            disappearing_timer: self.disappearing_timer.map(Into::into),
         })
     }
 }
@@ -132,7 +142,7 @@ pub async fn create(target: &Target, args: CreateArgs) -> Result<Done, Failure> 
         text::safe(&group.id),
         text::safe(&group.subject)
     ))?;
-    results::show(target, Wanted::Added, &answer.results)?;
+    results::show(target.output, Wanted::Added, &answer.results)?;
     target.output.table(&mut read::member_table(&group.participants))?;
     note_changed(target, answer.changed, answer.sequence)?;
     Ok(done)

@@ -1,17 +1,28 @@
 //! `wagroups groups`: reading groups, changing them, their members and their history.
 
 mod change;
+mod delete;
 pub mod history;
+pub mod invitation;
+mod invite;
+mod join;
 mod participants;
-mod read;
-mod results;
+mod picture;
+pub mod read;
+mod refresh;
+pub mod requests;
+pub mod results;
+pub mod settings;
 
 use clap::{Args, Subcommand};
+use prost::Message;
+use tonic::{Request, Response, Status};
 
-use super::Done;
-use super::connect::{ClientOptions, Connection};
+use super::call::Call;
+use super::connect::{ClientOptions, Connection, HEADING};
 use super::errors::Failure;
 use super::output::Output;
+use super::{Done, text};
 
 #[derive(Debug, Args)]
 pub struct GroupsArgs {
@@ -21,6 +32,7 @@ pub struct GroupsArgs {
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         env = "WAGROUPS_SESSION",
         default_value = "default",
         value_name = "NAME"
@@ -40,17 +52,37 @@ enum GroupsCommand {
     Get(read::GetArgs),
     /// Create a group
     Create(change::CreateArgs),
+    /// Compare groups with WhatsApp's, and log what differs
+    Refresh(refresh::RefreshArgs),
+    /// Take a group apart: remove all members, then leave
+    Delete(delete::DeleteArgs),
     /// Leave a group
     Leave(change::LeaveArgs),
+    /// Join a group by an invite
+    Join(join::JoinArgs),
+    /// Show the group behind an invite, without joining
+    JoinInfo(join::JoinInfoArgs),
     /// Change a group's subject
     #[command(subcommand)]
     Subject(change::SubjectCommand),
     /// Change a group's description
     #[command(subcommand)]
     Description(change::DescriptionCommand),
+    /// A group's picture
+    #[command(subcommand)]
+    Picture(picture::PictureCommand),
+    /// What admins and members may do, and how long messages stay
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
     /// A group's members
     #[command(subcommand)]
     Participants(participants::ParticipantsCommand),
+    /// Open requests to join a group
+    #[command(subcommand)]
+    Requests(requests::RequestsCommand),
+    /// A group's invite link
+    #[command(subcommand)]
+    Invite(invite::InviteCommand),
     /// Show what happened, from the log
     Events(history::EventsArgs),
 }
@@ -62,6 +94,30 @@ pub(super) struct Target {
     output: Output,
 }
 
+impl Target {
+    /// Sends the request; the answer where it is wanted as text, none where it was printed as JSON.
+    async fn ask<Q: Clone, A: Message>(
+        &self,
+        call: &Call,
+        answer_name: &str,
+        request: Q,
+        send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+    ) -> Result<Option<A>, Failure> {
+        let answer = self.connection.unary(call, request, send).await?;
+        Ok((!self.output.json_answer(answer_name, &answer)?).then_some(answer))
+    }
+
+    /// How fresh an answer is.
+    fn note_synced(
+        &self,
+        as_of_sequence: i64,
+        synced_time: Option<&prost_types::Timestamp>,
+    ) -> Result<(), Failure> {
+        let synced = text::time(synced_time);
+        self.output.note(&format!("as of sequence {as_of_sequence}, synced {synced}"))
+    }
+}
+
 pub async fn run(args: GroupsArgs, output: Output) -> Result<Done, Failure> {
     let connection = Connection::open(&args.client).await?;
     let target = Target { connection, session: args.session, output };
@@ -70,10 +126,18 @@ pub async fn run(args: GroupsArgs, output: Output) -> Result<Done, Failure> {
         GroupsCommand::Count(args) => read::count(&target, args).await,
         GroupsCommand::Get(args) => read::get(&target, args).await,
         GroupsCommand::Create(args) => change::create(&target, args).await,
+        GroupsCommand::Refresh(args) => refresh::refresh(&target, args).await,
+        GroupsCommand::Delete(args) => delete::delete(&target, args).await,
         GroupsCommand::Leave(args) => change::leave(&target, args).await,
+        GroupsCommand::Join(args) => join::join(&target, args).await,
+        GroupsCommand::JoinInfo(args) => join::join_info(&target, args).await,
         GroupsCommand::Subject(command) => change::subject(&target, command).await,
         GroupsCommand::Description(command) => change::description(&target, command).await,
+        GroupsCommand::Picture(command) => picture::run(&target, command).await,
+        GroupsCommand::Settings(command) => settings::run(&target, command).await,
         GroupsCommand::Participants(command) => participants::run(&target, command).await,
+        GroupsCommand::Requests(command) => requests::run(&target, command).await,
+        GroupsCommand::Invite(command) => invite::run(&target, command).await,
         GroupsCommand::Events(args) => history::events(&target, args).await,
     }
 }

@@ -41,12 +41,12 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 pub struct PeopleArgs {
     /// The group, …@g.us
-    group: String,
+    pub group: String,
     /// +49 151…, bare digits, …@c.us or …@lid
     #[arg(value_name = "PERSON", required = true)]
-    people: Vec<String>,
+    pub people: Vec<String>,
     #[command(flatten)]
-    change: ChangeOptions,
+    pub change: ChangeOptions,
 }
 
 pub async fn run(target: &Target, command: ParticipantsCommand) -> Result<Done, Failure> {
@@ -100,14 +100,14 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     }
 }
 
-fn show(
+pub fn show(
     target: &Target,
     wanted: Wanted,
     results: &[pb::ParticipantResult],
     changed: bool,
     sequence: i64,
 ) -> Result<(), Failure> {
-    results::show(target, wanted, results)?;
+    results::show(target.output, wanted, results)?;
     note_changed(target, changed, sequence)
 }
 

@@ -7,6 +7,8 @@ use prost::Message as _;
 use super::Target;
 use crate::cli::call::{Call, PageOptions, ReadOptions};
 use crate::cli::errors::Failure;
+use crate::cli::output::Output;
+use crate::cli::spans::Timer;
 use crate::cli::{Done, json, text};
 use crate::pb;
 
@@ -116,7 +118,7 @@ pub struct GetArgs {
     read: ReadOptions,
 }
 
-fn decoded(encoded: &[u8]) -> Result<pb::Group, Failure> {
+pub fn decoded(encoded: &[u8]) -> Result<pb::Group, Failure> {
     pb::Group::decode(encoded)
         .map_err(|error| Failure::Local(format!("the service sent a group that is none: {error}")))
 }
@@ -133,7 +135,7 @@ pub async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
         descending: args.desc,
         min_sequence: args.read.min_sequence,
     };
-    let mut table = text::table(&["ID", "SUBJECT", "MEMBERS", "WE ARE", "CREATED"]);
+    let mut table = group_table();
     loop {
         let send = async |request| connection.groups().list_groups(request).await;
         let page = connection.unary(&Call::Read, request.clone(), send).await?;
@@ -164,7 +166,11 @@ pub async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     }
 }
 
-fn add_group(table: &mut Table, group: &pb::Group) {
+pub fn group_table() -> Table {
+    text::table(&["ID", "SUBJECT", "MEMBERS", "WE ARE", "CREATED"])
+}
+
+pub fn add_group(table: &mut Table, group: &pb::Group) {
     table.add_row([
         text::safe(&group.id),
         text::shortened(&text::safe(&group.subject), SUBJECT_LENGTH),
@@ -201,25 +207,20 @@ pub async fn get(target: &Target, args: GetArgs) -> Result<Done, Failure> {
     if target.output.json_answer("GetGroupResponse", &answer)? {
         return Ok(Done::Fully);
     }
-    show(target, &decoded(&answer.group)?)?;
-    let synced = text::time(answer.synced_time.as_ref());
-    target.output.note(&format!("as of sequence {}, synced {synced}", answer.as_of_sequence))?;
+    show(target.output, &decoded(&answer.group)?)?;
+    target.note_synced(answer.as_of_sequence, answer.synced_time.as_ref())?;
     Ok(Done::Fully)
 }
 
 /// All of a group, its members last.
-pub fn show(target: &Target, group: &pb::Group) -> Result<(), Failure> {
+pub fn show(output: Output, group: &pb::Group) -> Result<(), Failure> {
     let settings = group.settings.unwrap_or_default();
-    let by = |owner: &str| {
-        if owner.is_empty() { String::new() } else { format!(", by {}", text::person_id(owner)) }
-    };
-    let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
-    let created = format!("{}{}", text::time(group.create_time.as_ref()), by(&group.owner));
+    let yes_no = text::yes_no;
     let mut rows = vec![
         ("id", text::safe(&group.id)),
         ("subject", text::safe(&group.subject)),
         ("description", text::safe(&group.description)),
-        ("created", created),
+        ("created", created(group.create_time.as_ref(), &group.owner)),
         ("members", group.member_count.to_string()),
         ("we are", text::role(group.my_role)),
         ("only admins change the info", yes_no(settings.info_admin_only)),
@@ -230,7 +231,7 @@ pub fn show(target: &Target, group: &pb::Group) -> Result<(), Failure> {
         ),
         ("admins approve who joins", yes_no(settings.membership_approval)),
         ("members share history", yes_no(settings.member_share_history)),
-        ("messages disappear", text::span(settings.disappearing_timer.as_ref())),
+        ("messages disappear", Timer::of(settings.disappearing_timer.as_ref()).to_string()),
     ];
     if !group.parent_group_id.is_empty() {
         rows.push(("community", text::safe(&group.parent_group_id)));
@@ -241,16 +242,18 @@ pub fn show(target: &Target, group: &pb::Group) -> Result<(), Failure> {
     if group.partial {
         rows.push(("partial", "only what updates told is known so far".to_owned()));
     }
-    let mut table = text::table(&[]);
-    for (name, value) in rows {
-        table.add_row([name.to_owned(), value]);
-    }
-    target.output.table(&mut table)?;
+    output.table(&mut text::properties(rows))?;
     if !group.participants.is_empty() {
-        target.output.line("")?;
-        target.output.table(&mut member_table(&group.participants))?;
+        output.line("")?;
+        output.table(&mut member_table(&group.participants))?;
     }
     Ok(())
+}
+
+/// When a group was created and, where that is known, by whom.
+pub fn created(time: Option<&prost_types::Timestamp>, owner: &str) -> String {
+    let time = text::time(time);
+    if owner.is_empty() { time } else { format!("{time}, by {}", text::person_id(owner)) }
 }
 
 pub fn member_table(participants: &[pb::Participant]) -> Table {

@@ -2,9 +2,8 @@
 
 use anstyle::Style;
 
-use super::Target;
 use crate::cli::errors::Failure;
-use crate::cli::output::{BAD, GOOD, ODD};
+use crate::cli::output::{BAD, GOOD, ODD, Output};
 use crate::cli::{Done, text};
 use crate::pb::{self, ParticipantStatus};
 
@@ -15,6 +14,8 @@ pub enum Wanted {
     Removed,
     Promoted,
     Demoted,
+    LetIn,
+    TurnedDown,
 }
 
 impl Wanted {
@@ -24,6 +25,8 @@ impl Wanted {
             Self::Removed => "removed",
             Self::Promoted => "is admin now",
             Self::Demoted => "is admin no longer",
+            Self::LetIn => "was let in",
+            Self::TurnedDown => "was turned down",
         }
     }
 
@@ -31,7 +34,7 @@ impl Wanted {
     fn is_reached(self, status: ParticipantStatus) -> bool {
         match status {
             ParticipantStatus::Ok => true,
-            ParticipantStatus::AlreadyMember => self == Self::Added,
+            ParticipantStatus::AlreadyMember => matches!(self, Self::Added | Self::LetIn),
             ParticipantStatus::NotMember => self == Self::Removed,
             _ => false,
         }
@@ -48,11 +51,11 @@ pub fn done(wanted: Wanted, results: &[pb::ParticipantResult]) -> Done {
 }
 
 pub fn show(
-    target: &Target,
+    output: Output,
     wanted: Wanted,
     results: &[pb::ParticipantResult],
 ) -> Result<(), Failure> {
-    results.iter().try_for_each(|result| target.output.line(&line(wanted, result)))
+    results.iter().try_for_each(|result| output.line(&line(wanted, result)))
 }
 
 fn line(wanted: Wanted, result: &pb::ParticipantResult) -> String {
@@ -148,5 +151,18 @@ mod tests {
         assert_eq!(done(Wanted::Removed, &gone), Done::Fully);
         assert_eq!(done(Wanted::Promoted, &gone), Done::InPart);
         assert_eq!(done(Wanted::Added, &[]), Done::Fully);
+    }
+
+    #[test]
+    fn someone_who_is_in_already_need_not_be_let_in() {
+        let already = [result(ParticipantStatus::AlreadyMember, 409)];
+        assert_eq!(done(Wanted::LetIn, &already), Done::Fully);
+        assert_eq!(done(Wanted::TurnedDown, &already), Done::InPart);
+        let gone = [result(ParticipantStatus::RequestNotFound, 404)];
+        assert_eq!(done(Wanted::TurnedDown, &gone), Done::InPart);
+        assert_eq!(
+            plain(Wanted::LetIn, &gone[0]),
+            "✗ +4915  has no open request (WhatsApp's code 404)"
+        );
     }
 }

@@ -5,23 +5,18 @@ use std::time::Duration;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use super::print::Printer;
 use super::start::Place;
 use super::token_file::TokenFile;
-use crate::cli::ambient;
 use crate::cli::call::Call;
 use crate::cli::connect::{ClientOptions, Connection};
-use crate::cli::errors::{Failure, is_lost, reason, retry_delay};
+use crate::cli::errors::Failure;
 use crate::cli::output::Output;
-use crate::domain::reason::Reason;
+use crate::cli::reconnect;
 use crate::pb::{WatchGroupEventsRequest, WatchGroupEventsResponse};
 
-const FIRST_DELAY: Duration = Duration::from_millis(250);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
-/// A connection that held so long was a good one: the next trouble begins with short delays again.
-const GOOD_CONNECTION: Duration = Duration::from_secs(10);
 /// How many responses may wait for one flush while more are there already.
 const UNFLUSHED_RESPONSES: usize = 256;
 
@@ -56,13 +51,13 @@ impl Follower {
             // What was read before the end is printed and remembered in any case.
             self.settle()?;
             let Some(Err(failure)) = ended else { return Ok(()) };
-            if !was_connected || !self.reconnect || !may_help_to_reconnect(&failure) {
+            if !was_connected || !self.reconnect || !reconnect::may_help(&failure) {
                 return Err(failure);
             }
-            if begin.elapsed() >= GOOD_CONNECTION {
+            if begin.elapsed() >= reconnect::GOOD_CONNECTION {
                 tries = 0;
             }
-            let delay = delay_before(tries, &failure);
+            let delay = reconnect::delay_before(tries, &failure);
             tries += 1;
             self.note_reconnect(&failure, delay)?;
             tokio::select! {
@@ -78,10 +73,11 @@ impl Follower {
         let connection = Connection::open(&self.options).await?;
         let mut groups = connection.groups();
         let call = groups.watch_group_events(self.place.request(&self.request));
-        let mut responses = match timeout(self.options.timeout, call).await {
+        let patience = self.options.patience();
+        let mut responses = match timeout(patience, call).await {
             Ok(answer) => answer.map_err(failed)?.into_inner(),
             Err(_) => {
-                return Err(Failure::TimedOut { after: self.options.timeout, call: Call::Read });
+                return Err(Failure::TimedOut { after: patience, call: Call::Read });
             }
         };
         *was_connected = true;
@@ -137,15 +133,9 @@ impl Follower {
     }
 
     fn note_reconnect(&self, failure: &Failure, delay: Duration) -> Result<(), Failure> {
-        let why = match failure {
-            Failure::Refused { status, .. } => status.message().to_owned(),
-            other => other.to_string().lines().next().unwrap_or_default().to_owned(),
-        };
-        let why = crate::cli::text::safe(&why);
+        let why = reconnect::cause(failure);
         let again = if self.place.resumes() { "resuming" } else { "beginning again" };
-        let delay = humantime::format_duration(Duration::from_millis(
-            u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-        ));
+        let delay = reconnect::shown(delay);
         self.output.note(&format!("connection lost ({why}); {again} in {delay}"))
     }
 }
@@ -153,72 +143,4 @@ impl Follower {
 /// A watch never ends with OK, but something between us and the service may close the stream so.
 fn ended() -> Status {
     Status::unavailable("the stream ended")
-}
-
-fn may_help_to_reconnect(failure: &Failure) -> bool {
-    match failure {
-        Failure::NoAnswer { .. } | Failure::TimedOut { .. } => true,
-        Failure::Refused { status, .. } => match reason(status) {
-            Some(reason) => reason.invites_retry(),
-            None => is_lost(status) || status.code() == Code::ResourceExhausted,
-        },
-        Failure::Usage(_) | Failure::Local(_) | Failure::NotServing(_) | Failure::OutputClosed => {
-            false
-        }
-    }
-}
-
-/// Jittered and growing, and not shorter than the service asks for. A service that hands its
-/// watches over says so, and is left at once.
-fn delay_before(tries: u32, failure: &Failure) -> Duration {
-    let asked = match failure {
-        Failure::Refused { status, .. } => retry_delay(status).unwrap_or_default(),
-        _ => Duration::ZERO,
-    };
-    let handed_over = matches!(failure.reason(), Some(Reason::Draining | Reason::ConnectionAged));
-    if handed_over && tries == 0 {
-        return asked;
-    }
-    let own = FIRST_DELAY.saturating_mul(1 << tries.min(10)).min(LONGEST_DELAY);
-    asked.max(ambient::jittered(own))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use tonic_types::{ErrorDetails, StatusExt as _};
-
-    use super::*;
-
-    fn refused(reason: Reason) -> Failure {
-        let mut details = ErrorDetails::new();
-        details.set_error_info(reason.as_str(), "wagroups.v1", HashMap::new());
-        let code = Code::from_i32(reason.code() as i32);
-        Failure::refused(Status::with_error_details(code, "", details), Call::Read)
-    }
-
-    #[test]
-    fn it_comes_back_from_what_another_try_can_mend() {
-        for reason in [Reason::Draining, Reason::ConnectionAged, Reason::DatabaseUnavailable] {
-            assert!(may_help_to_reconnect(&refused(reason)), "{reason:?}");
-        }
-        for reason in [Reason::ResumeTokenExpired, Reason::Unauthenticated, Reason::InvalidRequest]
-        {
-            assert!(!may_help_to_reconnect(&refused(reason)), "{reason:?}");
-        }
-        let broken = Status::internal("h2 protocol error: error reading a body from connection");
-        assert!(may_help_to_reconnect(&Failure::refused(broken, Call::Read)));
-        assert!(!may_help_to_reconnect(&Failure::OutputClosed));
-    }
-
-    #[test]
-    fn delays_grow_to_a_limit() {
-        let broken = Failure::refused(ended(), Call::Read);
-        assert!(delay_before(0, &broken) <= FIRST_DELAY);
-        assert!(delay_before(3, &broken) >= FIRST_DELAY * 4);
-        assert!(delay_before(u32::MAX, &broken) <= LONGEST_DELAY);
-        assert_eq!(delay_before(0, &refused(Reason::ConnectionAged)), Duration::ZERO);
-        assert!(delay_before(1, &refused(Reason::ConnectionAged)) > Duration::ZERO);
-    }
 }

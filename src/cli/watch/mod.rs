@@ -17,7 +17,7 @@ use super::connect::ClientOptions;
 use super::errors::Failure;
 use super::groups::history::{TypeName, event_types};
 use super::output::Output;
-use super::{Done, text};
+use super::{Done, spans, text};
 use crate::pb;
 
 pub use start::Moment;
@@ -84,10 +84,7 @@ pub async fn run(args: WatchArgs, output: Output) -> Result<Done, Failure> {
         sessions: args.session,
         group_ids: args.group,
         types: event_types(&args.types),
-        progress_interval: Some(prost_types::Duration {
-            seconds: i64::try_from(args.progress_interval.as_secs()).unwrap_or(i64::MAX),
-            nanos: i32::try_from(args.progress_interval.subsec_nanos()).unwrap_or(0),
-        }),
+        progress_interval: spans::wire(args.progress_interval),
         ..Default::default()
     };
     let mut follower = follow::Follower {

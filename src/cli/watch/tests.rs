@@ -135,7 +135,7 @@ async fn follower(scripts: Vec<Vec<Item>>, page: &Page, file: &Path) -> (Followe
         addr: service.serve().await,
         api_key: None,
         connect_timeout: Duration::from_secs(5),
-        timeout: Duration::from_secs(5),
+        timeout: Some(Duration::from_secs(5)),
         json: true,
     };
     let follower = Follower {

@@ -1,0 +1,223 @@
+//! Accounts of the simulated world: one by flags, or many from a file.
+
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::Table;
+use serde_json::{Deserializer, Value};
+
+use super::World;
+use crate::cli::call::Call;
+use crate::cli::errors::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::{Done, input, json, text};
+use crate::pb::{self, AddPrivacy, SimulatorAccount};
+
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Make an account, or replace all settings of one
+    Put(PutArgs),
+    /// Show an account
+    Get {
+        /// Phone number or hidden id
+        #[arg(value_name = "PERSON")]
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct PutArgs {
+    /// +49 151…, bare digits or …@c.us
+    #[arg(value_name = "NUMBER", required_unless_present = "file", conflicts_with = "file")]
+    phone_number: Option<String>,
+    /// The hidden id, …@lid; derived from the number, or kept, unless given
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    lid: String,
+    /// The name shown to others
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    name: String,
+    /// The number has no WhatsApp account
+    #[arg(long)]
+    not_on_whatsapp: bool,
+    /// Who may add it to groups
+    #[arg(long, value_enum, default_value_t = Privacy::Everyone)]
+    add_privacy: Privacy,
+    /// A contact, who may add it with --add-privacy contacts; may be repeated
+    #[arg(long, value_name = "PERSON")]
+    contact: Vec<String>,
+    /// Someone it has blocked, who cannot add it; may be repeated
+    #[arg(long, value_name = "PERSON")]
+    blocked: Vec<String>,
+    /// Many accounts instead, as JSON one after another, as `account get --json` prints them; - for
+    /// standard input
+    #[arg(
+        long,
+        value_name = "FILE|-",
+        conflicts_with_all = ["lid", "name", "not_on_whatsapp", "add_privacy", "contact", "blocked"]
+    )]
+    file: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Privacy {
+    Everyone,
+    Contacts,
+    Nobody,
+}
+
+impl From<Privacy> for AddPrivacy {
+    fn from(privacy: Privacy) -> Self {
+        match privacy {
+            Privacy::Everyone => Self::Everyone,
+            Privacy::Contacts => Self::Contacts,
+            Privacy::Nobody => Self::Nobody,
+        }
+    }
+}
+
+pub async fn run(world: &World, command: AccountCommand) -> Result<Done, Failure> {
+    match command {
+        AccountCommand::Put(args) => match args.file {
+            Some(file) => put_all(world, &file).await,
+            None => put_one(world, args).await,
+        },
+        AccountCommand::Get { id } => {
+            let request = pb::GetAccountRequest { id };
+            let send = async |request| world.connection.simulator().get_account(request).await;
+            let answer = world.ask(&Call::Read, "GetAccountResponse", request, send).await?;
+            if let Some(answer) = answer {
+                show(world, answer.account.as_slice())?;
+            }
+            Ok(Done::Fully)
+        }
+    }
+}
+
+async fn put(world: &World, account: SimulatorAccount) -> Result<pb::PutAccountResponse, Failure> {
+    let request = pb::PutAccountRequest { account: Some(account) };
+    let send = async |request| world.connection.simulator().put_account(request).await;
+    world.connection.unary(&Call::Wish, request, send).await
+}
+
+async fn put_one(world: &World, args: PutArgs) -> Result<Done, Failure> {
+    let account = SimulatorAccount {
+        phone_number_id: args.phone_number.unwrap_or_default(),
+        lid: args.lid,
+        push_name: args.name,
+        not_on_whatsapp: args.not_on_whatsapp,
+        add_privacy: AddPrivacy::from(args.add_privacy).into(),
+        contact_ids: args.contact,
+        blocked_ids: args.blocked,
+        session: String::new(),
+    };
+    let answer = put(world, account).await?;
+    if !world.output.json_answer("PutAccountResponse", &answer)? {
+        show(world, answer.account.as_slice())?;
+    }
+    Ok(Done::Fully)
+}
+
+/// All are read before the first is sent, so that a slip in the file changes nothing.
+async fn put_all(world: &World, file: &str) -> Result<Done, Failure> {
+    let accounts = parsed(&input::read_text(file, MAX_FILE_BYTES)?)
+        .map_err(|why| Failure::Usage(format!("{file}: {why}")))?;
+    let all = u64::try_from(accounts.len()).unwrap_or(u64::MAX);
+    let mut put_accounts = Vec::with_capacity(accounts.len());
+    let progress = Progress::begin(world.output, "making accounts");
+    progress.advance(0, all);
+    for (done, account) in (1..).zip(accounts) {
+        let answer = put(world, account).await?;
+        if world.output.is_json() {
+            world.output.json_line(&json::of_message("PutAccountResponse", &answer)?)?;
+        } else {
+            put_accounts.extend(answer.account);
+        }
+        progress.advance(done, all);
+    }
+    drop(progress);
+    if !world.output.is_json() {
+        show(world, &put_accounts)?;
+    }
+    Ok(Done::Fully)
+}
+
+/// Accounts as JSON one after another, each by itself or inside an answer.
+fn parsed(text: &str) -> Result<Vec<SimulatorAccount>, String> {
+    let documents = Deserializer::from_str(text).into_iter::<Value>();
+    let account = |(number, document): (usize, Result<Value, serde_json::Error>)| {
+        let document = document.map_err(|error| error.to_string())?;
+        let account = document.get("account").unwrap_or(&document);
+        json::to_message("SimulatorAccount", account)
+            .map_err(|why| format!("account {number}: {why}"))
+    };
+    (1..).zip(documents).map(account).collect()
+}
+
+fn show(world: &World, accounts: &[SimulatorAccount]) -> Result<(), Failure> {
+    let mut table = account_table();
+    for account in accounts {
+        add_account(&mut table, account);
+    }
+    world.output.table(&mut table)
+}
+
+fn account_table() -> Table {
+    text::table(&["NUMBER", "HIDDEN ID", "NAME", "WHO ADDS IT", "CONTACTS", "BLOCKED", "SESSION"])
+}
+
+fn add_account(table: &mut Table, account: &SimulatorAccount) {
+    let privacy = match account.add_privacy() {
+        _ if account.not_on_whatsapp => "not on WhatsApp",
+        AddPrivacy::Unspecified | AddPrivacy::Everyone => "everyone",
+        AddPrivacy::Contacts => "contacts",
+        AddPrivacy::Nobody => "nobody",
+    };
+    table.add_row([
+        text::person_id(&account.phone_number_id),
+        text::safe(&account.lid),
+        text::safe(&account.push_name),
+        privacy.to_owned(),
+        account.contact_ids.len().to_string(),
+        account.blocked_ids.len().to_string(),
+        text::safe(&account.session),
+    ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_read_as_they_are_printed() {
+        let text = "{\"phoneNumberId\":\"4915@c.us\",\"addPrivacy\":\"ADD_PRIVACY_NOBODY\"}\n\
+                    {\"account\": {\"phoneNumberId\": \"4916@c.us\"}}";
+        let accounts = parsed(text).expect("accounts");
+        assert_eq!(accounts.len(), 2);
+        assert_eq!(accounts[0].add_privacy(), AddPrivacy::Nobody);
+        assert_eq!(accounts[1].phone_number_id, "4916@c.us");
+        let slip = parsed("{\"phoneNumberId\":\"1@c.us\"} {\"phone\":\"2\"}").expect_err("a slip");
+        assert!(slip.starts_with("account 2: ") && slip.contains("phone"), "{slip}");
+        assert_eq!(parsed("").map(|accounts| accounts.len()), Ok(0));
+    }
+
+    #[test]
+    fn an_account_is_a_row() {
+        let mut table = account_table();
+        add_account(
+            &mut table,
+            &SimulatorAccount {
+                phone_number_id: "4915@c.us".into(),
+                lid: "77@lid".into(),
+                push_name: "Ann".into(),
+                contact_ids: vec!["4916@c.us".into()],
+                add_privacy: AddPrivacy::Contacts.into(),
+                ..Default::default()
+            },
+        );
+        assert_eq!(
+            text::render(&mut table),
+            "NUMBER  HIDDEN ID  NAME  WHO ADDS IT  CONTACTS  BLOCKED  SESSION\n\
+             +4915   77@lid     Ann   contacts     1         0"
+        );
+    }
+}
