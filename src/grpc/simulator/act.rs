@@ -2,8 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use bytes::Bytes;
-
 use crate::domain::group::{
     AddressingMode, DescriptionText, GroupSettings, MAX_PARTICIPANTS, MAX_TIMER_SECONDS,
     SubjectText,
@@ -137,7 +135,7 @@ fn in_group(fields: &mut Fields, action: &Action, group_id: Option<GroupId>) -> 
                 let limit = format!("must have at most {MAX_PICTURE_BYTES} bytes");
                 fields.add("change_picture.data", limit);
             }
-            let jpeg = Some(Bytes::from(change.data.clone())).filter(|data| !data.is_empty());
+            let jpeg = Some(change.data.clone()).filter(|data| !data.is_empty());
             group_id.map(|id| Operation::SetPicture(id, jpeg))
         }
         Action::RevokeInvite(_) => group_id.map(Operation::RevokeInvite),

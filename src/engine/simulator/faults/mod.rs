@@ -44,7 +44,7 @@ struct Fault<K> {
     id: u64,
     /// `None` = every session.
     session: Option<SessionName>,
-    /// Empty = every operation but FetchAll, which the service calls at times that nobody knows.
+    /// Empty = all but what the service calls by itself, at times that nobody knows.
     operations: Vec<EngineOperation>,
     kind: K,
     uses: Uses,
@@ -55,7 +55,7 @@ struct Fault<K> {
 pub struct Aim {
     /// `None` = every session.
     pub session: Option<SessionName>,
-    /// Of calls only. Empty = every operation but FetchAll, which the service calls by itself.
+    /// Of calls only. Empty = all but FetchAll and FetchGroup, which the service calls by itself.
     pub operations: Vec<EngineOperation>,
     pub uses: Uses,
 }
@@ -158,7 +158,7 @@ impl<K> Fault<K> {
 
     fn concerns_call(&self, session: &SessionName, operation: EngineOperation) -> bool {
         let is_meant = if self.operations.is_empty() {
-            operation != EngineOperation::FetchAll
+            !matches!(operation, EngineOperation::FetchAll | EngineOperation::FetchGroup)
         } else {
             self.operations.contains(&operation)
         };
