@@ -12,6 +12,7 @@ pub mod grpc;
 pub mod middleware;
 pub mod ops;
 pub mod pb;
+pub mod picture;
 pub mod repository;
 pub mod server;
 pub mod telemetry;

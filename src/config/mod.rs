@@ -33,6 +33,7 @@ pub struct Settings {
     pub cache: Cache,
     pub engine: Engine,
     pub reconcile: Reconcile,
+    pub picture: Picture,
     pub simulator: Simulator,
     pub sessions: Sessions,
     pub log: Log,
@@ -156,6 +157,17 @@ pub struct Reconcile {
     pub min_interval: Duration,
 }
 
+/// Pictures that are given as URLs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Picture {
+    /// Lets URLs lead to private addresses: for tests and closed networks.
+    pub allow_private_addresses: bool,
+    /// How long fetching one may take, redirects included.
+    #[serde(with = "humantime_serde")]
+    pub fetch_timeout: Duration,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Simulator {
@@ -217,7 +229,7 @@ impl Default for Grpc {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
-            max_message_bytes: ByteSize::mebibytes(4),
+            max_message_bytes: ByteSize::mebibytes(12),
             max_concurrent_calls: 1024,
             max_streams_per_connection: 10_000,
             keepalive_interval: MINUTE,
@@ -267,6 +279,12 @@ impl Default for Engine {
 impl Default for Reconcile {
     fn default() -> Self {
         Self { interval: 6 * HOUR, min_interval: MINUTE }
+    }
+}
+
+impl Default for Picture {
+    fn default() -> Self {
+        Self { allow_private_addresses: false, fetch_timeout: 10 * SECOND }
     }
 }
 
@@ -346,6 +364,7 @@ impl Settings {
             ("engine.write_timeout", self.engine.write_timeout, SECOND..=10 * MINUTE),
             ("reconcile.interval", self.reconcile.interval, MINUTE..=30 * DAY),
             ("reconcile.min_interval", self.reconcile.min_interval, Duration::ZERO..=HOUR),
+            ("picture.fetch_timeout", self.picture.fetch_timeout, SECOND..=MINUTE),
             ("shutdown.grace", self.shutdown.grace, Duration::ZERO..=10 * MINUTE),
         ] {
             problems.require_duration(path, value, range);

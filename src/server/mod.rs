@@ -63,7 +63,7 @@ impl Server {
             repository.clone(),
             clock.clone(),
             entropy.clone(),
-            startup::picture_maker(settings),
+            startup::pictures(settings)?,
             startup::options(settings),
         )
         .await

@@ -8,10 +8,10 @@ use crate::app::{App, Call, Options};
 use crate::config::Settings;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
 use crate::engine::simulator::{self, SimulatorEngine};
+use crate::picture::{self, Pictures};
 use crate::repository::{ConnectOptions, SeaRepository};
 
 /// Why the service does not start; the text says what would be right.
@@ -113,18 +113,11 @@ pub(super) async fn create_default_session(
     }
 }
 
-/// Until the picture path is built in.
-pub(super) fn picture_maker(_: &Settings) -> Arc<dyn crate::domain::port::picture::PictureMaker> {
-    struct None;
-
-    #[async_trait::async_trait]
-    impl crate::domain::port::picture::PictureMaker for None {
-        async fn make(
-            &self,
-            _: crate::domain::port::picture::PictureSource,
-        ) -> Result<crate::domain::port::picture::Picture, crate::domain::Error> {
-            Err(crate::domain::Error::new(Reason::NotImplemented, "no pictures yet"))
-        }
-    }
-    Arc::new(None)
+/// The maker of pictures.
+pub(super) fn pictures(settings: &Settings) -> Result<Arc<Pictures>, StartError> {
+    let options = picture::Options {
+        allow_private_addresses: settings.picture.allow_private_addresses,
+        fetch_timeout: settings.picture.fetch_timeout,
+    };
+    Ok(Arc::new(Pictures::new(options).map_err(StartError::service)?))
 }

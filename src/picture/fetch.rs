@@ -1,0 +1,224 @@
+//! Fetching a caller's URL without becoming the caller's way into our network.
+//!
+//! Every address is looked at after it was resolved and before it is connected to, on each redirect
+//! anew. The answer is read no further than the largest picture, and not longer than the time allows.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::{Client, Response, StatusCode, redirect};
+use rustls::crypto::ring;
+use url::{Host, Url};
+
+use super::Options;
+use super::address::is_public;
+use crate::domain::error::{Error, Result};
+use crate::domain::port::picture::{MAX_FILE_BYTES, PictureUrl};
+use crate::domain::reason::Reason;
+
+const MAX_REDIRECTS: usize = 3;
+
+pub(super) struct Fetcher {
+    client: Client,
+    allow_private_addresses: bool,
+    timeout: Duration,
+}
+
+/// Why a URL could not be fetched, as the contract names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    AddressNotAllowed,
+    Connect,
+    Status(StatusCode),
+    Type,
+    Size,
+    Timeout,
+    Redirects,
+}
+
+impl Cause {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AddressNotAllowed => "ADDRESS_NOT_ALLOWED",
+            Self::Connect => "CONNECT",
+            Self::Status(_) => "STATUS",
+            Self::Type => "TYPE",
+            Self::Size => "SIZE",
+            Self::Timeout => "TIMEOUT",
+            Self::Redirects => "REDIRECTS",
+        }
+    }
+
+    fn message(self) -> String {
+        match self {
+            Self::AddressNotAllowed => {
+                "the URL leads to an address that is not public; send the bytes instead".to_owned()
+            }
+            Self::Connect => "nothing answers at the URL".to_owned(),
+            Self::Status(status) => {
+                format!("the URL answers with status {}, not 200", status.as_u16())
+            }
+            Self::Type => "the URL answers with something that is no picture".to_owned(),
+            Self::Size => "the URL answers with more than 10 MiB".to_owned(),
+            Self::Timeout => "the URL takes too long to answer".to_owned(),
+            Self::Redirects => {
+                format!("the URL leads on more than {MAX_REDIRECTS} times, or to nowhere")
+            }
+        }
+    }
+}
+
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        let error =
+            Self::new(Reason::PictureFetchFailed, cause.message()).with("cause", cause.name());
+        match cause {
+            Cause::Status(status) => error.with("status", status.as_u16()),
+            Cause::AddressNotAllowed
+            | Cause::Connect
+            | Cause::Type
+            | Cause::Size
+            | Cause::Timeout
+            | Cause::Redirects => error,
+        }
+    }
+}
+
+impl Fetcher {
+    pub fn new(options: Options) -> Result<Self> {
+        let roots =
+            rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(Error::internal)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(Resolver { allow_private_addresses: options.allow_private_addresses })
+            // Redirects are followed here, so that each is looked at; a proxy would look for itself.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .user_agent(concat!("wagroups/", env!("CARGO_PKG_VERSION")))
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(Error::internal)?;
+        let Options { allow_private_addresses, fetch_timeout } = options;
+        Ok(Self { client, allow_private_addresses, timeout: fetch_timeout })
+    }
+
+    /// What is at the URL, at most 10 MiB of it.
+    pub async fn fetch(&self, url: PictureUrl) -> Result<Bytes> {
+        let fetched = tokio::time::timeout(self.timeout, self.follow(url.into())).await;
+        Ok(fetched.unwrap_or(Err(Cause::Timeout))?)
+    }
+
+    async fn follow(&self, mut url: Url) -> Result<Bytes, Cause> {
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.get(url.clone()).await?;
+            let status = response.status();
+            if !status.is_redirection() {
+                return read(response).await;
+            }
+            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+            let next = location.and_then(|to| url.join(to).ok()).ok_or(Cause::Redirects)?;
+            if !matches!(next.scheme(), "http" | "https") {
+                return Err(Cause::Redirects);
+            }
+            url = next;
+        }
+        Err(Cause::Redirects)
+    }
+
+    async fn get(&self, url: Url) -> Result<Response, Cause> {
+        // An address in the URL itself is not resolved, so that the resolver never sees it.
+        let literal = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) => None,
+            None => return Err(Cause::Redirects),
+        };
+        if literal.is_some_and(|address| !self.allow_private_addresses && !is_public(address)) {
+            return Err(Cause::AddressNotAllowed);
+        }
+        self.client.get(url).send().await.map_err(|error| match refusal(&error) {
+            Some(NotAllowed) => Cause::AddressNotAllowed,
+            None => Cause::Connect,
+        })
+    }
+}
+
+/// The picture's bytes, however many the other side says that there are.
+async fn read(mut response: Response) -> Result<Bytes, Cause> {
+    let status = response.status();
+    if status != StatusCode::OK {
+        return Err(Cause::Status(status));
+    }
+    let kind = response.headers().get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or("?"));
+    let kind = kind.map(str::to_ascii_lowercase);
+    let is_picture = kind.is_none_or(|kind| {
+        kind.starts_with("image/") || kind.starts_with("application/octet-stream")
+    });
+    if !is_picture {
+        return Err(Cause::Type);
+    }
+    let limit = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(Cause::Size);
+    }
+    let mut file = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| Cause::Connect)? {
+        if file.len() + chunk.len() > MAX_FILE_BYTES {
+            return Err(Cause::Size);
+        }
+        file.extend_from_slice(&chunk);
+    }
+    Ok(file.freeze())
+}
+
+/// Resolves names, and forgets the addresses that are not to be asked: what remains is what is
+/// connected to, so that a second look-up cannot say something else.
+struct Resolver {
+    allow_private_addresses: bool,
+}
+
+/// No address of the name may be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("no address of this name may be asked")]
+struct NotAllowed;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allow_private = self.allow_private_addresses;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let allowed: Vec<SocketAddr> = found
+                .iter()
+                .copied()
+                .filter(|address| allow_private || is_public(address.ip()))
+                .collect();
+            if allowed.is_empty() && !found.is_empty() {
+                return Err(NotAllowed.into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether it was our own resolver that refused, somewhere below what the client says.
+fn refusal(error: &reqwest::Error) -> Option<NotAllowed> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<NotAllowed>() {
+            return Some(NotAllowed);
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,270 @@
+//! Any picture to a square JPEG.
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::metadata::Orientation;
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage,
+};
+
+/// The side of WhatsApp's pictures, in pixels.
+pub const SIDE: u32 = 640;
+const MAX_PIXELS: u64 = 64_000_000;
+const MAX_SIDE: u32 = 65_535;
+/// What decoding may take: 64 megapixels of four bytes.
+const MAX_ALLOC_BYTES: u64 = 256 << 20;
+/// The largest JPEG that WhatsApp is sent.
+const MAX_JPEG_BYTES: usize = 1 << 20;
+/// One that is too large at the first quality is made again at the next.
+const QUALITIES: [u8; 4] = [85, 70, 50, 30];
+
+/// Why a file is no picture for us. The text is for callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoPicture {
+    #[error("the file is larger than 10 MiB")]
+    FileTooLarge,
+    #[error("it is not a JPEG, PNG or WebP")]
+    UnknownFormat,
+    #[error("it has more than 64 megapixels")]
+    TooManyPixels,
+    #[error("the file is damaged or cut off")]
+    Damaged,
+}
+
+/// The centre of the picture as a JPEG of 640 × 640 pixels, upright and on white.
+pub fn square_jpeg(file: &[u8]) -> Result<Vec<u8>, NoPicture> {
+    let picture = decode(file)?;
+    let side = picture.width().min(picture.height());
+    let (left, top) = ((picture.width() - side) / 2, (picture.height() - side) / 2);
+    let square = picture.crop_imm(left, top, side, side);
+    let scaled = square.resize_exact(SIDE, SIDE, FilterType::Lanczos3);
+    encode(&on_white(&scaled))
+}
+
+/// Decodes what the content itself says it is; names and headers say nothing.
+fn decode(file: &[u8]) -> Result<DynamicImage, NoPicture> {
+    let format = image::guess_format(file).map_err(|_| NoPicture::UnknownFormat)?;
+    if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) {
+        return Err(NoPicture::UnknownFormat);
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_ALLOC_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|error| cause(&error))?;
+    // Before anything is allocated for them.
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(NoPicture::TooManyPixels);
+    }
+    if width == 0 || height == 0 {
+        return Err(NoPicture::Damaged);
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| cause(&error))?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+fn cause(error: &ImageError) -> NoPicture {
+    match error {
+        ImageError::Limits(_) => NoPicture::TooManyPixels,
+        ImageError::Unsupported(_) => NoPicture::UnknownFormat,
+        ImageError::Decoding(_)
+        | ImageError::Encoding(_)
+        | ImageError::Parameter(_)
+        | ImageError::IoError(_) => NoPicture::Damaged,
+    }
+}
+
+/// JPEG knows no transparency.
+fn on_white(picture: &DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.to_rgb8();
+    }
+    let transparent = picture.to_rgba8();
+    RgbImage::from_fn(transparent.width(), transparent.height(), |x, y| {
+        let [red, green, blue, alpha] = transparent.get_pixel(x, y).0;
+        let alpha = u16::from(alpha);
+        let blend = |channel: u8| {
+            let blended = (u16::from(channel) * alpha + 255 * (255 - alpha)) / 255;
+            u8::try_from(blended).unwrap_or(u8::MAX)
+        };
+        Rgb([blend(red), blend(green), blend(blue)])
+    })
+}
+
+fn encode(picture: &RgbImage) -> Result<Vec<u8>, NoPicture> {
+    let mut jpeg = Vec::new();
+    for quality in QUALITIES {
+        jpeg.clear();
+        JpegEncoder::new_with_quality(&mut jpeg, quality)
+            .encode_image(picture)
+            .map_err(|_| NoPicture::Damaged)?;
+        if jpeg.len() <= MAX_JPEG_BYTES {
+            break;
+        }
+    }
+    Ok(jpeg)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgba, RgbaImage};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn file(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut file = Cursor::new(Vec::new());
+        picture.write_to(&mut file, format).unwrap();
+        file.into_inner()
+    }
+
+    fn plain(width: u32, height: u32) -> DynamicImage {
+        DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, y| {
+            Rgb([(x % 256) as u8, (y % 256) as u8, 90])
+        }))
+    }
+
+    fn squared(file: &[u8]) -> RgbImage {
+        let jpeg = square_jpeg(file).unwrap();
+        assert_eq!(image::guess_format(&jpeg).unwrap(), ImageFormat::Jpeg);
+        assert!(jpeg.len() <= MAX_JPEG_BYTES);
+        let picture = image::load_from_memory(&jpeg).unwrap().to_rgb8();
+        assert_eq!(picture.dimensions(), (SIDE, SIDE));
+        picture
+    }
+
+    fn is_about(pixel: &Rgb<u8>, wanted: [u8; 3]) -> bool {
+        pixel.0.iter().zip(wanted).all(|(is, wanted)| is.abs_diff(wanted) < 24)
+    }
+
+    #[test]
+    fn every_format_and_shape_becomes_a_square_jpeg() {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+            for (width, height) in [(640, 640), (1, 1), (1, 8000), (3000, 20), (800, 600)] {
+                squared(&file(&plain(width, height), format));
+            }
+        }
+    }
+
+    #[test]
+    fn the_middle_is_kept() {
+        // Red, green and blue thirds side by side: the square is the green one.
+        let thirds = RgbImage::from_fn(300, 100, |x, _| match x / 100 {
+            0 => Rgb([255, 0, 0]),
+            1 => Rgb([0, 255, 0]),
+            _ => Rgb([0, 0, 255]),
+        });
+        let square = squared(&file(&DynamicImage::ImageRgb8(thirds), ImageFormat::Png));
+        for at in [(40, 40), (320, 320), (600, 600)] {
+            assert!(is_about(square.get_pixel(at.0, at.1), [0, 255, 0]));
+        }
+    }
+
+    #[test]
+    fn transparency_becomes_white() {
+        let clear = RgbaImage::from_pixel(64, 64, Rgba([255, 0, 0, 0]));
+        let half = RgbaImage::from_pixel(64, 64, Rgba([0, 0, 0, 128]));
+        let clear = squared(&file(&DynamicImage::ImageRgba8(clear), ImageFormat::Png));
+        assert!(is_about(clear.get_pixel(320, 320), [255, 255, 255]));
+        let half = squared(&file(&DynamicImage::ImageRgba8(half), ImageFormat::WebP));
+        assert!(is_about(half.get_pixel(320, 320), [127, 127, 127]));
+    }
+
+    #[test]
+    fn a_picture_on_its_side_is_put_upright() {
+        // Left half red, right half blue, and a note that it was taken turned by a quarter to the right:
+        // upright, the red half is on top.
+        let halves =
+            RgbImage::from_fn(
+                64,
+                64,
+                |x, _| {
+                    if x < 32 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) }
+                },
+            );
+        let jpeg = file(&DynamicImage::ImageRgb8(halves), ImageFormat::Jpeg);
+        let exif: &[u8] = &[
+            0xff, 0xe1, 0x00, 0x22, b'E', b'x', b'i', b'f', 0, 0, b'I', b'I', 42, 0, 8, 0, 0, 0, 1,
+            0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        let turned = [&jpeg[..2], exif, &jpeg[2..]].concat();
+        let upright = squared(&turned);
+        assert!(
+            is_about(upright.get_pixel(320, 60), [255, 0, 0]),
+            "{:?}",
+            upright.get_pixel(320, 60)
+        );
+        assert!(is_about(upright.get_pixel(320, 580), [0, 0, 255]));
+    }
+
+    #[test]
+    fn what_is_no_picture_is_named() {
+        let jpeg = file(&plain(64, 64), ImageFormat::Jpeg);
+        let png = file(&plain(64, 64), ImageFormat::Png);
+        let mut bomb = png.clone();
+        // The header's width and height: 60,000 each.
+        bomb[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+        // The header's checksum, as it is then.
+        let checksum = crc32(&bomb[12..29]);
+        bomb[29..33].copy_from_slice(&checksum.to_be_bytes());
+        let cases: [(&[u8], NoPicture); 9] = [
+            (b"", NoPicture::UnknownFormat),
+            (b"GIF89a\x01\x00\x01\x00\x80\x00\x00", NoPicture::UnknownFormat),
+            (b"<svg xmlns='http://www.w3.org/2000/svg'/>", NoPicture::UnknownFormat),
+            (b"BM\x00\x00\x00\x00", NoPicture::UnknownFormat),
+            (b"%PDF-1.7", NoPicture::UnknownFormat),
+            (b"<!doctype html>", NoPicture::UnknownFormat),
+            (&png[..png.len() / 2], NoPicture::Damaged),
+            (&jpeg[..20], NoPicture::Damaged),
+            (&bomb, NoPicture::TooManyPixels),
+        ];
+        for (file, wanted) in cases {
+            assert_eq!(square_jpeg(file), Err(wanted), "{:?}", &file[..file.len().min(16)]);
+        }
+    }
+
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+                if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
+            })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(256)
+        })]
+
+        #[test]
+        fn random_bytes_do_no_harm(file in prop::collection::vec(any::<u8>(), 0..2000)) {
+            let _ = square_jpeg(&file);
+        }
+
+        #[test]
+        fn damaged_files_do_no_harm(
+            format in 0_usize..3,
+            cut in 0.0_f64..1.0,
+            hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        ) {
+            let format = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP][format];
+            let mut file = file(&plain(40, 30), format);
+            for (at, value) in hits {
+                let at = at.index(file.len());
+                file[at] = value;
+            }
+            file.truncate((file.len() as f64 * cut) as usize);
+            if let Ok(jpeg) = square_jpeg(&file) {
+                prop_assert!(jpeg.len() <= MAX_JPEG_BYTES);
+            }
+        }
+    }
+}

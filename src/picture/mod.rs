@@ -1,0 +1,75 @@
+//! From what a caller gives to the picture that WhatsApp takes: fetched where it is a URL, decoded,
+//! cropped, scaled.
+
+pub mod address;
+mod fetch;
+pub mod image;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use self::fetch::Fetcher;
+use self::image::NoPicture;
+use crate::domain::error::{Error, Result};
+use crate::domain::port::picture::{MAX_FILE_BYTES, Picture, PictureMaker, PictureSource};
+use crate::domain::reason::Reason;
+
+/// Pictures that are worked on at the same time: each takes a core, and up to 256 MiB.
+const AT_ONCE: usize = 2;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Lets URLs lead to private addresses: for tests and closed networks.
+    pub allow_private_addresses: bool,
+    pub fetch_timeout: Duration,
+}
+
+/// The maker of pictures.
+pub struct Pictures {
+    fetcher: Fetcher,
+    places: Semaphore,
+}
+
+impl fmt::Debug for Pictures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pictures")
+    }
+}
+
+impl Pictures {
+    pub fn new(options: Options) -> Result<Self> {
+        Ok(Self { fetcher: Fetcher::new(options)?, places: Semaphore::new(AT_ONCE) })
+    }
+
+    async fn squared(&self, file: Bytes, field: &'static str) -> Result<Picture> {
+        if file.len() > MAX_FILE_BYTES {
+            return Err(invalid(NoPicture::FileTooLarge, field));
+        }
+        let _place = self.places.acquire().await.map_err(Error::internal)?;
+        let made = tokio::task::spawn_blocking(move || image::square_jpeg(&file)).await;
+        match made.map_err(Error::internal)? {
+            Ok(jpeg) => Ok(Picture::of_jpeg(jpeg.into())),
+            Err(cause) => Err(invalid(cause, field)),
+        }
+    }
+}
+
+fn invalid(cause: NoPicture, field: &str) -> Error {
+    let message = format!("{field} holds no picture that can be used: {cause}");
+    Error::new(Reason::InvalidPicture, message)
+        .blaming(field, "must be a JPEG, PNG or WebP of at most 10 MiB and 64 megapixels")
+}
+
+#[async_trait]
+impl PictureMaker for Pictures {
+    async fn make(&self, source: PictureSource) -> Result<Picture> {
+        match source {
+            PictureSource::Data(file) => self.squared(file, "data").await,
+            PictureSource::Url(url) => self.squared(self.fetcher.fetch(url).await?, "url").await,
+        }
+    }
+}
