@@ -3,5 +3,6 @@
 mod architecture;
 mod crash;
 mod harness;
+mod picture;
 mod repository;
 mod service;
