@@ -67,7 +67,6 @@ pub struct Options {
     pub max_watchers: usize,
     pub progress_interval: Duration,
     pub watch_max_age: Duration,
-    pub engine_read_timeout: Duration,
     pub engine_write_timeout: Duration,
     pub max_sessions: usize,
     /// How long after a comparison with WhatsApp a new connection leads to another one.

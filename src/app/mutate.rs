@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::groups::RequestKey;
 use super::pending::CallKey;
@@ -320,24 +319,7 @@ where
         mutation.expected,
     );
     let kind = engine.kind();
-    let started = Instant::now();
-    let called = tokio::time::timeout(
-        inner.options.engine_write_timeout,
-        operation(engine, call_key.clone()),
-    )
-    .await;
-    let called = called.unwrap_or_else(|_| {
-        Err(EngineError { outcome: Outcome::Unknown, error: outcome_unknown() })
-    });
-    let outcome = match &called {
-        Ok(_) => "ok",
-        Err(error) => match error.outcome {
-            Outcome::NotSent => "not_sent",
-            Outcome::Rejected => "rejected",
-            Outcome::Unknown => "unknown",
-        },
-    };
-    telemetry::engine_call(kind.as_str(), mutation.operation.as_str(), outcome, started.elapsed());
+    let called = operation(engine, call_key.clone()).await;
     let answered = match called {
         Ok(answered) => answered,
         Err(EngineError { outcome: Outcome::NotSent, error }) => {

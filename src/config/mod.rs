@@ -143,6 +143,12 @@ pub struct Engine {
     pub read_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub write_timeout: Duration,
+    /// How many calls of one session go to WhatsApp in a second; more of them wait.
+    pub calls_per_second: u32,
+    /// So many may go at once after a silence.
+    pub burst: u32,
+    /// Calls of one session that are out at the same time.
+    pub max_in_flight: usize,
 }
 
 /// Comparing all groups of a session with WhatsApp's.
@@ -175,6 +181,8 @@ pub struct Simulator {
     pub enabled: bool,
     /// What a new world draws its chance from.
     pub seed: u64,
+    /// Paces its calls as those to WhatsApp are.
+    pub paced: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -272,7 +280,13 @@ impl Default for Cache {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { read_timeout: 30 * SECOND, write_timeout: 90 * SECOND }
+        Self {
+            read_timeout: 30 * SECOND,
+            write_timeout: 90 * SECOND,
+            calls_per_second: 5,
+            burst: 20,
+            max_in_flight: 4,
+        }
     }
 }
 
@@ -290,7 +304,7 @@ impl Default for Picture {
 
 impl Default for Simulator {
     fn default() -> Self {
-        Self { enabled: true, seed: 0 }
+        Self { enabled: true, seed: 0, paced: false }
     }
 }
 
@@ -337,6 +351,11 @@ impl Settings {
             self.watch.max_watchers as u64,
             1..=10_000_000,
         );
+        let range = 1..=1000;
+        let calls_per_second = u64::from(self.engine.calls_per_second);
+        problems.require_range("engine.calls_per_second", calls_per_second, range.clone());
+        problems.require_range("engine.burst", self.engine.burst.into(), range.clone());
+        problems.require_range("engine.max_in_flight", self.engine.max_in_flight as u64, range);
         problems.require_range("sessions.max", self.sessions.max as u64, 1..=1_000_000);
         let at_least = 1024 * 1024..=u64::MAX;
         problems.require_range(

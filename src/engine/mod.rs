@@ -1,3 +1,4 @@
 //! Adapters of [`GroupEngine`](crate::domain::port::engine::GroupEngine): the ways to WhatsApp.
 
+pub mod gateway;
 pub mod simulator;

@@ -69,7 +69,9 @@ impl Server {
         .await
         .map_err(StartError::service)?;
         let writer = tokio::spawn(writer);
-        let simulator = startup::open_simulator(settings, &app, repository.clone(), clock).await?;
+        let simulator =
+            startup::open_simulator(settings, &app, repository.clone(), clock, entropy.clone())
+                .await?;
         startup::create_default_session(settings, &app).await?;
 
         let closing = CancellationToken::new();

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::app::sessions::NewSession;
 use crate::app::{App, Call, Options};
 use crate::config::Settings;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
+use crate::engine::gateway::{self, Gateway, Pace};
 use crate::engine::simulator::{self, SimulatorEngine};
 use crate::picture::{self, Pictures};
 use crate::repository::{ConnectOptions, SeaRepository};
@@ -64,7 +65,6 @@ pub(super) fn options(settings: &Settings) -> Options {
         max_watchers: settings.watch.max_watchers,
         progress_interval: settings.watch.progress_interval,
         watch_max_age: settings.watch.max_age,
-        engine_read_timeout: settings.engine.read_timeout,
         engine_write_timeout: settings.engine.write_timeout,
         max_sessions: settings.sessions.max,
         compare_interval: settings.reconcile.interval,
@@ -77,6 +77,7 @@ pub(super) async fn open_simulator(
     app: &App,
     repository: Arc<SeaRepository>,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 ) -> Result<Option<Arc<SimulatorEngine>>, StartError> {
     if !settings.simulator.enabled {
         return Ok(None);
@@ -86,7 +87,17 @@ pub(super) async fn open_simulator(
         .await
         .map_err(StartError::other)?;
     let engine = Arc::new(engine);
-    app.register_engine(engine.clone());
+    let pace = settings.simulator.paced.then_some(Pace {
+        calls_per_second: settings.engine.calls_per_second,
+        burst: settings.engine.burst,
+        max_in_flight: settings.engine.max_in_flight,
+    });
+    let options = gateway::Options {
+        read_timeout: settings.engine.read_timeout,
+        write_timeout: settings.engine.write_timeout,
+        pace,
+    };
+    app.register_engine(Arc::new(Gateway::new(engine.clone(), entropy, options)));
     Ok(Some(engine))
 }
 

@@ -29,6 +29,9 @@ const RETENTION_EVENTS: &str = "wagroups_retention_removed_events_total";
 const VIEW_LOOKUPS: &str = "wagroups_view_lookups_total";
 const RESERVATIONS: &str = "wagroups_request_ids_total";
 const ENGINE_CALLS: &str = "wagroups_engine_calls_total";
+const ENGINE_RUNNING: &str = "wagroups_engine_calls_running";
+const ENGINE_RETRIES: &str = "wagroups_engine_retries_total";
+const ENGINE_WAIT_SECONDS: &str = "wagroups_engine_wait_seconds";
 const ENGINE_SECONDS: &str = "wagroups_engine_call_seconds";
 const COMPARISONS: &str = "wagroups_comparisons_total";
 const COMPARISON_EVENTS: &str = "wagroups_comparison_events_total";
@@ -103,6 +106,13 @@ fn describe() {
     describe_counter!(RESERVATIONS, "Calls with a request id, by what became of the id.");
     describe_counter!(ENGINE_CALLS, "Calls to WhatsApp, by engine, operation and outcome.");
     describe_histogram!(ENGINE_SECONDS, Unit::Seconds, "How long calls to WhatsApp took.");
+    describe_gauge!(ENGINE_RUNNING, "Calls to WhatsApp that wait for their answer.");
+    describe_counter!(ENGINE_RETRIES, "Reads that were sent to WhatsApp once more.");
+    describe_histogram!(
+        ENGINE_WAIT_SECONDS,
+        Unit::Seconds,
+        "How long calls waited for their turn before they went to WhatsApp."
+    );
     describe_counter!(
         COMPARISONS,
         "Comparisons of all groups of a session with WhatsApp's, by outcome; a refused one lost too much."
@@ -167,6 +177,33 @@ pub fn engine_call(
     counter!(ENGINE_CALLS, "engine" => engine, "operation" => operation, "outcome" => outcome)
         .increment(1);
     histogram!(ENGINE_SECONDS, "engine" => engine, "operation" => operation).record(elapsed);
+}
+
+pub fn engine_retry(engine: &'static str, operation: &'static str) {
+    counter!(ENGINE_RETRIES, "engine" => engine, "operation" => operation).increment(1);
+}
+
+pub fn engine_waited(engine: &'static str, waited: Duration) {
+    histogram!(ENGINE_WAIT_SECONDS, "engine" => engine).record(waited);
+}
+
+/// A call to WhatsApp that waits for its answer.
+#[derive(Debug)]
+pub struct EngineRunning {
+    engine: &'static str,
+}
+
+impl EngineRunning {
+    pub fn begin(engine: &'static str) -> Self {
+        gauge!(ENGINE_RUNNING, "engine" => engine).increment(1.0);
+        Self { engine }
+    }
+}
+
+impl Drop for EngineRunning {
+    fn drop(&mut self) {
+        gauge!(ENGINE_RUNNING, "engine" => self.engine).decrement(1.0);
+    }
 }
 
 pub fn notification(engine: &'static str, outcome: &'static str) {

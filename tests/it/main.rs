@@ -4,5 +4,6 @@ mod architecture;
 mod crash;
 mod harness;
 mod picture;
+mod random;
 mod repository;
 mod service;

@@ -5,6 +5,7 @@ mod act;
 mod calls;
 mod fault;
 mod group;
+mod link;
 
 use clap::{Args, Subcommand};
 use prost::Message;
@@ -44,6 +45,8 @@ enum SimulatorCommand {
     Stats(calls::StatsArgs),
     /// Deliver a session's last notifications once more, unchanged
     Replay(calls::ReplayArgs),
+    /// Scan the QR code, or type the pairing code, that a session waits for
+    Link(link::LinkArgs),
 }
 
 /// The way to the world.
@@ -77,5 +80,6 @@ pub async fn run(args: SimulatorArgs, output: Output) -> Result<Done, Failure> {
         SimulatorCommand::Calls(args) => calls::calls(&world, args).await,
         SimulatorCommand::Stats(args) => calls::stats(&world, args).await,
         SimulatorCommand::Replay(args) => calls::replay(&world, args).await,
+        SimulatorCommand::Link(args) => link::run(&world, args).await,
     }
 }

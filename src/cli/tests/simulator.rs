@@ -45,6 +45,7 @@ fn calls() -> Vec<Case> {
             "ReplayNotifications",
             json!({ "session": "a", "count": 3, "reverse": true }),
         ),
+        ("simulator link a", "LinkDevice", json!({ "session": "a" })),
     ]
 }
 

@@ -46,8 +46,13 @@ impl Service {
 
     /// `None` where there is no PostgreSQL to test with.
     pub async fn on_postgres() -> Option<Self> {
+        Self::on_postgres_with(|_| ()).await
+    }
+
+    /// `None` where there is no PostgreSQL to test with.
+    pub async fn on_postgres_with(change: impl FnOnce(&mut Settings)) -> Option<Self> {
         let database = TestDatabase::create().await?;
-        let mut service = Self::start(database.url(), |_| ()).await;
+        let mut service = Self::start(database.url(), change).await;
         service.database = Some(database);
         Some(service)
     }

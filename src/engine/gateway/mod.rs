@@ -1,0 +1,192 @@
+//! What stands between the service and an engine: deadlines, pacing, limits, further tries of reads, and
+//! the figures of it all.
+//!
+//! WhatsApp answers haste with rate limits and bans, so calls of a session wait for each other here; those
+//! that cannot go out in time are refused before anything is sent. Only reads are ever sent twice.
+
+mod calls;
+mod lane;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
+
+use self::lane::{Lane, Lanes};
+use crate::domain::clock::Entropy;
+use crate::domain::error::Error;
+use crate::domain::id::SessionName;
+use crate::domain::port::engine::{EngineError, EngineOperation, GroupEngine, Outcome, Result};
+use crate::domain::reason::Reason;
+use crate::telemetry;
+
+/// How long a list of all groups may take: it may have megabytes.
+const LIST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often a read is sent at the most.
+const TRIES: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Calls of all sessions that are out at the same time.
+const MAX_OUT: usize = 256;
+
+/// Limits of an engine that reaches WhatsApp.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub calls_per_second: u32,
+    /// So many may go at once after a silence.
+    pub burst: u32,
+    /// Calls of a session that are out at the same time.
+    pub max_in_flight: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    pub read_timeout: Duration,
+    pub write_timeout: Duration,
+    /// `None` = calls go as they come: there is nobody to annoy.
+    pub pace: Option<Pace>,
+}
+
+/// An engine with everything around it. Itself an engine, so that who calls it need not know.
+pub struct Gateway {
+    engine: Arc<dyn GroupEngine>,
+    entropy: Arc<dyn Entropy>,
+    options: Options,
+    lanes: Lanes,
+    out: Semaphore,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    pub fn new(engine: Arc<dyn GroupEngine>, entropy: Arc<dyn Entropy>, options: Options) -> Self {
+        Self {
+            engine,
+            entropy,
+            options,
+            lanes: Lanes::new(options.pace),
+            out: Semaphore::new(MAX_OUT),
+        }
+    }
+
+    /// Sends a call, once where it changes something. `call` is called for each try.
+    async fn pass<'a, T, Fut>(
+        &'a self,
+        session: &'a SessionName,
+        operation: EngineOperation,
+        call: impl Fn() -> Fut + Send + Sync,
+    ) -> Result<T>
+    where
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        if !self.engine.supports(session, operation) {
+            return Err(EngineError::not_sent(self.unsupported(operation)));
+        }
+        let lane = self.lanes.of(session);
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..TRIES {
+            match self.pass_once(&lane, operation, &call).await {
+                Err(error) if operation.is_read() && is_passing(&error) => {
+                    telemetry::engine_retry(self.engine.kind().as_str(), operation.as_str());
+                    sleep(self.jittered(pause)).await;
+                    pause *= 2;
+                }
+                ended => return ended,
+            }
+        }
+        self.pass_once(&lane, operation, &call).await
+    }
+
+    async fn pass_once<T, Fut>(
+        &self,
+        lane: &Lane,
+        operation: EngineOperation,
+        call: &(impl Fn() -> Fut + Sync),
+    ) -> Result<T>
+    where
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let engine = self.engine.kind().as_str();
+        let asked = Instant::now();
+        let entered = lane.enter(operation).await;
+        telemetry::engine_waited(engine, asked.elapsed());
+        let _in_lane = entered.inspect_err(|_| {
+            telemetry::engine_call(engine, operation.as_str(), "held_back", Duration::ZERO);
+        })?;
+        // Never closed.
+        let _out = self.out.acquire().await.map_err(|error| not_sent(Error::internal(error)))?;
+        let _running = telemetry::EngineRunning::begin(engine);
+        let started = Instant::now();
+        let ended = match timeout(self.timeout_of(operation), call()).await {
+            Ok(ended) => ended,
+            Err(_) => Err(self.too_late(operation)),
+        };
+        telemetry::engine_call(engine, operation.as_str(), outcome(&ended), started.elapsed());
+        if let Err(error) = &ended
+            && error.error.reason() == Reason::RateLimited
+        {
+            lane.hold_back(error.error.retry_delay());
+        }
+        ended
+    }
+
+    fn timeout_of(&self, operation: EngineOperation) -> Duration {
+        match operation {
+            EngineOperation::FetchAll => LIST_TIMEOUT.max(self.options.read_timeout),
+            operation if operation.is_read() => self.options.read_timeout,
+            _ => self.options.write_timeout,
+        }
+    }
+
+    fn too_late(&self, operation: EngineOperation) -> EngineError {
+        if operation.is_read() {
+            let error = Error::new(Reason::EngineUnavailable, "WhatsApp did not answer in time")
+                .with("engine", self.engine.kind().as_str())
+                .retry_after(Duration::from_secs(1));
+            // Nothing can have changed by it.
+            EngineError::not_sent(error)
+        } else {
+            EngineError::unknown("WhatsApp did not answer in time; read the group")
+        }
+    }
+
+    fn unsupported(&self, operation: EngineOperation) -> Error {
+        let (engine, operation) = (self.engine.kind().as_str(), operation.as_str());
+        let message = format!("the engine {engine} cannot do {operation}");
+        Error::new(Reason::UnsupportedByEngine, message)
+            .with("engine", engine)
+            .with("operation", operation)
+    }
+
+    /// 50 to 150 %, so that who failed together does not come back together.
+    fn jittered(&self, pause: Duration) -> Duration {
+        pause.mul_f64(0.5 + (self.entropy.u64() % 1024) as f64 / 1024.0)
+    }
+}
+
+/// Whether the next try of a read may well succeed.
+fn is_passing(error: &EngineError) -> bool {
+    error.outcome == Outcome::Unknown || error.error.reason() == Reason::EngineUnavailable
+}
+
+fn not_sent(error: Error) -> EngineError {
+    EngineError::not_sent(error)
+}
+
+fn outcome<T>(ended: &Result<T>) -> &'static str {
+    match ended {
+        Ok(_) => "ok",
+        Err(error) => match error.outcome {
+            Outcome::NotSent => "not_sent",
+            Outcome::Rejected => "rejected",
+            Outcome::Unknown => "unknown",
+        },
+    }
+}
