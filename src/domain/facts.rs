@@ -83,6 +83,24 @@ impl Facts {
             .all(|held| !held.settles(stamp))
     }
 
+    /// Learns that an account goes by both names; `false` where that is older than what is known: who
+    /// changes their number keeps the hidden id.
+    pub fn learn_alias(&mut self, lid: Lid, phone: PhoneNumber, stamp: Option<&Stamp>) -> bool {
+        let known = self.aliases.iter().find(|(_, known)| **known == lid).map(|(phone, _)| *phone);
+        match known {
+            Some(known) if known == phone => return true,
+            Some(known) => {
+                if !self.is_news(stamp, self.members.get(&ParticipantId::Lid(lid))) {
+                    return false;
+                }
+                self.aliases.remove(&known);
+            }
+            None => {}
+        }
+        self.aliases.insert(phone, lid);
+        true
+    }
+
     /// The open requests to join, oldest first.
     pub fn open_requests(&self) -> Vec<&JoinRequest> {
         let mut open: Vec<&JoinRequest> =

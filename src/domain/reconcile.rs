@@ -114,7 +114,7 @@ fn differs(held: &Group, listed: &Group) -> bool {
         || listed.participants().iter().any(|listed| {
             held.participant(&listed.account).is_none_or(|held| {
                 held.role != listed.role
-                    || held.account.merged_with(&listed.account) != held.account
+                    || listed.account.names().any(|name| !held.account.goes_by(name))
             })
         })
 }

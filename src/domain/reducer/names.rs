@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::moves::Moves;
 use super::{GroupState, Reduction};
 use crate::domain::event::{EventBody, FieldChange, MemberAction};
-use crate::domain::facts::Facts;
+use crate::domain::facts::{Facts, Stamp};
 use crate::domain::group::Group;
 use crate::domain::id::ParticipantId;
 use crate::domain::participant::{Account, Participant};
@@ -66,10 +66,10 @@ pub(super) fn unite(group: &mut Group, facts: &mut Facts, account: Account) -> U
     }
 }
 
-pub(super) fn teach(facts: &mut Facts, participants: &[Participant]) {
+pub(super) fn teach(facts: &mut Facts, participants: &[Participant], stamp: Option<&Stamp>) {
     for participant in participants {
         if let Some((lid, phone)) = participant.account.both_names() {
-            facts.aliases.insert(phone, lid);
+            facts.learn_alias(lid, phone, stamp);
         }
     }
 }
@@ -87,10 +87,14 @@ pub(super) fn with_known_names(facts: &Facts, group: &mut Group) {
 }
 
 /// What an outdated description still teaches: the second names of those who are in the group.
-pub(super) fn learn(state: &mut GroupState, participants: &[Participant]) -> Reduction {
+pub(super) fn learn(
+    state: &mut GroupState,
+    participants: &[Participant],
+    stamp: Option<&Stamp>,
+) -> Reduction {
     let mut reduction = Reduction::default();
     let Some(held) = &state.group else {
-        teach(&mut state.facts, participants);
+        teach(&mut state.facts, participants, stamp);
         return reduction;
     };
     let mut group = (**held).clone();
@@ -98,7 +102,9 @@ pub(super) fn learn(state: &mut GroupState, participants: &[Participant]) -> Red
     let mut moves = Moves::default();
     for participant in participants {
         let Some((lid, phone)) = participant.account.both_names() else { continue };
-        state.facts.aliases.insert(phone, lid);
+        if !state.facts.learn_alias(lid, phone, stamp) {
+            continue;
+        }
         match unite(&mut group, &mut state.facts, participant.account) {
             United::Nothing => {}
             United::Renamed => aliases.extend(group.participant(&participant.account).copied()),

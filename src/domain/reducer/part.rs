@@ -8,8 +8,8 @@ use super::{Change, GroupState, Reduction, requests};
 use crate::domain::event::{EventBody, Field, FieldChange, FieldValue, MemberAction};
 use crate::domain::facts::{Facts, Stamp};
 use crate::domain::group::Group;
-use crate::domain::id::GroupId;
-use crate::domain::participant::{Participant, Role};
+use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::participant::{Account, Participant, Role};
 
 pub(super) fn reduce(
     state: &mut GroupState,
@@ -25,7 +25,7 @@ pub(super) fn reduce(
             (Some(stamp), Some(gone)) if !stamp.is_after(gone) => {
                 // It changes nothing any more, but who is who holds for good.
                 if let Change::Members { members, .. } = change {
-                    teach(&mut state.facts, members);
+                    teach(&mut state.facts, members, Some(stamp));
                 }
                 return reduction;
             }
@@ -111,10 +111,13 @@ fn reduce_members(
     let mut moves = Moves::default();
     let mut aliases = Vec::new();
     for reported in members {
-        if let Some((lid, phone)) = reported.account.both_names() {
-            facts.aliases.insert(phone, lid);
+        let mut account = reported.account;
+        if let Some((lid, phone)) = account.both_names()
+            && !facts.learn_alias(lid, phone, stamp)
+        {
+            account = Account::new(ParticipantId::Lid(lid));
         }
-        let account = known_account(facts, reported.account);
+        let account = known_account(facts, account);
         let outcome = unite(group, facts, account);
         let held = group.participant(&account).copied();
         if !facts.is_news(stamp, facts.members.get(&account.id())) {

@@ -16,14 +16,14 @@ use crate::domain::participant::{Account, Participant};
 pub(super) fn reduce(state: &mut GroupState, snapshot: &Group, stamp: Option<&Stamp>) -> Reduction {
     if !state.facts.is_news(stamp, None) {
         // Older than what we know as a whole. It may still teach who is who.
-        return learn(state, snapshot.participants());
+        return learn(state, snapshot.participants(), stamp);
     }
     let mut reduction = Reduction::default();
     let Some(held) = state.group.clone() else {
         // Nothing newer can be known of a group that we are not in, so it is taken as it is.
         let mut group = snapshot.clone();
         group.partial = false;
-        teach(&mut state.facts, snapshot.participants());
+        teach(&mut state.facts, snapshot.participants(), stamp);
         with_known_names(&state.facts, &mut group);
         set_full(&mut state.facts, stamp);
         let group = Arc::new(group);
@@ -31,7 +31,7 @@ pub(super) fn reduce(state: &mut GroupState, snapshot: &Group, stamp: Option<&St
         reduction.events.push(EventBody::Joined(group));
         return reduction;
     };
-    teach(&mut state.facts, snapshot.participants());
+    teach(&mut state.facts, snapshot.participants(), stamp);
     let mut merged = snapshot.clone();
     merged.partial = false;
     with_known_names(&state.facts, &mut merged);

@@ -177,7 +177,11 @@ impl People {
             .collect();
         let actor = chance.of(&everyone).clone();
         let participant_ids = self.someone(chance);
-        let action = match chance.below(17) {
+        let action = match chance.below(18) {
+            17 if self.numbers.contains(&actor) => Action::WalkIn(pb::WalkInAction {}),
+            17 => Action::ChangeNumber(pb::ChangeNumberAction {
+                new_phone_number: format!("+49152{:07}", chance.below(10_000_000)),
+            }),
             0 => Action::WalkIn(pb::WalkInAction {}),
             1 => Action::Leave(pb::LeaveAction {}),
             2 | 3 => Action::AddParticipants(pb::AddParticipantsAction { participant_ids }),
