@@ -64,10 +64,10 @@ def test_a_method_that_the_contract_lacks(api: Api) -> None:
 
 
 def test_a_message_that_is_too_large(api: Api, session: Session) -> None:
-    request = pb.CreateGroupRequest(session=session.name, subject="Large", description="x" * (5 << 20))
+    request = pb.CreateGroupRequest(session=session.name, subject="Large", description="x" * (13 << 20))
     failure = refused(api.groups.CreateGroup, request)
     assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE")
-    assert failure.metadata == {"max_bytes": str(4 << 20)}
+    assert failure.metadata == {"max_bytes": str(12 << 20)}
     assert session.events() == []
 
 

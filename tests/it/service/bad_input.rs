@@ -184,7 +184,7 @@ async fn a_message_that_is_too_large_is_refused(service: Service) {
     let request = pb::CreateGroupRequest {
         session: "default".into(),
         subject: "Team".into(),
-        description: "x".repeat(5 << 20),
+        description: "x".repeat(13 << 20),
         ..Default::default()
     };
     let status = service.groups().create_group(request).await.expect_err("refused");
