@@ -41,7 +41,10 @@ fn details(error: &Error) -> ErrorDetails {
     if let Some(delay) = error.retry_delay() {
         details.set_retry_info(Some(delay));
     }
-    if let Some(resource) = error.resource() {
+    // Of what is missing or is there already. What else an error speaks of stands in its metadata.
+    if let Some(resource) = error.resource()
+        && matches!(error.reason().code(), reason::Code::NotFound | reason::Code::AlreadyExists)
+    {
         details.set_resource_info(&resource.kind, &resource.name, "", error.message());
     }
     match error.reason().code() {

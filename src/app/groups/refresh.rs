@@ -27,7 +27,8 @@ impl App {
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         let fetch = async move { inner.read_anew(&name, &id).await };
-        Ok(self.inner.asked.groups.ask(call, &self.inner, key, true, fetch).await?.value)
+        let known = self.inner.asked.groups.ask(call, &self.inner, key, true, fetch).await;
+        Ok(known.map_err(|error| error.with_context("group_id", group_id))?.value)
     }
 }
 

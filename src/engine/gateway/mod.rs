@@ -89,6 +89,18 @@ impl Gateway {
         if !self.engine.supports(session, operation) {
             return Err(EngineError::not_sent(self.unsupported(operation)));
         }
+        self.pass_on(session, operation, call).await.map_err(|failed| self.named(failed, session))
+    }
+
+    async fn pass_on<T, Fut>(
+        &self,
+        session: &SessionName,
+        operation: EngineOperation,
+        call: impl Fn() -> Fut + Send + Sync,
+    ) -> Result<T>
+    where
+        Fut: Future<Output = Result<T>> + Send,
+    {
         let lane = self.lanes.of(session);
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {
@@ -163,6 +175,19 @@ impl Gateway {
         Error::new(Reason::UnsupportedByEngine, message)
             .with("engine", engine)
             .with("operation", operation)
+    }
+
+    /// Says whose call it was, and to which engine, where the contract promises it.
+    fn named(&self, failed: EngineError, session: &SessionName) -> EngineError {
+        let EngineError { outcome, error } = failed;
+        let error = match error.reason() {
+            Reason::EngineUnavailable => error
+                .with_context("session", session)
+                .with_context("engine", self.engine.kind().as_str()),
+            Reason::RateLimited => error.with_context("session", session),
+            _ => error,
+        };
+        EngineError { outcome, error }
     }
 
     /// 50 to 150 %, so that who failed together does not come back together.

@@ -134,7 +134,14 @@ impl SimulatorService for Simulator {
         let actor = fields.parse::<ParticipantId>("actor", &message.actor);
         let operation = act::operation(&mut fields, message);
         let (actor, operation) = fields.finish(actor.zip(operation))?;
-        let acted = engine.act(actor, operation, message.force).await.map_err(refuse)?;
+        let acted = engine.act(actor, operation, message.force).await.map_err(|error| {
+            let error = match error.reason() {
+                Reason::NotOnWhatsapp => error.with_context("id", actor),
+                _ if message.group_id.is_empty() => error,
+                _ => error.with_context("group_id", &message.group_id),
+            };
+            refuse(error)
+        })?;
         Ok(Response::new(pb::ActResponse {
             group_id: acted.group_id.map(|id| id.to_string()).unwrap_or_default(),
             changed: acted.changed,

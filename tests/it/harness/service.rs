@@ -125,7 +125,8 @@ impl Service {
             Err(status) if status.code() == Code::AlreadyExists => {}
             Err(status)
                 if status.code() == Code::PermissionDenied
-                    || status.code() == Code::Unauthenticated => {}
+                    || status.code() == Code::Unauthenticated
+                    || status.code() == Code::Unimplemented => {}
             Err(status) => panic!("session {name}: {status:?}"),
         }
     }

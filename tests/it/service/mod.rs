@@ -7,6 +7,7 @@ mod idempotency;
 mod keys;
 mod limits;
 mod outage;
+mod refusals;
 mod retention;
 mod sessions;
 mod slow_watchers;
