@@ -6,6 +6,7 @@ mod groups;
 mod idempotency;
 mod keys;
 mod limits;
+mod many_groups;
 mod outage;
 mod refusals;
 mod retention;
