@@ -75,6 +75,14 @@ impl Child {
         statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4096.0
     }
 
+    /// The most memory that it ever had.
+    pub fn peak_bytes(&self) -> f64 {
+        let status = self.read("status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<f64>().ok());
+        kibibytes.unwrap_or(0.0) * 1024.0
+    }
+
     fn read(&self, file: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.process.id())).unwrap_or_default()
     }

@@ -4,7 +4,7 @@
 //! writes the same rows. Both servers are processes of their own, so that their processor time and
 //! memory are theirs alone; what counts is the ratio, for absolute times vary with the machine.
 //!
-//!     make bench ARGS='[--quick] [unary] [fanout] [append] [memory] [start]'
+//!     make bench ARGS='[--quick] [unary] [fanout] [append] [memory] [resync] [start]'
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
@@ -12,6 +12,7 @@ mod append;
 mod bare;
 mod child;
 mod fanout;
+mod resync;
 mod startup;
 mod table;
 mod unary;
@@ -25,6 +26,7 @@ pub struct Effort {
     pub seconds: f64,
     pub rounds: usize,
     pub max_watchers: usize,
+    pub groups: usize,
 }
 
 fn main() {
@@ -42,9 +44,9 @@ fn main() {
 async fn measure(arguments: &[String]) {
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let effort = if quick {
-        Effort { seconds: 0.5, rounds: 1, max_watchers: 1_000 }
+        Effort { seconds: 0.5, rounds: 1, max_watchers: 1_000, groups: 1_000 }
     } else {
-        Effort { seconds: 2.0, rounds: 3, max_watchers: 10_000 }
+        Effort { seconds: 2.0, rounds: 3, max_watchers: 10_000, groups: 10_000 }
     };
     let sections: Vec<&String> =
         arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
@@ -62,6 +64,9 @@ async fn measure(arguments: &[String]) {
     }
     if wanted("append") {
         append::measure(effort, &mut table).await;
+    }
+    if wanted("resync") {
+        resync::measure(effort, &mut table).await;
     }
     if wanted("start") {
         startup::measure(effort, &mut table).await;
