@@ -1,7 +1,7 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash lint clients bench
+.PHONY: help run test crash lint reference clients bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ crash: ## Run only the tests that kill the server and check what is left
 
 lint: ## Check format, contract (buf), dependencies (cargo-deny) and code (clippy)
 	scripts/lint.sh
+
+reference: ## Write docs/REFERENCE.md anew from the comments of proto/
+	PATH="$$(scripts/tools.sh)" scripts/reference.sh
 
 clients: ## Generate a client in another language and run its tests against the server
 	scripts/clients.sh $(ARGS)

