@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { type Client, type Interceptor, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { type Client, InterceptingCall, type Interceptor, Metadata, type ServiceError } from "@grpc/grpc-js";
 
 import {
   CreateGroupRequest,
@@ -199,6 +199,14 @@ export class Api {
     await account.working();
     return account;
   }
+}
+
+/** Notes the paths of the methods that are called. */
+export function recording(paths: Set<string>): Interceptor {
+  return (options, nextCall) => {
+    paths.add(options.method_definition.path);
+    return new InterceptingCall(nextCall(options));
+  };
 }
 
 /** A call that waits for a service that comes back, but not for ever. */
