@@ -175,7 +175,7 @@ export class Api {
   readonly sessions;
   readonly simulator;
 
-  constructor({ address }: Service, { apiKey, interceptors = [] }: { apiKey?: string; interceptors?: Interceptor[] } = {}) {
+  constructor({ address }: { address: string }, { apiKey, interceptors = [] }: { apiKey?: string; interceptors?: Interceptor[] } = {}) {
     const options = {
       "grpc.enable_retries": 0,
       "grpc.initial_reconnect_backoff_ms": 50,

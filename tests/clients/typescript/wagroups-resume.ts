@@ -89,6 +89,7 @@ export async function follow(groups: GroupsServiceClient, store: Store, options:
       // The loop below takes the error of a stream that it reads; a cancelled one may have one more.
       watch.on("error", () => undefined);
       signal?.addEventListener("abort", cancel, { once: true });
+      if (signal?.aborted) cancel();
       listen();
       for await (const response of watch as AsyncIterable<WatchGroupEventsResponse>) {
         // Only the service's silence counts, not the time that the store takes.
