@@ -18,7 +18,7 @@ crash: ## Run only the tests that kill the server and check what is left
 lint: ## Check format, contract (buf), dependencies (cargo-deny) and code (clippy)
 	scripts/lint.sh
 
-clients: ## Generate a client in another language and run its tests against the server
+clients: ## Generate clients (Python, TypeScript) and run their tests against the server
 	scripts/clients.sh $(ARGS)
 
 bench: ## Measure, each figure beside its limit; takes minutes, wants a quiet machine
