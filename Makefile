@@ -4,7 +4,7 @@
 .PHONY: help run test crash lint reference clients bench
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start the service on SQLite, with a simulated WhatsApp; needs nothing but Rust
 	cargo run -- $(ARGS)
@@ -21,7 +21,7 @@ lint: ## Check format, contract (buf), dependencies (cargo-deny) and code (clipp
 reference: ## Write docs/REFERENCE.md anew from the comments of proto/
 	PATH="$$(scripts/tools.sh)" scripts/reference.sh
 
-clients: ## Generate a client in another language and run its tests against the server
+clients: ## Generate clients (Python, TypeScript) and run their tests against the server
 	scripts/clients.sh $(ARGS)
 
 bench: ## Measure, each figure beside its limit; takes minutes, wants a quiet machine
