@@ -2,6 +2,7 @@
 
 mod architecture;
 mod crash;
+mod engine;
 mod harness;
 mod picture;
 mod random;

@@ -1,0 +1,67 @@
+//! The simulator behind its gateway, on a SQLite database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wagroups::domain::id::{ParticipantId, SessionName};
+use wagroups::domain::port::engine::{AccountWish, GroupEngine, Started};
+use wagroups::engine::gateway::{self, Gateway};
+use wagroups::engine::simulator::world::Operation;
+use wagroups::engine::simulator::{self, SimulatorEngine};
+use wagroups::telemetry::{SystemClock, SystemEntropy};
+
+use super::conforms;
+use super::stage::{Inbox, Member, Outside, Scene, Stage};
+use crate::harness::database::Database;
+
+struct World(Arc<SimulatorEngine>);
+
+#[async_trait]
+impl Stage for World {
+    async fn act(&self, person: ParticipantId, what: Outside) {
+        let operation = match what {
+            Outside::JoinByInvite(code) => Operation::JoinByInvite(code),
+            Outside::AskToJoin(group_id) => Operation::RequestToJoin(group_id),
+            Outside::Rename(group_id, subject) => Operation::SetSubject(group_id, subject),
+        };
+        self.0.act(person, operation, false).await.expect("done");
+    }
+
+    async fn applied(&self, session: &SessionName, call_key: &str) -> u32 {
+        self.0.applied(session, call_key).await.expect("a count")
+    }
+
+    async fn link(&self, session: &SessionName) {
+        assert!(self.0.link_device(session).await.expect("a link"));
+    }
+}
+
+async fn online(engine: &dyn GroupEngine, name: &str) -> Member {
+    let session: SessionName = name.parse().expect("a name");
+    let login = engine.log_in(&session, &AccountWish::default()).await.expect("a login");
+    assert_eq!(engine.start(&session).await.expect("a start"), Started::Online);
+    Member { session, account: login.account }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_simulator_conforms() {
+    let database = Database::sqlite().await.expect("a database");
+    let store = Arc::new(database.open().await);
+    let inbox = Arc::new(Inbox::default());
+    let clock = Arc::new(SystemClock);
+    let options = simulator::Options::default();
+    let world = SimulatorEngine::open(store, inbox.clone(), clock, options).await.expect("a world");
+    let world = Arc::new(world);
+    let options = gateway::Options {
+        read_timeout: Duration::from_secs(30),
+        write_timeout: Duration::from_secs(90),
+        pace: None,
+    };
+    let engine = Gateway::new(world.clone(), Arc::new(SystemEntropy), options);
+    let engine: Arc<dyn GroupEngine> = Arc::new(engine);
+    let alice = online(engine.as_ref(), "alice").await;
+    let bob = online(engine.as_ref(), "bob").await;
+    let stage = Box::new(World(world));
+    conforms(&Scene { engine, stage, inbox, alice, bob }, &[]).await;
+}

@@ -1,0 +1,300 @@
+//! Each operation once as it should go.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use wagroups::domain::event::MemberAction;
+use wagroups::domain::group::MemberAddMode;
+use wagroups::domain::invite::{Invite, JoinOutcome};
+use wagroups::domain::participant::{ParticipantStatus, Role};
+use wagroups::domain::port::engine::{
+    AccountWish, ConnectionNews, EngineOperation as Op, RequestAnswer, Started,
+};
+use wagroups::domain::setting::Setting;
+
+use super::Case;
+use super::stage::{Outside, Scene, person};
+use crate::harness::service::eventually;
+
+pub const CASES: &[Case] = &[
+    Case { operation: Op::CreateGroup, run: creates },
+    Case { operation: Op::SetGroupSubject, run: renames },
+    Case { operation: Op::SetGroupDescription, run: describes },
+    Case { operation: Op::SetInfoAdminOnly, run: sets },
+    Case { operation: Op::SetMessagesAdminOnly, run: sets },
+    Case { operation: Op::SetMemberAddMode, run: sets },
+    Case { operation: Op::SetMembershipApproval, run: sets },
+    Case { operation: Op::SetMemberShareHistory, run: sets },
+    Case { operation: Op::SetDisappearingTimer, run: sets },
+    Case { operation: Op::SetGroupPicture, run: pictures },
+    Case { operation: Op::GetGroupPicture, run: pictures },
+    Case { operation: Op::DeleteGroupPicture, run: pictures },
+    Case { operation: Op::AddParticipants, run: members },
+    Case { operation: Op::PromoteParticipants, run: members },
+    Case { operation: Op::DemoteParticipants, run: members },
+    Case { operation: Op::RemoveParticipants, run: members },
+    Case { operation: Op::GetInviteCode, run: invites },
+    Case { operation: Op::RevokeInviteCode, run: invites },
+    Case { operation: Op::GetJoinInfo, run: invites },
+    Case { operation: Op::JoinGroup, run: joins },
+    Case { operation: Op::ListJoinRequests, run: requests },
+    Case { operation: Op::ApproveJoinRequests, run: requests },
+    Case { operation: Op::RejectJoinRequests, run: requests },
+    Case { operation: Op::LeaveGroup, run: leaves },
+    Case { operation: Op::FetchGroup, run: looks },
+    Case { operation: Op::FetchAll, run: looks },
+    Case { operation: Op::LogoutSession, run: links },
+    Case { operation: Op::RequestPairingCode, run: links },
+];
+
+fn creates(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let people = vec![scene.bob.account.id(), person(1)];
+        let made = scene.create(people.clone(), "create-1").await;
+        let results = &made.value.results;
+        assert_eq!(results.iter().map(|r| r.requested).collect::<Vec<_>>(), people);
+        assert!(results.iter().all(|result| result.status == ParticipantStatus::Ok));
+        scene.converges(None, &made, "create-1").await;
+        let group = scene.seen(&scene.alice, &made.value.group_id).await.expect("a group");
+        assert_eq!((group.subject.text.as_str(), group.participants().len()), ("Team", 3));
+        assert_eq!(group.role_of(&scene.alice.account), Some(Role::Superadmin));
+        assert_eq!(scene.stage.applied(&scene.alice.session, "create-1").await, 1);
+    }
+    .boxed()
+}
+
+fn renames(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let group = scene.group().await;
+        let before = scene.seen(&scene.alice, &group).await;
+        let subject = "Crew".parse().expect("a subject");
+        let answer =
+            scene.engine.set_subject(&scene.alice.session, &group, &subject, "rename-1").await;
+        scene.converges(before, &answer.expect("renamed"), "rename-1").await;
+        // What someone else does is heard of too.
+        scene.stage.act(person(1), Outside::Rename(group.clone(), "Ours".into())).await;
+        scene.is_followed_by_bob(&group).await;
+        let now = scene.seen(&scene.bob, &group).await.expect("the group");
+        assert_eq!(now.subject.text, "Ours");
+    }
+    .boxed()
+}
+
+fn describes(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let group = scene.group().await;
+        let before = scene.seen(&scene.alice, &group).await;
+        let known = before.as_ref().map(|group| group.description.id.clone());
+        let text = "Mondays".parse().expect("a text");
+        let (session, known) = (&scene.alice.session, known.as_deref());
+        let answer =
+            scene.engine.set_description(session, &group, &text, known, "describe-1").await;
+        scene.converges(before, &answer.expect("described"), "describe-1").await;
+    }
+    .boxed()
+}
+
+fn sets(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let group = scene.group().await;
+        let settings = [
+            Setting::InfoAdminOnly(true),
+            Setting::MessagesAdminOnly(true),
+            Setting::MemberAddMode(MemberAddMode::AdminsOnly),
+            Setting::MembershipApproval(true),
+            Setting::MemberShareHistory(true),
+            Setting::DisappearingTimer(86_400),
+        ];
+        for setting in settings {
+            let key = format!("set-{setting:?}-{group}");
+            let before = scene.seen(&scene.alice, &group).await;
+            let session = &scene.alice.session;
+            let answer = scene.engine.change_setting(session, &group, setting, &key).await;
+            scene.converges(before, &answer.expect("set"), &key).await;
+            let mut wanted = scene.seen(&scene.alice, &group).await.expect("the group").settings;
+            let is = wanted;
+            setting.set_on(&mut wanted);
+            assert_eq!(is, wanted, "{setting:?}");
+        }
+    }
+    .boxed()
+}
+
+fn pictures(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let group = scene.group().await;
+        let session = &scene.alice.session;
+        assert_eq!(scene.engine.fetch_picture(session, &group).await.expect("none"), None);
+        let jpeg = bytes::Bytes::from([&[0xff, 0xd8, 0xff][..], &[7; 100]].concat());
+        for (jpeg, step) in [(Some(&jpeg), "picture-1"), (None, "picture-2")] {
+            let key = format!("{step}-{group}");
+            let before = scene.seen(&scene.alice, &group).await;
+            let answer = scene.engine.set_picture(session, &group, jpeg, &key).await;
+            scene.converges(before, &answer.expect("set"), &key).await;
+            let picture = scene.engine.fetch_picture(session, &group).await.expect("an answer");
+            let id = scene.seen(&scene.bob, &group).await.and_then(|group| group.picture_id);
+            assert_eq!(picture.as_ref().map(|picture| picture.picture_id.clone()), id);
+            assert_eq!(picture.is_some(), jpeg.is_some());
+        }
+    }
+    .boxed()
+}
+
+fn members(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let group = scene.group().await;
+        let newcomer = person(2);
+        let steps = [
+            (MemberAction::Join, Some(Role::Participant)),
+            (MemberAction::Promote, Some(Role::Admin)),
+            (MemberAction::Demote, Some(Role::Participant)),
+            (MemberAction::Leave, None),
+        ];
+        for (action, role) in steps {
+            let key = format!("{action:?}-{group}");
+            let before = scene.seen(&scene.alice, &group).await;
+            let session = &scene.alice.session;
+            let people = [newcomer, person(404)];
+            let answer =
+                scene.engine.change_participants(session, &group, action, &people, &key).await;
+            let answer = answer.expect("changed");
+            assert_eq!(answer.value[0].status, ParticipantStatus::Ok, "{action:?}");
+            assert_ne!(answer.value[1].status, ParticipantStatus::Ok, "nobody has that number");
+            scene.converges(before, &answer, &key).await;
+            let now = scene.seen(&scene.alice, &group).await.expect("the group");
+            assert_eq!(now.role_of(&answer.value[0].account), role, "{action:?}");
+        }
+    }
+    .boxed()
+}
+
+fn invites(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let group = scene.group().await;
+        let session = &scene.alice.session;
+        let code = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+        let invite = Invite::Code(code.clone());
+        let preview = scene.engine.fetch_join_info(&scene.bob.session, &invite).await;
+        let preview = preview.expect("a preview");
+        assert_eq!((&preview.group_id, preview.member_count), (&group, 3));
+        let before = scene.seen(&scene.alice, &group).await;
+        let key = format!("revoke-{group}");
+        let answer = scene.engine.revoke_invite_code(session, &group, &key).await.expect("a code");
+        assert_ne!(answer.value, code);
+        scene.converges(before, &answer, &key).await;
+        let now = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+        assert_eq!(now, answer.value);
+    }
+    .boxed()
+}
+
+fn joins(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let made = scene.create(vec![person(1)], "join-0").await;
+        let group = made.value.group_id;
+        let code = scene.engine.fetch_invite_code(&scene.alice.session, &group).await;
+        let invite = Invite::Code(code.expect("a code"));
+        let joined = scene.engine.join_group(&scene.bob.session, &invite, "join-1").await;
+        let joined = joined.expect("joined");
+        assert_eq!((&joined.value.group_id, joined.value.outcome), (&group, JoinOutcome::Joined));
+        scene.is_followed_by_bob(&group).await;
+        assert!(scene.seen(&scene.bob, &group).await.is_some());
+    }
+    .boxed()
+}
+
+fn requests(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let made = scene.create(vec![person(1)], "request-0").await;
+        let group = made.value.group_id;
+        let session = &scene.alice.session;
+        let on = Setting::MembershipApproval(true);
+        scene.engine.change_setting(session, &group, on, "request-1").await.expect("set");
+        let code = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+        let invite = Invite::Code(code.clone());
+        let asked = scene.engine.join_group(&scene.bob.session, &invite, "request-2").await;
+        assert_eq!(asked.expect("asked").value.outcome, JoinOutcome::PendingApproval);
+        scene.stage.act(person(3), Outside::JoinByInvite(code)).await;
+        scene.stage.act(person(4), Outside::AskToJoin(group.clone())).await;
+        let open = scene.engine.fetch_join_requests(session, &group).await.expect("requests");
+        assert_eq!(open.len(), 3);
+        let people = [scene.bob.account.id(), person(5)];
+        let approve = RequestAnswer::Approve;
+        let answer =
+            scene.engine.answer_join_requests(session, &group, approve, &people, "request-3").await;
+        let answer = answer.expect("approved");
+        let statuses: Vec<_> = answer.value.iter().map(|result| result.status).collect();
+        assert_eq!(statuses, [ParticipantStatus::Ok, ParticipantStatus::RequestNotFound]);
+        scene.is_followed_by_bob(&group).await;
+        let reject = RequestAnswer::Reject;
+        let answer = scene
+            .engine
+            .answer_join_requests(session, &group, reject, &[person(3)], "request-4")
+            .await;
+        assert_eq!(answer.expect("rejected").value[0].status, ParticipantStatus::Ok);
+        let open = scene.engine.fetch_join_requests(session, &group).await.expect("requests");
+        assert_eq!(open.len(), 1);
+    }
+    .boxed()
+}
+
+fn leaves(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let group = scene.group().await;
+        let key = format!("leave-{group}");
+        let before = scene.seen(&scene.alice, &group).await;
+        let left = scene.engine.leave_group(&scene.alice.session, &group, &key).await;
+        scene.converges(before, &left.expect("left"), &key).await;
+        assert_eq!(scene.seen(&scene.alice, &group).await, None);
+        assert!(scene.seen(&scene.bob, &group).await.is_some());
+    }
+    .boxed()
+}
+
+fn looks(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let group = scene.group().await;
+        let all = scene.engine.fetch_all(&scene.bob.session).await.expect("a list");
+        let listed = all.groups.iter().find(|listed| listed.id == group);
+        assert_eq!(listed.cloned(), scene.seen(&scene.bob, &group).await);
+        assert!(all.max_age.is_zero(), "the list is live");
+    }
+    .boxed()
+}
+
+/// A device is unlinked, and linked again; what was told meanwhile comes, and nothing comes twice.
+fn links(scene: &Scene) -> BoxFuture<'_, ()> {
+    async move {
+        let session = "dora".parse().expect("a name");
+        let wish = AccountWish::default();
+        let login = scene.engine.log_in(&session, &wish).await.expect("a login");
+        assert_eq!(scene.engine.start(&session).await.expect("a start"), Started::Online);
+        eventually("it is online", || async {
+            scene.inbox.heard(&session, &ConnectionNews::Online).then_some(())
+        })
+        .await;
+        scene.engine.log_out(&session).await.expect("unlinked");
+        let again = scene.engine.log_in(&session, &wish).await.expect("known");
+        assert_eq!(again.account, login.account);
+        let waits = scene.engine.start(&session).await.expect("a start");
+        assert!(matches!(waits, Started::Pairing(_)), "{waits:?}");
+        let phone = login.account.phone().expect("a number");
+        let code = scene.engine.request_pairing_code(&session, phone).await.expect("a code");
+        assert_eq!(code.code.len(), 8);
+        scene.stage.link(&session).await;
+        assert!(scene.inbox.heard(&session, &ConnectionNews::Linked));
+        assert_eq!(scene.engine.start(&session).await.expect("a start"), Started::Online);
+
+        scene.engine.stop(&session).await.expect("stopped");
+        let made = scene.create(vec![login.account.id()], "link-1").await;
+        scene.engine.start(&session).await.expect("a start");
+        let heard = || async {
+            let told = scene.inbox.told(&session);
+            let of_group = told.iter().flat_map(|n| &n.observations);
+            let count = of_group.filter(|o| o.group_id == made.value.group_id).count();
+            (count > 0).then_some(count)
+        };
+        assert_eq!(eventually("what it missed", heard).await, 1);
+        scene.engine.forget(&session).await.expect("forgotten");
+    }
+    .boxed()
+}
