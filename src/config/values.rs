@@ -175,6 +175,17 @@ pub(super) mod listen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_size_that_is_read_prints_as_the_same_size(text in "\\PC{0,12}|[0-9]{1,22}(B|KiB|MiB|GiB)?", bytes: u64) {
+            if let Ok(size) = text.parse::<ByteSize>() {
+                prop_assert_eq!(size.to_string().parse::<ByteSize>(), Ok(size));
+            }
+            prop_assert_eq!(ByteSize(bytes).to_string().parse::<ByteSize>(), Ok(ByteSize(bytes)));
+        }
+    }
 
     #[test]
     fn sizes_print_as_they_parse() {

@@ -37,3 +37,6 @@ pub use reason::Reason;
 pub use session::{EngineKind, Session, SessionStatus};
 
 pub use clock::{Clock, Entropy, Timestamp};
+
+#[cfg(test)]
+mod tests;

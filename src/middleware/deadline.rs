@@ -71,6 +71,16 @@ fn parse_timeout(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_timeout_is_at_most_eight_digits_of_hours_or_none(text in "\\PC{0,12}|[0-9]{1,10}[HMSmun]") {
+            if let Some(timeout) = parse_timeout(&text) {
+                prop_assert!(timeout <= Duration::from_secs(99_999_999 * 3600));
+            }
+        }
+    }
 
     #[test]
     fn timeouts_are_read_in_every_unit_and_nonsense_is_none() {

@@ -116,6 +116,16 @@ impl DatabaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_url_or_a_refusal(rest in "\\PC{0,40}") {
+            for scheme in ["", "sqlite:", "sqlite://", "postgres://", "postgres://user:secret@host/"] {
+                let _ = DatabaseUrl::parse(&format!("{scheme}{rest}"));
+            }
+        }
+    }
 
     fn refusal(url: &str) -> String {
         DatabaseUrl::parse(url).expect_err(url).to_string()
