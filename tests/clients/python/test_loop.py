@@ -6,7 +6,7 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, List, Type
 
 import grpc
 import pytest
@@ -39,15 +39,17 @@ class Script(groups_pb2_grpc.GroupsServiceServicer):
 
     def WatchGroupEvents(self, request, context):
         self.requests.append(request)
+        if not self._steps:
+            refuse(context, grpc.StatusCode.UNIMPLEMENTED, "the script has no more steps")
         yield from self._steps.pop(0)(context)
         # The real service does not end a stream with OK.
         self.played.wait(PATIENCE)
 
 
-def play(script: Script, path: Path, until: bytes = b"") -> Mirror:
+def play(script: Script, path: Path, until: bytes = b"", kind: Type[Mirror] = Mirror) -> Mirror:
     """Runs the loop against the script until this token has been committed."""
 
-    class Stopping(Mirror):
+    class Stopping(kind):
         def commit(self, token: bytes) -> None:
             super().commit(token)
             if token == until and not script._steps:
@@ -162,6 +164,26 @@ def test_what_no_other_try_can_mend_is_raised(tmp_path: Path, code: grpc.StatusC
     with pytest.raises(grpc.RpcError) as caught:
         play(Script(fail), tmp_path / "mirror.db")
     assert explain(caught.value).reason == reason
+
+
+def test_a_slow_store_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wagroups_resume, "PROGRESS_SECONDS", 0.1)
+    given_up = threading.Event()
+
+    class Slow(Mirror):
+        def apply(self, response: pb.WatchGroupEventsResponse) -> None:
+            super().apply(response)
+            # Longer than two intervals.
+            given_up.wait(0.6)
+
+    def two(context):
+        context.add_callback(given_up.set)
+        yield END
+        yield pb.WatchGroupEventsResponse(resume_token=b"last")
+
+    script = Script(two)
+    play(script, tmp_path / "mirror.db", b"last", Slow)
+    assert len(script.requests) == 1
 
 
 def test_a_service_that_falls_silent_is_left(

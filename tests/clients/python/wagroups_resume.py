@@ -7,6 +7,7 @@ connection or the service dies, because the store commits the token together wit
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -18,7 +19,12 @@ from wagroups.v1 import groups_pb2 as pb, groups_pb2_grpc
 from wagroups_client import explain
 
 # The token leads nowhere any more: begin anew with all groups as they are now.
-RELIST = {"RESUME_TOKEN_EXPIRED", "LOG_MISMATCH", "LOG_DIVERGED", "INVALID_RESUME_TOKEN"}
+RELIST = {
+    "RESUME_TOKEN_EXPIRED",  # What follows it is no longer kept: the events in between are lost.
+    "LOG_MISMATCH",  # It is of another log: another deployment answers at this address.
+    "LOG_DIVERGED",  # The service was restored from a backup that lacks what we have seen.
+    "INVALID_RESUME_TOKEN",  # It is no token at all: the store is damaged.
+}
 # The service sends us to its other replicas: no need to wait.
 AT_ONCE = {"DRAINING", "CONNECTION_AGED"}
 # What another try may mend. All else is ours to correct, such as a wrong key or session, and is raised.
@@ -63,7 +69,11 @@ def follow(
     sessions: Sequence[str] = (),
     stop: Optional[threading.Event] = None,
 ) -> None:
-    """Feeds the store until `stop` is set. Raises what no other try can mend."""
+    """Feeds the store until `stop` is set. Raises what no other try can mend, and what the store raises.
+
+    `sessions` are all that the key may see, unless named. Call `store.forget()` when you change them: with an
+    old token, the groups that a session has already would not come.
+    """
     stop = stop or threading.Event()
     failures = 0
     while not stop.is_set():
@@ -81,12 +91,14 @@ def follow(
             heard = [time.monotonic()]
             threading.Thread(target=_watch_over, args=(call, heard, stop), daemon=True).start()
             for response in call:
-                heard[0] = time.monotonic()
+                # Only the service's silence counts, not the time that the store takes.
+                heard[0] = math.inf
                 store.apply(response)
                 # Before the end of an initial state there is no token: all of it, or none.
                 if response.resume_token:
                     store.commit(response.resume_token)
                     failures = 0
+                heard[0] = time.monotonic()
         except grpc.RpcError as error:
             failure = explain(error)
             asked_to_wait = failure.retry_delay or 0.0

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   type handleServerStreamingCall,
@@ -65,10 +66,11 @@ async function play(
   steps: ((watch: Watch) => void)[],
   until = "",
   options: FollowOptions = {},
+  kind: typeof Mirror = Mirror,
 ): Promise<{ requests: WatchGroupEventsRequest[]; store: Mirror }> {
   const requests: WatchGroupEventsRequest[] = [];
   const stop = new AbortController();
-  class Stopping extends Mirror {
+  class Stopping extends kind {
     override commit(token: Uint8Array): void {
       super.commit(token);
       if (Buffer.from(token).toString() === until && requests.length === steps.length) stop.abort();
@@ -77,7 +79,9 @@ async function play(
   const server = new Server();
   const watchGroupEvents: handleServerStreamingCall<WatchGroupEventsRequest, WatchGroupEventsResponse> = (watch) => {
     requests.push(watch.request);
-    steps[requests.length - 1]?.(watch);
+    const step = steps[requests.length - 1];
+    if (step) step(watch);
+    else refuse(watch, status.UNIMPLEMENTED, "the script has no more steps");
   };
   server.addService(GroupsServiceService, { watchGroupEvents } as never);
   const port = await new Promise<number>((resolve, reject) => {
@@ -173,6 +177,19 @@ for (const [code, reason] of [
     });
   });
 }
+
+test("a slow store is no silence", async () => {
+  class Slow extends Mirror {
+    override async apply(response: WatchGroupEventsResponse): Promise<void> {
+      super.apply(response);
+      // Longer than two intervals.
+      await sleep(300);
+    }
+  }
+  const last = { resumeToken: Buffer.from("last") };
+  const { requests } = await play([(watch) => send(watch, END, last)], "last", { progress: 0.1 }, Slow);
+  assert.equal(requests.length, 1);
+});
 
 test("a service that falls silent is left", async () => {
   const { requests } = await play([(watch) => send(watch, END), (watch) => send(watch, END)], LISTED, {
