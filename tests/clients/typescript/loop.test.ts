@@ -91,11 +91,16 @@ async function play(
   });
   const wagroups = connect(`127.0.0.1:${port}`);
   const store = new Stopping(path);
-  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(PATIENCE * 1000)]);
+  let isLate = false;
+  const late = setTimeout(() => {
+    isLate = true;
+    stop.abort();
+  }, PATIENCE * 1000);
   try {
-    await follow(wagroups.groups, store, { longestDelay: 0.5, signal, ...options });
-    assert.ok(stop.signal.aborted, "the script was not played to its end");
+    await follow(wagroups.groups, store, { longestDelay: 0.5, signal: stop.signal, ...options });
+    assert.ok(!isLate, "the script was not played to its end");
   } finally {
+    clearTimeout(late);
     wagroups.close();
     server.forceShutdown();
   }
@@ -146,6 +151,30 @@ for (const [code, reason] of [
   });
 }
 
+test("an initial state that is cut leaves what was there before", async () => {
+  let store: Mirror | undefined;
+  class Kept extends Mirror {
+    constructor(path: string) {
+      super(path);
+      store = this;
+    }
+  }
+  const script = [
+    (watch: Watch) => {
+      send(watch, initial("old"), END);
+      refuse(watch, status.UNAVAILABLE, "DRAINING");
+    },
+    (watch: Watch) => refuse(watch, status.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED"),
+    (watch: Watch) => {
+      send(watch, initial("half"));
+      refuse(watch, status.UNAUTHENTICATED, "UNAUTHENTICATED");
+    },
+  ];
+  await assert.rejects(play(script, LISTED, {}, Kept));
+  assert.deepEqual(ids(store!), ["old@g.us"]);
+  assert.equal(store!.token(), undefined);
+});
+
 test("tokens advance with every kind of response", async () => {
   const joined = { $case: "joined", value: { group: { id: "new@g.us" } } } as const;
   const event = { session: "s", sequence: 2, groupId: "new@g.us", body: joined };
@@ -179,15 +208,21 @@ for (const [code, reason] of [
 }
 
 test("a slow store is no silence", async () => {
+  let taken = (): void => undefined;
   class Slow extends Mirror {
     override async apply(response: WatchGroupEventsResponse): Promise<void> {
       super.apply(response);
+      if (!response.initialStateEnd) return;
       // Longer than two intervals.
-      await sleep(300);
+      await sleep(600);
+      taken();
     }
   }
-  const last = { resumeToken: Buffer.from("last") };
-  const { requests } = await play([(watch) => send(watch, END, last)], "last", { progress: 0.1 }, Slow);
+  const slowly = (watch: Watch) => {
+    taken = () => send(watch, { resumeToken: Buffer.from("last") });
+    send(watch, END);
+  };
+  const { requests } = await play([slowly], "last", { progress: 0.2 }, Slow);
   assert.equal(requests.length, 1);
 });
 

@@ -130,9 +130,11 @@ class Traffic {
   private readonly people = Array.from({ length: 12 }, () => phoneNumber());
   private turn = 0;
   private stopped = false;
-  private readonly running: Promise<void>;
+  private running: Promise<void> = Promise.resolve();
 
-  constructor(private readonly session: Account) {
+  constructor(private readonly session: Account) {}
+
+  start(): void {
     this.running = this.run();
     // Looked at in `stop`.
     this.running.catch(() => undefined);
@@ -225,12 +227,15 @@ async function agreesWithWorld(session: Account): Promise<boolean> {
   }
 }
 
-test("SIGKILL three times in the middle of traffic", async () => {
+test("SIGKILL three times in the middle of traffic", async (t) => {
   const session = await api.newSession();
-  const follower = new Follower(session, join(service.directory, "mirror.json"), await session.ownIds());
+  const path = join(service.directory, "mirror.json");
+  const follower = new Follower(session, path, await session.ownIds());
+  const traffic = new Traffic(session);
+  t.after(() => Promise.allSettled([traffic.stop(), follower.end()]));
   // The initial state is empty, so the follower will see every event from the first on.
   await follower.wait("the mirror has a token", () => follower.store.token() !== undefined);
-  const traffic = new Traffic(session);
+  traffic.start();
   for (let life = 0; life < 4; life++) {
     const goal = follower.last() + 25;
     await follower.wait(`the mirror has event ${goal}`, () => follower.last() >= goal);
@@ -257,7 +262,7 @@ test("SIGKILL three times in the middle of traffic", async () => {
   const groups = inOrder(await session.listGroups());
   assert.deepEqual(inOrder(follower.store.groups(session.name)), groups);
   // So does one that knows only the file.
-  assert.deepEqual(inOrder(new Mirror(join(service.directory, "mirror.json")).groups(session.name)), groups);
+  assert.deepEqual(inOrder(new Mirror(path).groups(session.name)), groups);
 
   // Every acknowledged change is in the log, and no requestId acted twice.
   const requested = log.filter((event) => event.requestId);
@@ -266,9 +271,10 @@ test("SIGKILL three times in the middle of traffic", async () => {
   for (const [requestId, sequence] of traffic.acknowledged) assert.equal(sequences.get(requestId), sequence);
 });
 
-test("a follower that dies between effects and token", async () => {
+test("a follower that dies between effects and token", async (t) => {
   const session = await api.newSession();
   const follower = new Follower(session, join(service.directory, "dying.json"), await session.ownIds());
+  t.after(() => follower.end());
   follower.store.dieBefore = 3;
   await follower.wait("the mirror has a token", () => follower.store.token() !== undefined);
   for (let n = 0; n < 5; n++) await session.createGroup(`Group ${n}`);
