@@ -32,6 +32,8 @@ fn person(number: usize) -> ParticipantId {
 
 async fn many_groups_are_compared_with_progress_and_listed_while_they_change(service: Service) {
     let count = groups();
+    // The comparison that follows a connection must not find what is made now.
+    compared(&service).await;
     make_groups_that_nobody_tells_us_of(&service, count).await;
 
     let mut states = service
@@ -69,6 +71,17 @@ async fn many_groups_are_compared_with_progress_and_listed_while_they_change(ser
     assert_eq!(again.sequence, compared.sequence);
 
     list_while_they_change(&service, count).await;
+}
+
+async fn compared(service: &Service) {
+    let request = pb::WatchSessionRequest { session: "default".into() };
+    let mut states = service.sessions().watch_session(request).await.expect("a watch").into_inner();
+    while let Some(state) = states.message().await.expect("a state") {
+        if state.session.is_some_and(|session| session.synced_time.is_some()) {
+            return;
+        }
+    }
+    panic!("the watch ended");
 }
 
 async fn make_groups_that_nobody_tells_us_of(service: &Service, count: usize) {
