@@ -6,6 +6,7 @@
 //! Reports without a stamp (most answers of an engine) and of different sources count as they
 //! arrive; where that could be wrong, [`Reduction::reread`] asks for a look at the group itself.
 
+mod accounts;
 mod gone;
 mod moves;
 mod names;
@@ -18,10 +19,12 @@ mod whole;
 use std::sync::Arc;
 
 use super::clock::Timestamp;
-use super::event::{EventBody, FieldValue, JoinRequestChanged, MemberAction, PictureChanged};
+use super::event::{
+    EventBody, Field, FieldValue, JoinRequestChanged, MemberAction, PictureChanged,
+};
 use super::facts::{Facts, Stamp};
 use super::group::Group;
-use super::id::{GroupId, ParticipantId};
+use super::id::{GroupId, Lid, ParticipantId, PhoneNumber};
 use super::join_request::JoinRequest;
 use super::participant::{Account, Participant, Role};
 
@@ -40,6 +43,11 @@ pub struct Observation {
 pub enum Change {
     /// The whole group as of the stamp, and we are in it.
     Full(Box<Group>),
+    /// The same, by a source that never speaks of some fields: these stay as they are held.
+    FullExcept {
+        group: Box<Group>,
+        untold: Vec<Field>,
+    },
     /// We are no longer in the group.
     Left,
     /// The group is gone for everyone.
@@ -55,6 +63,8 @@ pub enum Change {
     JoinRequest(JoinRequestChanged),
     /// All open requests to join, as WhatsApp answered them at the observation's time.
     JoinRequests(Vec<JoinRequest>),
+    /// Accounts that go by both names, as was learned elsewhere; it says nothing of who is a member.
+    Aliases(Vec<(Lid, PhoneNumber)>),
 }
 
 /// What we hold of one group: its state, and how we know.
@@ -84,7 +94,12 @@ pub fn reduce(
     let group_before = state.group.clone();
     let stamp = observation.stamp.as_ref();
     let mut reduction = match &observation.change {
-        Change::Full(snapshot) => whole::reduce(state, snapshot, stamp),
+        Change::Full(snapshot) => whole::reduce(state, snapshot, &[], stamp),
+        Change::FullExcept { group, untold } => whole::reduce(state, group, untold, stamp),
+        Change::Aliases(pairs) => {
+            let accounts = pairs.iter().map(|(lid, phone)| Account::with_both(*lid, *phone));
+            names::learn(state, accounts, stamp)
+        }
         Change::Left => gone::reduce(state, EventBody::Left, stamp),
         Change::Deleted => gone::reduce(state, EventBody::Deleted, stamp),
         Change::Members { action: MemberAction::Leave, members }

@@ -86,28 +86,30 @@ pub(super) fn with_known_names(facts: &Facts, group: &mut Group) {
     }
 }
 
-/// What an outdated description still teaches: the second names of those who are in the group.
+/// What even an outdated description teaches: the second names of those who are in the group.
 pub(super) fn learn(
     state: &mut GroupState,
-    participants: &[Participant],
+    accounts: impl Iterator<Item = Account>,
     stamp: Option<&Stamp>,
 ) -> Reduction {
     let mut reduction = Reduction::default();
     let Some(held) = &state.group else {
-        teach(&mut state.facts, participants, stamp);
+        for (lid, phone) in accounts.filter_map(|account| account.both_names()) {
+            state.facts.learn_alias(lid, phone, stamp);
+        }
         return reduction;
     };
     let mut group = (**held).clone();
     let mut aliases = Vec::new();
     let mut moves = Moves::default();
-    for participant in participants {
-        let Some((lid, phone)) = participant.account.both_names() else { continue };
+    for account in accounts {
+        let Some((lid, phone)) = account.both_names() else { continue };
         if !state.facts.learn_alias(lid, phone, stamp) {
             continue;
         }
-        match unite(&mut group, &mut state.facts, participant.account) {
+        match unite(&mut group, &mut state.facts, account) {
             United::Nothing => {}
-            United::Renamed => aliases.extend(group.participant(&participant.account).copied()),
+            United::Renamed => aliases.extend(group.participant(&account).copied()),
             United::Gone(gone) => moves.note(MemberAction::Leave, gone),
         }
     }

@@ -78,7 +78,12 @@ pub(super) fn reduce(
             requests::reduce_one(&mut state.facts, request, stamp, &mut reduction);
         }
         // Handled by `reduce`; they concern the group as a whole.
-        Change::Full(_) | Change::Left | Change::Deleted | Change::JoinRequests(_) => {
+        Change::Full(_)
+        | Change::FullExcept { .. }
+        | Change::Left
+        | Change::Deleted
+        | Change::JoinRequests(_)
+        | Change::Aliases(_) => {
             return reduction;
         }
     }

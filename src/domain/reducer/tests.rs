@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::{Change, GroupState, Observation, reduce};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{
-    FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction, PictureChanged,
+    Field, FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction, PictureChanged,
 };
 use crate::domain::facts::Stamp;
 use crate::domain::fold::fold;
@@ -99,6 +99,23 @@ fn full() -> impl Strategy<Value = Change> {
     )
 }
 
+/// A description by a source that never speaks of these, and so tells nothing of them elsewhere.
+const UNTOLD: [Field; 3] = [Field::MemberAddMode, Field::MembershipApproval, Field::Parent];
+
+fn full_except() -> impl Strategy<Value = Change> {
+    (full(), 0_usize..=UNTOLD.len()).prop_map(|(full, count)| match full {
+        Change::Full(group) => Change::FullExcept { group, untold: UNTOLD[..count].to_vec() },
+        other => other,
+    })
+}
+
+fn aliases() -> impl Strategy<Value = Change> {
+    prop::collection::vec(1_u64..4, 1..3).prop_map(|people| {
+        let pairs = people.into_iter().filter_map(|p| account(p, Naming::Both).both_names());
+        Change::Aliases(pairs.collect())
+    })
+}
+
 fn change() -> impl Strategy<Value = Change> {
     let action = prop_oneof![
         Just(MemberAction::Join),
@@ -114,6 +131,8 @@ fn change() -> impl Strategy<Value = Change> {
     ];
     prop_oneof![
         3 => full(),
+        1 => full_except(),
+        1 => aliases(),
         2 => Just(Change::Left),
         1 => Just(Change::Deleted),
         6 => (action, members()).prop_map(|(action, members)| Change::Members { action, members }),

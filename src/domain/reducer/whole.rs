@@ -9,14 +9,21 @@ use crate::domain::event::{
     EventBody, Field, FieldChange, FieldValue, MemberAction, PictureChanged,
 };
 use crate::domain::facts::{Facts, Stamp};
-use crate::domain::group::Group;
+use crate::domain::group::{AddressingMode, Group};
 use crate::domain::id::ParticipantId;
 use crate::domain::participant::{Account, Participant};
 
-pub(super) fn reduce(state: &mut GroupState, snapshot: &Group, stamp: Option<&Stamp>) -> Reduction {
+/// `untold` are the fields of which the source never speaks.
+pub(super) fn reduce(
+    state: &mut GroupState,
+    snapshot: &Group,
+    untold: &[Field],
+    stamp: Option<&Stamp>,
+) -> Reduction {
     if !state.facts.is_news(stamp, None) {
         // Older than what we know as a whole. It may still teach who is who.
-        return learn(state, snapshot.participants(), stamp);
+        let accounts = snapshot.participants().iter().map(|participant| participant.account);
+        return learn(state, accounts, stamp);
     }
     let mut reduction = Reduction::default();
     let Some(held) = state.group.clone() else {
@@ -52,11 +59,14 @@ pub(super) fn reduce(state: &mut GroupState, snapshot: &Group, stamp: Option<&St
         else {
             continue;
         };
-        if !state.facts.is_field_news(stamp, field) || held_value.says_same(&described) {
+        if untold.contains(&field)
+            || !state.facts.is_field_news(stamp, field)
+            || held_value.says_same(&described)
+        {
             held_value.set_on(&mut merged);
         }
     }
-    if !state.facts.is_field_news(stamp, Field::Picture) {
+    if untold.contains(&Field::Picture) || !state.facts.is_field_news(stamp, Field::Picture) {
         merged.picture_id = held.picture_id.clone();
     }
     let newer: Vec<(ParticipantId, Option<Participant>)> = state
@@ -101,8 +111,22 @@ fn set_full(facts: &mut Facts, stamp: Option<&Stamp>) {
     facts.members.retain(|_, own| !settled(own));
 }
 
+/// Whether the group's members went by phone numbers and now go by hidden ids that nobody can match
+/// with them. Who really left or came in the same moment cannot be told; that everybody left and
+/// came back would be wrong for certain.
+fn is_move_to_hidden_ids(held: &Group, now: &Group) -> bool {
+    let is_stranger = |participant: &Participant, other: &Group| {
+        participant.account.both_names().is_none()
+            && other.participant(&participant.account).is_none()
+    };
+    now.addressing_mode == AddressingMode::Lid
+        && held.addressing_mode != AddressingMode::Lid
+        && held.participants().iter().any(|p| p.account.lid().is_none() && is_stranger(p, now))
+        && now.participants().iter().any(|p| p.account.lid().is_some() && is_stranger(p, held))
+}
+
 /// The events that lead from one state of a group to another.
-fn differences(held: &Group, now: &Group) -> Vec<EventBody> {
+fn differences(held: &Group, now: &Arc<Group>) -> Vec<EventBody> {
     let mut events = Vec::new();
     let mut changes = Vec::new();
     for field in Field::VALUED {
@@ -111,6 +135,11 @@ fn differences(held: &Group, now: &Group) -> Vec<EventBody> {
         {
             changes.push(FieldChange::Value { old, new });
         }
+    }
+    if is_move_to_hidden_ids(held, now) {
+        changes.push(FieldChange::Completed(now.clone()));
+        events.push(EventBody::Updated(changes));
+        return events;
     }
     let mut moves = Moves::default();
     for participant in now.participants() {
