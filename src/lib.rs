@@ -16,3 +16,5 @@ pub mod picture;
 pub mod repository;
 pub mod server;
 pub mod telemetry;
+pub mod tls;
+pub mod webhook;

@@ -21,12 +21,13 @@ impl App {
     pub fn background(&self) -> Vec<BoxFuture<'static, ()>> {
         let app = || self.clone();
         let (starts, follows, doubts, retains) = (app(), app(), app(), app());
-        let (connections, comparisons, deletions) = (app(), app(), app());
+        let (connections, comparisons, deletions, aliases) = (app(), app(), app(), app());
         vec![
             async move { connections.follow_connections().await }.boxed(),
             async move { starts.start_wanted_sessions().await }.boxed(),
             async move { follows.follow().await }.boxed(),
             async move { doubts.settle_doubts().await }.boxed(),
+            async move { aliases.spread_aliases().await }.boxed(),
             async move { comparisons.compare_regularly().await }.boxed(),
             async move { deletions.resume_deletions().await }.boxed(),
             async move { retains.retain().await }.boxed(),

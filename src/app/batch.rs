@@ -127,7 +127,7 @@ impl Batch {
             report.is_notification && !report.source_ids.is_empty() && fresh.is_empty();
         draft.source_ids.extend(fresh);
         if is_duplicate {
-            return Ok(Committed::unchanged(sequence_before));
+            return Ok(Committed { known: true, ..Committed::unchanged(sequence_before) });
         }
 
         for observation in &report.observations {
@@ -185,7 +185,7 @@ impl Batch {
         let own = draft.last_sequence();
         let committed = if own > sequence_before {
             let events = usize::try_from(own - sequence_before).unwrap_or(usize::MAX);
-            Committed { changed: true, sequence: own, events, overtaken: false }
+            Committed { changed: true, events, ..Committed::unchanged(own) }
         } else {
             // The echo may have been quicker than the answer.
             let echoed = report.call_key.as_ref().and_then(|key| {

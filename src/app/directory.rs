@@ -55,7 +55,8 @@ impl Directory {
             after = Some(last.name.clone());
             for mut session in page {
                 // It worked when the last process ended; this one has yet to bring it up.
-                if session.status == SessionStatus::Working {
+                if session.status == SessionStatus::Working && !session.config.takes_webhooks_only()
+                {
                     session.status = SessionStatus::Starting;
                 }
                 directory.put(session);

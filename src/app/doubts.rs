@@ -62,6 +62,8 @@ impl App {
                         Reason::SessionNotWorking
                             | Reason::SessionStarting
                             | Reason::SessionNotFound
+                            // Who is only told cannot ask; what comes later settles it.
+                            | Reason::UnsupportedByEngine
                     ) => {}
                 Err(error) => {
                     tracing::warn!(%session, %error, "a doubtful group could not be read anew");

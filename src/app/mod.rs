@@ -10,6 +10,7 @@ mod connections;
 mod directory;
 mod doubts;
 pub mod groups;
+mod identities;
 mod ingest;
 mod live;
 mod mutate;
@@ -18,6 +19,7 @@ mod reads;
 mod report;
 mod reservations;
 pub mod sessions;
+pub mod told;
 mod turns;
 mod views;
 pub mod watch;
@@ -46,10 +48,12 @@ use connections::Connections;
 use directory::Directory;
 use doubts::Doubts;
 use groups::Deletions;
+use identities::Identities;
 use ingest::Ingest;
 use live::Live;
 use mutate::CallsInFlight;
 use pending::PendingCalls;
+use told::StatusTimes;
 use turns::Turns;
 use watch::{CatchUp, WatcherCount};
 use writer::{Writer, WriterParts};
@@ -114,6 +118,8 @@ struct Inner {
     comparing: Turns,
     deletions: Deletions,
     doubts: Doubts,
+    identities: Identities,
+    told: StatusTimes,
     calls: CallsInFlight,
     catch_up: CatchUp,
     watchers: WatcherCount,
@@ -188,6 +194,8 @@ impl App {
             comparing: Turns::default(),
             deletions: Deletions::default(),
             doubts,
+            identities: Identities::default(),
+            told: StatusTimes::default(),
             calls: CallsInFlight::default(),
             catch_up,
             watchers: WatcherCount::default(),

@@ -262,7 +262,7 @@ where
         }
         failpoint::hit("after_reserve");
     }
-    let engine = match inner.working_engine(&mutation.session) {
+    let engine = match inner.working_engine(&mutation.session, mutation.operation) {
         Ok(engine) => engine,
         Err(error) => {
             release(inner, key).await;
@@ -294,7 +294,7 @@ where
     F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
     Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
 {
-    let engine = inner.working_engine(&mutation.session)?;
+    let engine = inner.working_engine(&mutation.session, mutation.operation)?;
     send(inner, engine, mutation, call_key, None, operation).await
 }
 

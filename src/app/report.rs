@@ -59,11 +59,13 @@ pub(super) struct Committed {
     pub events: usize,
     /// Whether [`Report::only_at_sequence`] kept it from being written.
     pub overtaken: bool,
+    /// Whether all of its source ids were dealt with before.
+    pub known: bool,
 }
 
 impl Committed {
     /// Nothing changed, and this is the sequence at which that holds.
     pub fn unchanged(sequence: u64) -> Self {
-        Self { changed: false, sequence, events: 0, overtaken: false }
+        Self { changed: false, sequence, events: 0, overtaken: false, known: false }
     }
 }

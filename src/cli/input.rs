@@ -5,6 +5,9 @@ use std::io::{self, Read};
 
 use super::errors::Failure;
 
+/// A secret with its line break.
+const MAX_SECRET_BYTES: u64 = 1024;
+
 /// All of it, unless it is larger than the service would take.
 pub fn read(path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
     let failed = |error: io::Error| Failure::Local(format!("cannot read {}: {error}", name(path)));
@@ -17,6 +20,12 @@ pub fn read(path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
 pub fn read_text(path: &str, limit: u64) -> Result<String, Failure> {
     String::from_utf8(read(path, limit)?)
         .map_err(|_| Failure::Usage(format!("{} is no text in UTF-8", name(path))))
+}
+
+/// A secret in a file, without the line break that editors leave at its end.
+pub fn read_secret(path: &str) -> Result<String, Failure> {
+    let text = read_text(path, MAX_SECRET_BYTES)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn bounded(source: impl Read, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {

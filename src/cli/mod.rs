@@ -13,6 +13,7 @@ mod describe;
 mod errors;
 mod groups;
 mod healthcheck;
+mod import;
 mod input;
 mod json;
 mod output;
@@ -46,7 +47,7 @@ Exit codes of the client commands:
   3  nothing was done: the service cannot be reached, is busy or starting; try again
   4  the outcome of a change is unknown
   5  a watch cannot resume: its token has expired or belongs to another log
-  6  done in part: some of the people named were refused";
+  6  done in part: some of the people named, or of the webhooks imported, were refused";
 
 /// WhatsApp groups as a gRPC service, and a client for it.
 ///
@@ -92,6 +93,8 @@ pub enum ClientCommand {
     Groups(groups::GroupsArgs),
     /// Follow every change as it happens
     Watch(watch::WatchArgs),
+    /// Replay what was recorded elsewhere: webhooks of WAHA
+    Import(import::ImportArgs),
     /// The other side of the simulated WhatsApp: people, faults, and what really is
     Simulator(simulator::SimulatorArgs),
     /// Print what a shell needs to complete this program's commands
@@ -106,6 +109,7 @@ impl ClientCommand {
             Self::Sessions(args) => args.client.json,
             Self::Groups(args) => args.client.json,
             Self::Watch(args) => args.client.json,
+            Self::Import(args) => args.json,
             Self::Simulator(args) => args.client.json,
             Self::Completions(_) => false,
         }
@@ -116,7 +120,7 @@ impl ClientCommand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
     Fully,
-    /// Some of the people named were refused.
+    /// Some of the people named, or of the webhooks imported, were refused.
     InPart,
 }
 
@@ -130,6 +134,7 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         ClientCommand::Sessions(args) => sessions::run(args, output).await,
         ClientCommand::Groups(args) => groups::run(args, output).await,
         ClientCommand::Watch(args) => watch::run(args, output).await,
+        ClientCommand::Import(args) => import::run(args, output).await,
         ClientCommand::Simulator(args) => simulator::run(args, output).await,
         ClientCommand::Completions(args) => completions::run(&args, output),
     };

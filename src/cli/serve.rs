@@ -96,6 +96,9 @@ fn greet(settings: &Settings, server: &Server) {
     if let Some(ops) = server.ops_addr() {
         lines.push(format!("  health and metrics: http://{ops}/readyz http://{ops}/metrics"));
     }
+    if let Some(webhook) = server.webhook_addr() {
+        lines.push(format!("  webhooks of WAHA: http://{webhook}/webhook/SESSION"));
+    }
     lines.push(format!("  database: {}", settings.database.url.redacted()));
     if settings.auth.keys.is_empty() {
         lines.push("  open to this machine: no API keys are set".to_owned());

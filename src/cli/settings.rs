@@ -21,6 +21,9 @@ pub struct SettingsArgs {
     /// Serve REST here; off unless set
     #[arg(long, value_name = "ADDRESS")]
     pub rest: Option<String>,
+    /// Take WAHA's webhooks here; off unless set
+    #[arg(long, value_name = "ADDRESS")]
+    pub webhook: Option<String>,
     /// Serve /livez, /readyz and /metrics here
     #[arg(long, value_name = "ADDRESS")]
     pub ops_listen: Option<String>,
@@ -42,6 +45,7 @@ impl SettingsArgs {
             ("database.url", &self.database_url),
             ("grpc.listen", &self.grpc_listen),
             ("rest.listen", &self.rest),
+            ("webhook.listen", &self.webhook),
             ("ops.listen", &self.ops_listen),
             ("log.format", &self.log_format),
             ("log.filter", &self.log_filter),

@@ -84,12 +84,26 @@ pub struct Rest {
     pub listen: Option<SocketAddr>,
 }
 
-/// The receiver of WAHA's webhooks; not in this version.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// The receiver of WAHA's webhooks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Webhook {
     #[serde(with = "values::listen")]
     pub listen: Option<SocketAddr>,
+    /// The largest body that is read.
+    pub max_body_bytes: ByteSize,
+    /// How long a body may take to arrive.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
+    /// How long a webhook waits for its commit, before WAHA is told to send it again.
+    #[serde(with = "humantime_serde")]
+    pub commit_timeout: Duration,
+    /// Webhooks that are dealt with at the same time; WAHA is told to send more of them again.
+    pub max_in_flight: usize,
+    /// Bodies in memory, all together.
+    pub buffer_bytes: ByteSize,
+    /// Connections at the same time; more of them wait.
+    pub max_connections: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -248,6 +262,20 @@ impl Default for Grpc {
     }
 }
 
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            max_body_bytes: ByteSize::mebibytes(4),
+            body_timeout: 10 * SECOND,
+            commit_timeout: 15 * SECOND,
+            max_in_flight: 2048,
+            buffer_bytes: ByteSize::mebibytes(64),
+            max_connections: 4096,
+        }
+    }
+}
+
 impl Default for Ops {
     fn default() -> Self {
         Self { listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))) }
@@ -351,6 +379,18 @@ impl Settings {
             self.watch.max_watchers as u64,
             1..=10_000_000,
         );
+        let body = self.webhook.max_body_bytes.get();
+        problems.require_range("webhook.max_body_bytes", body, 16 * 1024..=256 * 1024 * 1024);
+        if self.webhook.buffer_bytes.get() < body {
+            problems.add(
+                "webhook.buffer_bytes",
+                "must hold at least one body of webhook.max_body_bytes",
+            );
+        }
+        let in_flight = self.webhook.max_in_flight as u64;
+        problems.require_range("webhook.max_in_flight", in_flight, 1..=1_000_000);
+        let connections = self.webhook.max_connections as u64;
+        problems.require_range("webhook.max_connections", connections, 1..=1_000_000);
         let range = 1..=1000;
         let calls_per_second = u64::from(self.engine.calls_per_second);
         problems.require_range("engine.calls_per_second", calls_per_second, range.clone());
@@ -383,17 +423,15 @@ impl Settings {
             ("engine.write_timeout", self.engine.write_timeout, SECOND..=10 * MINUTE),
             ("reconcile.interval", self.reconcile.interval, MINUTE..=30 * DAY),
             ("reconcile.min_interval", self.reconcile.min_interval, Duration::ZERO..=HOUR),
+            ("webhook.body_timeout", self.webhook.body_timeout, SECOND..=5 * MINUTE),
+            ("webhook.commit_timeout", self.webhook.commit_timeout, SECOND..=5 * MINUTE),
             ("picture.fetch_timeout", self.picture.fetch_timeout, SECOND..=MINUTE),
             ("shutdown.grace", self.shutdown.grace, Duration::ZERO..=10 * MINUTE),
         ] {
             problems.require_duration(path, value, range);
         }
-        for (path, listen) in
-            [("rest.listen", self.rest.listen), ("webhook.listen", self.webhook.listen)]
-        {
-            if listen.is_some() {
-                problems.add(path, "this version does not serve it yet; leave it off");
-            }
+        if self.rest.listen.is_some() {
+            problems.add("rest.listen", "this version does not serve it yet; leave it off");
         }
         if self.events.store_engine_data {
             problems.add(

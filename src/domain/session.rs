@@ -1,11 +1,13 @@
 //! Sessions: the WhatsApp accounts that this service acts for.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::id::{PhoneNumber, SessionName};
+use super::id::{ParseError, PhoneNumber, SessionName};
 use super::participant::Account;
 
 /// What carries a session's calls to WhatsApp.
@@ -49,6 +51,9 @@ pub enum EngineConfig {
         /// The session's name there; `None` = the same as here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         remote_session: Option<String>,
+        /// What its webhooks are signed with; `None` = they are refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        webhook_secret: Option<WebhookSecret>,
     },
     Native {},
 }
@@ -57,7 +62,9 @@ impl EngineConfig {
     pub fn default_of(kind: EngineKind) -> Self {
         match kind {
             EngineKind::Simulator => Self::Simulator { phone_number: None },
-            EngineKind::Waha => Self::Waha { server: None, remote_session: None },
+            EngineKind::Waha => {
+                Self::Waha { server: None, remote_session: None, webhook_secret: None }
+            }
             EngineKind::Native => Self::Native {},
         }
     }
@@ -70,12 +77,55 @@ impl EngineConfig {
         }
     }
 
+    /// Whether nothing can be asked of WhatsApp: the session is told by webhooks, and that is all.
+    pub fn takes_webhooks_only(&self) -> bool {
+        match self {
+            Self::Waha { server, .. } => server.is_none(),
+            Self::Simulator { .. } | Self::Native {} => false,
+        }
+    }
+
     /// The account that the session would like to be, where its engine lets one choose.
     pub fn phone_number(&self) -> Option<PhoneNumber> {
         match self {
             Self::Simulator { phone_number } => *phone_number,
             Self::Waha { .. } | Self::Native {} => None,
         }
+    }
+}
+
+/// The key with which a WAHA server signs its webhooks: 8 to 512 bytes without control characters.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WebhookSecret(String);
+
+impl WebhookSecret {
+    pub const BYTES: std::ops::RangeInclusive<usize> = 8..=512;
+
+    /// For the verification of a signature; never for logs or answers.
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl FromStr for WebhookSecret {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        if !Self::BYTES.contains(&text.len()) || text.chars().any(char::is_control) {
+            return Err(ParseError(format!(
+                "must have {} to {} bytes and no control characters",
+                Self::BYTES.start(),
+                Self::BYTES.end()
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookSecret(…)")
     }
 }
 

@@ -9,16 +9,19 @@ use tonic::{Request, Response, Status};
 use super::request::{Fields, call};
 use super::respond::refuse;
 use crate::app::App;
-use crate::app::sessions::{NewSession, SessionQuery, SessionState};
+use crate::app::sessions::{NewSession, SessionQuery, SessionState, SessionUpdate};
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::session::{
     EngineConfig, EngineKind, MAX_METADATA_ENTRIES, MAX_METADATA_KEY_BYTES,
-    MAX_METADATA_VALUE_BYTES,
+    MAX_METADATA_VALUE_BYTES, WebhookSecret,
 };
 use crate::pb::wire::{count, timestamp};
 use crate::pb::{
     self, create_session_request, sessions_service_server::SessionsService, update_session_request,
 };
+
+/// What an update's mask may name.
+const PATHS: &str = "metadata, simulator, waha, waha.webhook_secret, native";
 
 #[derive(Debug, Clone)]
 pub struct Sessions {
@@ -90,47 +93,63 @@ fn waha(fields: &mut Fields, config: &pb::WahaConfig) -> EngineConfig {
     EngineConfig::Waha {
         server: name("waha.server", &config.server),
         remote_session: name("waha.remote_session", &config.remote_session),
+        webhook_secret: webhook_secret(fields, config),
     }
 }
 
-/// What a call changes of a session: the labels, the engine's settings.
-type Update = (Option<BTreeMap<String, String>>, Option<EngineConfig>);
+fn webhook_secret(fields: &mut Fields, config: &pb::WahaConfig) -> Option<WebhookSecret> {
+    match config.webhook_secret.as_str() {
+        "" => None,
+        secret => fields.parse("waha.webhook_secret", secret),
+    }
+}
 
 /// What an update changes: each path of the mask as a whole.
-fn update(fields: &mut Fields, message: &pb::UpdateSessionRequest) -> Update {
+fn update(fields: &mut Fields, message: &pb::UpdateSessionRequest) -> SessionUpdate {
     use update_session_request::Config;
-    let (mut labels, mut config) = (None, None);
+    let mut update = SessionUpdate::default();
     let paths = message.update_mask.as_ref().map(|mask| mask.paths.as_slice()).unwrap_or_default();
     if paths.is_empty() {
-        fields.add("update_mask", "must name what to change: metadata, simulator, waha or native");
+        fields.add("update_mask", format!("must name what to change: {PATHS}"));
     }
     for path in paths {
         let given = match (path.as_str(), &message.config) {
             ("metadata", _) => {
-                labels = Some(metadata(fields, &message.metadata));
+                update.metadata = Some(metadata(fields, &message.metadata));
+                continue;
+            }
+            ("waha.webhook_secret", Some(Config::Waha(given))) => {
+                update.webhook_secret = Some(webhook_secret(fields, given));
+                continue;
+            }
+            ("waha.webhook_secret", None) => {
+                update.webhook_secret = Some(None);
                 continue;
             }
             ("simulator", Some(Config::Simulator(given))) => simulator(fields, given),
-            ("waha", Some(Config::Waha(given))) => waha(fields, given),
+            ("waha", Some(Config::Waha(given))) => {
+                // It cannot be read back, so that who changes the rest could not send it again.
+                if !given.webhook_secret.is_empty() {
+                    update.webhook_secret = Some(webhook_secret(fields, given));
+                }
+                waha(fields, &pb::WahaConfig { webhook_secret: String::new(), ..given.clone() })
+            }
             ("native", Some(Config::Native(pb::NativeConfig {}))) => EngineConfig::Native {},
             ("simulator", None) => EngineConfig::default_of(EngineKind::Simulator),
             ("waha", None) => EngineConfig::default_of(EngineKind::Waha),
             ("native", None) => EngineConfig::default_of(EngineKind::Native),
-            ("simulator" | "waha" | "native", Some(_)) => {
+            ("simulator" | "waha" | "waha.webhook_secret" | "native", Some(_)) => {
                 fields.add("config", format!("must be that of {path}, which update_mask names"));
                 continue;
             }
             _ => {
-                fields.add(
-                    "update_mask",
-                    format!("{path:?} cannot be changed; metadata, simulator, waha and native can"),
-                );
+                fields.add("update_mask", format!("{path:?} cannot be changed; there are {PATHS}"));
                 continue;
             }
         };
-        config = Some(given);
+        update.config = Some(given);
     }
-    (labels, config)
+    update
 }
 
 /// A session's state as its watchers see it.
@@ -230,9 +249,9 @@ impl SessionsService for Sessions {
         let message = request.get_ref();
         let mut fields = Fields::default();
         let name = fields.session(&message.session);
-        let (labels, config) = update(&mut fields, message);
+        let update = update(&mut fields, message);
         let name = fields.finish(name)?;
-        let change = self.app.update_session(&call, &name, labels, config).await.map_err(refuse)?;
+        let change = self.app.update_session(&call, &name, update).await.map_err(refuse)?;
         let session = Some(change.session.as_ref().into());
         Ok(Response::new(pb::UpdateSessionResponse { session, changed: change.changed }))
     }

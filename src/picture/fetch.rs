@@ -4,14 +4,12 @@
 //! anew. The answer is read no further than the largest picture, and not longer than the time allows.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Response, StatusCode, redirect};
-use rustls::crypto::ring;
 use url::{Host, Url};
 
 use super::Options;
@@ -19,6 +17,7 @@ use super::address::is_public;
 use crate::domain::error::{Error, Result};
 use crate::domain::port::picture::{MAX_FILE_BYTES, PictureUrl};
 use crate::domain::reason::Reason;
+use crate::tls;
 
 const MAX_REDIRECTS: usize = 3;
 
@@ -90,15 +89,8 @@ impl From<Cause> for Error {
 
 impl Fetcher {
     pub fn new(options: Options) -> Result<Self> {
-        let roots =
-            rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(Error::internal)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let client = Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls::client_config().map_err(Error::internal)?)
             .dns_resolver(Resolver { allow_private_addresses: options.allow_private_addresses })
             // Redirects are followed here, so that each is looked at; a proxy would look for itself.
             .redirect(redirect::Policy::none())

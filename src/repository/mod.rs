@@ -4,6 +4,7 @@
 //! Writes go through `writer`; on SQLite that is the only connection that writes. The commit is
 //! each database's own ([`postgres`], [`sqlite`]); everything else is written once for both.
 
+mod aliases;
 mod deletions;
 mod entity;
 mod fault;

@@ -74,7 +74,7 @@ impl ReservationStore for SeaRepository {
                 .push(&format!(") DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM old)"));
             more |= self.write(sql).await? >= u64::from(limit.max(1));
         }
-        Ok(more)
+        Ok(more | self.purge_aliases(limit).await?)
     }
 }
 

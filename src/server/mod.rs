@@ -1,6 +1,7 @@
 //! The one place that builds the adapters and joins them: a whole service in one process.
 
 mod health;
+mod http;
 mod signals;
 mod stack;
 mod startup;
@@ -30,6 +31,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub struct Server {
     grpc_addr: SocketAddr,
     ops_addr: Option<SocketAddr>,
+    webhook_addr: Option<SocketAddr>,
     app: App,
     simulator: Option<Arc<SimulatorEngine>>,
     repository: Arc<SeaRepository>,
@@ -69,9 +71,14 @@ impl Server {
         .await
         .map_err(StartError::service)?;
         let writer = tokio::spawn(writer);
-        let simulator =
-            startup::open_simulator(settings, &app, repository.clone(), clock, entropy.clone())
-                .await?;
+        let simulator = startup::open_simulator(
+            settings,
+            &app,
+            repository.clone(),
+            clock.clone(),
+            entropy.clone(),
+        )
+        .await?;
         startup::create_default_session(settings, &app).await?;
 
         let closing = CancellationToken::new();
@@ -97,6 +104,16 @@ impl Server {
             None => None,
         };
 
+        let webhook_addr = match settings.webhook.listen {
+            Some(addr) => {
+                let webhook = stack::serve_webhook(addr, settings, &app, clock, closing.clone());
+                let webhook = webhook.await?;
+                listeners.push(webhook.task);
+                Some(webhook.addr)
+            }
+            None => None,
+        };
+
         let mut background: Vec<JoinHandle<()>> =
             app.background().into_iter().map(tokio::spawn).collect();
         let (task, token) = (readiness.clone(), closing.clone());
@@ -105,6 +122,7 @@ impl Server {
         Ok(Self {
             grpc_addr: grpc.addr,
             ops_addr,
+            webhook_addr,
             app,
             simulator,
             repository,
@@ -123,6 +141,10 @@ impl Server {
 
     pub fn ops_addr(&self) -> Option<SocketAddr> {
         self.ops_addr
+    }
+
+    pub fn webhook_addr(&self) -> Option<SocketAddr> {
+        self.webhook_addr
     }
 
     pub fn app(&self) -> &App {

@@ -14,11 +14,12 @@ use tonic_health::server::HealthService;
 use tower::ServiceBuilder;
 
 use super::health::Readiness;
+use super::http;
 use super::startup::StartError;
 use crate::app::App;
 use crate::config::Settings;
 use crate::domain::auth::Caller;
-use crate::domain::clock::Entropy;
+use crate::domain::clock::{Clock, Entropy};
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator};
 use crate::middleware::{
@@ -31,6 +32,7 @@ use crate::pb::groups_service_server::GroupsServiceServer;
 use crate::pb::sessions_service_server::SessionsServiceServer;
 use crate::pb::simulator_service_server::SimulatorServiceServer;
 use crate::telemetry::MetricsHandle;
+use crate::webhook;
 
 /// The largest head of a request: keys, ids and timeouts are small.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
@@ -130,6 +132,29 @@ fn keyring(settings: &Settings) -> Keyring {
             .iter()
             .map(|key| (key.sha256.0, Caller::new(key.name.clone(), key.sessions.clone()))),
     )
+}
+
+pub(super) async fn serve_webhook(
+    addr: SocketAddr,
+    settings: &Settings,
+    app: &App,
+    clock: Arc<dyn Clock>,
+    closing: CancellationToken,
+) -> Result<Listener, StartError> {
+    let listener = bind(addr, "webhook.listen").await?;
+    let addr = listener.local_addr().map_err(StartError::other)?;
+    let settings = &settings.webhook;
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let options = webhook::Options {
+        max_body_bytes: bytes(settings.max_body_bytes.get()),
+        body_timeout: settings.body_timeout,
+        commit_timeout: settings.commit_timeout,
+        max_in_flight: settings.max_in_flight,
+        buffer_bytes: bytes(settings.buffer_bytes.get()),
+    };
+    let router = webhook::router(app.clone(), clock, options);
+    let task = tokio::spawn(http::serve(listener, router, settings.max_connections, closing));
+    Ok(Listener { addr, task })
 }
 
 pub(super) async fn serve_ops(

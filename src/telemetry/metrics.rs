@@ -37,6 +37,10 @@ const COMPARISONS: &str = "wagroups_comparisons_total";
 const COMPARISON_EVENTS: &str = "wagroups_comparison_events_total";
 const COMPARISON_SUSPECTS: &str = "wagroups_comparison_suspects_total";
 const NOTIFICATIONS: &str = "wagroups_notifications_total";
+const WEBHOOKS: &str = "wagroups_webhooks_total";
+const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
+const WEBHOOKS_IGNORED: &str = "wagroups_webhooks_ignored_total";
+const WEBHOOK_LAG_SECONDS: &str = "wagroups_webhook_lag_seconds";
 
 /// Buckets from 0.5 ms to 60 s: commits at the one end, calls to WhatsApp at the other.
 const SECONDS: [f64; 16] = [
@@ -120,6 +124,23 @@ fn describe() {
     describe_counter!(COMPARISON_EVENTS, "Differences that comparisons found and logged.");
     describe_counter!(COMPARISON_SUSPECTS, "Groups that comparisons left in doubt.");
     describe_counter!(NOTIFICATIONS, "Notifications from engines, by what became of them.");
+    describe_counter!(
+        WEBHOOKS,
+        "Webhooks that were acknowledged: accepted (durable), duplicate, or ignored."
+    );
+    describe_counter!(
+        WEBHOOKS_REFUSED,
+        "Webhooks that were refused, by cause; WAHA sends them again, 16 times at most."
+    );
+    describe_counter!(
+        WEBHOOKS_IGNORED,
+        "Webhooks that said nothing of groups: another event, told better by another one, or odd."
+    );
+    describe_histogram!(
+        WEBHOOK_LAG_SECONDS,
+        Unit::Seconds,
+        "How old events were, by WAHA's clock, when they were durable."
+    );
 }
 
 pub fn committed(elapsed: Duration, sessions: usize, events: usize) {
@@ -208,6 +229,22 @@ impl Drop for EngineRunning {
 
 pub fn notification(engine: &'static str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "engine" => engine, "outcome" => outcome).increment(1);
+}
+
+pub fn webhook(outcome: &'static str) {
+    counter!(WEBHOOKS, "outcome" => outcome).increment(1);
+}
+
+pub fn webhook_refused(cause: &'static str) {
+    counter!(WEBHOOKS_REFUSED, "cause" => cause).increment(1);
+}
+
+pub fn webhook_ignored(cause: &'static str) {
+    counter!(WEBHOOKS_IGNORED, "cause" => cause).increment(1);
+}
+
+pub fn webhook_lag(age: Duration) {
+    histogram!(WEBHOOK_LAG_SECONDS).record(age);
 }
 
 pub fn compared(outcome: &'static str, events: usize, suspects: usize) {

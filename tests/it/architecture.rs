@@ -21,7 +21,7 @@ use source::{Source, manifest_dir, top_module};
 /// By rank, the lowest first: a module uses what stands lower and nothing else.
 const RANKS: [&[&str]; 7] = [
     &["domain", "failpoint"],
-    &["config", "telemetry", "pb"],
+    &["config", "telemetry", "tls", "pb"],
     &["repository", "engine", "bus", "picture"],
     &["app"],
     &["middleware"],

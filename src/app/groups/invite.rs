@@ -21,7 +21,7 @@ impl App {
     ) -> Result<Reading<InviteCode>> {
         self.view(call, session, group_id, min_sequence).await?;
         let inner = &self.inner;
-        let engine = inner.working_engine(session)?;
+        let engine = inner.working_engine(session, EngineOperation::GetInviteCode)?;
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         let known = inner

@@ -63,7 +63,7 @@ impl App {
     ) -> Result<Known<Arc<GroupPreview>>> {
         self.admit_read(call, session, 0).await?;
         let inner = &self.inner;
-        let engine = inner.working_engine(session)?;
+        let engine = inner.working_engine(session, EngineOperation::GetJoinInfo)?;
         let key = (session.clone(), preview_key(&invite));
         let name = session.clone();
         inner

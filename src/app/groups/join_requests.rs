@@ -87,7 +87,7 @@ impl App {
         group_id: &GroupId,
         anew: bool,
     ) -> Result<()> {
-        let engine = self.inner.working_engine(session)?;
+        let engine = self.inner.working_engine(session, EngineOperation::ListJoinRequests)?;
         let inner = self.inner.clone();
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();

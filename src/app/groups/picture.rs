@@ -51,7 +51,7 @@ impl App {
         anew: bool,
     ) -> Result<Known<Option<Arc<GroupPicture>>>> {
         let inner = &self.inner;
-        let engine = inner.working_engine(session)?;
+        let engine = inner.working_engine(session, EngineOperation::GetGroupPicture)?;
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         inner

@@ -12,7 +12,7 @@ use crate::domain::event::Origin;
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
-use crate::domain::port::engine::Snapshot;
+use crate::domain::port::engine::{EngineOperation, Snapshot};
 use crate::domain::port::repository::{SessionPatch, StoredGroup};
 use crate::domain::reason::Reason;
 use crate::domain::reconcile::{Finding, Losses, Lost, find, is_blank};
@@ -65,7 +65,7 @@ impl App {
         if !group_ids.is_empty() {
             return self.refresh_named(call, session, group_ids).await;
         }
-        self.inner.working_engine(session)?;
+        self.inner.working_engine(session, EngineOperation::FetchAll)?;
         let key = (session.clone(), accept_losses);
         let (app, name) = (self.clone(), session.clone());
         let known = self
@@ -106,7 +106,7 @@ impl App {
 
     async fn compare_all(&self, session: &SessionName, accept_losses: bool) -> Result<Refreshed> {
         let inner = &self.inner;
-        let engine = inner.working_engine(session)?;
+        let engine = inner.working_engine(session, EngineOperation::FetchAll)?;
         // What we held before the list was made: an event in between makes the list the older one.
         let before = inner.sequences_of_groups(session).await?;
         let mut snapshot = engine.fetch_all(session).await.map_err(|error| error.error)?;

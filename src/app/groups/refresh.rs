@@ -7,6 +7,7 @@ use crate::app::{App, Call, Inner};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::port::engine::EngineOperation;
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, Observation};
 
@@ -23,7 +24,7 @@ impl App {
         group_id: &GroupId,
     ) -> Result<Committed> {
         let inner = self.inner.clone();
-        inner.working_engine(session)?;
+        inner.working_engine(session, EngineOperation::FetchGroup)?;
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         let fetch = async move { inner.read_anew(&name, &id).await };
@@ -34,7 +35,7 @@ impl App {
 
 impl Inner {
     async fn read_anew(&self, session: &SessionName, group_id: &GroupId) -> Result<Committed> {
-        let engine = self.working_engine(session)?;
+        let engine = self.working_engine(session, EngineOperation::FetchGroup)?;
         for _ in 0..ATTEMPTS {
             // A change that is logged while the answer is on its way is newer than the answer.
             let held = self.live.views.get(self.repository.as_ref(), session, group_id).await?;

@@ -16,7 +16,7 @@ use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::port::engine::AccountWish;
 use crate::domain::port::repository::{SessionInsert, SessionPatch};
 use crate::domain::reason::Reason;
-use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus};
+use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus, WebhookSecret};
 pub use watch::SessionWatch;
 
 #[derive(Debug, Clone)]
@@ -26,6 +26,16 @@ pub struct NewSession {
     pub push_name: Option<String>,
     pub metadata: BTreeMap<String, String>,
     pub start: bool,
+}
+
+/// What to change of a session; `None` leaves it as it is.
+#[derive(Debug, Clone, Default)]
+pub struct SessionUpdate {
+    pub metadata: Option<BTreeMap<String, String>>,
+    /// The engine's settings but for the webhooks' secret.
+    pub config: Option<EngineConfig>,
+    /// `Some(None)` removes it.
+    pub webhook_secret: Option<Option<WebhookSecret>>,
 }
 
 /// What `ListSessions` lists; part of its page token.
@@ -48,7 +58,9 @@ impl App {
         call.caller.authorize(&new.name)?;
         inner.refuse_if_draining()?;
         let kind = new.config.kind();
-        inner.engine(kind)?;
+        if !new.config.takes_webhooks_only() {
+            inner.engine(kind)?;
+        }
         let wish = AccountWish {
             phone_number: new.config.phone_number(),
             push_name: new.push_name.clone(),
@@ -140,14 +152,13 @@ impl App {
         Ok((self.with_sequences(page), String::new()))
     }
 
-    /// Replaces the labels or the engine's settings, where they are given. New settings take effect at
-    /// the next start.
+    /// Replaces the labels or the engine's settings, where they are given. What concerns webhooks counts at
+    /// once, other settings take effect at the next start.
     pub async fn update_session(
         &self,
         call: &Call,
         name: &SessionName,
-        metadata: Option<BTreeMap<String, String>>,
-        config: Option<EngineConfig>,
+        update: SessionUpdate,
     ) -> Result<SessionChange> {
         let inner = &self.inner;
         call.caller.authorize(name)?;
@@ -155,18 +166,8 @@ impl App {
         inner.refuse_if_draining()?;
         let _turn = inner.directory.lock(name).await;
         let session = inner.directory.get(name)?;
-        if let Some(config) = &config
-            && config.kind() != session.engine
-        {
-            let engine = session.engine.as_str();
-            return Err(Error::new(
-                Reason::InvalidRequest,
-                format!("session {name} runs on engine {engine}, which never changes"),
-            )
-            .blaming("config", &format!("must hold the settings of engine {engine}")));
-        }
-        let metadata = metadata.filter(|metadata| *metadata != session.metadata);
-        let config = config.filter(|config| *config != session.config);
+        let metadata = update.metadata.clone().filter(|metadata| *metadata != session.metadata);
+        let config = updated_config(&session, update)?.filter(|config| *config != session.config);
         let changed = metadata.is_some() || config.is_some();
         if changed {
             inner.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;
@@ -235,6 +236,7 @@ impl Inner {
         let report = Report { deletes_session: true, ..Report::new(name.clone(), engine, origin) };
         let committed = self.writer.write(report).await?;
         self.directory.remove(name);
+        self.told.forget(name);
         if let Ok(engine) = self.engine(engine) {
             engine.forget(name).await.map_err(|error| error.error)?;
         }
@@ -246,6 +248,33 @@ impl Inner {
         let sequence = self.live.sequence(name);
         Ok(Arc::new(Session { sequence, ..(*session).clone() }))
     }
+}
+
+/// The engine's settings as they are to be; `None` where the update is not about them.
+fn updated_config(session: &Session, update: SessionUpdate) -> Result<Option<EngineConfig>> {
+    let SessionUpdate { config, webhook_secret, metadata: _ } = update;
+    if config.is_none() && webhook_secret.is_none() {
+        return Ok(None);
+    }
+    let is_foreign = config.as_ref().is_some_and(|config| config.kind() != session.engine)
+        || (webhook_secret.is_some() && session.engine != EngineKind::Waha);
+    if is_foreign {
+        let engine = session.engine.as_str();
+        return Err(Error::new(
+            Reason::InvalidRequest,
+            format!("session {} runs on engine {engine}, which never changes", session.name),
+        )
+        .blaming("config", &format!("must hold the settings of engine {engine}")));
+    }
+    let mut config = config.unwrap_or_else(|| session.config.clone());
+    if let (
+        EngineConfig::Waha { webhook_secret: new, .. },
+        EngineConfig::Waha { webhook_secret: held, .. },
+    ) = (&mut config, &session.config)
+    {
+        *new = webhook_secret.unwrap_or_else(|| held.clone());
+    }
+    Ok(Some(config))
 }
 
 fn already_exists(name: &SessionName) -> Error {

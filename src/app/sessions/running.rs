@@ -8,7 +8,8 @@ use crate::app::{App, Call, Inner};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, EngineError, GroupEngine, Outcome, PairingCode, Started,
+    AccountWish, ConnectionNews, EngineError, EngineOperation, GroupEngine, Outcome, PairingCode,
+    Started,
 };
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
@@ -48,7 +49,9 @@ impl App {
             return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
         }
         inner.patch(name, SessionPatch { wanted: Some(false), ..Default::default() }).await?;
-        inner.engine(session.engine)?.stop(name).await.map_err(|error| error.error)?;
+        if !session.config.takes_webhooks_only() {
+            inner.engine(session.engine)?.stop(name).await.map_err(|error| error.error)?;
+        }
         // Who unlinked the device stays unlinked, whether or not the session shall run.
         let status = match session.status {
             SessionStatus::LoggedOut => SessionStatus::LoggedOut,
@@ -73,6 +76,7 @@ impl App {
         if session.status == SessionStatus::LoggedOut {
             return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
         }
+        refuse_if_only_told(&session, EngineOperation::LogoutSession)?;
         inner
             .engine(session.engine)?
             .log_out(name)
@@ -93,6 +97,7 @@ impl App {
         call.caller.authorize(name)?;
         inner.refuse_if_draining()?;
         let session = inner.directory.get(name)?;
+        refuse_if_only_told(&session, EngineOperation::RequestPairingCode)?;
         let refuse = |reason: Reason, what: &str| {
             Error::new(reason, format!("session {name} {what}"))
                 .with("session", name)
@@ -225,6 +230,20 @@ fn wish(session: &Session) -> AccountWish {
     AccountWish { phone_number: session.config.phone_number().or(known), push_name: None }
 }
 
+/// A session that only takes webhooks is told of WhatsApp, and cannot ask anything of it.
+fn refuse_if_only_told(session: &Session, operation: EngineOperation) -> Result<()> {
+    if !session.config.takes_webhooks_only() {
+        return Ok(());
+    }
+    let (name, operation) = (&session.name, operation.as_str());
+    let message = format!(
+        "session {name} only takes webhooks, so {operation} cannot be sent; use a session that has an engine"
+    );
+    Err(Error::new(Reason::UnsupportedByEngine, message)
+        .with("engine", session.engine.as_str())
+        .with("operation", operation))
+}
+
 /// A logout is no mutation of groups: what became of it is said in the reasons of its own RPC.
 fn unlinking(failed: EngineError, name: &SessionName) -> Error {
     match failed.outcome {
@@ -237,12 +256,14 @@ fn unlinking(failed: EngineError, name: &SessionName) -> Error {
 }
 
 impl Inner {
-    /// The engine of a session that can act now.
+    /// The engine of a session that can act now, for the operation that is asked of it.
     pub(in crate::app) fn working_engine(
         &self,
         name: &SessionName,
+        operation: EngineOperation,
     ) -> Result<Arc<dyn GroupEngine>> {
         let session = self.directory.get(name)?;
+        refuse_if_only_told(&session, operation)?;
         let engine = self.engine(session.engine)?;
         let refuse = |reason: Reason, what: &str| {
             Error::new(reason, format!("session {name} {what}"))
@@ -275,6 +296,9 @@ impl Inner {
 
     pub(super) async fn bring_up(&self, name: &SessionName, wish: &AccountWish) -> Result<()> {
         let session = self.directory.get(name)?;
+        if session.config.takes_webhooks_only() {
+            return self.await_webhooks(&session).await;
+        }
         self.set_status(name, SessionStatus::Starting, "").await?;
         let engine = self.engine(session.engine)?;
         match self.adopt_account(&engine, name, wish).await {
@@ -325,7 +349,7 @@ impl Inner {
         engine.start(name).await.map(Some).map_err(|error| error.error)
     }
 
-    pub(super) async fn set_status(
+    pub(in crate::app) async fn set_status(
         &self,
         name: &SessionName,
         status: SessionStatus,

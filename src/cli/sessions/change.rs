@@ -38,7 +38,8 @@ pub struct UpdateArgs {
     /// Remove all labels
     #[arg(long, conflicts_with = "metadata")]
     clear_metadata: bool,
-    /// The engine's settings replace those there were, and count from the next start
+    /// The engine's settings replace those there were, and count from the next start; what concerns
+    /// webhooks counts at once
     #[command(flatten)]
     settings: EngineArgs,
 }
@@ -49,12 +50,12 @@ impl UpdateArgs {
         if self.clear_metadata || !self.metadata.is_empty() {
             paths.push("metadata".to_owned());
         }
-        let config = self.settings.config();
-        paths.extend(config.as_ref().map(|config| config.path().to_owned()));
+        paths.extend(self.settings.paths());
+        let config = self.settings.config()?;
         if paths.is_empty() {
             return Err(Failure::Usage(
-                "say what to change: --metadata, --clear-metadata, --phone-number, --waha-server \
-                 or --waha-session"
+                "say what to change: --metadata, --clear-metadata, --phone-number, --waha-server, \
+                 --waha-session or --webhook-secret-file"
                     .to_owned(),
             ));
         }
@@ -86,7 +87,7 @@ pub async fn create(
     args: CreateArgs,
     output: Output,
 ) -> Result<Done, Failure> {
-    let config = args.settings.config();
+    let config = args.settings.config()?;
     if let (Some(config), Some(engine)) = (&config, args.engine) {
         config.check(engine)?;
     }

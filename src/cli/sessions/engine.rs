@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::errors::Failure;
+use crate::cli::input::read_secret;
 use crate::pb::{self, create_session_request, update_session_request};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,7 +26,11 @@ impl From<EngineName> for pb::Engine {
 #[derive(Debug, Clone, Default, Args)]
 pub struct EngineArgs {
     /// For the simulator: the account's number; one that follows from the name where empty
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["waha_server", "waha_session"])]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        conflicts_with_all = ["waha_server", "waha_session", "webhook_secret_file"]
+    )]
     phone_number: Option<String>,
     /// For WAHA: the name of a server in the service's settings; where empty the session only takes
     /// webhooks
@@ -34,6 +39,10 @@ pub struct EngineArgs {
     /// For WAHA: the session's name on that server; the same as here where empty
     #[arg(long, value_name = "NAME")]
     waha_session: Option<String>,
+    /// For WAHA: what its webhooks are signed with, in a file; - for standard input. Without a secret
+    /// webhooks are refused
+    #[arg(long, value_name = "FILE")]
+    webhook_secret_file: Option<String>,
 }
 
 /// The settings of one engine.
@@ -45,29 +54,44 @@ pub enum EngineConfig {
 
 impl EngineArgs {
     /// None where nothing was said.
-    pub fn config(self) -> Option<EngineConfig> {
+    pub fn config(self) -> Result<Option<EngineConfig>, Failure> {
         if let Some(phone_number) = self.phone_number {
-            return Some(EngineConfig::Simulator(pb::SimulatorConfig { phone_number }));
+            return Ok(Some(EngineConfig::Simulator(pb::SimulatorConfig { phone_number })));
         }
-        let said = self.waha_server.is_some() || self.waha_session.is_some();
-        said.then(|| {
+        let webhook_secret = match &self.webhook_secret_file {
+            Some(path) => read_secret(path)?,
+            None => String::new(),
+        };
+        let said = self.waha_server.is_some()
+            || self.waha_session.is_some()
+            || self.webhook_secret_file.is_some();
+        Ok(said.then(|| {
             EngineConfig::Waha(pb::WahaConfig {
                 server: self.waha_server.unwrap_or_default(),
                 remote_session: self.waha_session.unwrap_or_default(),
+                webhook_secret,
+                has_webhook_secret: false,
             })
-        })
+        }))
+    }
+
+    /// What an update's mask names of it.
+    pub fn paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        if self.phone_number.is_some() {
+            paths.push("simulator".to_owned());
+        }
+        if self.waha_server.is_some() || self.waha_session.is_some() {
+            paths.push("waha".to_owned());
+        }
+        if self.webhook_secret_file.is_some() {
+            paths.push("waha.webhook_secret".to_owned());
+        }
+        paths
     }
 }
 
 impl EngineConfig {
-    /// As an update's mask names it.
-    pub fn path(&self) -> &'static str {
-        match self {
-            Self::Simulator(_) => "simulator",
-            Self::Waha(_) => "waha",
-        }
-    }
-
     /// Refuses flags of another engine than the one that was asked for.
     pub fn check(&self, engine: EngineName) -> Result<(), Failure> {
         let fits = match self {
@@ -83,7 +107,10 @@ impl EngineConfig {
                  linked"
                     .to_owned()
             }
-            Self::Waha(_) => "--waha-server and --waha-session go with --engine waha".to_owned(),
+            Self::Waha(_) => {
+                "--waha-server, --waha-session and --webhook-secret-file go with --engine waha"
+                    .to_owned()
+            }
         }))
     }
 }
@@ -112,14 +139,16 @@ mod tests {
 
     #[test]
     fn flags_of_one_engine_are_settings_of_that_engine() {
-        assert_eq!(EngineArgs::default().config(), None);
+        let config_of = |args: EngineArgs| args.config().expect("nothing to read");
+        assert_eq!(config_of(EngineArgs::default()), None);
         let args = EngineArgs { waha_session: Some("shop".into()), ..Default::default() };
-        let config = args.config().expect("settings");
-        assert_eq!(config.path(), "waha");
+        assert_eq!(args.paths(), ["waha"]);
+        let config = config_of(args).expect("settings");
         assert!(config.check(EngineName::Waha).is_ok());
         assert!(config.check(EngineName::Simulator).is_err());
         let args = EngineArgs { phone_number: Some(String::new()), ..Default::default() };
-        let config = args.config().expect("settings");
+        assert_eq!(args.paths(), ["simulator"]);
+        let config = config_of(args).expect("settings");
         assert!(config.check(EngineName::Simulator).is_ok());
         assert!(config.check(EngineName::Native).is_err());
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::event::{EventId, EventRecord, EventType};
-use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
+use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, RequestId, SessionName};
 use crate::domain::page::{EventQuery, GroupCursor, GroupQuery};
 use crate::domain::participant::{Account, Role};
 use crate::domain::reason::Reason;
@@ -57,12 +57,18 @@ impl From<StoreError> for Error {
 
 /// Everything at once; what the app holds.
 pub trait Repository:
-    EventLog + GroupStore + SessionStore + ReservationStore + DeletionStore + fmt::Debug
+    EventLog + GroupStore + SessionStore + ReservationStore + DeletionStore + AliasStore + fmt::Debug
 {
 }
 
-impl<T: EventLog + GroupStore + SessionStore + ReservationStore + DeletionStore + fmt::Debug>
-    Repository for T
+impl<T> Repository for T where
+    T: EventLog
+        + GroupStore
+        + SessionStore
+        + ReservationStore
+        + DeletionStore
+        + AliasStore
+        + fmt::Debug
 {
 }
 
@@ -419,4 +425,39 @@ pub trait DeletionStore: Send + Sync + 'static {
 
     /// All that are under way, the oldest first.
     async fn deletions(&self) -> Result<Vec<Deletion>>;
+}
+
+/// An account under both of its names, as a session has learned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    pub session: SessionName,
+    pub lid: Lid,
+    pub phone: PhoneNumber,
+}
+
+/// Who is who, over all groups of a session. Outside of commits: it is true whether or not the news that
+/// taught it is written.
+#[async_trait]
+pub trait AliasStore: Send + Sync + 'static {
+    /// Keeps these for the session, where nothing newer is known of the hidden id; they are then to be
+    /// spread.
+    async fn learn_aliases(
+        &self,
+        session: &SessionName,
+        pairs: &[(Lid, PhoneNumber)],
+        time: Timestamp,
+    ) -> Result<()>;
+
+    /// What is known of these names. Of several hidden ids with one phone number, all.
+    async fn aliases(
+        &self,
+        session: &SessionName,
+        names: &[ParticipantId],
+    ) -> Result<Vec<(Lid, PhoneNumber)>>;
+
+    /// At most `limit` of those that the session's groups may not know yet.
+    async fn aliases_to_spread(&self, limit: u32) -> Result<Vec<Alias>>;
+
+    /// All groups know this one, as it is.
+    async fn spread_alias(&self, alias: &Alias) -> Result<()>;
 }

@@ -22,6 +22,7 @@ use crate::domain::answer::{Answer, Verdict};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::participant::Role;
+use crate::domain::port::engine::EngineOperation;
 use crate::domain::port::repository::{Deletion, ReservationKey};
 use crate::domain::reason::Reason;
 use crate::pb;
@@ -130,7 +131,7 @@ impl App {
         reservation: Option<&ReservationKey>,
     ) -> Result<watch::Receiver<DeletionProgress>> {
         let inner = &self.inner;
-        inner.working_engine(session)?;
+        inner.working_engine(session, EngineOperation::RemoveParticipants)?;
         let (mut role, mut members) = self.standing(session, group_id).await?;
         if role != Some(Role::Superadmin) {
             // What we hold may be late; WhatsApp decides.

@@ -1,0 +1,207 @@
+//! Who is who, over all groups of a session.
+//!
+//! WhatsApp names people by a hidden id or by a phone number, and tells now and then that both are one
+//! person. What is learned in one group is true in all: reports are completed with it before they are
+//! reduced, and groups that know the person under one name are told of the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::report::Report;
+use super::{App, Inner};
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Result;
+use crate::domain::event::Origin;
+use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
+use crate::domain::participant::Account;
+use crate::domain::port::repository::Alias;
+use crate::domain::reducer::{Change, Observation};
+
+/// Names that are kept in memory, over all sessions.
+const MAX_KEPT: u64 = 200_000;
+/// Another process may learn what this one remembers not to know.
+const LIFETIME: Duration = Duration::from_secs(600);
+/// Aliases that are spread in one go, and groups that are written at once.
+const SPREAD_STEP: u32 = 100;
+const WRITES: usize = 64;
+/// After a failure.
+const PAUSE: Duration = Duration::from_secs(5);
+
+type Pair = (Lid, PhoneNumber);
+
+#[derive(Debug)]
+pub(super) struct Identities {
+    /// The other name, or that none is known.
+    other_names: moka::sync::Cache<(SessionName, ParticipantId), Option<ParticipantId>>,
+    learned: Notify,
+}
+
+impl Default for Identities {
+    fn default() -> Self {
+        let other_names =
+            moka::sync::Cache::builder().max_capacity(MAX_KEPT).time_to_live(LIFETIME).build();
+        Self { other_names, learned: Notify::new() }
+    }
+}
+
+impl Inner {
+    /// Learns who is who from the observations and from what is `taught` beside them, and gives those whom
+    /// they name under one name the other.
+    pub(super) async fn identify(
+        &self,
+        session: &SessionName,
+        observations: &mut [Observation],
+        taught: &[Pair],
+        time: Timestamp,
+    ) -> Result<()> {
+        let mut pairs: BTreeSet<Pair> = taught.iter().copied().collect();
+        let mut names = BTreeSet::new();
+        for account in observations.iter().flat_map(|observation| observation.change.accounts()) {
+            match account.both_names() {
+                Some(pair) => drop(pairs.insert(pair)),
+                None => drop(names.insert(account.id())),
+            }
+        }
+        names.extend(pairs.iter().map(|(lid, _)| ParticipantId::Lid(*lid)));
+        let mut known = self.other_names(session, &names).await?;
+        let is_news = |(lid, phone): &Pair| {
+            known.get(&ParticipantId::Lid(*lid)) != Some(&ParticipantId::Phone(*phone))
+        };
+        let news: Vec<Pair> = pairs.into_iter().filter(is_news).collect();
+        if !news.is_empty() {
+            self.repository.learn_aliases(session, &news, time).await?;
+            for (lid, phone) in news {
+                let (lid, phone) = (ParticipantId::Lid(lid), ParticipantId::Phone(phone));
+                for name in [lid, phone] {
+                    self.identities.other_names.invalidate(&(session.clone(), name));
+                }
+                known.insert(phone, lid);
+                known.insert(lid, phone);
+            }
+            self.identities.learned.notify_one();
+        }
+        for observation in observations {
+            observation.change.name_accounts(|account| match known.get(&account.id()) {
+                Some(other) if account.both_names().is_none() => {
+                    account.merged_with(&Account::new(*other))
+                }
+                _ => account,
+            });
+        }
+        Ok(())
+    }
+
+    async fn other_names(
+        &self,
+        session: &SessionName,
+        names: &BTreeSet<ParticipantId>,
+    ) -> Result<BTreeMap<ParticipantId, ParticipantId>> {
+        let mut known = BTreeMap::new();
+        let mut missing = Vec::new();
+        for name in names {
+            match self.identities.other_names.get(&(session.clone(), *name)) {
+                Some(Some(other)) => drop(known.insert(*name, other)),
+                Some(None) => {}
+                None => missing.push(*name),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        // The latest comes last: a phone number that changed hands belongs to who has it now.
+        for (lid, phone) in self.repository.aliases(session, &missing).await? {
+            let (lid, phone) = (ParticipantId::Lid(lid), ParticipantId::Phone(phone));
+            known.insert(lid, phone);
+            known.insert(phone, lid);
+        }
+        for name in missing {
+            let other = known.get(&name).copied();
+            self.identities.other_names.insert((session.clone(), name), other);
+        }
+        Ok(known)
+    }
+
+    /// Tells the groups in which the person is, under either name.
+    async fn spread(&self, alias: &Alias) -> Result<()> {
+        let Alias { session, lid, phone } = alias;
+        let Ok(engine) = self.directory.get(session).map(|session| session.engine) else {
+            // It was deleted, and retention forgets its aliases.
+            return Ok(self.repository.spread_alias(alias).await?);
+        };
+        let mut groups = BTreeSet::new();
+        for name in [ParticipantId::Lid(*lid), ParticipantId::Phone(*phone)] {
+            groups.extend(self.groups_of(session, name).await?);
+        }
+        let groups: Vec<GroupId> = groups.into_iter().collect();
+        for groups in groups.chunks(WRITES) {
+            let now = self.clock.now();
+            let writes = groups.iter().map(|group_id| {
+                let observation = Observation {
+                    group_id: group_id.clone(),
+                    change: Change::Aliases(vec![(*lid, *phone)]),
+                    actor: None,
+                    occur_time: now,
+                    stamp: None,
+                };
+                self.writer.write(Report {
+                    observations: vec![observation],
+                    ..Report::new(session.clone(), engine, Origin::Engine)
+                })
+            });
+            futures::future::try_join_all(writes).await?;
+        }
+        Ok(self.repository.spread_alias(alias).await?)
+    }
+
+    async fn groups_of(&self, session: &SessionName, name: ParticipantId) -> Result<Vec<GroupId>> {
+        let filter = GroupFilter { member: Some(name), ..GroupFilter::default() };
+        let query = GroupQuery { session: session.clone(), filter, order: GroupOrder::default() };
+        let mut groups = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = self
+                .repository
+                .list_groups(&query, cursor.as_ref(), MAX_PAGE_SIZE, MAX_PAGE_BYTES, false)
+                .await?;
+            groups.extend(page.groups.into_iter().map(|stored| stored.id));
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(groups),
+            }
+        }
+    }
+}
+
+impl App {
+    /// Tells all groups what was learned in one, until the service stops. What a crash leaves undone is
+    /// taken up at the next start.
+    pub async fn spread_aliases(&self) {
+        let inner = &self.inner;
+        loop {
+            let spread = async {
+                let aliases = inner.repository.aliases_to_spread(SPREAD_STEP).await?;
+                for alias in &aliases {
+                    inner.spread(alias).await?;
+                }
+                Ok::<_, crate::domain::error::Error>(aliases.len())
+            };
+            let wait = async {
+                match spread.await {
+                    Ok(0) => inner.identities.learned.notified().await,
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, cause = error.cause(), "an alias could not be spread");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = inner.draining.cancelled() => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What a session is told by a server of its own: a WAHA server that posts webhooks.
+//!
+//! The server says of every event which session it is about, who that session is, and when the event was
+//! made. It repeats events until they are acknowledged, in any order and at the same time; what is
+//! acknowledged here is durable.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::report::Report;
+use super::{App, Inner};
+use crate::domain::clock::Timestamp;
+use crate::domain::error::{Error, Result};
+use crate::domain::event::Origin;
+use crate::domain::id::{Lid, PhoneNumber, SessionName};
+use crate::domain::participant::Account;
+use crate::domain::port::engine::Login;
+use crate::domain::port::repository::SessionPatch;
+use crate::domain::reason::Reason;
+use crate::domain::reducer::{Change, Observation};
+use crate::domain::session::{EngineConfig, Session, SessionStatus, WebhookSecret};
+
+/// How a session's webhooks come in.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// What they are signed with; `None` = all are refused.
+    pub secret: Option<WebhookSecret>,
+    /// The session's name on its server.
+    pub remote_session: String,
+    /// What was made before cannot be told from a repetition.
+    pub oldest: Timestamp,
+}
+
+/// One event of the session's server.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The same however often it comes.
+    pub source_id: String,
+    /// When the server made it, its clock.
+    pub time: Timestamp,
+    /// Who the session is there.
+    pub login: Option<Login>,
+    /// Who goes by both names.
+    pub aliases: Vec<(Lid, PhoneNumber)>,
+    pub news: News,
+}
+
+#[derive(Debug, Clone)]
+pub enum News {
+    Groups(Vec<Observation>),
+    /// Where the session stands, and why, for people.
+    Status(SessionStatus, String),
+}
+
+/// What became of it; durable either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Accepted,
+    /// It was dealt with before.
+    Duplicate,
+}
+
+/// When the latest event that counts for a session's status was made; older ones come too late.
+#[derive(Debug, Default)]
+pub(super) struct StatusTimes(Mutex<HashMap<SessionName, Timestamp>>);
+
+impl StatusTimes {
+    fn advance(&self, session: &SessionName, time: Timestamp) -> bool {
+        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match times.get_mut(session) {
+            Some(held) if *held > time => false,
+            Some(held) => {
+                *held = time;
+                true
+            }
+            None => {
+                times.insert(session.clone(), time);
+                true
+            }
+        }
+    }
+
+    pub fn forget(&self, session: &SessionName) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
+    }
+}
+
+impl App {
+    /// How the session's webhooks come in. Refuses where it does not exist, does not run, or is of an
+    /// engine that takes none.
+    pub fn webhook_door(&self, name: &SessionName) -> Result<Door> {
+        let inner = &self.inner;
+        inner.refuse_if_draining()?;
+        let session = inner.directory.get(name)?;
+        let EngineConfig::Waha { remote_session, webhook_secret, .. } = &session.config else {
+            let engine = session.engine.as_str();
+            let message = format!(
+                "session {name} runs on engine {engine}, which takes no webhooks; use a session of engine waha"
+            );
+            return Err(Error::new(Reason::UnsupportedByEngine, message)
+                .with("engine", engine)
+                .with("operation", "webhook"));
+        };
+        if !session.wanted {
+            let message = format!("session {name} is stopped; start it with StartSession");
+            return Err(Error::new(Reason::SessionNotWorking, message)
+                .with("session", name)
+                .with("status", session.status.contract_name()));
+        }
+        Ok(Door {
+            secret: webhook_secret.clone(),
+            remote_session: remote_session.clone().unwrap_or_else(|| name.to_string()),
+            oldest: inner.clock.now() - inner.options.retention,
+        })
+    }
+
+    /// Takes in what the session was told; on return it is durable. On an error it must be told again.
+    pub async fn take_in(&self, name: &SessionName, told: Told) -> Result<Taken> {
+        let inner = &self.inner;
+        inner.refuse_if_draining()?;
+        let Told { source_id, time, login, mut aliases, news } = told;
+        if let Some(login) = &login {
+            inner.adopt_told_account(name, login).await?;
+            aliases.extend(login.account.both_names());
+        }
+        match news {
+            News::Status(status, reason) => {
+                if inner.told.advance(name, time) {
+                    inner.follow_status(name, status, &reason).await?;
+                }
+                Ok(Taken::Accepted)
+            }
+            News::Groups(observations) => {
+                let taken =
+                    inner.take_in_groups(name, source_id, time, &aliases, observations).await?;
+                // Who is told of groups is linked and connected.
+                if inner.told.advance(name, time) {
+                    inner.follow_status(name, SessionStatus::Working, "").await?;
+                }
+                Ok(taken)
+            }
+        }
+    }
+}
+
+impl Inner {
+    async fn take_in_groups(
+        &self,
+        name: &SessionName,
+        source_id: String,
+        time: Timestamp,
+        aliases: &[(Lid, PhoneNumber)],
+        mut observations: Vec<Observation>,
+    ) -> Result<Taken> {
+        self.identify(name, &mut observations, aliases, time).await?;
+        // Who is named beside the news may be known in this group under one name only.
+        let beside = observations.last().filter(|_| !aliases.is_empty()).map(|last| Observation {
+            change: Change::Aliases(aliases.to_vec()),
+            actor: None,
+            ..last.clone()
+        });
+        observations.extend(beside);
+        let engine = self.directory.get(name)?.engine;
+        let report = Report {
+            observations,
+            source_ids: vec![source_id],
+            is_notification: true,
+            ..Report::new(name.clone(), engine, Origin::Engine)
+        };
+        let committed = self.writer.write(report).await?;
+        Ok(if committed.known { Taken::Duplicate } else { Taken::Accepted })
+    }
+
+    /// Learns who the session is. Groups of two accounts must not mix in one log.
+    async fn adopt_told_account(&self, name: &SessionName, login: &Login) -> Result<()> {
+        if told_account(&*self.directory.get(name)?, login)?.is_none() {
+            return Ok(());
+        }
+        let _turn = self.directory.lock(name).await;
+        let session = self.directory.get(name)?;
+        let Some(account) = told_account(&session, login)? else { return Ok(()) };
+        let patch = SessionPatch {
+            account: Some(account),
+            push_name: Some(login.push_name.clone()),
+            ..Default::default()
+        };
+        self.patch(name, patch).await?;
+        if session.account != Some(account) {
+            // The writer must know who we are before the news is reduced.
+            self.writer.forget(name).await;
+        }
+        Ok(())
+    }
+
+    async fn follow_status(
+        &self,
+        name: &SessionName,
+        status: SessionStatus,
+        reason: &str,
+    ) -> Result<()> {
+        let is_so = |session: &Session| session.status == status && session.status_reason == reason;
+        if is_so(&*self.directory.get(name)?) {
+            return Ok(());
+        }
+        let _turn = self.directory.lock(name).await;
+        let session = self.directory.get(name)?;
+        if is_so(&session) || !session.wanted || !session.config.takes_webhooks_only() {
+            return Ok(());
+        }
+        self.set_status(name, status, reason).await
+    }
+
+    /// The start of a session that is only told: nothing is to be connected, and where it stands comes with
+    /// the webhooks. What was told last still holds.
+    pub(super) async fn await_webhooks(&self, session: &Arc<Session>) -> Result<()> {
+        match session.status {
+            SessionStatus::Working
+            | SessionStatus::ScanQrCode
+            | SessionStatus::Failed
+            | SessionStatus::Starting => Ok(()),
+            SessionStatus::Stopped | SessionStatus::LoggedOut => {
+                self.told.forget(&session.name);
+                self.set_status(
+                    &session.name,
+                    SessionStatus::Starting,
+                    "waits for the first webhook of its WAHA server",
+                )
+                .await
+            }
+        }
+    }
+}
+
+/// Who the session is now that its server says so; `None` where that is no news.
+fn told_account(session: &Session, login: &Login) -> Result<Option<Account>> {
+    let told = login.account;
+    let account = match session.account {
+        None => told,
+        Some(held) if held.is_same(&told) => {
+            Account::from_names(told.lid().or(held.lid()), told.phone().or(held.phone()))
+                .unwrap_or(told)
+        }
+        Some(_) => {
+            let message = format!(
+                "session {} is linked to another account than the event is of; delete the session and create it \
+                 anew to follow that one (the log of its name goes on)",
+                session.name
+            );
+            return Err(Error::new(Reason::AlreadyLoggedIn, message)
+                .with("session", &session.name)
+                .with("status", session.status.contract_name()));
+        }
+    };
+    let is_known = session.account == Some(account)
+        && (login.push_name.is_empty() || login.push_name == session.push_name);
+    Ok((!is_known).then_some(account))
+}

@@ -1,0 +1,79 @@
+//! What is around every event, the same on all engines.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{NotAWebhook, order};
+use crate::domain::clock::Timestamp;
+
+/// What a WAHA server runs on; one for all its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WahaEngine {
+    /// whatsmeow, in Go.
+    Gows,
+    /// Baileys, over the socket.
+    Noweb,
+    /// whatsapp-web.js, in a browser.
+    Webjs,
+    /// WPPConnect, in a browser.
+    Wpp,
+}
+
+impl WahaEngine {
+    pub const ALL: [Self; 4] = [Self::Gows, Self::Noweb, Self::Webjs, Self::Wpp];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gows => "GOWS",
+            Self::Noweb => "NOWEB",
+            Self::Webjs => "WEBJS",
+            Self::Wpp => "WPP",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.as_str() == name)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Envelope {
+    /// `evt_` and a ULID, the same for all who are told of the event.
+    pub id: String,
+    /// Milliseconds.
+    #[serde(default)]
+    timestamp: Value,
+    /// When WAHA made the event; when it arrived, where WAHA does not say or its clock is far ahead.
+    #[serde(skip)]
+    pub time: Timestamp,
+    /// When it arrived.
+    #[serde(skip)]
+    pub now: Timestamp,
+    pub event: String,
+    pub session: String,
+    #[serde(default)]
+    pub me: Option<Value>,
+    #[serde(default)]
+    pub payload: Value,
+    #[serde(default)]
+    pub engine: Option<String>,
+}
+
+/// Longer ids than these are not WAHA's; they become keys of our own tables.
+const MAX_ID_BYTES: usize = 128;
+
+pub(super) fn read(body: &[u8], now: Timestamp) -> Result<Envelope, NotAWebhook> {
+    let mut envelope: Envelope = serde_json::from_slice(body)
+        .map_err(|error| NotAWebhook(format!("the body is not an event of WAHA's: {error}")))?;
+    envelope.now = now;
+    envelope.time = order::time(&envelope.timestamp, now).unwrap_or(now);
+    let is_plain = |text: &str| {
+        !text.is_empty() && text.len() <= MAX_ID_BYTES && text.bytes().all(|b| b.is_ascii_graphic())
+    };
+    if !is_plain(&envelope.id) {
+        return Err(NotAWebhook(format!(
+            "the event's id must have 1 to {MAX_ID_BYTES} printable characters of ASCII"
+        )));
+    }
+    Ok(envelope)
+}

@@ -1,0 +1,209 @@
+//! What each event tells.
+
+use serde_json::Value;
+
+use super::envelope::{Envelope, WahaEngine};
+use super::info::{self, Told};
+use super::{Content, Ignored, WahaStatus, names, order};
+use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
+use crate::domain::id::{GroupId, InviteCode, ParticipantId};
+use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
+use crate::domain::participant::{Participant, Role};
+use crate::domain::reducer::{Change, Observation};
+
+pub(super) fn read(envelope: &Envelope) -> Content {
+    let read = match envelope.event.as_str() {
+        "group.v2.join" => group_join(envelope),
+        "group.v2.leave" => group_leave(envelope),
+        "group.v2.participants" => group_participants(envelope),
+        "group.v2.update" => group_update(envelope),
+        "group.v2.participants.join-request" => join_request(envelope),
+        "group.join" => deprecated(envelope, MemberAction::Join),
+        "group.leave" => deprecated(envelope, MemberAction::Leave),
+        "session.status" => return session_status(envelope),
+        _ => return Content::Ignored(Ignored::OtherEvent),
+    };
+    match read {
+        Ok(observations) => Content::Group(observations),
+        Err(ignored) => Content::Ignored(ignored),
+    }
+}
+
+type Read = Result<Vec<Observation>, Ignored>;
+
+fn odd(what: &str) -> Ignored {
+    Ignored::Odd(what.to_owned())
+}
+
+/// The group that the payload is about, normalised, and its id.
+fn group(envelope: &Envelope) -> Result<(&Value, GroupId), Ignored> {
+    let group = envelope.payload.get("group").ok_or_else(|| odd("it names no group"))?;
+    let id = group.get("id").and_then(names::group_id);
+    Ok((group, id.ok_or_else(|| odd("its group has no id ending in @g.us"))?))
+}
+
+/// `_data.Sender` on GOWS, `_data.author` elsewhere; there is no normalised field.
+fn actor(envelope: &Envelope) -> Option<ParticipantId> {
+    let raw = envelope.payload.get("_data")?;
+    let said = ["Sender", "SenderPN", "author", "authorPn"].into_iter();
+    names::account(said.filter_map(|name| raw.get(name))).map(|account| account.id())
+}
+
+fn observe(envelope: &Envelope, group_id: &GroupId, change: Change) -> Observation {
+    Observation {
+        group_id: group_id.clone(),
+        change,
+        actor: actor(envelope),
+        occur_time: order::occur_time(envelope),
+        stamp: Some(order::stamp(envelope)),
+    }
+}
+
+/// We are in the group, and this is what it is like. Where the engine knows too little of it yet, the
+/// group begins with what it knows.
+fn group_join(envelope: &Envelope) -> Read {
+    let (group, id) = group(envelope)?;
+    let fields = info::fields(envelope, group, Told::Join);
+    match info::whole(envelope, &id, &fields, info::participants(envelope, group)) {
+        Some((group, untold)) => {
+            Ok(vec![observe(envelope, &id, Change::FullExcept { group: Box::new(group), untold })])
+        }
+        None => Ok(vec![observe(envelope, &id, Change::Fields(fields))]),
+    }
+}
+
+fn group_leave(envelope: &Envelope) -> Read {
+    let (_, id) = group(envelope)?;
+    Ok(vec![observe(envelope, &id, Change::Left)])
+}
+
+fn group_participants(envelope: &Envelope) -> Read {
+    let (_, id) = group(envelope)?;
+    let action = match envelope.payload.get("type").and_then(Value::as_str) {
+        Some("join") => MemberAction::Join,
+        Some("leave") => MemberAction::Leave,
+        Some("promote") => MemberAction::Promote,
+        Some("demote") => MemberAction::Demote,
+        Some(other) => return Err(Ignored::Odd(format!("its type is {other:?}"))),
+        // NOWEB's `modify`: somebody has another number. Which one it was is not told.
+        None => return Err(odd("it has no type")),
+    };
+    let listed = envelope.payload.get("participants").and_then(Value::as_array);
+    let mut members: Vec<Participant> =
+        listed.into_iter().flatten().filter_map(info::participant).collect();
+    if members.is_empty() {
+        return Err(odd("it names nobody"));
+    }
+    for member in &mut members {
+        member.role = match action {
+            MemberAction::Join | MemberAction::Leave => member.role,
+            MemberAction::Promote => member.role.max(Role::Admin),
+            // NOWEB says `admin` of who no longer is one.
+            MemberAction::Demote => Role::Participant,
+        };
+    }
+    Ok(vec![observe(envelope, &id, Change::Members { action, members })])
+}
+
+fn group_update(envelope: &Envelope) -> Read {
+    let (group, id) = group(envelope)?;
+    let fields = info::fields(envelope, group, Told::Update);
+    let mut observations = Vec::new();
+    match info::whole(envelope, &id, &fields, info::participants(envelope, group)) {
+        Some((group, untold)) => {
+            let change = Change::FullExcept { group: Box::new(group), untold };
+            let mut observation = observe(envelope, &id, change);
+            // What was read a moment before it was told of is no newer than what was told since.
+            observation.stamp = Some(order::stamp_of_reading(envelope));
+            observations.push(observation);
+        }
+        None if fields.is_empty() => {}
+        None => observations.push(observe(envelope, &id, Change::Fields(fields))),
+    }
+    if tells_of_new_invite(envelope, group) {
+        observations.push(observe(envelope, &id, Change::InviteRevoked));
+    }
+    if observations.is_empty() {
+        return Err(odd("it tells nothing that changed"));
+    }
+    Ok(observations)
+}
+
+/// GOWS and NOWEB name the invite where it is new; WEBJS and WPP in every update.
+fn tells_of_new_invite(envelope: &Envelope, group: &Value) -> bool {
+    let names_one = group
+        .get("invite")
+        .and_then(Value::as_str)
+        .is_some_and(|invite| invite.parse::<InviteCode>().is_ok());
+    let only_changes = match envelope.engine.as_deref().and_then(WahaEngine::from_name) {
+        Some(WahaEngine::Gows) => true,
+        // A refetch of the whole group names the invite that was there before.
+        Some(WahaEngine::Noweb) => group.get("participants").is_none(),
+        Some(WahaEngine::Webjs | WahaEngine::Wpp) | None => false,
+    };
+    names_one && only_changes
+}
+
+fn join_request(envelope: &Envelope) -> Read {
+    let (_, id) = group(envelope)?;
+    let payload = &envelope.payload;
+    let action = match payload.get("action").and_then(Value::as_str) {
+        Some("created") => JoinRequestAction::Created,
+        Some("rejected") => JoinRequestAction::Rejected,
+        Some("revoked") => JoinRequestAction::Revoked,
+        _ => return Err(odd("its action is none of created, rejected and revoked")),
+    };
+    let names = ["requesterId", "requesterPn"].into_iter().filter_map(|name| payload.get(name));
+    let requester = names::account(names).ok_or_else(|| odd("it names no requester"))?;
+    let mut request = JoinRequest::of(requester);
+    if action == JoinRequestAction::Created {
+        request.request_time = Some(order::occur_time(envelope));
+        request.method = match payload.get("requestMethod").and_then(Value::as_str) {
+            Some("invite_link") => Some(JoinRequestMethod::InviteLink),
+            Some("linked_group_join") => Some(JoinRequestMethod::LinkedGroup),
+            Some("non_admin_add") => Some(JoinRequestMethod::NonAdminAdd),
+            _ => None,
+        };
+    }
+    let change = Change::JoinRequest(JoinRequestChanged { action, request });
+    Ok(vec![observe(envelope, &id, change)])
+}
+
+/// `group.join` and `group.leave`, from before `group.v2`: the engine's own objects. NOWEB's is the
+/// whole group that we are in now; WEBJS's names who came or went.
+fn deprecated(envelope: &Envelope, action: MemberAction) -> Read {
+    let payload = &envelope.payload;
+    let chat = [payload.get("chatId"), payload.pointer("/id/remote")].into_iter().flatten();
+    let Some(id) = chat.filter_map(names::group_id).next() else {
+        // The v2 event of the same change tells it better.
+        return Err(Ignored::Redundant);
+    };
+    let recipients = payload.get("recipientIds").and_then(Value::as_array);
+    let members: Vec<Participant> = recipients
+        .into_iter()
+        .flatten()
+        .filter_map(|recipient| names::account([recipient]))
+        .map(|account| Participant::new(account, Role::Participant))
+        .collect();
+    if members.is_empty() {
+        return Err(odd("it names nobody"));
+    }
+    let mut observation = observe(envelope, &id, Change::Members { action, members });
+    observation.actor = payload.get("author").and_then(names::participant_id);
+    Ok(vec![observation])
+}
+
+fn session_status(envelope: &Envelope) -> Content {
+    let Some(status) = envelope.payload.get("status").and_then(Value::as_str) else {
+        return Content::Ignored(odd("it has no status"));
+    };
+    Content::Status(match status {
+        "STOPPED" => WahaStatus::Stopped,
+        "STARTING" => WahaStatus::Starting,
+        "SCAN_QR_CODE" => WahaStatus::ScanQrCode,
+        "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED" => WahaStatus::PasskeyRequired,
+        "WORKING" => WahaStatus::Working,
+        "FAILED" => WahaStatus::Failed,
+        other => WahaStatus::Other(other.chars().take(64).collect()),
+    })
+}

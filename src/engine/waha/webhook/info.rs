@@ -1,0 +1,237 @@
+//! What an event says of a group as a whole, put right where an engine gets it wrong.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::envelope::{Envelope, WahaEngine};
+use super::{names, order};
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{Field, FieldValue};
+use crate::domain::group::{AddressingMode, Description, Group, MemberAddMode, Subject};
+use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::participant::{Account, Participant, Role};
+
+/// Which of the two events holds the group; the same field means different things in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Join,
+    Update,
+}
+
+/// The fields that the event tells, in the order of [`Field::VALUED`]. `group` is the normalised group,
+/// `_data` of the payload the engine's own.
+pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<FieldValue> {
+    let raw = Raw::of(envelope);
+    let mut fields = Vec::new();
+    let time = || (told == Told::Update).then(|| order::occur_time(envelope));
+    if let Some(text) = group.get("subject").and_then(Value::as_str)
+        && !text.trim().is_empty()
+    {
+        // A blank subject is a group that the engine knows too little of: WhatsApp allows none.
+        fields.push(FieldValue::Subject(Subject {
+            text: text.to_owned(),
+            time: raw.time(&["/NameSetAt", "/Name/NameSetAt", "/subjectTime"]).or_else(time),
+            owner: raw.first(&["/NameSetBy", "/Name/NameSetBy", "/subjectOwner"]),
+        }));
+    }
+    let description = group.get("description").and_then(Value::as_str);
+    // NOWEB leaves out what a group has not.
+    if let Some(text) = description.or_else(|| raw.is_whole().then_some("")) {
+        let id = raw.text(&["/TopicID", "/Topic/TopicID", "/descId", "/groupMetadata/descId"]);
+        fields.push(FieldValue::Description(Description {
+            text: text.to_owned(),
+            id: id.unwrap_or_default().to_owned(),
+            time: raw.time(&["/TopicSetAt", "/Topic/TopicSetAt", "/descTime"]).or_else(time),
+            owner: raw.first(&["/TopicSetBy", "/Topic/TopicSetBy", "/descOwner"]),
+        }));
+    }
+    fields.extend(
+        raw.flag(&["/IsLocked", "/Locked/IsLocked", "/restrict", "/groupMetadata/restrict"])
+            .map(FieldValue::InfoAdminOnly),
+    );
+    fields.extend(
+        messages_admin_only(envelope, group, &raw, told).map(FieldValue::MessagesAdminOnly),
+    );
+    fields.extend(flag(group.get("membersCanAddNewMember")).map(|all| {
+        FieldValue::MemberAddMode(if all {
+            MemberAddMode::AllMembers
+        } else {
+            MemberAddMode::AdminsOnly
+        })
+    }));
+    fields
+        .extend(flag(group.get("newMembersApprovalRequired")).map(FieldValue::MembershipApproval));
+    match raw.text(&["/MemberShareHistoryMode"]) {
+        Some("all_member_share") => fields.push(FieldValue::MemberShareHistory(true)),
+        Some("admin_share") => fields.push(FieldValue::MemberShareHistory(false)),
+        _ => {}
+    }
+    if let Some(seconds) = raw.disappearing_timer() {
+        fields.push(FieldValue::DisappearingTimer(seconds));
+    }
+    if raw.is_whole() {
+        fields.push(FieldValue::Owner(raw.first(&["/OwnerJID", "/owner"])));
+        let mode = match raw.text(&["/AddressingMode", "/addressingMode"]) {
+            Some("lid") => AddressingMode::Lid,
+            Some("pn") => AddressingMode::PhoneNumber,
+            _ => AddressingMode::Unknown,
+        };
+        if mode != AddressingMode::Unknown {
+            fields.push(FieldValue::AddressingMode(mode));
+        }
+        let parent = raw.find(&["/LinkedParentJID", "/linkedParent"]).and_then(names::group_id);
+        fields.push(FieldValue::Parent(parent));
+        fields.extend(raw.flag(&["/Suspended"]).map(FieldValue::Suspended));
+    }
+    fields
+}
+
+/// `membersCanSendMessages` is the opposite of what it says on GOWS (of a join, not of an update), NOWEB
+/// and WEBJS: they copy WhatsApp's `announce`. WPP has it right. What the engine itself holds is right
+/// everywhere.
+fn messages_admin_only(
+    envelope: &Envelope,
+    group: &Value,
+    raw: &Raw<'_>,
+    told: Told,
+) -> Option<bool> {
+    const ANNOUNCE: [&str; 4] =
+        ["/IsAnnounce", "/Announce/IsAnnounce", "/announce", "/groupMetadata/announce"];
+    if let Some(announce) = raw.flag(&ANNOUNCE) {
+        return Some(announce);
+    }
+    let said = flag(group.get("membersCanSendMessages"))?;
+    match (envelope.engine.as_deref().and_then(WahaEngine::from_name)?, told) {
+        (WahaEngine::Gows, Told::Update) | (WahaEngine::Wpp, _) => Some(!said),
+        (WahaEngine::Gows, Told::Join) | (WahaEngine::Noweb | WahaEngine::Webjs, _) => Some(said),
+    }
+}
+
+/// The members that the event lists. An empty list says nothing: WEBJS has one in every update.
+pub(super) fn participants(envelope: &Envelope, group: &Value) -> Vec<Participant> {
+    let listed = group.get("participants").and_then(Value::as_array);
+    let raw = Raw::of(envelope).accounts();
+    let mut participants: Vec<Participant> =
+        listed.into_iter().flatten().filter_map(participant).collect();
+    for participant in &mut participants {
+        // GOWS and WPP give no phone number beside a hidden id, though the engine knows it.
+        let known = participant.account.names().find_map(|name| raw.get(&name));
+        if let Some(known) = known {
+            participant.account = participant.account.merged_with(known);
+        }
+    }
+    participants
+}
+
+/// One member, with the role that the event gives. `None` where nobody can be made out.
+pub(super) fn participant(listed: &Value) -> Option<Participant> {
+    let account = names::account([listed.get("id")?, listed.get("pn").unwrap_or(&Value::Null)])?;
+    let role = match listed.get("role").and_then(Value::as_str) {
+        Some("superadmin") => Role::Superadmin,
+        Some("admin") => Role::Admin,
+        _ => Role::Participant,
+    };
+    Some(Participant::new(account, role))
+}
+
+/// The group with all its members, and the fields of which the engine does not speak. `None` where the
+/// event tells too little to be taken for the whole.
+pub(super) fn whole(
+    envelope: &Envelope,
+    id: &GroupId,
+    fields: &[FieldValue],
+    participants: Vec<Participant>,
+) -> Option<(Group, Vec<Field>)> {
+    let knows = |field: Field| fields.iter().any(|value| value.field() == field);
+    if participants.is_empty() || !knows(Field::Subject) {
+        return None;
+    }
+    let mut group = Group::partial(id.clone());
+    group.partial = false;
+    fields.iter().for_each(|value| value.set_on(&mut group));
+    group.set_participants(participants);
+    let raw = Raw::of(envelope);
+    group.create_time = raw.time(&["/GroupCreated", "/creation", "/groupMetadata/creation"]);
+    let mut untold: Vec<Field> = Field::VALUED.into_iter().filter(|field| !knows(*field)).collect();
+    untold.push(Field::Picture);
+    Some((group, untold))
+}
+
+fn flag(value: Option<&Value>) -> Option<bool> {
+    match value? {
+        Value::Bool(flag) => Some(*flag),
+        // WhatsApp Web keeps some of them as numbers.
+        Value::Number(number) => number.as_i64().map(|number| number != 0),
+        _ => None,
+    }
+}
+
+/// The engine's own event, and when it arrived.
+struct Raw<'a>(&'a Value, Timestamp);
+
+impl<'a> Raw<'a> {
+    fn of(envelope: &'a Envelope) -> Self {
+        Self(envelope.payload.get("_data").unwrap_or(&Value::Null), envelope.now)
+    }
+
+    /// What stands at the first of these places that is there.
+    fn find(&self, places: &[&str]) -> Option<&'a Value> {
+        places.iter().find_map(|place| self.0.pointer(place).filter(|value| !value.is_null()))
+    }
+
+    fn flag(&self, places: &[&str]) -> Option<bool> {
+        places.iter().find_map(|place| flag(self.0.pointer(place)))
+    }
+
+    fn text(&self, places: &[&str]) -> Option<&'a str> {
+        places.iter().find_map(|place| self.0.pointer(place).and_then(Value::as_str))
+    }
+
+    /// The members as the engine names them, by each of their names.
+    fn accounts(&self) -> BTreeMap<ParticipantId, Account> {
+        let lists = ["/Participants", "/participants", "/groupMetadata/participants"];
+        let listed = lists.iter().filter_map(|list| self.0.pointer(list)?.as_array()).flatten();
+        let names = ["JID", "LID", "PhoneNumber", "id", "lid", "jid", "phoneNumber"];
+        listed
+            .filter_map(|listed| {
+                names::account(names.iter().filter_map(|name| listed.get(name)))
+                    .filter(|account| account.both_names().is_some())
+            })
+            .flat_map(|account| account.names().map(move |name| (name, account)))
+            .collect()
+    }
+
+    fn first(&self, places: &[&str]) -> Option<ParticipantId> {
+        places.iter().find_map(|place| self.0.pointer(place).and_then(names::participant_id))
+    }
+
+    /// Go writes the year 1 for no time.
+    fn time(&self, places: &[&str]) -> Option<Timestamp> {
+        let found = self.find(places)?;
+        let time = found
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .or_else(|| order::time(found, self.1));
+        time.filter(|time| *time > Timestamp::EPOCH)
+    }
+
+    /// Whether this is the engine's whole group and not what changed of it.
+    fn is_whole(&self) -> bool {
+        let is_list = |place| self.0.pointer(place).is_some_and(Value::is_array);
+        is_list("/Participants") || (is_list("/participants") && self.0.get("subject").is_some())
+    }
+
+    fn disappearing_timer(&self) -> Option<u32> {
+        let found = self.find(&[
+            "/DisappearingTimer",
+            "/Ephemeral/DisappearingTimer",
+            "/ephemeralDuration",
+        ]);
+        match found {
+            Some(seconds) => seconds.as_u64().and_then(|seconds| u32::try_from(seconds).ok()),
+            // NOWEB leaves out what is off.
+            None => self.is_whole().then_some(0),
+        }
+    }
+}

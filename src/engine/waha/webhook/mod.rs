@@ -1,0 +1,91 @@
+//! The bodies that WAHA posts to webhooks, read into what they say of groups.
+//!
+//! One WAHA runs one of four engines, and each fills the same envelope in its own way. Everything that
+//! differs is settled here, so that nothing above has to know the engines: see [`info`] for the flags
+//! that mean their opposite, [`order`] for the clocks, [`events`] for what each event tells.
+
+mod envelope;
+mod events;
+mod info;
+mod names;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{Lid, PhoneNumber};
+use crate::domain::port::engine::Login;
+use crate::domain::reducer::Observation;
+
+pub use envelope::WahaEngine;
+
+/// One event, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Webhook {
+    /// WAHA's id of the event, the same however often and by whatever way it comes.
+    pub id: String,
+    /// The session's name on the WAHA server.
+    pub session: String,
+    /// When WAHA made it.
+    pub time: Timestamp,
+    pub engine: Option<WahaEngine>,
+    /// Who the session is, once it is linked.
+    pub me: Option<Login>,
+    /// Who goes by both names, as far as the event tells beside its news.
+    pub aliases: Vec<(Lid, PhoneNumber)>,
+    pub content: Content,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// News of a group.
+    Group(Vec<Observation>),
+    /// The session's connection at the WAHA server.
+    Status(WahaStatus),
+    /// Nothing that concerns groups, or nothing that can be understood; kept out of the way.
+    Ignored(Ignored),
+}
+
+/// Where a session of a WAHA server stands. WAHA adds states from time to time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WahaStatus {
+    Stopped,
+    Starting,
+    ScanQrCode,
+    /// Since 2026: the account's holder has to confirm with a passkey.
+    PasskeyRequired,
+    Working,
+    Failed,
+    Other(String),
+}
+
+/// Why a webhook says nothing to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ignored {
+    /// An event of another kind: messages, presence, and what WAHA may invent.
+    OtherEvent,
+    /// An event that another one tells better, or that tells too little.
+    Redundant,
+    /// A group's event that is not as we know it; the text names what is odd.
+    Odd(String),
+}
+
+/// A body that is no webhook of WAHA's at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotAWebhook(String);
+
+/// Reads a body that arrived at `now`. Whoever calls has verified that it comes from the WAHA server.
+pub fn read(body: &[u8], now: Timestamp) -> Result<Webhook, NotAWebhook> {
+    let envelope = envelope::read(body, now)?;
+    let content = events::read(&envelope);
+    Ok(Webhook {
+        aliases: names::aliases(&envelope.payload),
+        id: envelope.id,
+        session: envelope.session,
+        time: envelope.time,
+        engine: envelope.engine.as_deref().and_then(WahaEngine::from_name),
+        me: envelope.me.as_ref().and_then(names::me),
+        content,
+    })
+}

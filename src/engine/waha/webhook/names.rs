@@ -1,0 +1,74 @@
+//! Who is meant: WAHA writes an id as text, as WhatsApp Web's object, or not at all.
+
+use serde_json::Value;
+
+use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber};
+use crate::domain::participant::Account;
+use crate::domain::port::engine::Login;
+
+/// An id's text. WhatsApp Web has objects `{user, server, _serialized}`, whose fields it renames now
+/// and then.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Object(wid) => {
+            let part = |name: &str| wid.get(name).and_then(Value::as_str);
+            match part("_serialized") {
+                Some(serialized) => Some(serialized.to_owned()),
+                None => Some(format!("{}@{}", part("user")?, part("server")?)),
+            }
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn participant_id(value: &Value) -> Option<ParticipantId> {
+    text(value)?.parse().ok()
+}
+
+pub(super) fn group_id(value: &Value) -> Option<GroupId> {
+    text(value)?.parse().ok()
+}
+
+/// An account under the names that stand in any of these values; the first of each kind counts.
+pub(super) fn account<'a>(names: impl IntoIterator<Item = &'a Value>) -> Option<Account> {
+    let mut lid: Option<Lid> = None;
+    let mut phone: Option<PhoneNumber> = None;
+    for id in names.into_iter().filter_map(participant_id) {
+        match id {
+            ParticipantId::Lid(id) => lid = lid.or(Some(id)),
+            ParticipantId::Phone(id) => phone = phone.or(Some(id)),
+        }
+    }
+    Account::from_names(lid, phone)
+}
+
+/// Who the session is.
+pub(super) fn me(me: &Value) -> Option<Login> {
+    let account = account(["lid", "id", "jid"].into_iter().filter_map(|name| me.get(name)))?;
+    let push_name = me.get("pushName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Login { account, push_name })
+}
+
+/// Pairs of fields in which an engine names one person twice: a hidden id, and the number behind it.
+const PAIRS: [[&str; 2]; 8] = [
+    ["/_data/Sender", "/_data/SenderPN"],
+    ["/_data/OwnerJID", "/_data/OwnerPN"],
+    ["/_data/NameSetBy", "/_data/NameSetByPN"],
+    ["/_data/TopicSetBy", "/_data/TopicSetByPN"],
+    ["/_data/author", "/_data/authorPn"],
+    ["/_data/owner", "/_data/ownerPn"],
+    ["/_data/subjectOwner", "/_data/subjectOwnerPn"],
+    ["/_data/descOwner", "/_data/descOwnerPn"],
+];
+
+/// Who goes by both names, beside those whom the event is about.
+pub(super) fn aliases(payload: &Value) -> Vec<(Lid, PhoneNumber)> {
+    let named = PAIRS.into_iter().filter_map(|[lid, phone]| {
+        account([payload.pointer(lid)?, payload.pointer(phone)?])?.both_names()
+    });
+    let mut pairs: Vec<_> = named.collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}

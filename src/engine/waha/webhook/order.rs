@@ -1,0 +1,68 @@
+//! When something happened, and how one server's news is ordered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::envelope::Envelope;
+use crate::domain::clock::Timestamp;
+use crate::domain::facts::Stamp;
+
+/// GOWS and NOWEB give milliseconds, WEBJS and WPP seconds. 100,000,000,000 is the year 5138 in seconds
+/// and March 1973 in milliseconds.
+const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+/// A clock that is further ahead than this is wrong, and what it dates would keep later news out.
+const AHEAD: Duration = Duration::from_secs(86_400);
+/// How old a group that an engine tells as a whole may be: it reads it, and tells of it a moment later.
+const READING: Duration = Duration::from_secs(5);
+
+/// A time in seconds or milliseconds; `None` for none, zero, nonsense, and what is far ahead.
+pub(super) fn time(value: &Value, now: Timestamp) -> Option<Timestamp> {
+    let number = match value {
+        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?))?,
+        Value::String(text) => text.parse().ok()?,
+        _ => return None,
+    };
+    let time = match number {
+        ..=0 => return None,
+        FIRST_MILLISECONDS.. => Timestamp::from_micros(number.saturating_mul(1000)),
+        _ => Timestamp::from_seconds(number),
+    };
+    Some(time).filter(|time| *time <= now + AHEAD)
+}
+
+fn whole(number: f64) -> Option<i64> {
+    // Up to 2^53 every whole number has a double of its own.
+    (number.is_finite() && number.abs() < 9.0e15).then_some(number as i64)
+}
+
+/// When it happened, as WhatsApp or the engine says; else when WAHA made the event of it.
+pub(super) fn occur_time(envelope: &Envelope) -> Timestamp {
+    let said = envelope.payload.get("timestamp");
+    said.and_then(|said| time(said, envelope.now)).unwrap_or(envelope.time)
+}
+
+/// Where the event stands among those of its session, however late and in whatever order they come.
+///
+/// First by the second in which it happened. Finer would be wrong: some engines know whole seconds
+/// only, and what they date 12:00:00 may have followed what others date 12:00:00.7. Within a second, by
+/// when WAHA made the event, which its engine does in the order of WhatsApp's stream; last by the id,
+/// whose ULID grows with time as well.
+pub(super) fn stamp(envelope: &Envelope) -> Stamp {
+    stamp_at(envelope, occur_time(envelope))
+}
+
+/// The same for a group that the engine has read, rather than been told of.
+pub(super) fn stamp_of_reading(envelope: &Envelope) -> Stamp {
+    stamp_at(envelope, occur_time(envelope) - READING)
+}
+
+fn stamp_at(envelope: &Envelope, time: Timestamp) -> Stamp {
+    let seconds = time.as_millis().div_euclid(1000);
+    Stamp {
+        source: "waha".into(),
+        time: Timestamp::from_seconds(seconds),
+        id: Arc::from(format!("{:016}-{}", envelope.time.as_millis().max(0), envelope.id)),
+    }
+}

@@ -1,0 +1,159 @@
+//! Why a webhook is not taken in. WAHA sends it again whatever the status; the status and the text are for
+//! the people who look at its log, the cause is for ours.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::reason::{Code, Reason};
+use crate::telemetry;
+
+#[derive(Debug)]
+pub enum Refusal {
+    NoSuchPath,
+    NoSuchMethod,
+    /// The session has no secret.
+    Closed,
+    NotSigned,
+    OtherAlgorithm,
+    WrongSignature,
+    TooLarge {
+        limit: usize,
+    },
+    TooSlow,
+    /// The body ended before its end.
+    BrokenOff,
+    NotAWebhook(String),
+    OtherSession {
+        expected: String,
+    },
+    TooOld {
+        made: Timestamp,
+        oldest: Timestamp,
+    },
+    Overloaded,
+    /// The writer is behind. What was told may have become durable all the same.
+    NotInTime,
+    /// The service's own reasons.
+    Service(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Service(error)
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    reason: &'a str,
+    message: String,
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Closed => StatusCode::FORBIDDEN,
+            Self::NotSigned | Self::OtherAlgorithm | Self::WrongSignature => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BrokenOff | Self::NotAWebhook(_) => StatusCode::BAD_REQUEST,
+            Self::OtherSession { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooOld { .. } => StatusCode::GONE,
+            Self::Overloaded | Self::NotInTime => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Service(error) => StatusCode::from_u16(error.reason().http_status())
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// As a metric's label, and in capitals as the answer's reason.
+    fn cause(&self) -> &'static str {
+        match self {
+            Self::NoSuchPath => "NO_SUCH_PATH",
+            Self::NoSuchMethod => "METHOD_NOT_ALLOWED",
+            Self::Closed => "WEBHOOKS_CLOSED",
+            Self::NotSigned => "NOT_SIGNED",
+            Self::OtherAlgorithm => "OTHER_ALGORITHM",
+            Self::WrongSignature => "WRONG_SIGNATURE",
+            Self::TooLarge { .. } => "TOO_LARGE",
+            Self::TooSlow => "TOO_SLOW",
+            Self::BrokenOff => "BROKEN_OFF",
+            Self::NotAWebhook(_) => "NOT_A_WEBHOOK",
+            Self::OtherSession { .. } => "OTHER_SESSION",
+            Self::TooOld { .. } => "TOO_OLD",
+            Self::Overloaded => "OVERLOADED",
+            Self::NotInTime => "NOT_IN_TIME",
+            Self::Service(error) => error.reason().as_str(),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoSuchPath => "webhooks are posted to /webhook/SESSION".to_owned(),
+            Self::NoSuchMethod => "webhooks are posted: use POST".to_owned(),
+            Self::Closed => {
+                "the session has no webhook secret; set waha.webhook_secret, and the same as hmac.key in WAHA"
+                    .to_owned()
+            }
+            Self::NotSigned => {
+                "the header X-Webhook-Hmac is missing; set hmac.key for this webhook in WAHA".to_owned()
+            }
+            Self::OtherAlgorithm => "X-Webhook-Hmac-Algorithm must be sha512".to_owned(),
+            Self::WrongSignature => {
+                "X-Webhook-Hmac is not the HMAC-SHA-512 of the body, in hex, with the session's webhook secret"
+                    .to_owned()
+            }
+            Self::TooLarge { limit } => {
+                format!("the body has more than {limit} bytes (webhook.max_body_bytes)")
+            }
+            Self::TooSlow => "the body did not arrive in time (webhook.body_timeout)".to_owned(),
+            Self::BrokenOff => "the body broke off".to_owned(),
+            Self::NotAWebhook(cause) => cause.clone(),
+            Self::OtherSession { expected } => format!(
+                "this address takes the events of WAHA's session {expected:?}; the event is of another (waha.remote_session)"
+            ),
+            Self::TooOld { made, oldest } => format!(
+                "the event was made at {made}; what is older than {oldest} cannot be told from a repetition (events.retention)"
+            ),
+            Self::Overloaded => "too many webhooks at the same time; send it again".to_owned(),
+            Self::NotInTime => "it could not be written in time; send it again".to_owned(),
+            Self::Service(error) => error.message().to_owned(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded | Self::NotInTime => Some(1),
+            Self::Service(error) if error.reason().code() == Code::Unavailable => {
+                Some(error.retry_delay().map_or(1, |delay| delay.as_secs().max(1)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        telemetry::webhook_refused(self.cause());
+        if let Self::Service(error) = &self
+            && error.reason() == Reason::Internal
+        {
+            tracing::error!(%error, cause = error.cause(), "a webhook could not be taken in");
+        } else {
+            tracing::debug!(cause = self.cause(), "webhook refused");
+        }
+        let body = Body { reason: self.cause(), message: self.message() };
+        let mut response = (self.status(), Json(body)).into_response();
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

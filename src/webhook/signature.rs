@@ -1,0 +1,82 @@
+//! WAHA signs a body with HMAC-SHA-512 and writes the result in hex into a header.
+
+use axum::http::HeaderMap;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha512;
+
+use super::refusal::Refusal;
+use crate::domain::session::WebhookSecret;
+
+const SIGNATURE: &str = "x-webhook-hmac";
+const ALGORITHM: &str = "x-webhook-hmac-algorithm";
+
+/// A signature as it came, yet to be verified.
+#[derive(Debug)]
+pub struct Signature([u8; 64]);
+
+/// The signature in the headers; it is demanded before the body is read.
+pub fn presented(headers: &HeaderMap) -> Result<Signature, Refusal> {
+    if let Some(algorithm) = headers.get(ALGORITHM)
+        && !algorithm.as_bytes().eq_ignore_ascii_case(b"sha512")
+    {
+        return Err(Refusal::OtherAlgorithm);
+    }
+    let value = headers.get(SIGNATURE).ok_or(Refusal::NotSigned)?;
+    let mut signature = [0; 64];
+    hex::decode_to_slice(value.as_bytes(), &mut signature).map_err(|_| Refusal::WrongSignature)?;
+    Ok(Signature(signature))
+}
+
+impl Signature {
+    /// In constant time, so that the time taken does not tell how near a guess is.
+    pub fn verify(&self, secret: &WebhookSecret, body: &[u8]) -> Result<(), Refusal> {
+        // A key of any length will do.
+        let mut mac =
+            Hmac::<Sha512>::new_from_slice(secret.expose()).map_err(|_| Refusal::WrongSignature)?;
+        mac.update(body);
+        mac.verify_slice(&self.0).map_err(|_| Refusal::WrongSignature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As WAHA's documentation gives it.
+    const BODY: &[u8] = br#"{"event":"message","session":"default","engine":"WEBJS"}"#;
+    const HMAC: &str = "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8097c462b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89";
+
+    fn headers(hmac: &str, algorithm: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(SIGNATURE, hmac.parse().unwrap());
+        if let Some(algorithm) = algorithm {
+            headers.insert(ALGORITHM, algorithm.parse().unwrap());
+        }
+        headers
+    }
+
+    fn verify(headers: &HeaderMap, secret: &str, body: &[u8]) -> Result<(), Refusal> {
+        presented(headers)?.verify(&secret.parse().unwrap(), body)
+    }
+
+    #[test]
+    fn the_documented_signature_is_right() {
+        for algorithm in [None, Some("sha512"), Some("SHA512")] {
+            assert!(verify(&headers(HMAC, algorithm), "my-secret-key", BODY).is_ok());
+        }
+    }
+
+    #[test]
+    fn another_key_body_signature_or_algorithm_is_refused() {
+        let good = headers(HMAC, None);
+        let is_wrong = |verified| matches!(verified, Err(Refusal::WrongSignature));
+        assert!(is_wrong(verify(&good, "my-secret-kex", BODY)));
+        assert!(is_wrong(verify(&good, "my-secret-key", &BODY[1..])));
+        for hmac in ["", "20", &HMAC[2..], &format!("{HMAC}00"), &HMAC.replace('2', "x")] {
+            assert!(is_wrong(verify(&headers(hmac, None), "my-secret-key", BODY)), "{hmac}");
+        }
+        let md5 = verify(&headers(HMAC, Some("md5")), "my-secret-key", BODY);
+        assert!(matches!(md5, Err(Refusal::OtherAlgorithm)));
+        assert!(matches!(presented(&HeaderMap::new()), Err(Refusal::NotSigned)));
+    }
+}
