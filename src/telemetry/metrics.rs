@@ -40,6 +40,7 @@ const NOTIFICATIONS: &str = "wagroups_notifications_total";
 const WEBHOOKS: &str = "wagroups_webhooks_total";
 const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
 const WEBHOOKS_IGNORED: &str = "wagroups_webhooks_ignored_total";
+const WEBHOOK_UNKNOWN_FIELDS: &str = "wagroups_webhook_unknown_fields_total";
 const WEBHOOK_LAG_SECONDS: &str = "wagroups_webhook_lag_seconds";
 
 /// Buckets from 0.5 ms to 60 s: commits at the one end, calls to WhatsApp at the other.
@@ -135,6 +136,10 @@ fn describe() {
     describe_counter!(
         WEBHOOKS_IGNORED,
         "Webhooks that said nothing of groups: another event, told better by another one, or odd."
+    );
+    describe_counter!(
+        WEBHOOK_UNKNOWN_FIELDS,
+        "Fields of webhooks about groups that this version does not know; the log names them at debug."
     );
     describe_histogram!(
         WEBHOOK_LAG_SECONDS,
@@ -241,6 +246,10 @@ pub fn webhook_refused(cause: &'static str) {
 
 pub fn webhook_ignored(cause: &'static str) {
     counter!(WEBHOOKS_IGNORED, "cause" => cause).increment(1);
+}
+
+pub fn webhook_unknown_fields(count: usize) {
+    counter!(WEBHOOK_UNKNOWN_FIELDS).increment(count as u64);
 }
 
 pub fn webhook_lag(age: Duration) {

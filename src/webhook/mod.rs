@@ -124,7 +124,11 @@ impl Receiver {
         let webhook = read.map_err(|error| Refusal::NotAWebhook(error.to_string()))?;
         drop(body);
         check_address(&webhook, &door)?;
-        let Webhook { id, time, me, aliases, content, .. } = webhook;
+        let Webhook { id, time, me, aliases, content, unknown_fields, .. } = webhook;
+        if !unknown_fields.is_empty() {
+            tracing::debug!(session = %name, ?unknown_fields, "a webhook has fields that are new");
+            telemetry::webhook_unknown_fields(unknown_fields.len());
+        }
         let news = match content {
             Content::Group(observations) => News::Groups(observations),
             Content::Status(status) => {

@@ -128,12 +128,12 @@ async fn bad_sessions_are_refused(service: Service) {
         "{fields:?}"
     );
     assert!(fields.iter().any(|field| field.starts_with("metadata")), "{fields:?}");
-    let waha = pb::CreateSessionRequest {
-        session: "waha".into(),
-        engine: pb::Engine::Waha.into(),
+    let native = pb::CreateSessionRequest {
+        session: "native".into(),
+        engine: pb::Engine::Native.into(),
         ..Default::default()
     };
-    let status = service.sessions().create_session(waha).await.expect_err("not in this version");
+    let status = service.sessions().create_session(native).await.expect_err("not in this version");
     assert_eq!(reason(&status), "UNSUPPORTED_BY_ENGINE");
 }
 

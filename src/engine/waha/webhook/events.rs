@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::envelope::{Envelope, WahaEngine};
 use super::info::{self, Told};
-use super::{Content, Ignored, WahaStatus, names, order};
+use super::{Content, Ignored, WahaStatus, names, order, text};
 use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId};
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
@@ -204,6 +204,6 @@ fn session_status(envelope: &Envelope) -> Content {
         "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED" => WahaStatus::PasskeyRequired,
         "WORKING" => WahaStatus::Working,
         "FAILED" => WahaStatus::Failed,
-        other => WahaStatus::Other(other.chars().take(64).collect()),
+        other => WahaStatus::Other(text::kept(other, text::MAX_NAME_BYTES)),
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::envelope::{Envelope, WahaEngine};
-use super::{names, order};
+use super::{names, order, text};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Field, FieldValue};
 use crate::domain::group::{AddressingMode, Description, Group, MemberAddMode, Subject};
@@ -25,12 +25,12 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<Fiel
     let raw = Raw::of(envelope);
     let mut fields = Vec::new();
     let time = || (told == Told::Update).then(|| order::occur_time(envelope));
-    if let Some(text) = group.get("subject").and_then(Value::as_str)
-        && !text.trim().is_empty()
-    {
-        // A blank subject is a group that the engine knows too little of: WhatsApp allows none.
+    let subject = group.get("subject").and_then(Value::as_str);
+    let subject = subject.map(|subject| text::kept(subject, text::MAX_SUBJECT_BYTES));
+    // A blank subject is a group that the engine knows too little of: WhatsApp allows none.
+    if let Some(text) = subject.filter(|text| !text.trim().is_empty()) {
         fields.push(FieldValue::Subject(Subject {
-            text: text.to_owned(),
+            text,
             time: raw.time(&["/NameSetAt", "/Name/NameSetAt", "/subjectTime"]).or_else(time),
             owner: raw.first(&["/NameSetBy", "/Name/NameSetBy", "/subjectOwner"]),
         }));
@@ -40,8 +40,8 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<Fiel
     if let Some(text) = description.or_else(|| raw.is_whole().then_some("")) {
         let id = raw.text(&["/TopicID", "/Topic/TopicID", "/descId", "/groupMetadata/descId"]);
         fields.push(FieldValue::Description(Description {
-            text: text.to_owned(),
-            id: id.unwrap_or_default().to_owned(),
+            text: text::kept(text, text::MAX_DESCRIPTION_BYTES),
+            id: text::kept(id.unwrap_or_default(), text::MAX_NAME_BYTES),
             time: raw.time(&["/TopicSetAt", "/Topic/TopicSetAt", "/descTime"]).or_else(time),
             owner: raw.first(&["/TopicSetBy", "/Topic/TopicSetBy", "/descOwner"]),
         }));

@@ -6,11 +6,13 @@
 
 mod envelope;
 mod events;
+mod fields;
 mod info;
 mod names;
 mod order;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{Lid, PhoneNumber};
@@ -34,6 +36,8 @@ pub struct Webhook {
     /// Who goes by both names, as far as the event tells beside its news.
     pub aliases: Vec<(Lid, PhoneNumber)>,
     pub content: Content,
+    /// Names of fields that this version does not know, of an event that it knows.
+    pub unknown_fields: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +85,7 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<Webhook, NotAWebhook> {
     let content = events::read(&envelope);
     Ok(Webhook {
         aliases: names::aliases(&envelope.payload),
+        unknown_fields: fields::unknown(&envelope, &content),
         id: envelope.id,
         session: envelope.session,
         time: envelope.time,

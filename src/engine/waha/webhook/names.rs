@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
+use super::text;
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber};
 use crate::domain::participant::Account;
 use crate::domain::port::engine::Login;
 
 /// An id's text. WhatsApp Web has objects `{user, server, _serialized}`, whose fields it renames now
 /// and then.
-fn text(value: &Value) -> Option<String> {
+fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Object(wid) => {
@@ -23,11 +24,11 @@ fn text(value: &Value) -> Option<String> {
 }
 
 pub(super) fn participant_id(value: &Value) -> Option<ParticipantId> {
-    text(value)?.parse().ok()
+    id_text(value)?.parse().ok()
 }
 
 pub(super) fn group_id(value: &Value) -> Option<GroupId> {
-    text(value)?.parse().ok()
+    id_text(value)?.parse().ok()
 }
 
 /// An account under the names that stand in any of these values; the first of each kind counts.
@@ -46,8 +47,8 @@ pub(super) fn account<'a>(names: impl IntoIterator<Item = &'a Value>) -> Option<
 /// Who the session is.
 pub(super) fn me(me: &Value) -> Option<Login> {
     let account = account(["lid", "id", "jid"].into_iter().filter_map(|name| me.get(name)))?;
-    let push_name = me.get("pushName").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Login { account, push_name })
+    let push_name = me.get("pushName").and_then(Value::as_str).unwrap_or_default();
+    Some(Login { account, push_name: text::kept(push_name, text::MAX_PUSH_NAME_BYTES) })
 }
 
 /// Pairs of fields in which an engine names one person twice: a hidden id, and the number behind it.

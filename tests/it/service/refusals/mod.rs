@@ -41,7 +41,7 @@ const ELSEWHERE: [(&str, &str); 19] = [
     ("TEMPORARILY_BANNED", "the simulator bans nobody"),
     ("TOO_MANY_WATCHERS", "test: one_watcher_too_many_is_refused_and_served_once_there_is_room"),
     ("UNAUTHENTICATED", "test: without_a_key_or_with_a_wrong_one_nothing_is_served"),
-    ("UNSUPPORTED_BY_ENGINE", "the simulator can do everything; src/engine/gateway says it"),
+    ("UNSUPPORTED_BY_ENGINE", "test: whatever_would_have_to_be_asked_of_whatsapp_is_unsupported"),
 ];
 
 /// What was refused, and what is wrong with how.
