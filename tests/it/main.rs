@@ -8,3 +8,4 @@ mod picture;
 mod random;
 mod repository;
 mod service;
+mod webhook;

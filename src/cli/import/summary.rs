@@ -19,7 +19,13 @@ pub struct Summary {
     duplicate: u64,
     ignored: u64,
     refused: BTreeMap<String, u64>,
-    named: Vec<String>,
+    named: Vec<Named>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Named {
+    place: String,
+    why: String,
 }
 
 impl Summary {
@@ -31,7 +37,8 @@ impl Summary {
             Answered::Refused { reason, .. } => {
                 *self.refused.entry(reason.clone()).or_default() += 1;
                 if self.named.len() < NAMED {
-                    self.named.push(format!("{}: {answered}", text::safe(&body.place())));
+                    let place = text::safe(&body.place());
+                    self.named.push(Named { place, why: answered.to_string() });
                 }
             }
         }
@@ -47,14 +54,14 @@ impl Summary {
     }
 
     pub fn print(&self, output: Output) -> Result<(), Failure> {
-        for named in &self.named {
-            output.note(named)?;
-        }
         if output.is_json() {
             return output.json_document(&json!({
                 "accepted": self.accepted, "duplicate": self.duplicate, "ignored": self.ignored,
-                "refused": self.refused(), "refusedByReason": self.refused,
+                "refused": self.refused(), "refusedByReason": self.refused, "firstRefused": self.named,
             }));
+        }
+        for Named { place, why } in &self.named {
+            output.note(&format!("{place}: {why}"))?;
         }
         let mut table = text::table(&["WEBHOOKS", "", "COUNT"]);
         for (what, why, count) in [

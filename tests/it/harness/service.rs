@@ -117,6 +117,23 @@ impl Service {
         SimulatorServiceClient::new(self.channel.clone())
     }
 
+    /// Where webhooks are taken, without a path.
+    pub fn webhook_url(&self) -> String {
+        let server = self.server.as_ref().expect("a running service");
+        format!("http://{}", server.webhook_addr().expect("webhook.listen is set"))
+    }
+
+    /// Makes a session that is told by webhooks signed with the secret.
+    pub async fn create_waha_session(&self, name: &str, secret: &str) {
+        let waha = pb::WahaConfig { webhook_secret: secret.into(), ..Default::default() };
+        let request = pb::CreateSessionRequest {
+            session: name.into(),
+            config: Some(pb::create_session_request::Config::Waha(waha)),
+            ..Default::default()
+        };
+        self.sessions().create_session(request).await.expect("a session");
+    }
+
     /// Makes a session where there is none of that name yet.
     pub async fn create_session(&self, name: &str) {
         let request = pb::CreateSessionRequest { session: name.into(), ..Default::default() };

@@ -3,7 +3,7 @@
 //!
 //! A seed says all of a run. `WAGROUPS_SEEDS=1000` runs so many, `WAGROUPS_SEED=17` that one.
 
-mod chance;
+pub mod chance;
 mod people;
 mod truth;
 
