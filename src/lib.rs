@@ -14,6 +14,7 @@ pub mod ops;
 pub mod pb;
 pub mod picture;
 pub mod repository;
+pub mod rest;
 pub mod server;
 pub mod telemetry;
 pub mod tls;

@@ -145,7 +145,7 @@ impl Batch {
                 Some(claim) => (Origin::Api, claim.request_id),
                 None => (report.origin, report.request_id),
             };
-            let bodies = draft.apply(session, observation, &self.loaded);
+            let bodies = draft.apply(session, observation, &self.loaded, report.writes_anew);
             for body in bodies {
                 draft.append(Event {
                     id: EventId::new(self.now, entropy),
@@ -285,11 +285,12 @@ impl SessionDraft {
         session: &SessionName,
         observation: &Observation,
         loaded: &HashMap<(SessionName, GroupId), Arc<WorkingGroup>>,
+        writes_anew: bool,
     ) -> Vec<EventBody> {
         let account = self.account;
         let group = self.group(session, &observation.group_id, loaded);
         let reduction = reduce(&mut group.now.state, observation, account.as_ref());
-        group.touched |= reduction.touched;
+        group.touched |= reduction.touched || (writes_anew && group.now.state.group.is_some());
         if reduction.reread {
             self.doubtful.insert(observation.group_id.clone());
         }

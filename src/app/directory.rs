@@ -143,11 +143,11 @@ impl Directory {
     }
 
     pub fn mark_up(&self, name: &SessionName, since: Timestamp) {
-        self.modify(name, |state| state.up_since = Some(since));
+        self.note(name, |state| state.up_since = Some(since));
     }
 
     pub fn mark_down(&self, name: &SessionName) {
-        self.modify(name, |state| state.up_since = None);
+        self.note(name, |state| state.up_since = None);
     }
 
     /// When this process last compared all groups of the session with WhatsApp's.
@@ -156,7 +156,7 @@ impl Directory {
     }
 
     pub fn note_compared(&self, name: &SessionName, time: Timestamp) {
-        self.modify(name, |state| state.compared_time = Some(time));
+        self.note(name, |state| state.compared_time = Some(time));
     }
 
     pub fn show_qr_code(&self, name: &SessionName, code: QrCode) {
@@ -196,6 +196,16 @@ impl Directory {
     fn modify(&self, name: &SessionName, change: impl FnOnce(&mut SessionState)) {
         if let Some(state) = self.read().get(name) {
             state.send_modify(change);
+        }
+    }
+
+    /// Changes what watchers do not see.
+    fn note(&self, name: &SessionName, change: impl FnOnce(&mut SessionState)) {
+        if let Some(state) = self.read().get(name) {
+            state.send_if_modified(|state| {
+                change(state);
+                false
+            });
         }
     }
 

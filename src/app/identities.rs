@@ -26,7 +26,7 @@ const MAX_KEPT: u64 = 200_000;
 const LIFETIME: Duration = Duration::from_secs(600);
 /// Aliases that are spread in one go, and groups that are written at once.
 const SPREAD_STEP: u32 = 100;
-const WRITES: usize = 64;
+pub(super) const WRITES: usize = 64;
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -133,7 +133,7 @@ impl Inner {
         };
         let mut groups = BTreeSet::new();
         for name in [ParticipantId::Lid(*lid), ParticipantId::Phone(*phone)] {
-            groups.extend(self.groups_of(session, name).await?);
+            groups.extend(self.groups_of(session, Some(name)).await?);
         }
         let groups: Vec<GroupId> = groups.into_iter().collect();
         for groups in groups.chunks(WRITES) {
@@ -156,8 +156,13 @@ impl Inner {
         Ok(self.repository.spread_alias(alias).await?)
     }
 
-    async fn groups_of(&self, session: &SessionName, name: ParticipantId) -> Result<Vec<GroupId>> {
-        let filter = GroupFilter { member: Some(name), ..GroupFilter::default() };
+    /// The session's groups, or those in which someone of that name is.
+    pub(super) async fn groups_of(
+        &self,
+        session: &SessionName,
+        member: Option<ParticipantId>,
+    ) -> Result<Vec<GroupId>> {
+        let filter = GroupFilter { member, ..GroupFilter::default() };
         let query = GroupQuery { session: session.clone(), filter, order: GroupOrder::default() };
         let mut groups = Vec::new();
         let mut cursor = None;

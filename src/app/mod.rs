@@ -20,6 +20,7 @@ mod report;
 mod reservations;
 pub mod sessions;
 pub mod told;
+mod told_status;
 mod turns;
 mod views;
 pub mod watch;
@@ -53,7 +54,7 @@ use ingest::Ingest;
 use live::Live;
 use mutate::CallsInFlight;
 use pending::PendingCalls;
-use told::StatusTimes;
+use told_status::ToldStatuses;
 use turns::Turns;
 use watch::{CatchUp, WatcherCount};
 use writer::{Writer, WriterParts};
@@ -119,7 +120,7 @@ struct Inner {
     deletions: Deletions,
     doubts: Doubts,
     identities: Identities,
-    told: StatusTimes,
+    told: ToldStatuses,
     calls: CallsInFlight,
     catch_up: CatchUp,
     watchers: WatcherCount,
@@ -177,6 +178,7 @@ impl App {
             retention: options.retention,
         });
         let catch_up = CatchUp::new(repository.clone(), options.history_bytes as u64 / 2);
+        let told = ToldStatuses::of(&directory.all());
         let inner = Inner {
             repository,
             engines: RwLock::default(),
@@ -195,7 +197,7 @@ impl App {
             deletions: Deletions::default(),
             doubts,
             identities: Identities::default(),
-            told: StatusTimes::default(),
+            told,
             calls: CallsInFlight::default(),
             catch_up,
             watchers: WatcherCount::default(),

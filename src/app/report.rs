@@ -27,6 +27,8 @@ pub(super) struct Report {
     /// it may be older than that event.
     pub only_at_sequence: Option<u64>,
     pub deletes_session: bool,
+    /// Writes the groups once more even where nothing changed.
+    pub writes_anew: bool,
 }
 
 impl Report {
@@ -44,6 +46,7 @@ impl Report {
             answer: None,
             only_at_sequence: None,
             deletes_session: false,
+            writes_anew: false,
         }
     }
 }

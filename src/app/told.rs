@@ -4,10 +4,11 @@
 //! made. It repeats events until they are acknowledged, in any order and at the same time; what is
 //! acknowledged here is durable.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::identities::WRITES;
 use super::report::Report;
+use super::told_status::ToldStatus;
 use super::{App, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
@@ -18,7 +19,7 @@ use crate::domain::port::engine::Login;
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, Observation};
-use crate::domain::session::{EngineConfig, Session, SessionStatus, WebhookSecret};
+use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus, WebhookSecret};
 
 /// How a session's webhooks come in.
 #[derive(Debug, Clone)]
@@ -58,31 +59,6 @@ pub enum Taken {
     Accepted,
     /// It was dealt with before.
     Duplicate,
-}
-
-/// When the latest event that counts for a session's status was made; older ones come too late.
-#[derive(Debug, Default)]
-pub(super) struct StatusTimes(Mutex<HashMap<SessionName, Timestamp>>);
-
-impl StatusTimes {
-    fn advance(&self, session: &SessionName, time: Timestamp) -> bool {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match times.get_mut(session) {
-            Some(held) if *held > time => false,
-            Some(held) => {
-                *held = time;
-                true
-            }
-            None => {
-                times.insert(session.clone(), time);
-                true
-            }
-        }
-    }
-
-    pub fn forget(&self, session: &SessionName) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
-    }
 }
 
 impl App {
@@ -125,18 +101,19 @@ impl App {
         }
         match news {
             News::Status(status, reason) => {
-                if inner.told.advance(name, time) {
-                    inner.follow_status(name, status, &reason).await?;
-                }
+                inner.identify(name, &mut [], &aliases, time).await?;
+                let told = ToldStatus { made: (time, source_id), status, reason };
+                inner.follow_status(name, told).await?;
                 Ok(Taken::Accepted)
             }
             News::Groups(observations) => {
+                let made = (time, source_id.clone());
                 let taken =
                     inner.take_in_groups(name, source_id, time, &aliases, observations).await?;
                 // Who is told of groups is linked and connected.
-                if inner.told.advance(name, time) {
-                    inner.follow_status(name, SessionStatus::Working, "").await?;
-                }
+                let told =
+                    ToldStatus { made, status: SessionStatus::Working, reason: String::new() };
+                inner.follow_status(name, told).await?;
                 Ok(taken)
             }
         }
@@ -188,26 +165,31 @@ impl Inner {
         if session.account != Some(account) {
             // The writer must know who we are before the news is reduced.
             self.writer.forget(name).await;
+            self.write_anew(name, session.engine).await?;
         }
         Ok(())
     }
 
-    async fn follow_status(
-        &self,
-        name: &SessionName,
-        status: SessionStatus,
-        reason: &str,
-    ) -> Result<()> {
-        let is_so = |session: &Session| session.status == status && session.status_reason == reason;
-        if is_so(&*self.directory.get(name)?) {
-            return Ok(());
+    /// Which role we have in a group depends on who we are, so that all groups are written once more.
+    async fn write_anew(&self, name: &SessionName, engine: EngineKind) -> Result<()> {
+        for groups in self.groups_of(name, None).await?.chunks(WRITES) {
+            let writes = groups.iter().map(|group_id| {
+                let observation = Observation {
+                    group_id: group_id.clone(),
+                    change: Change::Aliases(Vec::new()),
+                    actor: None,
+                    occur_time: self.clock.now(),
+                    stamp: None,
+                };
+                self.writer.write(Report {
+                    observations: vec![observation],
+                    writes_anew: true,
+                    ..Report::new(name.clone(), engine, Origin::Engine)
+                })
+            });
+            futures::future::try_join_all(writes).await?;
         }
-        let _turn = self.directory.lock(name).await;
-        let session = self.directory.get(name)?;
-        if is_so(&session) || !session.wanted || !session.config.takes_webhooks_only() {
-            return Ok(());
-        }
-        self.set_status(name, status, reason).await
+        Ok(())
     }
 
     /// The start of a session that is only told: nothing is to be connected, and where it stands comes with

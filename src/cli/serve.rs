@@ -96,6 +96,9 @@ fn greet(settings: &Settings, server: &Server) {
     if let Some(ops) = server.ops_addr() {
         lines.push(format!("  health and metrics: http://{ops}/readyz http://{ops}/metrics"));
     }
+    if let Some(rest) = server.rest_addr() {
+        lines.push(format!("  WAHA's paths: http://{rest}/api/default/groups"));
+    }
     if let Some(webhook) = server.webhook_addr() {
         lines.push(format!("  webhooks of WAHA: http://{webhook}/webhook/SESSION"));
     }

@@ -85,16 +85,25 @@ mod patterns {
 }
 
 impl Auth {
-    pub(super) fn validate(&self, grpc: SocketAddr, problems: &mut Problems) {
-        if self.keys.is_empty() && !grpc.ip().is_loopback() {
+    /// Without keys whoever reaches a listener may do everything.
+    pub(super) fn validate_reach(
+        &self,
+        setting: &str,
+        listen: SocketAddr,
+        problems: &mut Problems,
+    ) {
+        if self.keys.is_empty() && !listen.ip().is_loopback() {
             problems.add(
                 "auth.keys",
                 format!(
-                    "no keys are set, and grpc.listen {grpc} can be reached from outside; make a key with \
+                    "no keys are set, and {setting} {listen} can be reached from outside; make a key with \
                      `wagroups api-key new NAME`, or listen on 127.0.0.1"
                 ),
             );
         }
+    }
+
+    pub(super) fn validate(&self, problems: &mut Problems) {
         let mut names = HashSet::new();
         let mut digests = HashSet::new();
         for key in &self.keys {

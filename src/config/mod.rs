@@ -76,12 +76,38 @@ pub struct Grpc {
     pub max_connection_age_grace: Duration,
 }
 
-/// The gateway for WAHA's paths; not in this version.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// The gateway for WAHA's paths.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rest {
     #[serde(with = "values::listen")]
     pub listen: Option<SocketAddr>,
+    /// In whose words groups are answered.
+    pub shape: RestShape,
+    /// The largest body that is read.
+    pub max_body_bytes: ByteSize,
+    /// How long a body may take to arrive.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
+    /// Requests that are dealt with at the same time; more are refused.
+    pub max_in_flight: usize,
+    /// Bodies in memory, all together.
+    pub buffer_bytes: ByteSize,
+    /// Connections at the same time; more of them wait.
+    pub max_connections: usize,
+}
+
+/// Whose words the REST gateway speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestShape {
+    /// WAHA's own.
+    #[default]
+    Normalized,
+    /// Those of its engine GOWS.
+    Gows,
+    /// Those of its engine NOWEB.
+    Noweb,
 }
 
 /// The receiver of WAHA's webhooks.
@@ -262,6 +288,21 @@ impl Default for Grpc {
     }
 }
 
+impl Default for Rest {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            shape: RestShape::Normalized,
+            // A picture of 10 MiB in base64, and room for the rest.
+            max_body_bytes: ByteSize::mebibytes(16),
+            body_timeout: 30 * SECOND,
+            max_in_flight: 1024,
+            buffer_bytes: ByteSize::mebibytes(128),
+            max_connections: 4096,
+        }
+    }
+}
+
 impl Default for Webhook {
     fn default() -> Self {
         Self {
@@ -379,18 +420,34 @@ impl Settings {
             self.watch.max_watchers as u64,
             1..=10_000_000,
         );
-        let body = self.webhook.max_body_bytes.get();
-        problems.require_range("webhook.max_body_bytes", body, 16 * 1024..=256 * 1024 * 1024);
-        if self.webhook.buffer_bytes.get() < body {
-            problems.add(
-                "webhook.buffer_bytes",
-                "must hold at least one body of webhook.max_body_bytes",
-            );
+        let (rest, webhook) = (&self.rest, &self.webhook);
+        for (section, max_body, buffer, in_flight, connections) in [
+            (
+                "rest",
+                rest.max_body_bytes,
+                rest.buffer_bytes,
+                rest.max_in_flight,
+                rest.max_connections,
+            ),
+            (
+                "webhook",
+                webhook.max_body_bytes,
+                webhook.buffer_bytes,
+                webhook.max_in_flight,
+                webhook.max_connections,
+            ),
+        ] {
+            let name = |setting: &str| format!("{section}.{setting}");
+            let range = 16 * 1024..=256 * 1024 * 1024;
+            problems.require_range(&name("max_body_bytes"), max_body.get(), range);
+            if buffer.get() < max_body.get() {
+                let must = format!("must hold at least one body of {section}.max_body_bytes");
+                problems.add(&name("buffer_bytes"), must);
+            }
+            let range = 1..=1_000_000;
+            problems.require_range(&name("max_in_flight"), in_flight as u64, range.clone());
+            problems.require_range(&name("max_connections"), connections as u64, range);
         }
-        let in_flight = self.webhook.max_in_flight as u64;
-        problems.require_range("webhook.max_in_flight", in_flight, 1..=1_000_000);
-        let connections = self.webhook.max_connections as u64;
-        problems.require_range("webhook.max_connections", connections, 1..=1_000_000);
         let range = 1..=1000;
         let calls_per_second = u64::from(self.engine.calls_per_second);
         problems.require_range("engine.calls_per_second", calls_per_second, range.clone());
@@ -423,6 +480,7 @@ impl Settings {
             ("engine.write_timeout", self.engine.write_timeout, SECOND..=10 * MINUTE),
             ("reconcile.interval", self.reconcile.interval, MINUTE..=30 * DAY),
             ("reconcile.min_interval", self.reconcile.min_interval, Duration::ZERO..=HOUR),
+            ("rest.body_timeout", self.rest.body_timeout, SECOND..=5 * MINUTE),
             ("webhook.body_timeout", self.webhook.body_timeout, SECOND..=5 * MINUTE),
             ("webhook.commit_timeout", self.webhook.commit_timeout, SECOND..=5 * MINUTE),
             ("picture.fetch_timeout", self.picture.fetch_timeout, SECOND..=MINUTE),
@@ -430,15 +488,16 @@ impl Settings {
         ] {
             problems.require_duration(path, value, range);
         }
-        if self.rest.listen.is_some() {
-            problems.add("rest.listen", "this version does not serve it yet; leave it off");
-        }
         if self.events.store_engine_data {
             problems.add(
                 "events.store_engine_data",
                 "this version does not store it yet; leave it false",
             );
         }
-        self.auth.validate(self.grpc.listen, problems);
+        self.auth.validate_reach("grpc.listen", self.grpc.listen, problems);
+        if let Some(listen) = self.rest.listen {
+            self.auth.validate_reach("rest.listen", listen, problems);
+        }
+        self.auth.validate(problems);
     }
 }

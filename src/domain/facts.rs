@@ -53,6 +53,9 @@ pub struct Facts {
     /// Second names, also of former members.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<PhoneNumber, Lid>,
+    /// When the group was created; like a second name, once known it holds for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_time: Option<Timestamp>,
     /// Join requests by requester: the open ones, and who is known to have none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<ParticipantId, RequestFact>,

@@ -100,7 +100,7 @@ reasons! {
     PictureRejected = "PICTURE_REJECTED" => FailedPrecondition, 409, 500;
     ConcurrentUpdate = "CONCURRENT_UPDATE" => Aborted, 409, 500;
     RequestInProgress = "REQUEST_IN_PROGRESS" => Aborted, 409, 409;
-    OutcomeUnknown = "OUTCOME_UNKNOWN" => Unknown, 504, 500;
+    OutcomeUnknown = "OUTCOME_UNKNOWN" => Unknown, 504, 504;
     SnapshotRefused = "SNAPSHOT_REFUSED" => FailedPrecondition, 409, 500;
     SequenceNotReached = "SEQUENCE_NOT_REACHED" => Unavailable, 503, 500;
     ResumeTokenExpired = "RESUME_TOKEN_EXPIRED" => OutOfRange, 410, 410;

@@ -1,6 +1,7 @@
 //! Layers that every call passes, whichever transport it came by.
 
 pub mod auth;
+mod body;
 mod coalesce;
 mod deadline;
 mod limits;
@@ -11,6 +12,7 @@ mod rpc_metrics;
 mod status;
 
 pub use auth::{AuthLayer, Keyring};
+pub use body::{BodyError, BodyLimits, BoundedBody};
 pub use coalesce::CoalescedStream;
 pub use deadline::{Deadline, DeadlineLayer};
 pub use limits::limit_calls;

@@ -32,6 +32,7 @@ pub struct Server {
     grpc_addr: SocketAddr,
     ops_addr: Option<SocketAddr>,
     webhook_addr: Option<SocketAddr>,
+    rest_addr: Option<SocketAddr>,
     app: App,
     simulator: Option<Arc<SimulatorEngine>>,
     repository: Arc<SeaRepository>,
@@ -104,6 +105,15 @@ impl Server {
             None => None,
         };
 
+        let rest_addr = match settings.rest.listen {
+            Some(addr) => {
+                let rest =
+                    stack::serve_rest(addr, settings, &app, clock.clone(), closing.clone()).await?;
+                listeners.push(rest.task);
+                Some(rest.addr)
+            }
+            None => None,
+        };
         let webhook_addr = match settings.webhook.listen {
             Some(addr) => {
                 let webhook = stack::serve_webhook(addr, settings, &app, clock, closing.clone());
@@ -123,6 +133,7 @@ impl Server {
             grpc_addr: grpc.addr,
             ops_addr,
             webhook_addr,
+            rest_addr,
             app,
             simulator,
             repository,
@@ -141,6 +152,10 @@ impl Server {
 
     pub fn ops_addr(&self) -> Option<SocketAddr> {
         self.ops_addr
+    }
+
+    pub fn rest_addr(&self) -> Option<SocketAddr> {
+        self.rest_addr
     }
 
     pub fn webhook_addr(&self) -> Option<SocketAddr> {

@@ -17,13 +17,13 @@ use super::health::Readiness;
 use super::http;
 use super::startup::StartError;
 use crate::app::App;
-use crate::config::Settings;
+use crate::config::{ByteSize, RestShape, Settings};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator};
 use crate::middleware::{
-    AuthLayer, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer,
+    AuthLayer, BodyLimits, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer,
     RequestIdLayer, RpcMetricsLayer, limit_calls,
 };
 use crate::ops;
@@ -31,6 +31,7 @@ use crate::pb::DESCRIPTORS;
 use crate::pb::groups_service_server::GroupsServiceServer;
 use crate::pb::sessions_service_server::SessionsServiceServer;
 use crate::pb::simulator_service_server::SimulatorServiceServer;
+use crate::rest;
 use crate::telemetry::MetricsHandle;
 use crate::webhook;
 
@@ -134,6 +135,38 @@ fn keyring(settings: &Settings) -> Keyring {
     )
 }
 
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.get()).unwrap_or(usize::MAX)
+}
+
+pub(super) async fn serve_rest(
+    addr: SocketAddr,
+    settings: &Settings,
+    app: &App,
+    clock: Arc<dyn Clock>,
+    closing: CancellationToken,
+) -> Result<Listener, StartError> {
+    let listener = bind(addr, "rest.listen").await?;
+    let addr = listener.local_addr().map_err(StartError::other)?;
+    let rest = &settings.rest;
+    let options = rest::Options {
+        shape: match rest.shape {
+            RestShape::Normalized => rest::Shape::Normalized,
+            RestShape::Gows => rest::Shape::Gows,
+            RestShape::Noweb => rest::Shape::Noweb,
+        },
+        body: BodyLimits::new(
+            bytes(rest.max_body_bytes),
+            rest.body_timeout,
+            bytes(rest.buffer_bytes),
+        ),
+        max_in_flight: rest.max_in_flight,
+    };
+    let router = rest::router(app.clone(), keyring(settings), clock, options);
+    let task = tokio::spawn(http::serve(listener, router, rest.max_connections, closing));
+    Ok(Listener { addr, task })
+}
+
 pub(super) async fn serve_webhook(
     addr: SocketAddr,
     settings: &Settings,
@@ -144,13 +177,14 @@ pub(super) async fn serve_webhook(
     let listener = bind(addr, "webhook.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let settings = &settings.webhook;
-    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
     let options = webhook::Options {
-        max_body_bytes: bytes(settings.max_body_bytes.get()),
-        body_timeout: settings.body_timeout,
+        body: BodyLimits::new(
+            bytes(settings.max_body_bytes),
+            settings.body_timeout,
+            bytes(settings.buffer_bytes),
+        ),
         commit_timeout: settings.commit_timeout,
         max_in_flight: settings.max_in_flight,
-        buffer_bytes: bytes(settings.buffer_bytes.get()),
     };
     let router = webhook::router(app.clone(), clock, options);
     let task = tokio::spawn(http::serve(listener, router, settings.max_connections, closing));

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use http::Method;
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
@@ -37,6 +38,8 @@ const COMPARISONS: &str = "wagroups_comparisons_total";
 const COMPARISON_EVENTS: &str = "wagroups_comparison_events_total";
 const COMPARISON_SUSPECTS: &str = "wagroups_comparison_suspects_total";
 const NOTIFICATIONS: &str = "wagroups_notifications_total";
+const REST_REQUESTS: &str = "wagroups_rest_requests_total";
+const REST_SECONDS: &str = "wagroups_rest_request_seconds";
 const WEBHOOKS: &str = "wagroups_webhooks_total";
 const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
 const WEBHOOKS_IGNORED: &str = "wagroups_webhooks_ignored_total";
@@ -125,6 +128,12 @@ fn describe() {
     describe_counter!(COMPARISON_EVENTS, "Differences that comparisons found and logged.");
     describe_counter!(COMPARISON_SUSPECTS, "Groups that comparisons left in doubt.");
     describe_counter!(NOTIFICATIONS, "Notifications from engines, by what became of them.");
+    describe_counter!(REST_REQUESTS, "Requests of the REST gateway, by method, route and status.");
+    describe_histogram!(
+        REST_SECONDS,
+        Unit::Seconds,
+        "How long requests of the REST gateway took until their answer began."
+    );
     describe_counter!(
         WEBHOOKS,
         "Webhooks that were acknowledged: accepted (durable), duplicate, or ignored."
@@ -234,6 +243,17 @@ impl Drop for EngineRunning {
 
 pub fn notification(engine: &'static str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "engine" => engine, "outcome" => outcome).increment(1);
+}
+
+pub fn rest_request(method: &Method, route: Option<String>, status: u16, elapsed: Duration) {
+    // What nobody serves must not become a time series for each path or method that someone makes up.
+    let (method, route) = match route {
+        Some(route) => (method.to_string(), route),
+        None => ("any".to_owned(), "unknown".to_owned()),
+    };
+    histogram!(REST_SECONDS, "method" => method.clone(), "route" => route.clone()).record(elapsed);
+    let status = status.to_string();
+    counter!(REST_REQUESTS, "method" => method, "route" => route, "status" => status).increment(1);
 }
 
 pub fn webhook(outcome: &'static str) {

@@ -4,7 +4,6 @@
 //! answered once what it tells is durable. Whatever is refused, WAHA sends again, up to 16 times; so what
 //! can never be taken in (an event of a kind that is not ours) is acknowledged, and counted.
 
-mod body;
 mod refusal;
 mod signature;
 
@@ -28,20 +27,16 @@ use crate::domain::clock::Clock;
 use crate::domain::id::SessionName;
 use crate::domain::session::SessionStatus;
 use crate::engine::waha::webhook::{self, Content, Ignored, WahaStatus, Webhook};
+use crate::middleware::BodyLimits;
 use crate::telemetry;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// The largest body that is read.
-    pub max_body_bytes: usize,
-    /// How long a body may take to arrive.
-    pub body_timeout: Duration,
+    pub body: BodyLimits,
     /// How long to wait until what was told is durable, before it is to be sent again.
     pub commit_timeout: Duration,
     /// Webhooks that are dealt with at the same time; more are to be sent again.
     pub max_in_flight: usize,
-    /// The size of all bodies together that are in memory at the same time.
-    pub buffer_bytes: usize,
 }
 
 #[derive(Clone)]
@@ -50,7 +45,6 @@ struct Receiver {
     clock: Arc<dyn Clock>,
     options: Options,
     in_flight: Arc<Semaphore>,
-    buffer: Arc<Semaphore>,
 }
 
 /// What became of a webhook that is not to be sent again.
@@ -71,13 +65,8 @@ struct Answer {
 }
 
 pub fn router(app: App, clock: Arc<dyn Clock>, options: Options) -> Router {
-    let receiver = Receiver {
-        app,
-        clock,
-        options,
-        in_flight: Arc::new(Semaphore::new(options.max_in_flight)),
-        buffer: Arc::new(Semaphore::new(options.buffer_bytes.min(Semaphore::MAX_PERMITS))),
-    };
+    let in_flight = Arc::new(Semaphore::new(options.max_in_flight));
+    let receiver = Receiver { app, clock, options, in_flight };
     Router::new()
         .route("/webhook/{session}", post(receive))
         .fallback(|| async { Refusal::NoSuchPath })
@@ -111,14 +100,15 @@ async fn receive(
 
 impl Receiver {
     async fn receive(&self, session: &str, request: Request) -> Result<Outcome, Refusal> {
-        let _place = self.in_flight.try_acquire().map_err(|_| Refusal::Overloaded)?;
         let name: SessionName = session.parse().map_err(|_| Refusal::NoSuchPath)?;
         let door = self.app.webhook_door(&name)?;
         // Who is refused by these has sent nothing that is worth reading.
         let secret = door.secret.as_ref().ok_or(Refusal::Closed)?;
         let signature = signature::presented(request.headers())?;
-        let body = body::read(request, self.options, &self.buffer).await?;
+        let body = self.options.body.read(request).await?;
         signature.verify(secret, body.bytes())?;
+        // Strangers must not take these.
+        let _place = self.in_flight.try_acquire().map_err(|_| Refusal::Overloaded)?;
 
         let read = webhook::read(body.bytes(), self.clock.now());
         let webhook = read.map_err(|error| Refusal::NotAWebhook(error.to_string()))?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::reason::{Code, Reason};
+use crate::middleware::BodyError;
 use crate::telemetry;
 
 #[derive(Debug)]
@@ -44,6 +45,17 @@ pub enum Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Service(error)
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { limit } => Self::TooLarge { limit },
+            BodyError::TooSlow => Self::TooSlow,
+            BodyError::BrokenOff => Self::BrokenOff,
+            BodyError::NoRoom => Self::Overloaded,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::domain::page::{
     EventQuery, GroupCursor, GroupQuery, MAX_PAGE_BYTES, ParticipantQuery, decode_page_token,
     encode_page_token,
 };
-use crate::domain::port::repository::{GroupCount, StoredGroup};
+use crate::domain::port::repository::{GroupCount, GroupPage, StoredGroup};
 use crate::pb;
 
 /// A page of groups.
@@ -72,11 +72,7 @@ impl App {
     ) -> Result<GroupList> {
         self.admit_read(call, &query.session, min_sequence).await?;
         let cursor: Option<GroupCursor> = decode_page_token(&(query, full), page_token)?;
-        let page = self
-            .inner
-            .repository
-            .list_groups(query, cursor.as_ref(), page_size, MAX_PAGE_BYTES, full)
-            .await?;
+        let page = self.group_page(call, query, cursor.as_ref(), page_size, full).await?;
         let next_page_token = match page.next {
             Some(cursor) => encode_page_token(&(query, full), cursor)?,
             None => String::new(),
@@ -86,6 +82,20 @@ impl App {
             next_page_token,
             as_of_sequence: page.session_sequence,
         })
+    }
+
+    /// A page of groups that begins after a cursor of the same query.
+    pub async fn group_page(
+        &self,
+        call: &Call,
+        query: &GroupQuery,
+        cursor: Option<&GroupCursor>,
+        page_size: u32,
+        full: bool,
+    ) -> Result<GroupPage> {
+        call.caller.authorize(&query.session)?;
+        let repository = &self.inner.repository;
+        Ok(repository.list_groups(query, cursor, page_size, MAX_PAGE_BYTES, full).await?)
     }
 
     pub async fn count_groups(

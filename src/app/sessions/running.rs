@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::SessionChange;
 use crate::app::{App, Call, Inner};
+use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::port::engine::{
@@ -355,11 +356,19 @@ impl Inner {
         status: SessionStatus,
         reason: &str,
     ) -> Result<()> {
+        self.set_status_at(name, status, reason, self.clock.now()).await
+    }
+
+    pub(in crate::app) async fn set_status_at(
+        &self,
+        name: &SessionName,
+        status: SessionStatus,
+        reason: &str,
+        time: Timestamp,
+    ) -> Result<()> {
         self.directory.mark_down(name);
-        let patch = SessionPatch {
-            status: Some((status, reason.to_owned(), self.clock.now())),
-            ..Default::default()
-        };
+        let patch =
+            SessionPatch { status: Some((status, reason.to_owned(), time)), ..Default::default() };
         self.patch(name, patch).await
     }
 }

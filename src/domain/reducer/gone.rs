@@ -26,10 +26,11 @@ pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Sta
                 .any(|own| is_newer(&own))
     });
     let aliases = std::mem::take(&mut state.facts.aliases);
+    let create_time = state.facts.create_time;
     if newer_stay {
         let stamp = stamp.cloned();
         let held = state.group.take();
-        let mut facts = Facts { gone: stamp.clone(), aliases, ..Facts::default() };
+        let mut facts = Facts { gone: stamp.clone(), aliases, create_time, ..Facts::default() };
         let before = std::mem::take(&mut state.facts);
         let mut partial = None;
         if let Some(held) = &held {
@@ -73,7 +74,7 @@ pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Sta
         return reduction;
     }
     let gone = stamp.cloned().or_else(|| state.facts.gone.clone());
-    state.facts = Facts { gone, aliases, ..Facts::default() };
+    state.facts = Facts { gone, aliases, create_time, ..Facts::default() };
     if state.group.take().is_some() {
         reduction.events.push(body);
     }

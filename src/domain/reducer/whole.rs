@@ -21,15 +21,27 @@ pub(super) fn reduce(
     stamp: Option<&Stamp>,
 ) -> Reduction {
     if !state.facts.is_news(stamp, None) {
-        // Older than what we know as a whole. It may still teach who is who.
+        // Older than what we know as a whole. It may still teach who is who, and when it all began.
         let accounts = snapshot.participants().iter().map(|participant| participant.account);
-        return learn(state, accounts, stamp);
+        let mut reduction = learn(state, accounts, stamp);
+        state.facts.create_time = state.facts.create_time.or(snapshot.create_time);
+        if let Some(held) = state.group.as_mut().filter(|held| !held.partial)
+            && held.create_time.is_none()
+            && state.facts.create_time.is_some()
+        {
+            Arc::make_mut(held).create_time = state.facts.create_time;
+            let completed = FieldChange::Completed(held.clone());
+            reduction.events.push(EventBody::Updated(vec![completed]));
+        }
+        return reduction;
     }
+    state.facts.create_time = state.facts.create_time.or(snapshot.create_time);
     let mut reduction = Reduction::default();
     let Some(held) = state.group.clone() else {
         // Nothing newer can be known of a group that we are not in, so it is taken as it is.
         let mut group = snapshot.clone();
         group.partial = false;
+        group.create_time = snapshot.create_time.or(state.facts.create_time);
         teach(&mut state.facts, snapshot.participants(), stamp);
         with_known_names(&state.facts, &mut group);
         set_full(&mut state.facts, stamp);
@@ -41,6 +53,7 @@ pub(super) fn reduce(
     teach(&mut state.facts, snapshot.participants(), stamp);
     let mut merged = snapshot.clone();
     merged.partial = false;
+    merged.create_time = snapshot.create_time.or(state.facts.create_time).or(held.create_time);
     with_known_names(&state.facts, &mut merged);
     // Whom we hold under each of two names, and now learn to be one, is one member.
     let mut united = (*held).clone();
@@ -136,8 +149,11 @@ fn differences(held: &Group, now: &Arc<Group>) -> Vec<EventBody> {
             changes.push(FieldChange::Value { old, new });
         }
     }
-    if is_move_to_hidden_ids(held, now) {
+    let is_move = is_move_to_hidden_ids(held, now);
+    if is_move || held.create_time != now.create_time {
         changes.push(FieldChange::Completed(now.clone()));
+    }
+    if is_move {
         events.push(EventBody::Updated(changes));
         return events;
     }

@@ -117,6 +117,7 @@ class Service:
         self.database_url = database_url
         self.address = f"127.0.0.1:{_free_port()}"
         self.ops_address = f"127.0.0.1:{_free_port()}"
+        self.webhook_address = f"127.0.0.1:{_free_port()}"
         self.log = directory / "log"
         self.process: Optional[subprocess.Popen] = None
         self._settings = settings
@@ -130,6 +131,7 @@ class Service:
             WAGROUPS_DATABASE__URL=self.database_url,
             WAGROUPS_GRPC__LISTEN=self.address,
             WAGROUPS_OPS__LISTEN=self.ops_address,
+            WAGROUPS_WEBHOOK__LISTEN=self.webhook_address,
             **{f"WAGROUPS_{name}": value for name, value in self._settings.items()},
         )
         with open(self.log, "ab") as log:

@@ -173,9 +173,9 @@ def test_bad_fields_are_named_all_at_once(api: Api) -> None:
     ]
 
 
-def test_engines_that_this_build_lacks(api: Api) -> None:
-    for engine in (sessions_pb2.ENGINE_WAHA, sessions_pb2.ENGINE_NATIVE):
-        failure = refused(api.sessions.CreateSession, sessions_pb2.CreateSessionRequest(session="x", engine=engine))
+def test_engines_and_servers_that_this_build_lacks(api: Api) -> None:
+    for lacking in ({"engine": sessions_pb2.ENGINE_NATIVE}, {"waha": sessions_pb2.WahaConfig(server="x")}):
+        failure = refused(api.sessions.CreateSession, sessions_pb2.CreateSessionRequest(session="x", **lacking))
         assert (failure.code, failure.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNSUPPORTED_BY_ENGINE")
 
 

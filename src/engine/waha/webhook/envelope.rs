@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{NotAWebhook, order};
+use super::{NotAWebhook, order, surrogates};
 use crate::domain::clock::Timestamp;
 
 /// What a WAHA server runs on; one for all its sessions.
@@ -63,8 +63,12 @@ pub(super) struct Envelope {
 const MAX_ID_BYTES: usize = 128;
 
 pub(super) fn read(body: &[u8], now: Timestamp) -> Result<Envelope, NotAWebhook> {
-    let mut envelope: Envelope = serde_json::from_slice(body)
-        .map_err(|error| NotAWebhook(format!("the body is not an event of WAHA's: {error}")))?;
+    let read = serde_json::from_slice(body).or_else(|error| match surrogates::mended(body) {
+        Some(mended) => serde_json::from_slice(&mended),
+        None => Err(error),
+    });
+    let mut envelope: Envelope =
+        read.map_err(|error| NotAWebhook(format!("the body is not an event of WAHA's: {error}")))?;
     envelope.now = now;
     envelope.time = order::time(&envelope.timestamp, now).unwrap_or(now);
     let is_plain = |text: &str| {

@@ -10,6 +10,7 @@ mod fields;
 mod info;
 mod names;
 mod order;
+mod surrogates;
 #[cfg(test)]
 mod tests;
 mod text;

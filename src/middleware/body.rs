@@ -1,0 +1,114 @@
+//! Reading a body within limits: of its size, of the time it takes, and of what all bodies that arrive at
+//! the same time take together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::HttpBody as _;
+use axum::extract::Request;
+use axum::http::header::EXPECT;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// How long more of a body that is too large is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The limits of a listener's bodies.
+#[derive(Debug, Clone)]
+pub struct BodyLimits {
+    max_bytes: usize,
+    timeout: Duration,
+    buffer: Arc<Semaphore>,
+}
+
+/// A body, and the share of the buffer that it takes until it is dropped.
+#[derive(Debug)]
+pub struct BoundedBody {
+    bytes: Bytes,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    TooLarge {
+        limit: usize,
+    },
+    TooSlow,
+    /// It ended before its end.
+    BrokenOff,
+    /// The buffer is full.
+    NoRoom,
+}
+
+impl BoundedBody {
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl BodyLimits {
+    /// For bodies of at most `max_bytes` that arrive within `timeout`, and take at most `buffer_bytes`
+    /// together.
+    pub fn new(max_bytes: usize, timeout: Duration, buffer_bytes: usize) -> Self {
+        let buffer = Arc::new(Semaphore::new(buffer_bytes.min(Semaphore::MAX_PERMITS)));
+        Self { max_bytes, timeout, buffer }
+    }
+
+    pub async fn read(&self, request: Request) -> Result<BoundedBody, BodyError> {
+        // Whoever asks first whether to send has sent nothing yet.
+        let asks_first = request.headers().contains_key(EXPECT);
+        let mut body = request.into_body();
+        let reading = async {
+            // Who says that more will come need not send it.
+            if body.size_hint().lower() > self.max_bytes as u64 {
+                if !asks_first {
+                    self.discard(&mut body).await;
+                }
+                return Err(BodyError::TooLarge { limit: self.max_bytes });
+            }
+            let read = self.collect(&mut body).await;
+            if matches!(read, Err(BodyError::TooLarge { .. })) {
+                self.discard(&mut body).await;
+            }
+            read
+        };
+        timeout(self.timeout, reading).await.map_err(|_| BodyError::TooSlow)?
+    }
+
+    /// Reads on for a while without keeping anything: who is cut off while sending sees a broken connection,
+    /// and never the answer that says why.
+    async fn discard(&self, body: &mut axum::body::Body) {
+        let mut left = self.max_bytes.saturating_mul(4);
+        while let Ok(Some(Ok(frame))) = timeout(PATIENCE, body.frame()).await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Takes from the buffer what has arrived and no more, so that who only announces much blocks nobody.
+    async fn collect(&self, body: &mut axum::body::Body) -> Result<BoundedBody, BodyError> {
+        let too_large = BodyError::TooLarge { limit: self.max_bytes };
+        let mut bytes = BytesMut::new();
+        let mut share: Option<OwnedSemaphorePermit> = None;
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| BodyError::BrokenOff)?.into_data() else { continue };
+            if bytes.len() + data.len() > self.max_bytes {
+                return Err(too_large);
+            }
+            let size = u32::try_from(data.len()).map_err(|_| too_large)?;
+            let more = self.buffer.clone().try_acquire_many_owned(size);
+            let more = more.map_err(|_| BodyError::NoRoom)?;
+            match &mut share {
+                Some(share) => share.merge(more),
+                None => share = Some(more),
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(BoundedBody { bytes: bytes.freeze(), _share: share })
+    }
+}

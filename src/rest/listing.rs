@@ -1,0 +1,177 @@
+//! The list of groups: WAHA's query, and an answer that is written page by page, so that ten thousand
+//! groups take no more memory than one page.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::Gateway;
+use super::refusal::Refusal;
+use super::request::Incoming;
+use super::shape::Shape;
+use crate::app::{App, Call};
+use crate::domain::error::{Error, Result as DomainResult};
+use crate::domain::id::SessionName;
+use crate::domain::page::{
+    GroupCursor, GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_SIZE, OrderKey,
+};
+use crate::domain::port::repository::StoredGroup;
+use crate::pb;
+
+/// How many there are without limit and offset, which WAHA does not say.
+const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
+
+/// What the query asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    order: GroupOrder,
+    offset: usize,
+    limit: usize,
+    with_participants: bool,
+}
+
+pub fn wanted(incoming: &mut Incoming) -> Wanted {
+    let key = match incoming.query("sortBy") {
+        None | Some("id") => OrderKey::Id,
+        Some("subject") => OrderKey::Subject,
+        Some(_) => {
+            let must = "must be one of the following values: id, subject";
+            incoming.refuse_field("sortBy", must);
+            OrderKey::Id
+        }
+    };
+    let descending = match incoming.query("sortOrder") {
+        None | Some("asc") => false,
+        Some("desc") => true,
+        Some(_) => {
+            incoming.refuse_field("sortOrder", "must be one of the following values: asc, desc");
+            false
+        }
+    };
+    let excluded = incoming.query_all("exclude");
+    if excluded.iter().any(|what| !matches!(what.as_str(), "" | "participants")) {
+        let must = "each value must be one of the following values: , participants";
+        incoming.refuse_field("exclude", must);
+    }
+    // A limit of 0 is none, and without a limit the offset says nothing: so on three of four engines.
+    let limit = incoming.query_number("limit").filter(|limit| *limit > 0);
+    let offset = incoming.query_number("offset");
+    Wanted {
+        order: GroupOrder { key, descending },
+        offset: limit.and(offset).unwrap_or(0),
+        limit: limit.unwrap_or(usize::MAX),
+        with_participants: !excluded.iter().any(|what| what == "participants"),
+    }
+}
+
+/// The rest of a list that is being written.
+struct Writing {
+    app: App,
+    call: Call,
+    shape: Shape,
+    query: GroupQuery,
+    wanted: Wanted,
+    cursor: Option<GroupCursor>,
+    ended: bool,
+    first: Option<Vec<StoredGroup>>,
+    written: usize,
+    /// The request's place among those in flight, until the list is written.
+    _incoming: Incoming,
+}
+
+pub async fn answer(
+    gateway: Gateway,
+    incoming: Incoming,
+    session: SessionName,
+    wanted: Wanted,
+) -> Result<Response, Refusal> {
+    let query = GroupQuery { session, filter: GroupFilter::default(), order: wanted.order };
+    let counted = gateway.app.count_groups(&incoming.call, &query, 0).await;
+    let total = counted.map_err(|error| incoming.refuse(error))?.count;
+    let call = incoming.call.clone();
+    let mut writing = Writing {
+        app: gateway.app,
+        call,
+        shape: gateway.shape,
+        query,
+        wanted,
+        cursor: None,
+        ended: false,
+        first: None,
+        written: 0,
+        _incoming: incoming,
+    };
+    // What can be refused is refused before a byte is out.
+    let first = match writing.next_page().await {
+        Ok(first) => first,
+        Err(error) => return Err(writing._incoming.refuse(error)),
+    };
+    writing.first = Some(first);
+    let (open, close) = writing.shape.list_brackets();
+    let chunks = futures::stream::unfold(Some((writing, Some(open))), move |state| async move {
+        let (mut writing, open) = state?;
+        let mut chunk = String::from(open.unwrap_or_default());
+        let page = match writing.first.take() {
+            Some(page) => Ok(page),
+            None => writing.next_page().await,
+        };
+        let written = page.and_then(|page| writing.write(&page, &mut chunk));
+        let rest = match written {
+            Ok(()) if writing.is_done() => {
+                chunk.push_str(close);
+                None
+            }
+            Ok(()) => Some((writing, None)),
+            // The connection breaks, so that nobody takes the list for whole.
+            Err(error) => return Some((Err(std::io::Error::other(error.to_string())), None)),
+        };
+        Some((Ok(Bytes::from(chunk)), rest))
+    });
+    let mut response = Body::from_stream(chunks).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(TOTAL, HeaderValue::from(total));
+    Ok(response)
+}
+
+impl Writing {
+    fn is_done(&self) -> bool {
+        self.ended || self.written == self.wanted.limit
+    }
+
+    /// The next page that holds anything wanted; the offset is stepped over without the members.
+    async fn next_page(&mut self) -> DomainResult<Vec<StoredGroup>> {
+        while !self.ended {
+            let skips = self.wanted.offset > 0;
+            let rest = if skips { self.wanted.offset } else { self.wanted.limit - self.written };
+            let size = u32::try_from(rest).unwrap_or(MAX_PAGE_SIZE).min(MAX_PAGE_SIZE);
+            let full = self.wanted.with_participants && !skips;
+            let cursor = self.cursor.as_ref();
+            let page = self.app.group_page(&self.call, &self.query, cursor, size, full).await?;
+            self.ended = page.next.is_none();
+            self.cursor = page.next;
+            if !skips {
+                return Ok(page.groups);
+            }
+            self.wanted.offset -= page.groups.len().min(self.wanted.offset);
+        }
+        Ok(Vec::new())
+    }
+
+    fn write(&mut self, page: &[StoredGroup], chunk: &mut String) -> DomainResult<()> {
+        for stored in page {
+            let Some((basic, participants)) = &stored.state else { continue };
+            let mut bytes = basic.to_vec();
+            bytes.extend_from_slice(participants);
+            let group = pb::Group::decode(bytes.as_slice()).map_err(Error::internal)?;
+            if self.written > 0 {
+                chunk.push(',');
+            }
+            chunk.push_str(&self.shape.listed(&group, self.wanted.with_participants));
+            self.written += 1;
+        }
+        Ok(())
+    }
+}

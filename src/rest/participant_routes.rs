@@ -1,0 +1,59 @@
+//! A group's members: listed, added, removed, promoted, demoted.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::Gateway;
+use super::group_routes::{group_after, read};
+use super::refusal::Refusal;
+use super::request::Incoming;
+use super::respond::{changed, json};
+use super::shape::Shape;
+use crate::domain::event::MemberAction;
+
+type Answered = Result<Response, Refusal>;
+
+pub async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let shape = gateway.shape;
+    list_as(&gateway, &mut incoming, shape).await
+}
+
+/// The normalised list, on all engines.
+pub async fn list_v2(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    list_as(&gateway, &mut incoming, Shape::Normalized).await
+}
+
+async fn list_as(gateway: &Gateway, incoming: &mut Incoming, shape: Shape) -> Answered {
+    let group = incoming.group();
+    let (session, group_id) = incoming.finish(group)?;
+    let group = read(gateway, incoming, &session, &group_id).await;
+    let group = group.map_err(|error| incoming.refuse(error))?;
+    Ok(json(shape.participants(&group)))
+}
+
+pub async fn add(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    change(&gateway, incoming, MemberAction::Join).await
+}
+
+pub async fn remove(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    change(&gateway, incoming, MemberAction::Leave).await
+}
+
+pub async fn promote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    change(&gateway, incoming, MemberAction::Promote).await
+}
+
+pub async fn demote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    change(&gateway, incoming, MemberAction::Demote).await
+}
+
+async fn change(gateway: &Gateway, mut incoming: Incoming, action: MemberAction) -> Answered {
+    let target = incoming.target();
+    let people = incoming.participants(1);
+    let target = incoming.finish(target)?;
+    let mutated = gateway.app.change_participants(&incoming.call, target, action, people).await;
+    let mutated = mutated.map_err(|error| incoming.refuse(error))?;
+    let group = group_after(&mutated).map_err(|error| incoming.refuse(error))?;
+    let results = &mutated.answer.verdict.results;
+    Ok(changed(&mutated, json(gateway.shape.results(action, &group, results))))
+}

@@ -1,0 +1,75 @@
+//! A group's picture.
+
+use axum::extract::State;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::Gateway;
+use super::refusal::Refusal;
+use super::request::Incoming;
+use super::respond::{changed, json};
+use crate::domain::port::picture::{PictureSource, PictureUrl};
+use crate::domain::reason::Reason;
+
+type Answered = Result<Response, Refusal>;
+
+/// Where the picture is; `null` where there is none, and where it cannot be had: WAHA makes no difference.
+pub async fn get(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let group = incoming.group();
+    let refresh = incoming.query_flag("refresh");
+    let (session, group_id) = incoming.finish(group)?;
+    let read = gateway.app.picture(&incoming.call, &session, &group_id, refresh, 0).await;
+    let url = match read {
+        // Some engines have the picture and no address of it.
+        Ok(read) => Some(read.value.url.clone().unwrap_or_else(|| {
+            format!("data:image/jpeg;base64,{}", STANDARD.encode(&read.value.data))
+        })),
+        Err(error) if error.reason() == Reason::PictureNotFound => None,
+        Err(error) => return Err(incoming.refuse(error)),
+    };
+    Ok(json(json!({ "url": url })))
+}
+
+/// WAHA takes a missing `file` for a wish to delete; this refuses it.
+pub async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let target = incoming.target();
+    let source = source(&mut incoming);
+    let (target, source) = incoming.finish(target.zip(source))?;
+    let mutated = gateway.app.set_picture(&incoming.call, target, source).await;
+    let mutated = mutated.map_err(|error| incoming.refuse(error))?;
+    Ok(changed(&mutated, json(json!({ "success": true }))))
+}
+
+pub async fn delete(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let target = incoming.target();
+    let target = incoming.finish(target)?;
+    let mutated = gateway.app.delete_picture(&incoming.call, target).await;
+    let mutated = mutated.map_err(|error| incoming.refuse(error))?;
+    Ok(changed(&mutated, json(json!({ "success": true }))))
+}
+
+fn source(incoming: &mut Incoming) -> Option<PictureSource> {
+    let text = |field: &str| {
+        incoming.file().and_then(|file| file.get(field)).and_then(Value::as_str).map(str::to_owned)
+    };
+    match (text("url"), text("data")) {
+        (Some(url), None) => {
+            incoming.parsed::<PictureUrl>("file.url", &url).map(PictureSource::Url)
+        }
+        (None, Some(data)) => {
+            // Browsers put the type in front.
+            let data = data.split_once(";base64,").map_or(data.as_str(), |(_, data)| data);
+            let bytes = STANDARD.decode(data).ok();
+            if bytes.is_none() {
+                incoming.refuse_field("file.data", "must be base64");
+            }
+            bytes.map(|bytes| PictureSource::Data(bytes.into()))
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            incoming.refuse_field("file", "must have either url or data");
+            None
+        }
+    }
+}

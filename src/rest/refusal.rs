@@ -1,0 +1,132 @@
+//! Errors as WAHA answers them: three bodies by case, with our reason in a header.
+//!
+//! Nest's own (A), for what is wrong with the request or the key; the exception filter's (B), always 500,
+//! for what WhatsApp refuses; and the session waiter's (C), 422. Where WAHA answers 500 to a bad body, this
+//! answers 400 and names every field.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::reason::Reason;
+use crate::middleware::BodyError;
+
+pub const REASON: HeaderName = HeaderName::from_static("x-wagroups-reason");
+
+/// An error, and of which request.
+#[derive(Debug)]
+pub struct Refusal {
+    error: Error,
+    asked: Asked,
+}
+
+/// What the request was, as far as an error repeats it. Never the body: it is the caller's own.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub method: Method,
+    pub uri: Uri,
+    pub time: Timestamp,
+}
+
+impl Asked {
+    pub fn refuse(&self, error: Error) -> Refusal {
+        Refusal { error, asked: self.clone() }
+    }
+
+    pub fn refuse_body(&self, error: BodyError) -> Refusal {
+        self.refuse(match error {
+            BodyError::TooLarge { limit } => Error::new(
+                Reason::MessageTooLarge,
+                format!("the body has more than {limit} bytes (rest.max_body_bytes)"),
+            ),
+            BodyError::TooSlow => {
+                Error::new(Reason::InvalidRequest, "the body did not arrive in time")
+            }
+            BodyError::BrokenOff => Error::new(Reason::InvalidRequest, "the body broke off"),
+            BodyError::NoRoom => overloaded(),
+        })
+    }
+
+    pub fn no_such_path(&self) -> Refusal {
+        let message = format!("Cannot {} {}", self.method, self.uri.path());
+        self.refuse(Error::new(Reason::MethodNotFound, message))
+    }
+}
+
+pub fn overloaded() -> Error {
+    Error::new(Reason::Overloaded, "too many requests at the same time; try again")
+        .retry_after(std::time::Duration::from_secs(1))
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self { error, asked } = self;
+        let reason = error.reason();
+        if reason == Reason::Internal {
+            tracing::error!(%error, cause = error.cause(), "a request has failed");
+        }
+        let status =
+            StatusCode::from_u16(reason.waha_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(body(&error, status, &asked))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(REASON, HeaderValue::from_static(reason.as_str()));
+        if let Some(delay) = error.retry_delay() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+        }
+        response
+    }
+}
+
+fn body(error: &Error, status: StatusCode, asked: &Asked) -> Value {
+    let phrase = status.canonical_reason().unwrap_or_default();
+    let code = status.as_u16();
+    match status {
+        // Nest's words, which clients compare.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            json!({ "message": phrase, "statusCode": code })
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => session_body(error),
+        StatusCode::INTERNAL_SERVER_ERROR => exception_body(error, asked),
+        StatusCode::BAD_REQUEST if !error.violations().is_empty() => {
+            let violations = error.violations().iter();
+            let messages: Vec<String> =
+                violations.map(|v| format!("{} {}", v.field, v.description)).collect();
+            json!({ "message": messages, "error": phrase, "statusCode": code })
+        }
+        _ => json!({ "message": error.message(), "error": phrase, "statusCode": code }),
+    }
+}
+
+fn session_body(error: &Error) -> Value {
+    let session = error.metadata().get("session").cloned().unwrap_or_default();
+    match (error.reason(), error.metadata().get("status")) {
+        (Reason::SessionNotFound, _) => {
+            json!({ "error": format!("Session \"{session}\" does not exist"), "session": session })
+        }
+        (_, Some(status)) => json!({
+            "error": "Session status is not as expected. Try again later or restart the session",
+            "session": session, "status": status, "expected": ["WORKING"],
+        }),
+        (_, None) => json!({ "error": error.message(), "session": session }),
+    }
+}
+
+/// WAHA repeats the caller's body and a stack here; this does not.
+fn exception_body(error: &Error, asked: &Asked) -> Value {
+    let mut exception =
+        json!({ "message": error.message(), "name": "Error", "reason": error.reason() });
+    // Where WhatsApp was asked, its own code, at the place where NOWEB has it.
+    if let Some(code) = error.metadata().get("code").and_then(|code| code.parse::<u32>().ok()) {
+        exception["data"] = json!(code);
+    }
+    json!({
+        "statusCode": 500, "timestamp": asked.time.to_string(), "exception": exception,
+        "request": { "path": asked.uri.path(), "method": asked.method.as_str() },
+        "version": {
+            "version": env!("CARGO_PKG_VERSION"), "engine": "wagroups", "tier": "CORE", "browser": null,
+        },
+    })
+}

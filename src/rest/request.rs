@@ -1,0 +1,228 @@
+//! A request of WAHA's clients: who calls, which session, and fields that are checked all at once.
+
+use axum::extract::{FromRequest, RawPathParams, Request};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Gateway;
+use super::refusal::{Asked, Refusal, overloaded};
+use crate::app::Call;
+use crate::app::groups::{RequestKey, Target};
+use crate::domain::error::{Error, Violations, checked};
+use crate::domain::group::MAX_PARTICIPANTS;
+use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
+use crate::domain::reason::Reason;
+
+/// What makes a mutation safe to repeat; WAHA has no such thing.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// A request, read whole.
+pub struct Incoming {
+    pub call: Call,
+    pub asked: Asked,
+    session: String,
+    group_id: String,
+    query: Vec<(String, String)>,
+    body: Value,
+    request_id: Option<String>,
+    body_sha256: [u8; 32],
+    violations: Violations,
+    _place: OwnedSemaphorePermit,
+}
+
+impl FromRequest<Gateway> for Incoming {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Refusal> {
+        let asked = Asked {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            time: gateway.clock.now(),
+        };
+        let place = gateway.in_flight.clone().try_acquire_owned();
+        let place = place.map_err(|_| asked.refuse(overloaded()))?;
+        let query: Vec<(String, String)> =
+            url::form_urlencoded::parse(asked.uri.query().unwrap_or_default().as_bytes())
+                .into_owned()
+                .collect();
+        let in_query = query.iter().find(|(name, _)| name == "x-api-key");
+        let caller = gateway
+            .keyring
+            .identify_or(request.headers(), in_query.map(|(_, key)| key.as_bytes()))
+            .map_err(|error| asked.refuse(error))?;
+        let request_id = request.headers().get(IDEMPOTENCY_KEY).map(|value| {
+            // What is no text is no UUID either, and is refused as such.
+            value.to_str().unwrap_or_default().to_owned()
+        });
+        let (mut parts, body) = request.into_parts();
+        let (mut session, mut group_id) = (String::new(), String::new());
+        if let Ok(params) = axum::RequestPartsExt::extract::<RawPathParams>(&mut parts).await {
+            for (name, value) in &params {
+                match name {
+                    "session" => session = value.to_owned(),
+                    _ => group_id = value.to_owned(),
+                }
+            }
+        }
+        let body = gateway.body.read(Request::from_parts(parts, body)).await;
+        let body = body.map_err(|error| asked.refuse_body(error))?;
+        let mut hash = Sha256::new();
+        hash.update(format!("{} {}\n", asked.method, asked.uri.path()));
+        hash.update(body.bytes());
+        let body = match body.bytes().as_ref() {
+            [] => Value::Null,
+            bytes => serde_json::from_slice(bytes).map_err(|error| {
+                asked.refuse(Error::new(Reason::InvalidRequest, error.to_string()))
+            })?,
+        };
+        Ok(Self {
+            call: Call { caller, deadline: None },
+            asked,
+            session,
+            group_id,
+            query,
+            body,
+            request_id,
+            body_sha256: hash.finalize().into(),
+            violations: Violations::default(),
+            _place: place,
+        })
+    }
+}
+
+impl Incoming {
+    pub fn parsed<T>(&mut self, field: &str, text: &str) -> Option<T>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        self.violations.check(field, text.parse::<T>())
+    }
+
+    pub fn session(&mut self) -> Option<SessionName> {
+        let text = std::mem::take(&mut self.session);
+        self.parsed("session", &text)
+    }
+
+    /// The session and the group of the path.
+    pub fn group(&mut self) -> Option<(SessionName, GroupId)> {
+        let text = std::mem::take(&mut self.group_id);
+        let group_id = self.parsed("id", &text);
+        self.session().zip(group_id)
+    }
+
+    pub fn request_key(&mut self) -> RequestKey {
+        let request_id = self.request_id.take();
+        let request_id: Option<RequestId> =
+            request_id.and_then(|text| self.parsed(IDEMPOTENCY_KEY, &text));
+        RequestKey { request_id, body_sha256: self.body_sha256 }
+    }
+
+    /// The group that a mutation changes.
+    pub fn target(&mut self) -> Option<Target> {
+        let key = self.request_key();
+        let (session, group_id) = self.group()?;
+        Some(Target { session, group_id, key })
+    }
+
+    pub fn refuse_field(&mut self, field: &str, description: &str) {
+        self.violations.add(field, description);
+    }
+
+    /// A text of the body, parsed.
+    pub fn text<T>(&mut self, field: &str) -> Option<T>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        match self.body.get(field).and_then(Value::as_str).map(str::to_owned) {
+            Some(text) => self.parsed(field, &text),
+            None => {
+                self.violations.add(field, "must be a string");
+                None
+            }
+        }
+    }
+
+    /// A boolean of the body. WAHA takes its absence for one or the other, depending on the engine.
+    pub fn flag(&mut self, field: &str) -> Option<bool> {
+        let flag = self.body.get(field).and_then(Value::as_bool);
+        if flag.is_none() {
+            self.violations.add(field, "must be a boolean value");
+        }
+        flag
+    }
+
+    /// `participants: [{id}]`, each once and at least `least`.
+    pub fn participants(&mut self, least: usize) -> Vec<ParticipantId> {
+        let Some(listed) = self.body.get("participants").and_then(Value::as_array).cloned() else {
+            self.violations.add("participants", "must be an array");
+            return Vec::new();
+        };
+        if listed.len() < least || listed.len() > MAX_PARTICIPANTS {
+            let must = format!("must hold {least} to {MAX_PARTICIPANTS} elements");
+            self.violations.add("participants", must);
+            return Vec::new();
+        }
+        let mut people: Vec<ParticipantId> = Vec::with_capacity(listed.len());
+        for (index, listed) in listed.iter().enumerate() {
+            let field = format!("participants.{index}.id");
+            match listed.get("id").and_then(Value::as_str) {
+                Some(text) => {
+                    // Who stands there twice is meant once.
+                    people.extend(self.parsed(&field, text).filter(|id| !people.contains(id)));
+                }
+                None => self.violations.add(field, "must be a string"),
+            }
+        }
+        people
+    }
+
+    /// The body's `file`.
+    pub fn file(&self) -> Option<&Value> {
+        self.body.get("file")
+    }
+
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn query_all(&self, name: &str) -> Vec<String> {
+        let matching = self.query.iter().filter(|(key, _)| key == name);
+        matching.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// A boolean of the query, as WAHA reads one; absent is false.
+    pub fn query_flag(&mut self, name: &str) -> bool {
+        match self.query(name) {
+            None | Some("false" | "False" | "0") => false,
+            Some("true" | "True" | "1") => true,
+            Some(_) => {
+                self.violations.add(name, "must be a boolean value");
+                false
+            }
+        }
+    }
+
+    /// A number of the query.
+    pub fn query_number(&mut self, name: &str) -> Option<usize> {
+        let text = self.query(name)?.to_owned();
+        let number = text.parse().ok();
+        if number.is_none() {
+            let must = "must be a number conforming to the specified constraints";
+            self.violations.add(name, must);
+        }
+        number
+    }
+
+    /// Answers all violations at once; else the values, which are there then.
+    pub fn finish<T>(&mut self, values: Option<T>) -> Result<T, Refusal> {
+        let violations = std::mem::take(&mut self.violations);
+        checked(violations, values).map_err(|error| self.asked.refuse(error))
+    }
+
+    pub fn refuse(&self, error: Error) -> Refusal {
+        self.asked.refuse(error)
+    }
+}

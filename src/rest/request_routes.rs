@@ -1,0 +1,81 @@
+//! Requests to join a group.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::Gateway;
+use super::refusal::Refusal;
+use super::request::Incoming;
+use super::respond::{changed, json};
+use super::shape::code_of;
+use crate::app::groups::JoinRequestQuery;
+use crate::domain::clock::Timestamp;
+use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
+use crate::domain::page::MAX_PAGE_SIZE;
+use crate::domain::participant::ParticipantStatus;
+use crate::domain::port::engine::RequestAnswer;
+
+type Answered = Result<Response, Refusal>;
+
+pub async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let group = incoming.group();
+    let (session, group_id) = incoming.finish(group)?;
+    let query = JoinRequestQuery { session, group_id };
+    let mut requests = Vec::new();
+    let mut token = String::new();
+    loop {
+        let page = gateway
+            .app
+            .list_join_requests(&incoming.call, &query, MAX_PAGE_SIZE, &token, false, 0)
+            .await
+            .map_err(|error| incoming.refuse(error))?;
+        requests.extend(page.requests.iter().map(request));
+        token = page.next_page_token;
+        if token.is_empty() {
+            return Ok(json(Value::Array(requests)));
+        }
+    }
+}
+
+fn request(request: &JoinRequest) -> Value {
+    let requester = &request.requester;
+    let method = request.method.map(|method| match method {
+        JoinRequestMethod::InviteLink => "invite_link",
+        JoinRequestMethod::LinkedGroup => "linked_group_join",
+        JoinRequestMethod::NonAdminAdd => "non_admin_add",
+    });
+    json!({
+        "requesterId": requester.id().to_string(),
+        "requesterPn": requester.phone().map(|phone| phone.to_string()),
+        "addedById": request.added_by.map(|id| id.to_string()),
+        "parentGroupId": request.parent.as_ref().map(ToString::to_string),
+        "requestMethod": method,
+        "timestamp": request.request_time.map_or(0, |time: Timestamp| time.as_millis() / 1000),
+    })
+}
+
+pub async fn approve(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    answer(&gateway, incoming, RequestAnswer::Approve).await
+}
+
+pub async fn reject(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    answer(&gateway, incoming, RequestAnswer::Reject).await
+}
+
+/// WAHA on WEBJS takes an empty list for everybody; this refuses it.
+async fn answer(gateway: &Gateway, mut incoming: Incoming, said: RequestAnswer) -> Answered {
+    let target = incoming.target();
+    let people = incoming.participants(1);
+    let target = incoming.finish(target)?;
+    let mutated = gateway.app.answer_join_requests(&incoming.call, target, said, people).await;
+    let mutated = mutated.map_err(|error| incoming.refuse(error))?;
+    let results = mutated.answer.verdict.results.iter().map(|result| {
+        let id = result.requested.to_string();
+        match result.status {
+            ParticipantStatus::Ok => json!({ "requesterId": id, "success": true }),
+            _ => json!({ "requesterId": id, "success": false, "error": code_of(result) }),
+        }
+    });
+    Ok(changed(&mutated, json(results.collect())))
+}

@@ -1,0 +1,33 @@
+//! Answers in the forms that WAHA gives them.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use crate::app::groups::Mutated;
+
+/// The sequence at which the answer holds: what GRPC calls take as `min_sequence`.
+const SEQUENCE: HeaderName = HeaderName::from_static("x-wagroups-sequence");
+
+/// An answer of a mutation: a body, and the sequence at which it holds.
+pub fn changed(mutated: &Mutated, body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().insert(SEQUENCE, HeaderValue::from(mutated.answer.sequence));
+    response
+}
+
+pub fn json(value: Value) -> Response {
+    Json(value).into_response()
+}
+
+/// Nest sends what is no object as bare text.
+pub fn text(text: impl Into<String>) -> Response {
+    let content_type = HeaderValue::from_static("text/html; charset=utf-8");
+    ([(header::CONTENT_TYPE, content_type)], text.into()).into_response()
+}
+
+/// Nothing at all, with 200.
+pub fn empty() -> Response {
+    StatusCode::OK.into_response()
+}

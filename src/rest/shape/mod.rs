@@ -1,0 +1,224 @@
+//! In whose words groups are answered. WAHA hands its engines' own objects through, so that a client written
+//! against one engine knows that engine's words only; it keeps working whatever engine really runs.
+//!
+//! Each shape is a module with the same functions. `webjs` and `wpp` have their place in [`Shape`] once
+//! they are written.
+
+mod gows;
+mod normalized;
+mod noweb;
+
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::respond::{empty, text};
+use crate::domain::event::MemberAction;
+use crate::domain::id::InviteCode;
+use crate::domain::participant::{ParticipantResult, ParticipantStatus};
+use crate::pb;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// WAHA's `GroupInfo` and `GroupParticipant`, as its events have them.
+    #[default]
+    Normalized,
+    /// whatsmeow's, as the engine GOWS answers.
+    Gows,
+    /// Baileys', as the engine NOWEB answers.
+    Noweb,
+}
+
+impl Shape {
+    /// A group, with or without its members.
+    pub fn group(self, group: &pb::Group, with_participants: bool) -> Value {
+        match self {
+            Self::Normalized => normalized::group(group, with_participants),
+            Self::Gows => gows::group(group, with_participants),
+            Self::Noweb => noweb::group(group, with_participants),
+        }
+    }
+
+    /// What opens and what closes a list of groups; NOWEB's is an object by id.
+    pub fn list_brackets(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Normalized | Self::Gows => ("[", "]"),
+            Self::Noweb => ("{", "}"),
+        }
+    }
+
+    /// A group as it stands in a list.
+    pub fn listed(self, group: &pb::Group, with_participants: bool) -> String {
+        let value = self.group(group, with_participants);
+        match self {
+            Self::Normalized | Self::Gows => value.to_string(),
+            Self::Noweb => format!("{}:{value}", json!(group.id)),
+        }
+    }
+
+    pub fn participants(self, group: &pb::Group) -> Value {
+        match self {
+            Self::Normalized => group.participants.iter().map(normalized::participant).collect(),
+            Self::Gows => group.participants.iter().map(|p| gows::participant(group, p)).collect(),
+            Self::Noweb => {
+                group.participants.iter().map(|p| noweb::participant(group, p)).collect()
+            }
+        }
+    }
+
+    /// A group that was made, and what became of those who were invited.
+    pub fn created(self, group: &pb::Group, results: &[ParticipantResult]) -> Value {
+        match self {
+            Self::Normalized => normalized::created(group, results),
+            Self::Gows => gows::created(group, results),
+            Self::Noweb => noweb::group(group, true),
+        }
+    }
+
+    /// What became of each member that was to be changed.
+    pub fn results(
+        self,
+        action: MemberAction,
+        group: &pb::Group,
+        results: &[ParticipantResult],
+    ) -> Value {
+        match self {
+            Self::Normalized => {
+                results.iter().map(|result| normalized::result(group, result)).collect()
+            }
+            Self::Gows => results.iter().map(|result| gows::result(group, result)).collect(),
+            Self::Noweb => results.iter().map(|result| noweb::result(action, result)).collect(),
+        }
+    }
+
+    /// The group behind an invite.
+    pub fn preview(self, preview: &pb::GroupPreview, code: &InviteCode) -> Value {
+        let group = previewed(preview);
+        match self {
+            Self::Normalized => normalized::preview(&group, preview.member_count, code),
+            Self::Gows | Self::Noweb => self.group(&group, true),
+        }
+    }
+
+    /// An invite code: GOWS answers the whole link.
+    pub fn invite(self, code: &InviteCode) -> String {
+        match self {
+            Self::Normalized | Self::Noweb => code.to_string(),
+            Self::Gows => code.link(),
+        }
+    }
+
+    /// That a change is done, where WAHA has no more to say.
+    pub fn done(self) -> Response {
+        match self {
+            Self::Normalized => text("true"),
+            Self::Gows | Self::Noweb => empty(),
+        }
+    }
+}
+
+/// As much of a group as an invite shows.
+fn previewed(preview: &pb::GroupPreview) -> pb::Group {
+    pb::Group {
+        id: preview.group_id.clone(),
+        subject: preview.subject.clone(),
+        description: preview.description.clone(),
+        owner: preview.owner.clone(),
+        create_time: preview.create_time,
+        member_count: preview.member_count,
+        settings: Some(pb::GroupSettings {
+            membership_approval: preview.membership_approval,
+            member_add_mode: pb::MemberAddMode::AllMembers.into(),
+            ..Default::default()
+        }),
+        parent_group_id: preview.parent_group_id.clone(),
+        participants: preview.participants.clone(),
+        ..Default::default()
+    }
+}
+
+/// WhatsApp's code of a result, also where WhatsApp was not asked.
+pub fn code_of(result: &ParticipantResult) -> u32 {
+    if result.code != 0 {
+        return result.code;
+    }
+    match result.status {
+        ParticipantStatus::Ok => 200,
+        ParticipantStatus::Blocked => 401,
+        ParticipantStatus::PrivacyInviteNeeded => 403,
+        ParticipantStatus::NotOnWhatsapp
+        | ParticipantStatus::NotMember
+        | ParticipantStatus::RequestNotFound => 404,
+        ParticipantStatus::NotAllowed => 405,
+        ParticipantStatus::RecentlyLeft => 408,
+        ParticipantStatus::AlreadyMember => 409,
+        ParticipantStatus::GroupFull => 419,
+        ParticipantStatus::PendingApproval => 421,
+        ParticipantStatus::InvalidId => 451,
+        ParticipantStatus::Unknown => 500,
+    }
+}
+
+/// An id as the socket engines write it.
+fn wire(id: &str) -> String {
+    match id.strip_suffix("@c.us") {
+        Some(digits) => format!("{digits}@s.whatsapp.net"),
+        None => id.to_owned(),
+    }
+}
+
+/// The names of a member: hidden id, phone number; empty where unknown.
+fn names(participant: &pb::Participant) -> (&str, &str) {
+    let find = |suffix: &str| {
+        [&participant.id, &participant.lid, &participant.phone_number_id]
+            .into_iter()
+            .find(|id| id.ends_with(suffix))
+            .map_or("", String::as_str)
+    };
+    (find("@lid"), find("@c.us"))
+}
+
+/// How the group itself names a member.
+fn own_name<'a>(group: &pb::Group, participant: &'a pb::Participant) -> &'a str {
+    let (lid, phone) = names(participant);
+    if group.addressing_mode() == pb::AddressingMode::PhoneNumber && !phone.is_empty() {
+        phone
+    } else if lid.is_empty() {
+        phone
+    } else {
+        lid
+    }
+}
+
+/// Whether a member is an admin, and a superadmin.
+fn ranks(participant: &pb::Participant) -> (bool, bool) {
+    match participant.role() {
+        pb::Role::Superadmin => (true, true),
+        pb::Role::Admin => (true, false),
+        pb::Role::Participant | pb::Role::Left | pb::Role::Unspecified => (false, false),
+    }
+}
+
+/// The person that a result is about: as a member of the group as it is now, else by name alone.
+fn person(group: &pb::Group, result: &ParticipantResult) -> pb::Participant {
+    let id = result.account.id().to_string();
+    let member = group.participants.iter().find(|member| member.id == id).cloned();
+    member.unwrap_or_else(|| pb::Participant {
+        phone_number_id: result.account.phone().map(|phone| phone.to_string()).unwrap_or_default(),
+        lid: result.account.lid().map(|lid| lid.to_string()).unwrap_or_default(),
+        id,
+        role: pb::Role::Unspecified.into(),
+    })
+}
+
+fn seconds(time: Option<&prost_types::Timestamp>) -> Option<i64> {
+    time.map(|time| time.seconds)
+}
+
+fn timer(group: &pb::Group) -> i64 {
+    let settings = group.settings.as_ref();
+    settings
+        .and_then(|settings| settings.disappearing_timer.as_ref())
+        .map_or(0, |span| span.seconds)
+}
