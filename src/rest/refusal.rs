@@ -20,7 +20,7 @@ pub const REASON: HeaderName = HeaderName::from_static("x-wagroups-reason");
 #[derive(Debug)]
 pub struct Refusal {
     error: Error,
-    asked: Asked,
+    asked: Box<Asked>,
 }
 
 /// What the request was, as far as an error repeats it. Never the body: it is the caller's own.
@@ -33,7 +33,7 @@ pub struct Asked {
 
 impl Asked {
     pub fn refuse(&self, error: Error) -> Refusal {
-        Refusal { error, asked: self.clone() }
+        Refusal { error, asked: Box::new(self.clone()) }
     }
 
     pub fn refuse_body(&self, error: BodyError) -> Refusal {

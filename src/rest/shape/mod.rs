@@ -182,13 +182,8 @@ fn names(participant: &pb::Participant) -> (&str, &str) {
 /// How the group itself names a member.
 fn own_name<'a>(group: &pb::Group, participant: &'a pb::Participant) -> &'a str {
     let (lid, phone) = names(participant);
-    if group.addressing_mode() == pb::AddressingMode::PhoneNumber && !phone.is_empty() {
-        phone
-    } else if lid.is_empty() {
-        phone
-    } else {
-        lid
-    }
+    let by_phone = group.addressing_mode() == pb::AddressingMode::PhoneNumber;
+    if lid.is_empty() || (by_phone && !phone.is_empty()) { phone } else { lid }
 }
 
 /// Whether a member is an admin, and a superadmin.
