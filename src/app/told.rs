@@ -161,13 +161,15 @@ impl Inner {
             push_name: Some(login.push_name.clone()),
             ..Default::default()
         };
-        self.patch(name, patch).await?;
-        if session.account != Some(account) {
-            // The writer must know who we are before the news is reduced.
-            self.writer.forget(name).await;
-            self.write_anew(name, session.engine).await?;
+        if session.account == Some(account) {
+            return self.patch(name, patch).await;
         }
-        Ok(())
+        // The writer must know who we are before any news is reduced, also that of others, who look into the
+        // directory: so the store first, then the writer, then the directory.
+        self.repository.patch_session(name, &patch).await?;
+        self.writer.forget(name).await;
+        self.patch(name, patch).await?;
+        self.write_anew(name, session.engine).await
     }
 
     /// Which role we have in a group depends on who we are, so that all groups are written once more.

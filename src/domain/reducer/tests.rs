@@ -8,11 +8,12 @@ use proptest::prelude::*;
 use super::{Change, GroupState, Observation, reduce};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{
-    Field, FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction, PictureChanged,
+    EventBody, Field, FieldChange, FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction,
+    PictureChanged,
 };
 use crate::domain::facts::Stamp;
 use crate::domain::fold::fold;
-use crate::domain::group::{Description, Group, Subject};
+use crate::domain::group::{AddressingMode, Description, Group, Subject};
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber};
 use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::{Account, Participant, Role};
@@ -246,4 +247,57 @@ fn leaving_and_coming_back_in_the_wrong_order_ends_inside() {
     let left = reduce(&mut state, &stamped(Change::Left, 10), Some(&me()));
     assert!(left.events.is_empty());
     assert_eq!(state.group, Some(Arc::new(group)));
+}
+
+#[test]
+fn a_move_to_hidden_ids_that_nobody_can_match_is_not_everyone_leaving() {
+    let phones = [4_915_100_000_001, 4_915_100_000_002];
+    let lids = [111, 222];
+    let group = |mode, members: Vec<Account>| {
+        let mut group = Group::partial(group_id());
+        group.partial = false;
+        group.addressing_mode = mode;
+        group.set_participants(
+            members
+                .into_iter()
+                .map(|account| Participant::new(account, Role::Participant))
+                .collect(),
+        );
+        group
+    };
+    let by_phone = |phone| Account::new(ParticipantId::Phone(PhoneNumber::new(phone).unwrap()));
+    let by_lid = |lid| Account::new(ParticipantId::Lid(Lid::new(lid).unwrap()));
+    let told = |group: &Group| Observation {
+        group_id: group_id(),
+        change: Change::Full(Box::new(group.clone())),
+        actor: None,
+        occur_time: Timestamp::from_seconds(1),
+        stamp: None,
+    };
+    let before = group(AddressingMode::PhoneNumber, phones.map(by_phone).to_vec());
+    let after = group(AddressingMode::Lid, lids.map(by_lid).to_vec());
+    let mut state = GroupState::default();
+    reduce(&mut state, &told(&before), None);
+    let moved = reduce(&mut state, &told(&after), None);
+    let [EventBody::Updated(changes)] = &moved.events[..] else { panic!("{:?}", moved.events) };
+    assert!(matches!(changes.last(), Some(FieldChange::Completed(all)) if **all == after));
+    // Once the ids are hidden, who is gone has left.
+    let fewer = group(AddressingMode::Lid, vec![by_lid(111)]);
+    let left = reduce(&mut state, &told(&fewer), None);
+    assert!(matches!(&left.events[..], [EventBody::ParticipantsChanged(_)]), "{:?}", left.events);
+
+    // Where the pairs are known, everybody is who they were.
+    let mut state = GroupState::default();
+    reduce(&mut state, &told(&before), None);
+    let pairs: Vec<_> = lids
+        .into_iter()
+        .zip(phones)
+        .map(|(lid, phone)| (Lid::new(lid).unwrap(), PhoneNumber::new(phone).unwrap()))
+        .collect();
+    let aliases = Observation { change: Change::Aliases(pairs), ..told(&before) };
+    let learned = reduce(&mut state, &aliases, None);
+    assert!(matches!(&learned.events[..], [EventBody::Updated(changes)] if changes.len() == 2));
+    let moved = reduce(&mut state, &told(&after), None);
+    let [EventBody::Updated(changes)] = &moved.events[..] else { panic!("{:?}", moved.events) };
+    assert!(matches!(&changes[..], [FieldChange::Value { .. }]), "{changes:?}");
 }
