@@ -2,6 +2,7 @@
 //!
 //! `docs/WAHA.md` has each route with what it answers and where that differs from WAHA on purpose.
 
+mod events;
 mod group_routes;
 mod invite_routes;
 mod listing;
@@ -61,6 +62,7 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
     let requests = |path: &str| at(&format!("/{{id}}/participants/join-requests{path}"));
     Router::new()
         .route(&at(""), get(group_routes::list).post(group_routes::create))
+        .route(&at("/events"), get(events::follow))
         .route(&at("/count"), get(group_routes::count))
         .route(&at("/join-info"), get(invite_routes::join_info))
         .route(&at("/join"), post(invite_routes::join))

@@ -1,6 +1,7 @@
 //! A request of WAHA's clients: who calls, which session, and fields that are checked all at once.
 
 use axum::extract::{FromRequest, RawPathParams, Request};
+use axum::http::HeaderMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,6 +15,8 @@ use crate::domain::group::MAX_PARTICIPANTS;
 use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use crate::domain::reason::Reason;
 
+/// Where a stream of events goes on.
+const LAST_EVENT_ID: &str = "last-event-id";
 /// What makes a mutation safe to repeat; WAHA has no such thing.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -26,6 +29,7 @@ pub struct Incoming {
     query: Vec<(String, String)>,
     body: Value,
     request_id: Option<String>,
+    last_event_id: Option<String>,
     body_sha256: [u8; 32],
     violations: Violations,
     _place: OwnedSemaphorePermit,
@@ -51,10 +55,8 @@ impl FromRequest<Gateway> for Incoming {
             .keyring
             .identify_or(request.headers(), in_query.map(|(_, key)| key.as_bytes()))
             .map_err(|error| asked.refuse(error))?;
-        let request_id = request.headers().get(IDEMPOTENCY_KEY).map(|value| {
-            // What is no text is no UUID either, and is refused as such.
-            value.to_str().unwrap_or_default().to_owned()
-        });
+        let request_id = header(request.headers(), IDEMPOTENCY_KEY);
+        let last_event_id = header(request.headers(), LAST_EVENT_ID);
         let (mut parts, body) = request.into_parts();
         let (mut session, mut group_id) = (String::new(), String::new());
         if let Ok(params) = axum::RequestPartsExt::extract::<RawPathParams>(&mut parts).await {
@@ -84,11 +86,17 @@ impl FromRequest<Gateway> for Incoming {
             query,
             body,
             request_id,
+            last_event_id,
             body_sha256: hash.finalize().into(),
             violations: Violations::default(),
             _place: place,
         })
     }
+}
+
+/// What is no text is no id either, and is refused as such.
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).map(|value| value.to_str().unwrap_or_default().to_owned())
 }
 
 impl Incoming {
@@ -186,6 +194,17 @@ impl Incoming {
 
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Values of a query that may be repeated, or separated by commas.
+    pub fn query_list(&self, name: &str) -> Vec<String> {
+        let all = self.query_all(name);
+        let each = all.iter().flat_map(|value| value.split(',')).filter(|value| !value.is_empty());
+        each.map(str::to_owned).collect()
+    }
+
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.last_event_id.as_deref()
     }
 
     pub fn query_all(&self, name: &str) -> Vec<String> {

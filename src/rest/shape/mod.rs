@@ -5,7 +5,7 @@
 //! they are written.
 
 mod gows;
-mod normalized;
+pub mod normalized;
 mod noweb;
 
 use axum::response::Response;
