@@ -5,9 +5,10 @@
 //! reduced, and groups that know the person under one name are told of the other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock, RwLockReadGuard};
 
 use super::report::Report;
 use super::{App, Inner};
@@ -37,26 +38,37 @@ pub(super) struct Identities {
     /// The other name, or that none is known.
     other_names: moka::sync::Cache<(SessionName, ParticipantId), Option<ParticipantId>>,
     learned: Notify,
+    /// Goes up with each pair that is learned, after it is stored.
+    generation: AtomicU64,
+    /// Held by reports from when they are completed until they are written. Whoever had it for writing has
+    /// seen the end of all that were completed without what was learned before.
+    under_way: RwLock<()>,
 }
 
 impl Default for Identities {
     fn default() -> Self {
         let other_names =
             moka::sync::Cache::builder().max_capacity(MAX_KEPT).time_to_live(LIFETIME).build();
-        Self { other_names, learned: Notify::new() }
+        Self {
+            other_names,
+            learned: Notify::new(),
+            generation: AtomicU64::new(0),
+            under_way: RwLock::new(()),
+        }
     }
 }
 
 impl Inner {
     /// Learns who is who from the observations and from what is `taught` beside them, and gives those whom
-    /// they name under one name the other.
+    /// they name under one name the other. What is answered must be held until they are written.
     pub(super) async fn identify(
         &self,
         session: &SessionName,
         observations: &mut [Observation],
         taught: &[Pair],
         time: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<RwLockReadGuard<'_, ()>> {
+        let under_way = self.identities.under_way.read().await;
         let mut pairs: BTreeSet<Pair> = taught.iter().copied().collect();
         let mut names = BTreeSet::new();
         for account in observations.iter().flat_map(|observation| observation.change.accounts()) {
@@ -73,6 +85,7 @@ impl Inner {
         let news: Vec<Pair> = pairs.into_iter().filter(is_news).collect();
         if !news.is_empty() {
             self.repository.learn_aliases(session, &news, time).await?;
+            self.identities.generation.fetch_add(1, Ordering::AcqRel);
             for (lid, phone) in news {
                 let (lid, phone) = (ParticipantId::Lid(lid), ParticipantId::Phone(phone));
                 for name in [lid, phone] {
@@ -91,7 +104,7 @@ impl Inner {
                 _ => account,
             });
         }
-        Ok(())
+        Ok(under_way)
     }
 
     async fn other_names(
@@ -99,6 +112,7 @@ impl Inner {
         session: &SessionName,
         names: &BTreeSet<ParticipantId>,
     ) -> Result<BTreeMap<ParticipantId, ParticipantId>> {
+        let generation = self.identities.generation.load(Ordering::Acquire);
         let mut known = BTreeMap::new();
         let mut missing = Vec::new();
         for name in names {
@@ -119,7 +133,12 @@ impl Inner {
         }
         for name in missing {
             let other = known.get(&name).copied();
-            self.identities.other_names.insert((session.clone(), name), other);
+            let key = (session.clone(), name);
+            self.identities.other_names.insert(key.clone(), other);
+            // What was read may be older than what was learned meanwhile.
+            if self.identities.generation.load(Ordering::Acquire) != generation {
+                self.identities.other_names.invalidate(&key);
+            }
         }
         Ok(known)
     }
@@ -188,6 +207,8 @@ impl App {
         loop {
             let spread = async {
                 let aliases = inner.repository.aliases_to_spread(SPREAD_STEP).await?;
+                // Groups that are being written without them must be seen, or they would never know.
+                drop(inner.identities.under_way.write().await);
                 for alias in &aliases {
                     inner.spread(alias).await?;
                 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::identities::WRITES;
 use super::report::Report;
-use super::told_status::ToldStatus;
+use super::told_status::{ToldStatus, WAITS};
 use super::{App, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
@@ -101,7 +101,7 @@ impl App {
         }
         match news {
             News::Status(status, reason) => {
-                inner.identify(name, &mut [], &aliases, time).await?;
+                drop(inner.identify(name, &mut [], &aliases, time).await?);
                 let told = ToldStatus { made: (time, source_id), status, reason };
                 inner.follow_status(name, told).await?;
                 Ok(Taken::Accepted)
@@ -129,7 +129,7 @@ impl Inner {
         aliases: &[(Lid, PhoneNumber)],
         mut observations: Vec<Observation>,
     ) -> Result<Taken> {
-        self.identify(name, &mut observations, aliases, time).await?;
+        let _under_way = self.identify(name, &mut observations, aliases, time).await?;
         // Who is named beside the news may be known in this group under one name only.
         let beside = observations.last().filter(|_| !aliases.is_empty()).map(|last| Observation {
             change: Change::Aliases(aliases.to_vec()),
@@ -204,12 +204,7 @@ impl Inner {
             | SessionStatus::Starting => Ok(()),
             SessionStatus::Stopped | SessionStatus::LoggedOut => {
                 self.told.forget(&session.name);
-                self.set_status(
-                    &session.name,
-                    SessionStatus::Starting,
-                    "waits for the first webhook of its WAHA server",
-                )
-                .await
+                self.set_status(&session.name, SessionStatus::Starting, WAITS).await
             }
         }
     }

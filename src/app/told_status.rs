@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Inner;
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::id::SessionName;
+use crate::domain::page::EventQuery;
 use crate::domain::session::{Session, SessionStatus};
+use crate::pb;
 
 /// What an event says of its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,58 +29,96 @@ impl ToldStatus {
     }
 }
 
+/// Why a session stands where it does that was never told anything.
+pub(super) const WAITS: &str = "waits for the first webhook of its WAHA server";
+
 /// The latest that was told of each session.
 #[derive(Debug)]
-pub(super) struct ToldStatuses(Mutex<HashMap<SessionName, ToldStatus>>);
+pub(super) struct ToldStatuses(Mutex<HashMap<SessionName, Held>>);
+
+#[derive(Debug)]
+struct Held {
+    latest: ToldStatus,
+    /// Whether an earlier process was told it. News that moved no status may have come after it.
+    is_inherited: bool,
+}
 
 impl ToldStatuses {
     /// Goes on from what earlier processes were told.
     pub fn of(sessions: &[Arc<Session>]) -> Self {
         let told = sessions.iter().filter(|session| session.config.takes_webhooks_only());
-        // STARTING is also what a session is before it was told anything.
-        let told =
-            told.filter(|session| session.status != SessionStatus::Starting).map(|session| {
-                let told = ToldStatus {
-                    made: (session.status_time, String::new()),
-                    status: session.status,
-                    reason: session.status_reason.clone(),
-                };
-                (session.name.clone(), told)
-            });
+        let told = told.filter(|session| session.status_reason != WAITS).map(|session| {
+            let latest = ToldStatus {
+                made: (session.status_time, String::new()),
+                status: session.status,
+                reason: session.status_reason.clone(),
+            };
+            (session.name.clone(), Held { latest, is_inherited: true })
+        });
         Self(Mutex::new(told.collect()))
     }
 
     /// Keeps what is told unless something later was, and answers the latest.
     fn note(&self, session: &SessionName, told: ToldStatus) -> ToldStatus {
         let mut latest = self.lock();
-        match latest.get_mut(session) {
-            Some(held) if held.made > told.made => held.clone(),
-            Some(held) => {
-                held.clone_from(&told);
-                told
-            }
-            None => {
-                latest.insert(session.clone(), told.clone());
+        match latest.get(session) {
+            Some(held) if held.latest.made > told.made => held.latest.clone(),
+            Some(_) | None => {
+                let held = Held { latest: told.clone(), is_inherited: false };
+                latest.insert(session.clone(), held);
                 told
             }
         }
     }
 
     fn latest(&self, session: &SessionName) -> Option<ToldStatus> {
-        self.lock().get(session).cloned()
+        self.lock().get(session).map(|held| held.latest.clone())
+    }
+
+    fn is_inherited(&self, session: &SessionName) -> bool {
+        self.lock().get(session).is_some_and(|held| held.is_inherited)
+    }
+
+    /// What was inherited has held since then at the least.
+    fn settle(&self, session: &SessionName, time: Option<Timestamp>) {
+        if let Some(held) = self.lock().get_mut(session).filter(|held| held.is_inherited) {
+            held.is_inherited = false;
+            held.latest.made.0 = held.latest.made.0.max(time.unwrap_or_default());
+        }
     }
 
     pub fn forget(&self, session: &SessionName) {
         self.lock().remove(session);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionName, ToldStatus>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionName, Held>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
+    /// When the last change happened of which the session was told.
+    async fn last_change(&self, name: &SessionName) -> Result<Option<Timestamp>> {
+        let query = EventQuery {
+            session: name.clone(),
+            group_ids: Vec::new(),
+            types: Vec::new(),
+            after_sequence_exclusive: None,
+            until_sequence_inclusive: None,
+            start_time: None,
+            end_time: None,
+            newest_first: true,
+        };
+        let listed = self.repository.list_events(&query, None, 1).await?;
+        let last = listed.events.first().map(|record| pb::event::decode(&record.wire)).transpose();
+        Ok(last.map_err(Error::internal)?.map(|event| event.occur_time))
+    }
+
     pub(super) async fn follow_status(&self, name: &SessionName, told: ToldStatus) -> Result<()> {
+        if self.told.is_inherited(name) {
+            let time = self.last_change(name).await?;
+            self.told.settle(name, time);
+        }
         // Nearly always it is so already, and nobody has to wait for anybody.
         if self.told.note(name, told).is_that_of(&*self.directory.get(name)?) {
             return Ok(());

@@ -168,6 +168,9 @@ impl App {
         let session = inner.directory.get(name)?;
         let metadata = update.metadata.clone().filter(|metadata| *metadata != session.metadata);
         let config = updated_config(&session, update)?.filter(|config| *config != session.config);
+        if config.as_ref().is_some_and(|config| !config.takes_webhooks_only()) {
+            inner.engine(session.engine)?;
+        }
         let changed = metadata.is_some() || config.is_some();
         if changed {
             inner.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;

@@ -39,13 +39,30 @@ impl TestStore {
 
 pub struct Process {
     child: Child,
-    addr: SocketAddr,
+    ports: Ports,
+}
+
+/// Where it listens, the same in all its lives.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    grpc: SocketAddr,
+    webhook: SocketAddr,
+}
+
+impl Ports {
+    fn free() -> Self {
+        let free = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+        // Both at once, so that they differ.
+        let (grpc, webhook) = (free(), free());
+        let addr = |listener: TcpListener| listener.local_addr().expect("an address");
+        Self { grpc: addr(grpc), webhook: addr(webhook) }
+    }
 }
 
 impl Process {
-    /// Starts the program, at the address of its former life where there was one.
+    /// Starts the program, at the addresses of its former life where there was one.
     pub async fn start(store: &TestStore, former: Option<&Self>) -> Self {
-        let process = Self::spawn(store, former.map(|former| former.addr), &[]);
+        let process = Self::spawn(store, former.map(|former| former.ports), &[]);
         process.wait_until_it_works().await;
         process
     }
@@ -67,37 +84,40 @@ impl Process {
         // It may die before it works, so nobody waits for that.
         Self::spawn(
             store,
-            Some(former.addr),
+            Some(former.ports),
             &[("WAGROUPS_FAILPOINT", &format!("{failpoint}:{passage}"))],
         )
     }
 
-    fn spawn(store: &TestStore, addr: Option<SocketAddr>, settings: &[(&str, &str)]) -> Self {
-        let addr = addr.unwrap_or_else(|| {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            listener.local_addr().expect("an address")
-        });
+    fn spawn(store: &TestStore, ports: Option<Ports>, settings: &[(&str, &str)]) -> Self {
+        let ports = ports.unwrap_or_else(Ports::free);
         let mut command = Command::new(env!("CARGO_BIN_EXE_wagroups"));
         command
             .arg("serve")
             .env("WAGROUPS_DATABASE__URL", store.url())
-            .env("WAGROUPS_GRPC__LISTEN", addr.to_string())
+            .env("WAGROUPS_GRPC__LISTEN", ports.grpc.to_string())
+            .env("WAGROUPS_WEBHOOK__LISTEN", ports.webhook.to_string())
             .env("WAGROUPS_OPS__LISTEN", "off")
             .env("WAGROUPS_LOG__FILTER", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true);
         command.envs(settings.iter().copied());
-        Self { child: command.spawn().expect("the program starts"), addr }
+        Self { child: command.spawn().expect("the program starts"), ports }
     }
 
     /// A channel that connects anew by itself after each death.
     pub fn channel(&self) -> Channel {
-        Endpoint::from_shared(format!("http://{}", self.addr))
+        Endpoint::from_shared(format!("http://{}", self.ports.grpc))
             .expect("an address")
             .connect_timeout(Duration::from_secs(1))
             .timeout(Duration::from_secs(20))
             .connect_lazy()
+    }
+
+    /// Where webhooks are taken, without a path.
+    pub fn webhook_url(&self) -> String {
+        format!("http://{}", self.ports.webhook)
     }
 
     /// The memory that the process has now.

@@ -8,7 +8,7 @@ mod keys;
 mod limits;
 mod many_groups;
 mod outage;
-mod refusals;
+pub mod refusals;
 mod retention;
 mod sessions;
 mod slow_watchers;

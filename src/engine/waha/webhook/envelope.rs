@@ -63,6 +63,10 @@ pub(super) struct Envelope {
 const MAX_ID_BYTES: usize = 128;
 
 pub(super) fn read(body: &[u8], now: Timestamp) -> Result<Envelope, NotAWebhook> {
+    // serde would take the fields without their names as well.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(NotAWebhook("the body is not an event of WAHA's: it is no object".to_owned()));
+    }
     let read = serde_json::from_slice(body).or_else(|error| match surrogates::mended(body) {
         Some(mended) => serde_json::from_slice(&mended),
         None => Err(error),

@@ -151,8 +151,9 @@ proptest! {
 #[test]
 fn what_is_no_envelope_is_refused_with_what_is_wrong() {
     for (body, part) in [
-        ("", "EOF"),
-        ("[]", "expected"),
+        ("", "it is no object"),
+        ("[]", "it is no object"),
+        ("{", "EOF"),
         ("{}", "missing field"),
         (r#"{"id":"","event":"message","session":"s"}"#, "the event's id must have 1 to 128"),
         (r#"{"id":"a b","event":"message","session":"s"}"#, "the event's id must have 1 to 128"),

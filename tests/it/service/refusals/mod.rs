@@ -1,6 +1,6 @@
 //! Every RPC and every refusal that the rules allow it, with the details that the contract promises.
 
-mod calls;
+pub mod calls;
 mod promised;
 mod single;
 
