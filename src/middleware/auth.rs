@@ -65,8 +65,12 @@ impl Keyring {
 fn presented_key(headers: &http::HeaderMap) -> Option<&[u8]> {
     if let Some(value) = headers.get(http::header::AUTHORIZATION) {
         let value = value.as_bytes();
-        let (scheme, key) = value.split_at_checked("Bearer ".len())?;
-        return scheme.eq_ignore_ascii_case(b"Bearer ").then_some(key);
+        // Any other scheme is for a proxy in between.
+        if let Some((scheme, key)) = value.split_at_checked("Bearer ".len())
+            && scheme.eq_ignore_ascii_case(b"Bearer ")
+        {
+            return Some(key);
+        }
     }
     headers.get("x-api-key").map(http::HeaderValue::as_bytes)
 }

@@ -52,8 +52,8 @@ pub fn wanted(incoming: &mut Incoming) -> Wanted {
     };
     let excluded = incoming.query_all("exclude");
     if excluded.iter().any(|what| !matches!(what.as_str(), "" | "participants")) {
-        let must = "each value must be one of the following values: , participants";
-        incoming.refuse_field("exclude", must);
+        let must = "must be one of the following values: , participants";
+        incoming.refuse_field("each value in exclude", must);
     }
     // A limit of 0 is none, and without a limit the offset says nothing: so on three of four engines.
     let limit = incoming.query_number("limit").filter(|limit| *limit > 0);
@@ -147,7 +147,9 @@ impl Writing {
             let skips = self.wanted.offset > 0;
             let rest = if skips { self.wanted.offset } else { self.wanted.limit - self.written };
             let size = u32::try_from(rest).unwrap_or(MAX_PAGE_SIZE).min(MAX_PAGE_SIZE);
-            let full = self.wanted.with_participants && !skips;
+            // GOWS names people by number too, which only the members tell.
+            let needs_members = self.wanted.with_participants || self.shape == Shape::Gows;
+            let full = needs_members && !skips;
             let cursor = self.cursor.as_ref();
             let page = self.app.group_page(&self.call, &self.query, cursor, size, full).await?;
             self.ended = page.next.is_none();

@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::request::IDEMPOTENCY_KEY;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
@@ -93,11 +94,16 @@ fn body(error: &Error, status: StatusCode, asked: &Asked) -> Value {
         StatusCode::BAD_REQUEST if !error.violations().is_empty() => {
             let violations = error.violations().iter();
             let messages: Vec<String> =
-                violations.map(|v| format!("{} {}", v.field, v.description)).collect();
+                violations.map(|v| format!("{} {}", here(&v.field), v.description)).collect();
             json!({ "message": messages, "error": phrase, "statusCode": code })
         }
         _ => json!({ "message": error.message(), "error": phrase, "statusCode": code }),
     }
+}
+
+/// What a field of the contract is called here.
+fn here(field: &str) -> &str {
+    if field == "request_id" { IDEMPOTENCY_KEY } else { field }
 }
 
 fn session_body(error: &Error) -> Value {
@@ -108,7 +114,10 @@ fn session_body(error: &Error) -> Value {
         }
         (_, Some(status)) => json!({
             "error": "Session status is not as expected. Try again later or restart the session",
-            "session": session, "status": status, "expected": ["WORKING"],
+            "session": session,
+            // WAHA has no word of its own for it.
+            "status": if status == "LOGGED_OUT" { "SCAN_QR_CODE" } else { status },
+            "expected": ["WORKING"],
         }),
         (_, None) => json!({ "error": error.message(), "session": session }),
     }

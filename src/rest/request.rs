@@ -1,6 +1,6 @@
 //! A request of WAHA's clients: who calls, which session, and fields that are checked all at once.
 
-use axum::extract::{FromRequest, RawPathParams, Request};
+use axum::extract::{FromRequest, MatchedPath, RawPathParams, Request};
 use axum::http::HeaderMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -18,7 +18,7 @@ use crate::domain::reason::Reason;
 /// Where a stream of events goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
 /// What makes a mutation safe to repeat; WAHA has no such thing.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A request, read whole.
 pub struct Incoming {
@@ -67,10 +67,16 @@ impl FromRequest<Gateway> for Incoming {
                 }
             }
         }
+        // Before anything is said of the request itself, as WAHA's guard stands before its pipes.
+        if let Ok(session) = session.parse() {
+            caller.authorize(&session).map_err(|error| asked.refuse(error))?;
+        }
+        let mut hash = Sha256::new();
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        // A path can be written in several ways; what it names is one.
+        hash.update(format!("{} {route}\n{session}\n{group_id}\n", asked.method));
         let body = gateway.body.read(Request::from_parts(parts, body)).await;
         let body = body.map_err(|error| asked.refuse_body(error))?;
-        let mut hash = Sha256::new();
-        hash.update(format!("{} {}\n", asked.method, asked.uri.path()));
         hash.update(body.bytes());
         let body = match body.bytes().as_ref() {
             [] => Value::Null,

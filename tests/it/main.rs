@@ -7,5 +7,6 @@ mod harness;
 mod picture;
 mod random;
 mod repository;
+mod rest;
 mod service;
 mod webhook;

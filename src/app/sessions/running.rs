@@ -276,6 +276,7 @@ impl Inner {
             // It shall run and is on its way, as right after the start of the service.
             SessionStatus::Working | SessionStatus::Starting => {
                 Err(refuse(Reason::SessionStarting, "is starting; try again in a moment")
+                    .with("status", SessionStatus::Starting.contract_name())
                     .retry_after(Duration::from_secs(1)))
             }
             SessionStatus::Stopped => {

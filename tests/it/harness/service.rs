@@ -123,6 +123,12 @@ impl Service {
         format!("http://{}", server.webhook_addr().expect("webhook.listen is set"))
     }
 
+    /// Where WAHA's paths are served, without a path.
+    pub fn rest_url(&self) -> String {
+        let server = self.server.as_ref().expect("a running service");
+        format!("http://{}", server.rest_addr().expect("rest.listen is set"))
+    }
+
     /// Makes a session that is told by webhooks signed with the secret.
     pub async fn create_waha_session(&self, name: &str, secret: &str) {
         let waha = pb::WahaConfig { webhook_secret: secret.into(), ..Default::default() };
@@ -132,6 +138,17 @@ impl Service {
             ..Default::default()
         };
         self.sessions().create_session(request).await.expect("a session");
+    }
+
+    /// Waits for the comparison after connecting. While it runs it may find what others do before their
+    /// news arrives, and then says so.
+    pub async fn until_compared(&self, session: &str) {
+        eventually("the session is compared", || async {
+            let get = pb::GetSessionRequest { session: session.into() };
+            let got = self.sessions().get_session(get).await.ok()?.into_inner().session?;
+            got.synced_time.map(drop)
+        })
+        .await;
     }
 
     /// Makes a session where there is none of that name yet.

@@ -207,6 +207,7 @@ async fn act(service: &Service, actor: &str, group_id: &str, action: pb::act_req
 
 async fn what_others_do_becomes_events(service: Service) {
     use pb::act_request::Action;
+    service.until_compared("default").await;
     let id = service.group_id("Team", &["4915100000001"]).await;
     act(&service, "4915100000077", &id, Action::WalkIn(pb::WalkInAction {})).await;
     act(

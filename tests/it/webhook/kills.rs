@@ -2,8 +2,8 @@
 //! has acknowledged is in the log once, whatever the moment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -82,7 +82,7 @@ impl Burst {
                 truth.members.entry(id.clone()).or_default().insert(person.clone());
                 let mut joins = members(&group, "join", &[&person], time);
                 if is_second {
-                    joins["participants"][0]["pn"] = json!(format!("4915100{number:06}@c.us"));
+                    joins["participants"][0]["pn"] = json!(format!("4916000{number:06}@c.us"));
                     for id in [id, group_of(number - 1).parse().expect("an id")] {
                         truth.numbers.entry(id).or_default().insert(person.clone());
                     }
@@ -106,11 +106,13 @@ fn group_of(number: u64) -> String {
 }
 
 /// What its senders saw.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Seen {
     acknowledged: watch::Sender<usize>,
     /// Tries that came to nothing, or of which nobody knows to what they came.
     in_vain: AtomicUsize,
+    /// How the last one of them ended.
+    last: Mutex<String>,
 }
 
 /// Sends one as WAHA does: again and again until there is a 2xx, and then no more.
@@ -124,8 +126,11 @@ async fn send(sender: &Sender, body: String, seen: &Seen) {
                 return;
             }
             // Whatever the answer, and also where there is none.
-            Ok(answer) => assert!(answer.status >= 500, "{answer:?}"),
-            Err(_) => {}
+            Ok(answer) => {
+                assert!(answer.status >= 500, "{answer:?}");
+                *seen.last.lock().expect("no panic") = format!("{answer:?}");
+            }
+            Err(error) => *seen.last.lock().expect("no panic") = format!("{error:?}"),
         }
         seen.in_vain.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(PAUSE).await;
@@ -156,7 +161,8 @@ async fn lose_nothing(store: TestStore) {
         assert!(so_far < burst.bodies.len(), "kill {kill} comes in the middle");
         process = Process::start(&store, Some(&process)).await;
     }
-    timeout(3 * PATIENCE, sending).await.expect("an end").expect("all are acknowledged");
+    let sent = timeout(3 * PATIENCE, sending).await;
+    sent.unwrap_or_else(|_| panic!("no end: {seen:?}")).expect("all are acknowledged");
     assert!(seen.in_vain.load(Ordering::Relaxed) >= KILLS, "each kill hit someone");
     numbers_are_spread(&process, &burst.truth).await;
     check(&process, &burst.truth).await;

@@ -5,7 +5,7 @@ mod busy_day;
 mod cases;
 mod import;
 mod kills;
-mod sender;
+pub mod sender;
 mod sessions;
 mod shuffle;
 

@@ -72,7 +72,7 @@ pub const READS: [&str; 8] = [
 pub const PERSON: &str = "+491512000001";
 
 /// A picture of two by two pixels.
-fn picture() -> Vec<u8> {
+pub fn picture() -> Vec<u8> {
     let mut file = std::io::Cursor::new(Vec::new());
     let picture = image::DynamicImage::ImageRgb8(image::RgbImage::new(2, 2));
     picture.write_to(&mut file, image::ImageFormat::Png).expect("a file");

@@ -102,13 +102,13 @@ async fn each_rpc_is_refused_as_the_contract_says(service: Service) {
 }
 
 /// The account of a session, as others name it.
-pub(super) async fn number_of(service: &Service, session: &str) -> String {
+pub async fn number_of(service: &Service, session: &str) -> String {
     let request = pb::GetSessionRequest { session: session.into() };
     let session = service.sessions().get_session(request).await.expect("a session").into_inner();
     session.session.and_then(|session| session.account).expect("an account").phone_number_id
 }
 
-pub(super) async fn act(
+pub async fn act(
     service: &Service,
     actor: &str,
     group_id: &str,
@@ -120,7 +120,7 @@ pub(super) async fn act(
     Ok(service.simulator().act(request).await?.into_inner())
 }
 
-pub(super) async fn inject(service: &Service, session: &str, operations: &[&str], fault: Fault) {
+pub async fn inject(service: &Service, session: &str, operations: &[&str], fault: Fault) {
     let request = pb::InjectFaultRequest {
         session: session.into(),
         operations: operations.iter().map(|name| (*name).to_owned()).collect(),
@@ -130,13 +130,13 @@ pub(super) async fn inject(service: &Service, session: &str, operations: &[&str]
     service.simulator().inject_fault(request).await.expect("a fault");
 }
 
-pub(super) async fn clear(service: &Service) {
+pub async fn clear(service: &Service) {
     let all = pb::ClearFaultsRequest::default();
     service.simulator().clear_faults(all).await.expect("no faults");
 }
 
 /// A group of `default` in which `guest` is an ordinary member and knows it.
-pub(super) async fn shared(service: &Service) -> String {
+pub async fn shared(service: &Service) -> String {
     let guest = number_of(service, "guest").await;
     let group = group_of(service, "default", &[&guest, PERSON]).await;
     eventually("guest hears of the group", || holds(service, "guest", &group)).await;

@@ -22,7 +22,8 @@ async fn only_the_sessions_own_signature_opens() {
     let (hmac, algorithm) = ("x-webhook-hmac", "x-webhook-hmac-algorithm");
     let not_signed = (401, "NOT_SIGNED");
     let wrong = (401, "WRONG_SIGNATURE");
-    let cases: [(&str, &[(&str, &str)], (u16, &str)); 14] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], (u16, &'a str));
+    let cases: [Case<'_>; 14] = [
         ("without any header", &[], not_signed),
         ("with an algorithm alone", &[(algorithm, "sha512")], not_signed),
         ("with the signature where others have it", &[("x-hub-signature", &right)], not_signed),
