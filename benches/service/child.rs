@@ -12,6 +12,8 @@ use wagroups::server::{Server, Stop};
 pub struct Child {
     process: std::process::Child,
     pub addr: String,
+    /// Where the service takes webhooks; empty for the others.
+    pub webhook_addr: String,
     _dir: Option<TempDir>,
 }
 
@@ -25,9 +27,19 @@ impl Child {
     }
 
     pub fn service_on(dir: &Path) -> Self {
-        let url = format!("sqlite://{}/wagroups.db?mode=rwc", dir.display());
+        Self::service_at(&format!("sqlite://{}/wagroups.db?mode=rwc", dir.display()))
+    }
+
+    pub fn service_at(url: &str) -> Self {
         Self::spawn(
             Command::new(own_path()).arg("--role-service").env("WAGROUPS_BENCH_DATABASE", url),
+        )
+    }
+
+    /// A bare HTTP server that writes each body into this database.
+    pub fn bare_http(url: &str) -> Self {
+        Self::spawn(
+            Command::new(own_path()).arg("--role-bare-http").env("WAGROUPS_BENCH_DATABASE", url),
         )
     }
 
@@ -40,9 +52,16 @@ impl Child {
         let mut process =
             command.stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().expect("a process");
         let stdout = process.stdout.take().expect("its output");
-        let mut addr = String::new();
-        BufReader::new(stdout).read_line(&mut addr).expect("its address");
-        Self { process, addr: addr.trim().to_owned(), _dir: None }
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("its addresses");
+        let mut addrs = line.split_whitespace().map(str::to_owned);
+        let (addr, webhook_addr) = (addrs.next(), addrs.next());
+        Self {
+            process,
+            addr: addr.unwrap_or_default(),
+            webhook_addr: webhook_addr.unwrap_or_default(),
+            _dir: None,
+        }
     }
 
     pub async fn connect(&self) -> Channel {
@@ -102,14 +121,19 @@ fn own_path() -> std::path::PathBuf {
 /// The child's side: serves until its input ends.
 pub async fn serve() {
     let mut settings = Settings::default();
-    settings.database.url =
-        std::env::var("WAGROUPS_BENCH_DATABASE").expect("a database").as_str().into();
+    settings.database.url = database_url().as_str().into();
     settings.grpc.listen = "127.0.0.1:0".parse().expect("an address");
+    settings.webhook.listen = "127.0.0.1:0".parse().ok();
     settings.grpc.max_streams_per_connection = 100_000;
     settings.ops.listen = None;
     let server = Server::start(&settings).await.expect("the service starts");
-    println!("{}", server.grpc_addr());
+    println!("{} {}", server.grpc_addr(), server.webhook_addr().expect("it takes webhooks"));
     server.run_until(until_input_ends()).await;
+}
+
+/// The database that the parent has chosen.
+pub fn database_url() -> String {
+    std::env::var("WAGROUPS_BENCH_DATABASE").expect("a database")
 }
 
 pub async fn until_input_ends() -> Stop {

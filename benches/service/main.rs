@@ -1,21 +1,26 @@
 //! What the service costs, each figure beside its limit in the same run.
 //!
-//! The limit is a bare tonic server of the same pre-encoded bytes, or one raw SQL statement that
-//! writes the same rows. Both servers are processes of their own, so that their processor time and
-//! memory are theirs alone; what counts is the ratio, for absolute times vary with the machine.
+//! The limit is a bare tonic server of the same pre-encoded bytes, one raw SQL statement that writes
+//! the same rows, or a bare HTTP server that writes each body with one raw INSERT. The servers are
+//! processes of their own, so that their processor time and memory are theirs alone; what counts is
+//! the ratio, for absolute times vary with the machine.
 //!
-//!     make bench ARGS='[--quick] [unary] [fanout] [append] [memory] [resync] [start]'
+//!     make bench ARGS='[--quick] [unary] [fanout] [append] [memory] [resync] [start] [webhooks]'
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
 mod append;
 mod bare;
+mod bare_http;
 mod child;
 mod fanout;
+mod poster;
 mod resync;
 mod startup;
 mod table;
 mod unary;
+mod waha;
+mod webhooks;
 
 use child::Child;
 use table::Table;
@@ -36,6 +41,7 @@ fn main() {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     match arguments.first().map(String::as_str) {
         Some("--role-service") => runtime.block_on(child::serve()),
+        Some("--role-bare-http") => runtime.block_on(bare_http::serve()),
         Some("--role-bare") => runtime.block_on(bare::serve(&arguments[1], &arguments[2])),
         _ => runtime.block_on(measure(&arguments)),
     }
@@ -70,6 +76,9 @@ async fn measure(arguments: &[String]) {
     }
     if wanted("start") {
         startup::measure(effort, &mut table).await;
+    }
+    if wanted("webhooks") {
+        webhooks::measure(effort, &mut table).await;
     }
     table.print();
 }

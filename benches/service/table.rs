@@ -57,9 +57,11 @@ impl Row {
                 format!("{sign} {goal:.2} {}", if met { "met" } else { "MISSED" })
             }
         };
+        // Of nothing there is no ratio.
+        let ratio = if self.limit > 0.0 { format!("{ratio:.2}") } else { "-".to_owned() };
         format!(
-            "{:<44} {:>12.2} {:>12.2} {:<14} {:>7.2}  {goal}",
-            self.what, self.service, self.limit, self.unit, ratio
+            "{:<44} {:>12.2} {:>12.2} {:<14} {ratio:>7}  {goal}",
+            self.what, self.service, self.limit, self.unit
         )
     }
 }
