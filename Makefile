@@ -1,10 +1,10 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash lint reference clients bench
+.PHONY: help run test crash lint reference clients waha-clients bench
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start the service on SQLite, with a simulated WhatsApp; needs nothing but Rust
 	cargo run -- $(ARGS)
@@ -23,6 +23,9 @@ reference: ## Write docs/REFERENCE.md anew from the comments of proto/
 
 clients: ## Generate clients (Python, TypeScript) and run their tests against the server
 	scripts/clients.sh $(ARGS)
+
+waha-clients: ## Run the group calls of WAHA's own SDK (waha-py) against the REST gateway
+	scripts/waha-clients.sh $(ARGS)
 
 bench: ## Measure, each figure beside its limit; takes minutes, wants a quiet machine
 	scripts/postgres.sh run -- cargo bench --bench '*' -- $(ARGS)
