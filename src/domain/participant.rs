@@ -26,8 +26,9 @@ impl Role {
 
 /// The names one account goes by. At least one is known.
 ///
-/// An account is the same as another where they share either name; where both names are known the
-/// hidden id is the key, as in every group made since WhatsApp hides phone numbers.
+/// An account is the same as another where they share the hidden id, or the number where one of them has no
+/// hidden id. Where both names are known the hidden id is the key, as in every group made since WhatsApp
+/// hides phone numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "AccountNames", try_from = "AccountNames")]
 pub struct Account {
@@ -80,9 +81,12 @@ impl Account {
         }
     }
 
+    /// Two hidden ids are two people, also where one has the number now that the other had.
     pub fn is_same(&self, other: &Self) -> bool {
-        (self.lid().is_some() && self.lid() == other.lid())
-            || (self.phone().is_some() && self.phone() == other.phone())
+        match (self.lid(), other.lid()) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.phone().is_some() && self.phone() == other.phone(),
+        }
     }
 
     /// Both names where both are known: what teaches an alias.

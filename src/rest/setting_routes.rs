@@ -8,7 +8,7 @@ use super::Gateway;
 use super::group_routes::read;
 use super::refusal::Refusal;
 use super::request::Incoming;
-use super::respond::{changed, json};
+use super::respond::{changed, json, text};
 use crate::domain::group::MemberAddMode;
 use crate::domain::setting::Setting;
 use crate::pb;
@@ -33,18 +33,24 @@ async fn get(
     Ok(json(json!({ field: value(&group.settings.unwrap_or_default()) })))
 }
 
+/// The two that came last to WAHA say it on all engines.
+fn said() -> Response {
+    text("true")
+}
+
 async fn set(
     gateway: &Gateway,
     mut incoming: Incoming,
     field: &str,
     setting: impl Fn(bool) -> Setting,
+    done: impl FnOnce() -> Response,
 ) -> Answered {
     let target = incoming.target();
     let flag = incoming.flag(field);
     let (target, flag) = incoming.finish(target.zip(flag))?;
     let mutated = gateway.app.change_setting(&incoming.call, target, setting(flag)).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
-    Ok(changed(&mutated, gateway.shape.done()))
+    Ok(changed(&mutated, done()))
 }
 
 pub async fn info_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
@@ -52,7 +58,7 @@ pub async fn info_admin_only(State(gateway): State<Gateway>, incoming: Incoming)
 }
 
 pub async fn set_info_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
-    set(&gateway, incoming, ADMINS_ONLY, Setting::InfoAdminOnly).await
+    set(&gateway, incoming, ADMINS_ONLY, Setting::InfoAdminOnly, || gateway.shape.done()).await
 }
 
 pub async fn messages_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
@@ -63,7 +69,8 @@ pub async fn set_messages_admin_only(
     State(gateway): State<Gateway>,
     incoming: Incoming,
 ) -> Answered {
-    set(&gateway, incoming, ADMINS_ONLY, Setting::MessagesAdminOnly).await
+    let done = || gateway.shape.done();
+    set(&gateway, incoming, ADMINS_ONLY, Setting::MessagesAdminOnly, done).await
 }
 
 pub async fn member_add_mode(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
@@ -77,7 +84,7 @@ pub async fn set_member_add_mode(State(gateway): State<Gateway>, incoming: Incom
         let mode = if all { MemberAddMode::AllMembers } else { MemberAddMode::AdminsOnly };
         Setting::MemberAddMode(mode)
     };
-    set(&gateway, incoming, CAN_ADD, mode).await
+    set(&gateway, incoming, CAN_ADD, mode, || gateway.shape.done()).await
 }
 
 pub async fn membership_approval(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
@@ -88,7 +95,7 @@ pub async fn set_membership_approval(
     State(gateway): State<Gateway>,
     incoming: Incoming,
 ) -> Answered {
-    set(&gateway, incoming, APPROVAL, Setting::MembershipApproval).await
+    set(&gateway, incoming, APPROVAL, Setting::MembershipApproval, said).await
 }
 
 pub async fn member_share_history(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
@@ -99,5 +106,5 @@ pub async fn set_member_share_history(
     State(gateway): State<Gateway>,
     incoming: Incoming,
 ) -> Answered {
-    set(&gateway, incoming, SHARE_HISTORY, Setting::MemberShareHistory).await
+    set(&gateway, incoming, SHARE_HISTORY, Setting::MemberShareHistory, said).await
 }

@@ -73,7 +73,16 @@ impl Service {
     /// Stops the service and starts it anew on the same database.
     pub async fn restart(&mut self) {
         self.server.take().expect("a running service").stop().await;
-        let server = Server::start(&self.settings).await.expect("the service starts again");
+        let server = eventually("the service starts again", || async {
+            match Server::start(&self.settings).await {
+                Ok(server) => Some(server),
+                // Until it has begun to run its program, a process that another test spawns has all that
+                // this one has open, the lock of the SQLite file too.
+                Err(error) if error.to_string().contains("in use by another wagroups") => None,
+                Err(error) => panic!("the service starts again: {error}"),
+            }
+        })
+        .await;
         self.channel = connect(&server).await;
         self.server = Some(server);
         let mut sessions = self.sessions();

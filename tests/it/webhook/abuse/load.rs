@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::raw::{Raw, head};
 use super::{SECRET, SESSION, Scene};
-use crate::harness::service::{Service, eventually};
+use crate::harness::service::{PATIENCE, Service, eventually};
 use crate::webhook::listening;
 use crate::webhook::sender::{Answer, Sender, sign};
 
@@ -23,6 +23,7 @@ async fn bodies_beyond_the_buffer_are_to_come_again() {
     let mut scene = Scene::on_sqlite_with(|webhook| {
         webhook.buffer_bytes = "64KiB".parse().expect("a size");
         webhook.max_body_bytes = "48KiB".parse().expect("a size");
+        webhook.body_timeout = 2 * PATIENCE;
     })
     .await;
     // Announced as much, sent little: that keeps no one out.
@@ -96,9 +97,11 @@ async fn a_service_that_stops_wants_again_what_it_has_not_taken_in() {
     let body = scene.good().to_string();
     let signature = sign(SECRET, body.as_bytes());
     let length = body.len().to_string();
-    let headers = [("x-webhook-hmac", &*signature), ("content-length", &*length)];
+    let headers =
+        [("x-webhook-hmac", &*signature), ("content-length", &*length), ("expect", "100-continue")];
     // Admitted before, and complete only when the service is on its way out.
     let mut raw = Raw::begin(&scene.url(), head("POST", "/webhook/shop", &headers)).await;
+    assert_eq!(raw.answer().await.expect("an answer").status, 100, "it waits for the body");
     let (sender, probe) = (scene.sender.clone(), scene.good().to_string());
     let late = async {
         eventually("the service stops", || async {

@@ -40,15 +40,16 @@ impl Raw {
 }
 
 impl Reader {
-    /// The first answer, or `None` where the connection ends without one. Can be cancelled.
+    /// The next answer, or `None` where the connection ends without one. Can be cancelled.
     pub async fn answer(&mut self) -> Option<Answer> {
         let mut buffer = [0; 4096];
         loop {
-            if let Some(answer) = parsed(&self.received, false) {
+            if let Some((answer, length)) = parsed(&self.received, false) {
+                self.received.drain(..length);
                 return Some(answer);
             }
             match self.read.read(&mut buffer).await {
-                Ok(0) | Err(_) => return parsed(&self.received, true),
+                Ok(0) | Err(_) => return parsed(&self.received, true).map(|(answer, _)| answer),
                 Ok(count) => self.received.extend_from_slice(&buffer[..count]),
             }
         }
@@ -85,8 +86,9 @@ pub fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
     head + "\r\n"
 }
 
-/// `None` as long as it is not all there. What answers HEAD ends without the body that it announces.
-fn parsed(bytes: &[u8], is_end: bool) -> Option<Answer> {
+/// An answer, and how many bytes it takes; `None` as long as it is not all there. What answers HEAD ends
+/// without the body that it announces.
+fn parsed(bytes: &[u8], is_end: bool) -> Option<(Answer, usize)> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
     let mut lines = head.split("\r\n");
@@ -105,5 +107,5 @@ fn parsed(bytes: &[u8], is_end: bool) -> Option<Answer> {
         None if is_end => {}
         None => return None,
     }
-    Some(answer)
+    Some((answer, end + 4 + length))
 }
