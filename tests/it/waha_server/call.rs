@@ -20,6 +20,7 @@ pub struct Call {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub body: Text,
+    /// From the header.
     pub api_key: Option<String>,
 }
 
@@ -38,8 +39,7 @@ impl Call {
         let query = parts.uri.query().unwrap_or_default();
         let query: Vec<(String, String)> =
             form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let in_query = query.iter().find(|(name, _)| name == "x-api-key").map(|(_, key)| &**key);
-        let api_key = text(&parts.headers, "x-api-key").or(in_query).map(str::to_owned);
+        let api_key = text(&parts.headers, "x-api-key").map(str::to_owned);
         let body = read_body(&parts.headers, body).await;
         Self { method: parts.method.to_string(), path, query, body, api_key }
     }

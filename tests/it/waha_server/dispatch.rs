@@ -58,17 +58,26 @@ impl WahaServer {
         problem.reply(call, &self.options, &self.now().to_string())
     }
 
+    fn check_key(&self, call: &Call) -> Result<(), Problem> {
+        let Some(wanted) = self.options.api_key else { return Ok(()) };
+        let reads_query = self.options.version() >= version::KEY_IN_QUERY;
+        let in_query = if reads_query { call.query("x-api-key") } else { None };
+        match call.api_key.as_deref().or(in_query) {
+            Some(key) if key == wanted => Ok(()),
+            Some(_) => Err(Problem::unauthorized()),
+            None => {
+                self.note_violation(call, "there is no X-Api-Key");
+                Err(Problem::unauthorized())
+            }
+        }
+    }
+
     async fn handle(self: &Arc<Self>, call: &Call) -> Answer {
         let segments = call.segments();
         if segments == ["ping"] {
             return Ok(Reply::json(&json!({ "message": "pong" })));
         }
-        if self.options.api_key.is_some_and(|key| call.api_key.as_deref() != Some(key)) {
-            if call.api_key.is_none() {
-                self.note_violation(call, "there is no X-Api-Key");
-            }
-            return Err(Problem::unauthorized());
-        }
+        self.check_key(call)?;
         if let Text::Unreadable(why) = &call.body {
             self.note_violation(call, why);
             return Err(Problem::bad_request(&[why.as_str()]));

@@ -40,7 +40,10 @@ impl WahaServer {
         session: &Session,
         id: &str,
     ) -> Answer {
-        let contacts = self.contacts.lock().expect("the contacts").clone();
+        let contacts = match self.options.engine {
+            WahaEngine::Webjs => self.contacts.lock().expect("the contacts").clone(),
+            WahaEngine::Gows | WahaEngine::Noweb | WahaEngine::Wpp => HashSet::new(),
+        };
         let desk = Desk { server: self, call, of_group, session, id, contacts };
         let answer = desk.answer().await?;
         let is_post = call.method == "POST" && self.options.version() < YEAR_2026;

@@ -128,10 +128,6 @@ impl WahaServer {
         format!("http://{}", self.address)
     }
 
-    pub fn options(&self) -> Options {
-        self.options
-    }
-
     /// Every request so far, those of WebSockets too.
     pub fn requests(&self) -> Vec<Recorded> {
         self.requests.lock().expect("the requests").clone()
@@ -184,7 +180,7 @@ impl WahaServer {
         self.hub.websocket_count()
     }
 
-    /// The next events reach nobody.
+    /// The next events reach nobody, whatever they tell and whichever session they are of.
     pub fn lose_next_events(&self, count: usize) {
         self.hub.lose(count);
     }

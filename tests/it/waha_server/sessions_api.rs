@@ -1,6 +1,7 @@
 //! The routes of sessions: made, started, linked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use wagroups::domain::port::engine::{GroupEngine, Started};
@@ -11,6 +12,7 @@ use super::dispatch::unknown_route;
 use super::reply::{Answer, Problem, Reply};
 use super::session::{SCAN_QR_CODE, STARTING, STOPPED, Session, WORKING};
 
+const START_TAKES: Duration = Duration::from_millis(30);
 const WEBHOOK_FIELDS: [&str; 4] = ["hmac", "retries", "customHeaders", "events"];
 
 impl WahaServer {
@@ -137,10 +139,18 @@ impl WahaServer {
         Ok(Reply::json(&self.shown(&self.existing(name)?, false)).with_status(201))
     }
 
-    async fn start_session(&self, name: &str) {
+    /// It takes a while, which nobody waits for.
+    async fn start_session(self: &Arc<Self>, name: &str) {
         self.note_status(name, STARTING).await;
-        let next = if self.session(name).is_linked { WORKING } else { SCAN_QR_CODE };
-        self.set_status(name, next).await;
+        let (server, name) = (self.clone(), name.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(START_TAKES).await;
+            let Some(session) = server.find_session(&name) else { return };
+            if session.status == STARTING {
+                let next = if session.is_linked { WORKING } else { SCAN_QR_CODE };
+                server.set_status(&name, next).await;
+            }
+        });
     }
 
     async fn stop_session(&self, name: &str) {
@@ -148,7 +158,7 @@ impl WahaServer {
     }
 
     /// Unlinks the device; who ran then waits to be linked again.
-    async fn log_out_session(&self, session: &Session) {
+    async fn log_out_session(self: &Arc<Self>, session: &Session) {
         self.simulator().log_out(&session.simulated).await.expect("unlinked");
         self.change_session(&session.name, |session| session.is_linked = false);
         if session.status != STOPPED {

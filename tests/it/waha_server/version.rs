@@ -17,6 +17,8 @@ pub const ALWAYS: Version = Version(0, 0, 0);
 pub const NORMALISED_PARTICIPANTS: Version = Version(2025, 11, 1);
 /// Earlier ones answer 201 to every POST, and WEBJS knows members only as they are listed.
 pub const YEAR_2026: Version = Version(2026, 1, 0);
+/// A key may stand in the query.
+pub const KEY_IN_QUERY: Version = Version(2026, 4, 3);
 pub const MEMBER_ADD_MODE: Version = Version(2026, 7, 2);
 /// NOWEB tells leaving of hidden ids, GOWS finds unknown ones, WPP answers to a promotion.
 pub const HIDDEN_IDS: Version = Version(2026, 8, 1);

@@ -194,6 +194,7 @@ impl Dialect for Noweb {
     }
 
     fn refused(&self, attempt: Attempt<'_>, refused: Refused) -> Answer {
+        let is_invite = matches!(attempt.call, GroupCall::InviteCode | GroupCall::RevokeInvite);
         let is_cached = attempt.call.looks() && attempt.call != GroupCall::Participants;
         Err(match refused.reason {
             _ if refused.code == 0 => boom("Timed Out", None),
@@ -207,6 +208,7 @@ impl Dialect for Noweb {
                 let message = "Cannot read properties of undefined (reading 'participants')";
                 Problem::Exception(json!({ "message": message, "name": "TypeError", "stack": "" }))
             }
+            Reason::NotGroupAdmin if is_invite => boom("not-authorized", Some(401)),
             _ => boom(refused.text(), Some(refused.code)),
         })
     }

@@ -1,10 +1,12 @@
 //! What the stand-in answers and tells, over real HTTP.
 
 mod answers;
+mod changes;
 mod events;
 mod faults;
 mod refusals;
 mod sessions;
+mod worlds;
 
 use std::sync::Arc;
 
@@ -46,6 +48,11 @@ async fn scene_of(options: Options) -> Scene {
 
 fn person(number: u64) -> ParticipantId {
     format!("+4915120{number:05}").parse().expect("a number")
+}
+
+/// As it stands on the wire.
+fn wire(id: ParticipantId) -> String {
+    id.to_string().replace("@c.us", "@s.whatsapp.net")
 }
 
 fn people(ids: &[ParticipantId]) -> Value {

@@ -65,7 +65,9 @@ async fn noweb_throws_booms() {
     assert_eq!((&v1["message"], &v1["data"]), (&json!("forbidden"), &json!(403)));
     let revoked = scene.post("bob", &format!("/{own}/invite-code/revoke"), Value::Null).await;
     let boom = revoked.exception();
-    assert_eq!((&boom["data"], &boom["isBoom"]), (&json!(403), &json!(true)));
+    assert_eq!((&boom["data"], &boom["isBoom"]), (&json!(401), &json!(true)));
+    let promoted = scene.post("bob", &format!("/{own}/admin/promote"), people(&[person(1)])).await;
+    assert_eq!(promoted.exception()["data"], json!(403));
     let code = json!({ "code": "AAAAAAAAAAAAAAAAAAAAAA" });
     let joined = scene.post("bob", "/join", code).await.exception();
     assert_eq!((&joined["message"], &joined["data"]), (&json!("not-acceptable"), &json!(406)));
@@ -83,7 +85,7 @@ async fn webjs_fails_with_success() {
     scene.put("bob", &path, lock.clone()).await.bare("false");
     scene.put("alice", &path, lock).await.bare("true");
     scene.put("bob", &format!("/{own}/subject"), json!({ "subject": "Crew" })).await.bare("false");
-    scene.get("bob", &format!("/{own}/invite-code")).await;
+    scene.get("bob", &format!("/{own}/invite-code")).await.nothing();
     scene.post("bob", &format!("/{own}/admin/promote"), people(&[person(1)])).await.threw("b");
     let unlisted =
         scene.post("alice", &format!("/{own}/admin/promote"), people(&[person(9)])).await;
@@ -177,4 +179,5 @@ async fn what_nobody_should_ask_is_noted() {
     let requests = scene.server.requests();
     assert_eq!(requests.len(), odd.len() + 1);
     assert_eq!(requests[0].body, json!({ "participants": [] }));
+    assert_eq!(requests[8].query, [("exclude".to_owned(), "participants".to_owned())]);
 }

@@ -16,7 +16,7 @@ async fn call(scene: &Scene, method: &str, path: &str, body: Value) -> super::Sa
 async fn a_session_is_made_linked_stopped_and_unlinked() {
     let scene = scene(WahaEngine::Gows).await;
     let made = call(&scene, "POST", "/sessions", json!({ "name": "dora" })).await.json(201);
-    assert_eq!((&made["status"], &made["me"]), (&json!("SCAN_QR_CODE"), &Value::Null));
+    assert_eq!((&made["status"], &made["me"]), (&json!("STARTING"), &Value::Null));
     call(&scene, "GET", "/sessions/dora/me", Value::Null).await.nothing();
     let qr = call(&scene, "GET", "/dora/auth/qr?format=raw", Value::Null).await.json(200);
     assert!(qr["value"].as_str().expect("a code").starts_with("2@"), "{qr}");
@@ -45,9 +45,11 @@ async fn a_session_is_made_linked_stopped_and_unlinked() {
     let gone = call(&scene, "GET", "/sessions/dora/me", Value::Null).await.json(404);
     assert!(gone["message"].as_str().expect("a text").starts_with("We didn't find a session"));
     let started = call(&scene, "POST", "/sessions/dora/start", Value::Null).await.json(201);
-    assert_eq!(started["status"], json!("WORKING"));
+    assert_eq!(started["status"], json!("STARTING"));
+    assert_eq!(call(&scene, "GET", "/dora/groups", Value::Null).await.json(200), json!([]));
     let out = call(&scene, "POST", "/sessions/dora/logout", Value::Null).await.json(201);
-    assert_eq!((&out["status"], &out["me"]), (&json!("SCAN_QR_CODE"), &Value::Null));
+    assert_eq!((&out["status"], &out["me"]), (&json!("STARTING"), &Value::Null));
+    call(&scene, "GET", "/dora/auth/qr?format=raw", Value::Null).await.json(200);
     scene.server.assert_polite();
 }
 
