@@ -151,13 +151,17 @@ impl Problem {
             Self::Exception(exception) | Self::Impolite { exception, .. } => {
                 let query: serde_json::Map<String, Value> =
                     call.query.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+                let sent = match call.json() {
+                    Value::Null => json!({}),
+                    sent => sent,
+                };
                 let body = json!({
                     "statusCode": 500,
                     "timestamp": now,
                     "exception": exception,
                     "request": {
                         "path": call.path, "method": call.method,
-                        "body": call.json(), "query": query,
+                        "body": sent, "query": query,
                     },
                     "version": environment(options),
                 });

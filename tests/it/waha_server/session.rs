@@ -115,9 +115,13 @@ impl WahaServer {
     }
 
     /// Puts the session where it is to be, connects or disconnects it at WhatsApp, and tells its listeners.
+    /// With SCAN_QR_CODE its device is unlinked, until [`link`](Self::link).
     pub async fn set_status(&self, name: &str, status: &str) {
         let session = self.session(name);
-        if status == WORKING {
+        if status == SCAN_QR_CODE && session.is_linked {
+            self.simulator().log_out(&session.simulated).await.expect("unlinked");
+            self.change_session(name, |session| session.is_linked = false);
+        } else if status == WORKING {
             let started = self.simulator().start(&session.simulated).await.expect("a start");
             assert_eq!(started, Started::Online, "link the session first");
         } else {

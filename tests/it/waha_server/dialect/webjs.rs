@@ -11,7 +11,7 @@ use wagroups::domain::participant::{Account, ParticipantResult, ParticipantStatu
 
 use super::{Attempt, Context, Dialect, Refused, ids};
 use crate::waha_server::reply::{Answer, Problem, Reply};
-use crate::waha_server::route::{GroupCall, SettingName};
+use crate::waha_server::route::GroupCall;
 use crate::waha_server::version;
 
 pub struct Webjs;
@@ -103,6 +103,14 @@ pub fn message(result: &ParticipantResult) -> &'static str {
 
 pub fn code(result: &ParticipantResult) -> u32 {
     if result.status == ParticipantStatus::Ok { 200 } else { result.code }
+}
+
+/// The browser did not answer.
+pub fn timed_out() -> Problem {
+    let message = "Runtime.callFunctionOn timed out. Increase the 'protocolTimeout' setting in \
+                   launch/connect calls for a higher timeout if needed.";
+    let stack = format!("ProtocolError: {message}");
+    Problem::Exception(json!({ "message": message, "name": "ProtocolError", "stack": stack }))
 }
 
 /// An exception of the browser's minified code.
@@ -208,7 +216,9 @@ impl Dialect for Webjs {
     }
 
     fn refused(&self, attempt: Attempt<'_>, refused: Refused) -> Answer {
-        let is_refused = refused.code != 0;
+        if refused.code == 0 {
+            return Err(timed_out());
+        }
         match attempt.call {
             GroupCall::Create => {
                 let text = "CreateGroupError: An unknown error occupied while creating a group";
@@ -221,13 +231,10 @@ impl Dialect for Webjs {
                 let exception = json!({ "message": message, "name": "TypeError", "stack": stack });
                 Err(Problem::Exception(exception))
             }
-            GroupCall::SetSubject | GroupCall::SetDescription if is_refused => {
+            GroupCall::SetSubject | GroupCall::SetDescription | GroupCall::SetSetting(_) => {
                 Ok(Reply::bare(false))
             }
-            GroupCall::SetSetting(name) if is_refused && name != SettingName::ShareHistory => {
-                Ok(Reply::bare(false))
-            }
-            GroupCall::SetPicture | GroupCall::DeletePicture if is_refused => {
+            GroupCall::SetPicture | GroupCall::DeletePicture => {
                 Ok(Reply::json(&json!({ "success": attempt.call == GroupCall::DeletePicture })))
             }
             GroupCall::InviteCode if refused.reason == Reason::NotGroupAdmin => {

@@ -8,7 +8,7 @@ use wagroups::domain::invite::GroupPreview;
 use wagroups::domain::join_request::JoinRequest;
 use wagroups::domain::participant::{Account, ParticipantResult};
 
-use super::webjs::{chat, code, invite_info, message};
+use super::webjs::{chat, code, invite_info, message, timed_out};
 use super::{Attempt, Context, Dialect, Refused, ids};
 use crate::waha_server::reply::{Answer, Problem, Reply};
 use crate::waha_server::route::GroupCall;
@@ -110,6 +110,7 @@ impl Dialect for Wpp {
     fn refused(&self, attempt: Attempt<'_>, refused: Refused) -> Answer {
         let id = attempt.group_id;
         Err(match refused.reason {
+            _ if refused.code == 0 => timed_out(),
             Reason::GroupNotFound | Reason::NotGroupMember => {
                 error("chat_not_found", &format!("Chat not found for {id}"))
             }

@@ -68,6 +68,11 @@ async fn sessions_that_do_not_work_say_why() {
         assert_eq!(shown["status"], json!(status));
         assert_eq!(shown["engine"], json!({ "engine": "NOWEB" }));
     }
+    // Who has to be linked anew shows a code.
+    scene.server.set_status("bob", "SCAN_QR_CODE").await;
+    call(&scene, "GET", "/bob/auth/qr?format=raw", Value::Null).await.json(200);
+    scene.server.link("bob").await;
+    scene.get("bob", "").await.json(200);
     scene.server.set_status("alice", "WORKING").await;
     scene.get("alice", "").await.json(200);
     // WhatsApp breaks the connection for a moment, and then the link for good.
