@@ -116,6 +116,10 @@ impl App {
         inner.refreshed(&new.name).await
     }
 
+    pub fn has_session(&self, name: &SessionName) -> bool {
+        self.inner.directory.contains(name)
+    }
+
     pub async fn get_session(&self, call: &Call, name: &SessionName) -> Result<Arc<Session>> {
         call.caller.authorize(name)?;
         self.inner.directory.get(name)?;

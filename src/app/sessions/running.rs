@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+
 use super::SessionChange;
 use crate::app::told::told_account;
 use crate::app::{App, Call, Inner};
@@ -17,6 +19,8 @@ use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineKind, Session, SessionStatus};
 
+/// Sessions that are brought up at the same time.
+const STARTS: usize = 16;
 const LINK_IT: &str = "scan the QR code, or ask for a pairing code";
 
 impl App {
@@ -132,35 +136,19 @@ impl App {
         Ok(code)
     }
 
-    /// Brings up the sessions that shall run. What fails is tried again later, with growing pauses.
+    /// Brings up the sessions that shall run, some at a time: one whose server is silent must not hold up the
+    /// others. What fails is tried again later, with growing pauses.
     pub async fn start_wanted_sessions(&self) {
         let mut pause = Duration::from_secs(1);
         loop {
-            let mut failed = 0;
-            for session in self.inner.directory.all() {
-                if !session.wanted || self.inner.is_draining() {
-                    continue;
-                }
-                let _turn = self.inner.directory.lock(&session.name).await;
-                let Ok(session) = self.inner.directory.get(&session.name) else { continue };
-                let is_up = match session.status {
-                    SessionStatus::Working => self.inner.directory.is_up(&session.name),
-                    // Someone has to link the device first; a start would do no good.
-                    SessionStatus::LoggedOut => true,
-                    SessionStatus::Stopped
-                    | SessionStatus::Starting
-                    | SessionStatus::ScanQrCode
-                    | SessionStatus::Failed => false,
-                };
-                if session.wanted
-                    && !is_up
-                    && let Err(error) = self.inner.bring_up(&session.name, &wish(&session)).await
-                {
-                    tracing::warn!(session = %session.name, %error, "session could not be started");
-                    failed += 1;
-                }
-            }
-            if failed == 0 || self.inner.is_draining() {
+            let wanted = self.inner.directory.all().into_iter().filter(|session| session.wanted);
+            let starts =
+                wanted.map(|session| async move { self.start_wanted(&session.name).await });
+            let failed = futures::stream::iter(starts)
+                .buffer_unordered(STARTS)
+                .filter(|is_settled| std::future::ready(!is_settled))
+                .count();
+            if failed.await == 0 || self.inner.is_draining() {
                 return;
             }
             tokio::select! {
@@ -168,6 +156,34 @@ impl App {
                 () = self.inner.draining.cancelled() => return,
             }
             pause = (pause * 2).min(Duration::from_secs(60));
+        }
+    }
+
+    /// Brings the session up if it shall run and does not; says whether nothing is left to be done.
+    async fn start_wanted(&self, name: &SessionName) -> bool {
+        if self.inner.is_draining() {
+            return true;
+        }
+        let _turn = self.inner.directory.lock(name).await;
+        let Ok(session) = self.inner.directory.get(name) else { return true };
+        let is_up = match session.status {
+            SessionStatus::Working => self.inner.directory.is_up(name),
+            // Someone has to link the device first; a start would do no good.
+            SessionStatus::LoggedOut => true,
+            SessionStatus::Stopped
+            | SessionStatus::Starting
+            | SessionStatus::ScanQrCode
+            | SessionStatus::Failed => false,
+        };
+        if !session.wanted || is_up {
+            return true;
+        }
+        match self.inner.bring_up(name, &wish(&session)).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(session = %name, %error, "session could not be started");
+                false
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod names;
 mod native;
 mod raw;
 mod refusal;
+mod registration;
 mod routes;
 mod server;
 mod stream;
@@ -19,4 +20,5 @@ mod verdict;
 pub mod webhook;
 
 pub use engine::{Options, WahaServers};
+pub use registration::{Registered, Registration, register_webhook};
 pub use server::{Limits, ServerOptions};
