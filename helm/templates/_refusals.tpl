@@ -46,20 +46,32 @@
 {{- end }}
 {{- end }}
 
+{{- range $listener := $listeners }}
+{{- if ne .service.type "LoadBalancer" }}
+{{- range list "loadBalancerClass" "loadBalancerSourceRanges" }}
+{{- if index $listener.service . }}
+{{- $problems = append $problems (printf "%s.service.%s: goes with type LoadBalancer; it is %s" $listener.name . $listener.service.type) }}
+{{- end }}
+{{- end }}
+{{- if and .service.externalTrafficPolicy (eq .service.type "ClusterIP") }}
+{{- $problems = append $problems (printf "%s.service.externalTrafficPolicy: goes with type NodePort or LoadBalancer" .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- $grace := trimSuffix "s" (default "25s" .settings.shutdown.grace) | int }}
 {{- if lt (int .terminationGracePeriodSeconds) (add $grace 10 | int) }}
 {{- $problems = append $problems (printf "terminationGracePeriodSeconds: %d is too short for settings.shutdown.grace=%ds: it needs 10 seconds more, or Kubernetes kills the service while calls run, and their outcome is unknown" (int .terminationGracePeriodSeconds) $grace) }}
 {{- end }}
 
-{{- if .ingress.enabled }}
-{{- if not .ingress.hosts }}
-{{- $problems = append $problems "ingress.hosts: an Ingress needs one at least, {host, paths: [{path, listener}]}" }}
+{{- range $name := list "grpc" "rest" "webhook" }}
+{{- $listener := index $.Values $name }}
+{{- if $listener.ingress.enabled }}
+{{- if and (ne $name "grpc") (not $listener.enabled) }}
+{{- $problems = append $problems (printf "%s.ingress: it would lead to a listener that is off; set %s.enabled=true" $name $name) }}
 {{- end }}
-{{- range .ingress.hosts }}
-{{- range .paths }}
-{{- if and (ne .listener "grpc") (not (index $.Values .listener).enabled) }}
-{{- $problems = append $problems (printf "ingress.hosts: the path %s leads to %s, which is off; set %s.enabled=true" .path .listener .listener) }}
-{{- end }}
+{{- if not $listener.ingress.hosts }}
+{{- $problems = append $problems (printf "%s.ingress.hosts: an Ingress needs one at least, [{host: …}]" $name) }}
 {{- end }}
 {{- end }}
 {{- end }}
