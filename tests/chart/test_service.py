@@ -45,7 +45,11 @@ def new_database() -> str:
     url = urlsplit(POSTGRES)
     name = f"chart_{uuid.uuid4().hex}"
     server = pg8000.native.Connection(
-        url.username or "postgres", host=url.hostname or "127.0.0.1", port=url.port or 5432, password=url.password
+        url.username or "postgres",
+        host=url.hostname or "127.0.0.1",
+        port=url.port or 5432,
+        password=url.password,
+        database=url.path.lstrip("/"),
     )
     try:
         server.run(f"CREATE DATABASE {name}")
