@@ -30,5 +30,6 @@ fi
 export WAGROUPS_BIN
 
 PATH=$(scripts/helm.sh)
+PATH=$(scripts/promtool.sh)
 export PATH="$PWD/$venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
 "$venv/bin/python" -m pytest -p no:cacheprovider tests/chart "$@"

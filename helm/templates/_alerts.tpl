@@ -26,8 +26,9 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
     description: Prometheus has not reached its metrics for 3 minutes.
 - alert: WagroupsCommitsFail
   expr: >-
-    sum{{ include "wagroups.grown" (list (printf "wagroups_commit_failures_total{%s}" $of) "5m") }} > 0
-  for: 4m
+    sum{{ include "wagroups.grown" (list (printf "wagroups_commit_failures_total{%s}" $of) "3m") }} > 0
+  # Longer than one failure is remembered, so that one wakes nobody.
+  for: 5m
   labels: {severity: critical}
   annotations:
     summary: Changes cannot be stored
