@@ -286,3 +286,19 @@ def test_the_chart_and_the_program_are_one_release() -> None:
     version = re.search(r'^version = "(.*)"$', (CHART.parent / "Cargo.toml").read_text(), re.MULTILINE)[1]
     chart = (CHART / "Chart.yaml").read_text()
     assert f"\nversion: {version}\n" in chart and f"\nappVersion: {version}\n" in chart
+
+
+def test_it_can_be_switched_off() -> None:
+    """As a restore asks for."""
+    assert the(render(scenario("postgres"), "--set", "replicaCount=0"), "Deployment")["spec"]["replicas"] == 0
+
+
+def test_the_platform_may_choose_the_user() -> None:
+    """As OpenShift does: it refuses a pod that names another."""
+    nulls = [f"podSecurityContext.{name}=null" for name in ("runAsUser", "runAsGroup", "fsGroup")]
+    for name, template in pods(render(scenario("postgres"), "--set", ",".join(nulls))):
+        assert template["spec"]["securityContext"] == {
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }, name

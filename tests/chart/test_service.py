@@ -10,6 +10,8 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
+import urllib.error
 import urllib.request
 import uuid
 from pathlib import Path
@@ -19,8 +21,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pg8000.native
 import pytest
 
+from outage import Way
 from pods import Secrets, environment_of
-from program import BIN, Service, free_ports, run
+from program import BIN, PATIENCE, Service, free_ports, run
 from rendering import Object, of_kind, render, scenario, the
 
 POSTGRES = os.environ.get("WAGROUPS_TEST_POSTGRES_URL")
@@ -67,8 +70,16 @@ def settle(ports: Dict[str, int]) -> List[str]:
     return [argument for name, port in ports.items() for argument in ("--set", f"{name}.port={port}")]
 
 
-def use(rendered: List[Object], service: Service, ports: Dict[str, int]) -> None:
-    """Waits as `helm test` does, makes a group, and follows what has happened."""
+def status(ports: Dict[str, int], path: str) -> int:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports['ops']}{path}", timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def use(rendered: List[Object], service: Service, ports: Dict[str, int]) -> str:
+    """Waits as `helm test` does, makes a group, and follows what has happened; answers the group's id."""
     [test] = of_kind(rendered, "Pod")
     [container] = test["spec"]["containers"]
     # The Service's name is this machine here.
@@ -105,6 +116,7 @@ def use(rendered: List[Object], service: Service, ports: Dict[str, int]) -> None
     for path, word in (("/livez", "ok"), ("/readyz", "ok"), ("/metrics", "wagroups_commits_total")):
         with urllib.request.urlopen(f"http://127.0.0.1:{ports['ops']}{path}", timeout=10) as answer:
             assert word in answer.read().decode(), path
+    return group
 
 
 @pytest.mark.skipif(not POSTGRES, reason="needs PostgreSQL: scripts/postgres.sh run -- scripts/chart.sh")
@@ -152,3 +164,42 @@ def test_the_scenario_sqlite_serves_and_keeps(folder: Path) -> None:
         counted = run(["groups", "count", "--json"], client(ports))
         assert int(json.loads(counted.stdout)["count"]) == 1
         assert service.stop() == 0
+
+
+@pytest.mark.skipif(not POSTGRES, reason="needs PostgreSQL: scripts/postgres.sh run -- scripts/chart.sh")
+def test_a_database_that_goes_away_makes_it_unready_and_kills_nothing(folder: Path) -> None:
+    """What the probes' comments in the chart promise, and docs/OPERATIONS.md in "What fails how"."""
+    ports = dict(zip(("grpc", "ops"), free_ports(2)))
+    url = urlsplit(new_database())
+    way = Way((url.hostname, url.port))
+    through = urlunsplit(url._replace(netloc=f"{url.username}@127.0.0.1:{way.port}"))
+    secrets: Secrets = {**SECRETS_KEYS, "wagroups-database": {"uri": through}}
+    values = "settings.simulator.enabled=true,settings.database.connect_timeout=2s"
+    rendered = render(scenario("postgres"), *settle(ports), "--set", values)
+    environment = environment_of(the(rendered, "Deployment"), rendered, folder, secrets)
+    probe = ["healthcheck", f"--addr=http://127.0.0.1:{ports['grpc']}"]
+
+    with Service(environment, folder / "log", USER) as service:
+        group = use(rendered, service, ports)
+
+        way.cut()
+        deadline = time.monotonic() + PATIENCE
+        while run(probe, {}).returncode == 0:
+            assert time.monotonic() < deadline, "readiness has not noticed"
+        assert status(ports, "/readyz") == 503
+        # Liveness does not care, so Kubernetes kills nothing.
+        assert status(ports, "/livez") == 200
+        # What is in memory is still read; what would have to be stored is not taken, and may be sent again.
+        assert run(["groups", "get", group], client(ports)).returncode == 0
+        changed = run(["groups", "subject", "set", group, "Day shift", "--timeout", "20s"], client(ports))
+        assert changed.returncode == 3, changed.stderr
+
+        way.mend()
+        service.wait_until(probe, {})
+        assert run(["groups", "subject", "set", group, "Day shift"], client(ports)).returncode == 0
+        assert service.stop() == 0
+
+    way.cut()
+    # A start without the database ends with the reason, and the kubelet tries again.
+    refused = run(["serve"], environment)
+    assert refused.returncode == 1 and f"127.0.0.1:{way.port}" in refused.stderr
