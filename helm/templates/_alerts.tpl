@@ -84,6 +84,24 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
     summary: Calls wait long for their turn to WhatsApp
     description: >-
       {{ `The 99th percentile of the wait is {{ $value | humanizeDuration }}.` }}
+- alert: WagroupsWahaServerDown
+  expr: max by (server) (wagroups_waha_server_up{ {{- $of -}} }) == 0
+  for: 5m
+  labels: {severity: critical}
+  annotations:
+    summary: A WAHA server does not answer
+    description: >-
+      {{ `{{ $labels.server }} is left alone after failures in a row; its sessions cannot be used.` }}
+- alert: WagroupsWahaStreamClosed
+  expr: >-
+    max by (server) (wagroups_waha_stream_open{ {{- $of -}} }) == 0
+    or (max by (server) (wagroups_waha_server_up{ {{- $of -}} }) unless max by (server) (wagroups_waha_stream_open{ {{- $of -}} }))
+  for: 10m
+  labels: {severity: warning}
+  annotations:
+    summary: A WAHA server tells nothing
+    description: >-
+      {{ `The stream of {{ $labels.server }} is not open; changes are found by comparisons only.` }}
 - alert: WagroupsComparisonsFail
   expr: >-
     sum by (outcome) {{ include "wagroups.grown" (list (printf `wagroups_comparisons_total{%s,outcome=~"refused|failed"}` $of) "1h") }} > 0

@@ -30,6 +30,17 @@
 {{- $names = append $names .name }}
 {{- end }}
 
+{{- $names = list }}
+{{- range .waha.servers }}
+{{- if and .secretKey (not $.Values.waha.existingSecret) }}
+{{- $problems = append $problems (printf "waha.servers: the key of %s is in which Secret? Set waha.existingSecret to the one that has %s" .name .secretKey) }}
+{{- end }}
+{{- if has .name $names }}
+{{- $problems = append $problems (printf "waha.servers: the name %s stands twice" .name) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+
 {{- $listeners := include "wagroups.listeners" $ | fromJsonArray }}
 {{- $ports := dict }}
 {{- range $listeners }}
@@ -85,10 +96,10 @@
 {{- end }}
 {{- end }}
 
-{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WEBHOOK__LISTEN" "WAGROUPS_OPS__LISTEN" }}
+{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WEBHOOK__LISTEN" "WAGROUPS_OPS__LISTEN" }}
 {{- range .extraEnv }}
 {{- if has .name $ours }}
-{{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, or the listener's own values" .name) }}
+{{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, or the listener's own values" .name) }}
 {{- end }}
 {{- end }}
 {{- end }}

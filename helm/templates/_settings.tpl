@@ -15,11 +15,71 @@
 {{- $lines = append $lines (printf "%s = %d" $name (int64 $value)) }}
 {{- end }}
 {{- end }}
+{{- if and (eq $section "waha") $.Values.waha.servers }}
+{{- $lines = append $lines (printf "servers = [\n%s\n]" (include "wagroups.wahaServers" $)) }}
+{{- end }}
 {{- if gt (len $lines) 1 }}
 {{- $sections = append $sections (join "\n" $lines) }}
 {{- end }}
 {{- end }}
 {{- join "\n\n" $sections }}
+{{- end }}
+
+{{/* The WAHA servers, one a line. Their keys are files: the list itself is no secret. */}}
+{{- define "wagroups.wahaServers" -}}
+{{- $lines := list }}
+{{- range .Values.waha.servers }}
+{{- $fields := list (printf "name = %s" (toJson .name)) (printf "url = %s" (toJson .url)) }}
+{{- with .secretKey }}
+{{- $fields = append $fields (printf "api_key_file = %s" (printf "/etc/wagroups-waha/%s" . | toJson)) }}
+{{- end }}
+{{- with .capacity }}
+{{- $fields = append $fields (printf "capacity = %d" (int64 .)) }}
+{{- end }}
+{{- $lines = append $lines (printf "  { %s }," (join ", " $fields)) }}
+{{- end }}
+{{- join "\n" $lines }}
+{{- end }}
+
+{{/* The keys of the WAHA servers that have one, each once, as JSON. */}}
+{{- define "wagroups.wahaKeys" -}}
+{{- $keys := list }}
+{{- range .Values.waha.servers }}
+{{- with .secretKey }}
+{{- $keys = append $keys . }}
+{{- end }}
+{{- end }}
+{{- $keys | uniq | toJson }}
+{{- end }}
+
+{{/* Where the files come from, and where they go. Called with (list $ configmap). Each key is named, so that one that is
+     missing holds up the migration, and not the new pod once the old one is gone. */}}
+{{- define "wagroups.settingsVolumes" -}}
+{{- $root := index . 0 -}}
+- name: config
+  configMap:
+    name: {{ index . 1 }}
+{{- with include "wagroups.wahaKeys" $root | fromJsonArray }}
+- name: waha-keys
+  secret:
+    secretName: {{ $root.Values.waha.existingSecret }}
+    items:
+      {{- range . }}
+      - key: {{ . }}
+        path: {{ . }}
+      {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "wagroups.settingsMounts" -}}
+- name: config
+  mountPath: /etc/wagroups
+  readOnly: true
+{{- if include "wagroups.wahaKeys" . | fromJsonArray }}
+- name: waha-keys
+  mountPath: /etc/wagroups-waha
+  readOnly: true
+{{- end }}
 {{- end }}
 
 {{/* The keys as the environment has them. */}}

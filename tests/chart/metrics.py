@@ -41,6 +41,8 @@ LABELS: Dict[str, Dict[str, Set[str]]] = {
     "wagroups_engine_wait_seconds": {"engine": _words("domain/session")},
     "wagroups_engine_calls_total": {"outcome": _words("engine/gateway")},
     "wagroups_comparisons_total": {"outcome": _words("app/groups")},
+    "wagroups_waha_server_up": {},
+    "wagroups_waha_stream_open": {},
     "wagroups_webhooks_refused_total": {"cause": _words("webhook")},
     # The names of gRPC's codes as `{code:?}` writes them.
     "wagroups_rpcs_total": {

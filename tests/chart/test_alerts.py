@@ -59,6 +59,14 @@ CASES: List[Tuple[str, str, List[Series], bool]] = [
     ("WagroupsErrors", "25m", [series("wagroups_rpcs_total", "0+90x60", ',code="Ok"'),
                                series("wagroups_rpcs_total", "0+10x60", ',code="Internal"')], True),
     ("WagroupsErrors", "25m", [series("wagroups_rpcs_total", "5x60", ',code="Ok"')], False),
+    ("WagroupsWahaServerDown", "10m", [series("wagroups_waha_server_up", "0x30", ',server="a"')], True),
+    ("WagroupsWahaServerDown", "10m", [series("wagroups_waha_server_up", "1x30", ',server="a"')], False),
+    # A stream that was never open has no series.
+    ("WagroupsWahaStreamClosed", "15m", [series("wagroups_waha_server_up", "1x60", ',server="a"')], True),
+    ("WagroupsWahaStreamClosed", "15m", [series("wagroups_waha_server_up", "1x60", ',server="a"'),
+                                         series("wagroups_waha_stream_open", "1x60", ',server="a"')], False),
+    ("WagroupsWahaStreamClosed", "15m", [series("wagroups_waha_server_up", "1x60", ',server="a"'),
+                                         series("wagroups_waha_stream_open", "0x60", ',server="a"')], True),
     ("WagroupsWatchersNearLimit", "10m", [series("wagroups_watchers", "18000x30")], False),
     ("WagroupsWatchersNearLimit", "10m", [series("wagroups_watchers", "18001x30")], True),
 ]  # fmt: skip

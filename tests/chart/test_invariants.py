@@ -150,7 +150,7 @@ def test_secrets_are_in_secrets_alone(rendered: List[Object]) -> None:
                 value = map_.get("value", "")
                 assert "valueFrom" in map_ or value.startswith("sqlite:///"), title(o)
     for config in of_kind(rendered, "ConfigMap"):
-        for word in ("[auth]", "url", "password", "sha256"):
+        for word in ("[auth]", "postgres:", "password", "sha256", "api_key ="):
             assert word not in config["data"]["wagroups.toml"], title(config)
 
 
@@ -170,6 +170,8 @@ def test_a_hook_finds_all_that_it_needs(rendered: List[Object]) -> None:
                 wanted.append(("Secret", map_["secretKeyRef"]["name"]))
             if "configMap" in map_:
                 wanted.append(("ConfigMap", map_["configMap"]["name"]))
+            if "secret" in map_:
+                wanted.append(("Secret", map_["secret"]["secretName"]))
             assert "persistentVolumeClaim" not in map_
         assert wanted
         for kind, name in wanted:
@@ -195,7 +197,7 @@ def test_the_migration_is_given_what_the_service_is_given(rendered: List[Object]
 
 def test_what_is_referred_to_is_there(rendered: List[Object]) -> None:
     """Names of our own objects, in whatever refers to them; strangers' are the user's."""
-    theirs = {"ca", "database-ca", "more", "registry", "wagroups-database", "wagroups-keys", "groups-tls", "default"}
+    theirs = {"ca", "database-ca", "more", "registry", "wagroups-database", "wagroups-keys", "groups-tls", "default", "waha-keys"}
     there = {title(o) for o in rendered}
     for name, template in pods(rendered):
         wanted = [("ServiceAccount", template["spec"]["serviceAccountName"])]
@@ -203,6 +205,8 @@ def test_what_is_referred_to_is_there(rendered: List[Object]) -> None:
             for key, kind in (("secretKeyRef", "Secret"), ("configMap", "ConfigMap"), ("configMapRef", "ConfigMap")):
                 if key in map_:
                     wanted.append((kind, map_[key]["name"]))
+            if "secret" in map_:
+                wanted.append(("Secret", map_["secret"]["secretName"]))
             if "persistentVolumeClaim" in map_:
                 wanted.append(("PersistentVolumeClaim", map_["persistentVolumeClaim"]["claimName"]))
         for kind, wanted_name in wanted:
@@ -257,7 +261,9 @@ def test_a_policy_opens_the_listeners_and_no_other_port() -> None:
     service = policies["groups"]
     assert [rule["ports"][0]["port"] for rule in service["ingress"]] == ["grpc", "rest", "webhook", "ops"]
     assert all(rule["from"] for rule in service["ingress"]), "an empty list would let everyone in"
-    assert {p["port"] for rule in service["egress"] for p in rule["ports"]} == {53, 6432, 80, 443, 3128}
+    assert {p["port"] for rule in service["egress"] for p in rule["ports"]} == {53, 6432, 80, 443, 3000, 3128}
+    [waha] = [rule for rule in service["egress"] if "namespaceSelector" in str(rule.get("to"))]
+    assert [p["port"] for p in waha["ports"]] == [3000, 443, 80]
     migration = policies["groups-migrate"]
     assert "ingress" not in migration and migration["policyTypes"] == ["Ingress", "Egress"]
     assert {p["port"] for rule in migration["egress"] for p in rule["ports"]} == {53, 6432}

@@ -96,7 +96,8 @@ def test_the_notes_name_what_was_installed() -> None:
     for name, words, absent in (
         ("postgres", ["service/rel-wagroups 50051", "webhook.enabled=true", "rollout restart"], ["WARNING"]),
         ("sqlite", ["`default`, on the simulator"], ["WARNING", "webhook.enabled=true"]),
-        ("everything", ["service/groups 50051", "service/groups-webhook, port 8090"], ["Alerts are there"]),
+        ("ingress", ["--webhooks-only", "service/rel-wagroups-webhook, port 8090"], ["waha.servers"]),
+        ("everything", ["service/groups 50051", "--engine waha\n"], ["Alerts are there", "--webhooks-only"]),
     ):
         printed = helm("install", "rel", str(CHART), "--values", str(scenario(name)), "--dry-run=client")
         assert printed.returncode == 0, printed.stderr

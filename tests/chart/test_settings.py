@@ -65,6 +65,22 @@ def test_keys_reach_the_program(tmp_path: Path) -> None:
     ]
 
 
+def test_waha_servers_reach_the_program_and_their_keys_are_files(tmp_path: Path) -> None:
+    rendered = render(scenario("everything"))
+    servers = settings_of(rendered, tmp_path)["waha.servers"]["value"]
+    assert [(s["name"], s["url"], s.get("api_key_file"), s["capacity"]) for s in servers] == [
+        ("waha-1", "http://waha-1.waha:3000/", "/etc/wagroups-waha/one", 50),
+        ("waha-2", "https://waha.example/path", "/etc/wagroups-waha/one", 500),
+        ("waha-3", "http://[2001:db8::7]/", None, 500),
+    ]
+    for kind in ("Deployment", "Job"):
+        spec = the(rendered, kind)["spec"]["template"]["spec"]
+        [volume] = [v for v in spec["volumes"] if v["name"] == "waha-keys"]
+        assert volume["secret"] == {"secretName": "waha-keys", "items": [{"key": "one", "path": "one"}]}
+        [mount] = [m for m in spec["containers"][0]["volumeMounts"] if m["name"] == "waha-keys"]
+        assert servers[0]["api_key_file"] == f"{mount['mountPath']}/one"
+
+
 def test_the_databases_are_those_of_the_secrets(tmp_path: Path) -> None:
     for name, url in (
         ("postgres", "postgresql://app:…@cluster-rw.db:5432/app"),

@@ -15,7 +15,7 @@ VALUES: Dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: Dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 
 # What the chart decides by other values than `settings`.
-DECIDED = {"auth.keys", "database.url", "grpc.listen", "ops.listen", "rest.listen", "webhook.listen"}
+DECIDED = {"auth.keys", "database.url", "grpc.listen", "ops.listen", "rest.listen", "waha.servers", "webhook.listen"}
 # Where the chart has another default than the program, on purpose: nobody wants a simulator in production.
 OTHERWISE = {"simulator.enabled": False}
 
