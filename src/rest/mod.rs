@@ -61,6 +61,7 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
     let security = |name: &str| at(&format!("/{{id}}/settings/security/{name}"));
     let requests = |path: &str| at(&format!("/{{id}}/participants/join-requests{path}"));
     Router::new()
+        .route("/ws", get(events::open_socket))
         .route(&at(""), get(group_routes::list).post(group_routes::create))
         .route(&at("/events"), get(events::follow))
         .route(&at("/count"), get(group_routes::count))

@@ -4,6 +4,7 @@
 //! (`Last-Event-ID`, which browsers send by themselves) gets exactly what followed.
 
 mod envelope;
+mod socket;
 
 use std::convert::Infallible;
 
@@ -17,6 +18,7 @@ use prost::Message as _;
 use serde_json::json;
 
 use self::envelope::Teller;
+pub use self::socket::open as open_socket;
 use super::Gateway;
 use super::refusal::Refusal;
 use super::request::Incoming;

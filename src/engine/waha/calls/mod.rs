@@ -1,0 +1,12 @@
+//! The operations, each as calls of WAHA's REST API.
+
+mod create;
+mod invites;
+mod names;
+mod participants;
+mod pictures;
+mod reads;
+mod requests;
+mod sessions;
+mod settings;
+mod texts;
