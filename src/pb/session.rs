@@ -3,7 +3,7 @@
 use super::{self as pb, wire};
 use crate::domain::port::engine::PairingCode;
 use crate::domain::session::{EngineConfig, Session, SessionStatus};
-use crate::pb::generated::session::Config;
+pub use crate::pb::generated::session::Config;
 
 impl From<SessionStatus> for pb::SessionStatus {
     fn from(status: SessionStatus) -> Self {

@@ -9,5 +9,6 @@ mod random;
 mod repository;
 mod rest;
 mod service;
+mod waha;
 mod waha_server;
 mod webhook;

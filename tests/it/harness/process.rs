@@ -62,14 +62,26 @@ impl Ports {
 impl Process {
     /// Starts the program, at the addresses of its former life where there was one.
     pub async fn start(store: &TestStore, former: Option<&Self>) -> Self {
-        let process = Self::spawn(store, former.map(|former| former.ports), &[]);
+        let none: [(&str, &str); 0] = [];
+        let process = Self::spawn(store, former.map(|former| former.ports), &none);
         process.wait_until_it_works().await;
         process
     }
 
     /// Starts the program with some settings of the environment.
-    pub async fn start_with(store: &TestStore, settings: &[(&str, &str)]) -> Self {
+    pub async fn start_with(store: &TestStore, settings: &[(&str, impl AsRef<str>)]) -> Self {
         let process = Self::spawn(store, None, settings);
+        process.wait_until_it_works().await;
+        process
+    }
+
+    /// Starts the program with such settings at the addresses of its former life.
+    pub async fn restart_with(
+        store: &TestStore,
+        former: &Self,
+        settings: &[(&str, impl AsRef<str>)],
+    ) -> Self {
+        let process = Self::spawn(store, Some(former.ports), settings);
         process.wait_until_it_works().await;
         process
     }
@@ -89,7 +101,11 @@ impl Process {
         )
     }
 
-    fn spawn(store: &TestStore, ports: Option<Ports>, settings: &[(&str, &str)]) -> Self {
+    fn spawn(
+        store: &TestStore,
+        ports: Option<Ports>,
+        settings: &[(&str, impl AsRef<str>)],
+    ) -> Self {
         let ports = ports.unwrap_or_else(Ports::free);
         let mut command = Command::new(env!("CARGO_BIN_EXE_wagroups"));
         command
@@ -102,7 +118,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true);
-        command.envs(settings.iter().copied());
+        command.envs(settings.iter().map(|(name, value)| (*name, value.as_ref())));
         Self { child: command.spawn().expect("the program starts"), ports }
     }
 

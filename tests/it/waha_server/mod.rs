@@ -128,6 +128,10 @@ impl WahaServer {
         format!("http://{}", self.address)
     }
 
+    pub fn options(&self) -> Options {
+        self.options
+    }
+
     /// Every request so far, those of WebSockets too.
     pub fn requests(&self) -> Vec<Recorded> {
         self.requests.lock().expect("the requests").clone()

@@ -82,6 +82,13 @@ impl WahaServer {
         self.session(name).account
     }
 
+    /// The account of another server's session, linked to this one as well, as a second device.
+    pub async fn adopt_session(self: &Arc<Self>, name: &str, other: &Arc<Self>) {
+        let theirs = other.session(name);
+        self.whatsapp.connect(theirs.simulated.clone(), self);
+        self.sessions.lock().expect("the sessions").insert(name.to_owned(), theirs);
+    }
+
     /// A session that nobody has linked, and that is stopped.
     pub async fn add_unlinked_session(self: &Arc<Self>, name: &str) -> Account {
         self.make_session(name, Value::Null).await;

@@ -1,0 +1,195 @@
+//! What fails between this service and a WAHA server: how it is told, and what really happened.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tonic::Status;
+use wagroups::pb;
+
+use super::scene::{Scene, is_dense};
+use crate::harness::service::{eventually, reason};
+use crate::waha_server::{Fault, Options};
+
+const ANNA: &str = "4915120000001@c.us";
+
+async fn scene() -> (Scene, String) {
+    let scene = Scene::with(vec![Options::default()], |settings| {
+        settings.engine.read_timeout = Duration::from_millis(700);
+        settings.engine.write_timeout = Duration::from_millis(700);
+    })
+    .await;
+    scene.working("shop").await;
+    let group_id = scene.group_id("shop", &[ANNA]).await;
+    (scene, group_id)
+}
+
+fn exception(message: &str, extras: serde_json::Value) -> Fault {
+    Fault::Exception { message: message.to_owned(), extras }
+}
+
+fn html(status: u16) -> Fault {
+    Fault::HtmlFromProxy(status)
+}
+
+/// A change that fails is either certainly not made, or of unknown outcome; never "try again" where it may
+/// have been made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_change_says_what_is_known_of_it() {
+    let (scene, group_id) = scene().await;
+    let none = || json!({});
+    let refused_by_session = json!({
+        "error": "Session status is not as expected. Try again later or restart the session",
+        "session": "shop", "status": "STARTING", "expected": ["WORKING"],
+    });
+    let unimplemented = json!({
+        "message": "The method is not implemented by 'GOWS' engine.", "error": "Not Implemented", "statusCode": 501,
+    });
+    let json = "application/json";
+    let cases: Vec<(Fault, &str, bool)> = vec![
+        (Fault::Hang, "OUTCOME_UNKNOWN", false),
+        (Fault::HangAfterApplying, "OUTCOME_UNKNOWN", true),
+        (Fault::CloseBeforeApplying, "OUTCOME_UNKNOWN", false),
+        (Fault::CloseAfterApplying, "OUTCOME_UNKNOWN", true),
+        (html(502), "OUTCOME_UNKNOWN", false),
+        (Fault::HtmlFromProxyAfterApplying(504), "OUTCOME_UNKNOWN", true),
+        (Fault::Status(422, json, refused_by_session.to_string()), "SESSION_STARTING", false),
+        (Fault::Status(501, json, unimplemented.to_string()), "UNSUPPORTED_BY_ENGINE", false),
+        (
+            Fault::Status(401, json, r#"{"message":"Unauthorized","statusCode":401}"#.to_owned()),
+            "ENGINE_UNAVAILABLE",
+            false,
+        ),
+        (Fault::RateLimited429WithRetryAfter(0), "RATE_LIMITED", false),
+        (
+            exception("2 UNKNOWN: info query returned status 403: forbidden", none()),
+            "NOT_GROUP_ADMIN",
+            false,
+        ),
+        (
+            exception("2 UNKNOWN: info query returned status 404: item-not-found", none()),
+            "GROUP_NOT_FOUND",
+            false,
+        ),
+        (
+            exception("2 UNKNOWN: info query returned status 406: not-acceptable", none()),
+            "SUBJECT_REJECTED",
+            false,
+        ),
+        (exception("2 UNKNOWN: info query timed out", none()), "OUTCOME_UNKNOWN", false),
+        (exception("forbidden", json!({ "data": 403, "isBoom": true })), "NOT_GROUP_ADMIN", false),
+        (exception("Connection Closed", json!({ "isBoom": true })), "OUTCOME_UNKNOWN", false),
+        (exception("something new", none()), "OUTCOME_UNKNOWN", false),
+    ];
+    for (number, (fault, expected, applied)) in cases.into_iter().enumerate() {
+        let what = format!("{fault:?}");
+        let subject = format!("Subject {number}");
+        scene.server().fail_next(("PUT", "/subject"), fault);
+        let failed = match scene.rename("shop", &group_id, &subject).await {
+            Ok(_) => panic!("not refused: {what}"),
+            Err(failed) => failed,
+        };
+        assert_eq!(reason(&failed), expected, "{what}: {failed}");
+        let truth = scene.truth("shop", &group_id).await.expect("the group").subject.text;
+        assert_eq!(truth == subject, applied, "{what}: it is called {truth}");
+        if expected == "RATE_LIMITED" {
+            // Nothing goes out meanwhile; then the account is as free as before.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if applied {
+            // Whatever the caller was told, the change is in the log.
+            scene.until_subject("shop", &group_id, &subject).await;
+        }
+    }
+    // Nothing was sent twice.
+    assert_eq!(scene.asked("PUT", "/subject"), 17);
+    is_dense(&scene.service.log("shop").await);
+}
+
+/// A read is sent again where that may help.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_read_is_sent_again() {
+    let (scene, group_id) = scene().await;
+    let path = format!("/groups/{group_id}");
+    for fault in [
+        Fault::Hang,
+        Fault::CloseBeforeApplying,
+        Fault::CutBody,
+        html(503),
+        exception("Timed Out", json!({})),
+    ] {
+        let before = scene.asked("GET", &path);
+        let what = format!("{fault:?}");
+        scene.server().fail_next(("GET", path.as_str()), fault);
+        scene.refresh(&group_id).await.unwrap_or_else(|failed| panic!("{what}: {failed}"));
+        assert_eq!(scene.asked("GET", &path) - before, 2, "{what}");
+    }
+    for _ in 0..3 {
+        scene.server().fail_next(("GET", path.as_str()), html(503));
+    }
+    let failed = scene.refresh(&group_id).await.expect_err("three times nothing");
+    assert_eq!(reason(&failed), "ENGINE_UNAVAILABLE");
+}
+
+/// A list is read up to its limit, however large; what is cut off is no list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_are_believed_only_whole() {
+    let scene = Scene::with(vec![Options::default()], |settings| {
+        settings.waha.max_list_bytes = "48MiB".parse().expect("a size");
+    })
+    .await;
+    scene.working("shop").await;
+    let group_id = scene.group_id("shop", &[ANNA]).await;
+    scene.server().fail_next(("GET", "/groups"), Fault::HugeList(40 << 20));
+    // It holds nothing that is ours, so that it is looked at group by group.
+    scene.compare().await.expect("a list of 40 MiB is read");
+    assert!(scene.group("shop", &group_id).await.is_some(), "the group is still there");
+    for _ in 0..3 {
+        scene.server().fail_next(("GET", "/groups"), Fault::HugeList(50 << 20));
+    }
+    let failed = scene.compare().await.expect_err("too large");
+    assert_eq!(reason(&failed), "ENGINE_UNAVAILABLE");
+    for _ in 0..3 {
+        scene.server().fail_next(("GET", "/groups"), Fault::TruncatedJson);
+    }
+    let failed = scene.compare().await.expect_err("cut off");
+    assert_eq!(reason(&failed), "ENGINE_UNAVAILABLE");
+    assert!(scene.group("shop", &group_id).await.is_some());
+    scene.compare().await.expect("and all is well again");
+}
+
+/// A server that is gone fails its calls at once, and is asked again by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_server_is_left_alone_and_found_again() {
+    let (scene, group_id) = scene().await;
+    scene.server().kill().await;
+    scene.until("shop", pb::SessionStatus::Starting).await;
+    let failed = scene.rename("shop", &group_id, "Lost").await.expect_err("nobody is there");
+    assert_eq!(reason(&failed), "SESSION_STARTING");
+    scene.others_rename(ANNA, &group_id, "Meanwhile").await;
+    scene.server().revive().await;
+    scene.until("shop", pb::SessionStatus::Working).await;
+    scene.until_subject("shop", &group_id, "Meanwhile").await;
+    let log = scene.service.log("shop").await;
+    is_dense(&log);
+    assert_eq!(log.last().expect("an event").origin(), pb::Origin::Reconciled);
+    eventually("calls go out again", || async {
+        scene.rename("shop", &group_id, "Found").await.ok()
+    })
+    .await;
+}
+
+impl Scene {
+    async fn refresh(&self, group_id: &str) -> Result<(), Status> {
+        let request = pb::RefreshGroupsRequest {
+            session: "shop".into(),
+            group_ids: vec![group_id.into()],
+            ..Default::default()
+        };
+        self.service.groups().refresh_groups(request).await.map(drop)
+    }
+
+    async fn compare(&self) -> Result<(), Status> {
+        let request = pb::RefreshGroupsRequest { session: "shop".into(), ..Default::default() };
+        self.service.groups().refresh_groups(request).await.map(drop)
+    }
+}

@@ -1,0 +1,102 @@
+//! Sessions that are made, linked and unlinked at a WAHA server.
+
+use wagroups::pb;
+
+use super::scene::Scene;
+use crate::harness::service::{PATIENCE, eventually, reason};
+
+/// A session that the server has not heard of is made there, shows its codes, and works once it is linked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_made_at_the_server_and_linked() {
+    let scene = Scene::usual().await;
+    let account = scene.server().add_unlinked_session("shop").await;
+    let created = scene.create("shop", None).await.expect("a session");
+    assert!(created.account.is_none(), "nobody has linked it");
+    let waiting = scene.until("shop", pb::SessionStatus::ScanQrCode).await;
+    assert!(waiting.account.is_none());
+    let watch = pb::WatchSessionRequest { session: "shop".into() };
+    let mut watch =
+        scene.service.sessions().watch_session(watch).await.expect("a watch").into_inner();
+    let shows_code = async {
+        loop {
+            let state = watch.message().await.expect("no error").expect("a state");
+            if let Some(code) = state.qr_code {
+                return code.value;
+            }
+        }
+    };
+    let code = tokio::time::timeout(PATIENCE, shows_code).await.expect("a code to scan");
+    assert!(!code.is_empty());
+    let ask = pb::RequestPairingCodeRequest {
+        session: "shop".into(),
+        phone_number: account.phone().expect("a number").to_string(),
+    };
+    let code = scene.service.sessions().request_pairing_code(ask).await.expect("a code");
+    assert_eq!(code.into_inner().pairing_code.expect("a code").code.len(), 8);
+
+    scene.server().link("shop").await;
+    let linked = scene.until("shop", pb::SessionStatus::Working).await;
+    assert_eq!(linked.account.expect("an account").id, account.id().to_string());
+    scene.service.until_compared("shop").await;
+    scene.create_group("shop", &["4915120000001@c.us"]).await.expect("it can act");
+    scene.server().assert_polite();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_missing_there_is_made() {
+    let scene = Scene::usual().await;
+    scene.create("fresh", None).await.expect("a session");
+    scene.until("fresh", pb::SessionStatus::Working).await;
+    assert_eq!(scene.asked("POST", "/api/sessions"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_status_follows_the_servers() {
+    let scene = Scene::usual().await;
+    scene.working("shop").await;
+    scene.server().set_status("shop", "FAILED").await;
+    let failed = scene.until("shop", pb::SessionStatus::Failed).await;
+    assert_eq!(failed.status_reason, "failed at the WAHA server");
+    let refused = scene.create_group("shop", &[]).await.expect_err("it does not work");
+    assert_eq!(reason(&refused), "SESSION_NOT_WORKING");
+    scene.server().set_status("shop", "WORKING").await;
+    scene.until("shop", pb::SessionStatus::Working).await;
+    scene.server().set_status("shop", "STARTING").await;
+    scene.until("shop", pb::SessionStatus::Starting).await;
+    scene.server().set_status("shop", "WORKING").await;
+    scene.until("shop", pb::SessionStatus::Working).await;
+    scene.server().set_status("shop", "SCAN_QR_CODE").await;
+    scene.until("shop", pb::SessionStatus::LoggedOut).await;
+
+    // Whoever starts it again gets a code to scan.
+    let start = pb::StartSessionRequest { session: "shop".into() };
+    scene.service.sessions().start_session(start).await.expect("on its way");
+    scene.until("shop", pb::SessionStatus::ScanQrCode).await;
+    scene.server().link("shop").await;
+    scene.until("shop", pb::SessionStatus::Working).await;
+}
+
+/// What is stopped here goes on there, and is not followed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_stopped_here_goes_on_there() {
+    let scene = Scene::usual().await;
+    scene.working("shop").await;
+    let anna = "4915120000001@c.us";
+    let group_id = scene.group_id("shop", &[anna]).await;
+    let stop = pb::StopSessionRequest { session: "shop".into() };
+    scene.service.sessions().stop_session(stop).await.expect("stopped");
+    assert_eq!(scene.asked("POST", "/stop"), 0);
+    scene.others_rename(anna, &group_id, "Meanwhile").await;
+    let start = pb::StartSessionRequest { session: "shop".into() };
+    scene.service.sessions().start_session(start).await.expect("started");
+    scene.until_subject("shop", &group_id, "Meanwhile").await;
+
+    let logout = pb::LogoutSessionRequest { session: "shop".into() };
+    scene.service.sessions().logout_session(logout).await.expect("unlinked");
+    assert_eq!(scene.asked("POST", "/logout"), 1);
+    eventually("it is logged out", || async {
+        let status = scene.session("shop").await.status();
+        matches!(status, pb::SessionStatus::LoggedOut | pb::SessionStatus::ScanQrCode).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,12 @@
+//! Sessions that WAHA servers carry, through the whole service: a client of gRPC on one side, stand-ins for
+//! WAHA servers on the other.
+
+mod calls;
+mod failures;
+mod kills;
+mod linking;
+mod many;
+mod placing;
+mod registration;
+mod scene;
+mod stream;
