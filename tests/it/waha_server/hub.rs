@@ -139,7 +139,8 @@ impl WahaServer {
                 if webhook.wanted.has(event) {
                     let life = self.open.lock().expect("the port");
                     let life = life.as_ref().map(|open| open.life.clone());
-                    webhook.deliver(self.options.version, now, text.clone(), life);
+                    let client = self.http.clone();
+                    webhook.deliver(client, self.options.version, now, text.clone(), life);
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! The list of groups: sorted, paged and cached as each engine does it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use wagroups::domain::group::Group;
 use wagroups::domain::port::engine::GroupEngine;
@@ -15,7 +17,7 @@ impl Desk<'_> {
         let name = &self.session.name;
         let listed = self.server.change_session(name, |session| session.listed.clone());
         if let Some(listed) = listed.flatten() {
-            return Ok(listed);
+            return Ok(listed.to_vec());
         }
         let fetched = self.simulator().fetch_all(&self.session.simulated).await;
         let fetched = match fetched {
@@ -28,7 +30,7 @@ impl Desk<'_> {
         };
         let groups: Vec<Group> = fetched.into_iter().map(|group| self.as_synced(group)).collect();
         if self.engine() == WahaEngine::Noweb {
-            let listed = groups.clone();
+            let listed = Arc::new(groups.clone());
             self.server.change_session(name, |session| session.listed = Some(listed));
             for group in &groups {
                 let payload = events::refetched(group, self.server.now());

@@ -90,6 +90,8 @@ pub struct WahaServer {
     open: Mutex<Option<Open>>,
     sessions: Mutex<BTreeMap<String, Session>>,
     hub: Hub,
+    /// Posts webhooks, and fetches pictures.
+    http: reqwest::Client,
     requests: Mutex<Vec<Recorded>>,
     violations: Mutex<Vec<String>>,
     faults: Mutex<Vec<Planned>>,
@@ -112,6 +114,10 @@ impl WahaServer {
             open: Mutex::new(None),
             sessions: Mutex::default(),
             hub: Hub::default(),
+            http: reqwest::Client::builder()
+                .tls_backend_preconfigured(wagroups::tls::client_config().expect("TLS"))
+                .build()
+                .expect("a client"),
             requests: Mutex::default(),
             violations: Mutex::default(),
             faults: Mutex::default(),

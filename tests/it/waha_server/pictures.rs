@@ -62,7 +62,7 @@ impl Desk<'_> {
         let text = |name: &str| file.get(name).and_then(Value::as_str);
         let jpeg = match (text("data"), text("url")) {
             (Some(data), None) => STANDARD.decode(data).ok().map(Bytes::from),
-            (None, Some(url)) => download(url).await,
+            (None, Some(url)) => self.download(url).await,
             _ => return Err(Problem::impolite("a file has either data or a url")),
         };
         let Some(jpeg) = jpeg else {
@@ -85,11 +85,9 @@ impl Desk<'_> {
             Err(error) => self.refused(error.into()),
         }
     }
-}
 
-async fn download(url: &str) -> Option<Bytes> {
-    let tls = wagroups::tls::client_config().expect("TLS");
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).build();
-    let response = client.expect("a client").get(url).send().await.ok()?;
-    response.error_for_status().ok()?.bytes().await.ok()
+    async fn download(&self, url: &str) -> Option<Bytes> {
+        let response = self.server.http.get(url).send().await.ok()?;
+        response.error_for_status().ok()?.bytes().await.ok()
+    }
 }

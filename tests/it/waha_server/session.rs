@@ -40,7 +40,7 @@ pub struct Session {
     /// WhatsApp broke the connection, and will bring it back.
     pub is_broken: bool,
     /// NOWEB's list, as old as it is.
-    pub listed: Option<Vec<Group>>,
+    pub listed: Option<Arc<Vec<Group>>>,
     pub pictures: HashMap<GroupId, Option<String>>,
     /// The groups that it was told to be in.
     pub groups: HashSet<GroupId>,

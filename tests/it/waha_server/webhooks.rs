@@ -59,6 +59,7 @@ impl Webhook {
     /// outlives the server.
     pub fn deliver(
         self,
+        client: Client,
         version: &'static str,
         now: Timestamp,
         body: String,
@@ -66,13 +67,11 @@ impl Webhook {
     ) {
         let life = life.unwrap_or_default();
         tokio::spawn(async move {
-            life.run_until_cancelled(self.post_until_taken(version, now, body)).await
+            life.run_until_cancelled(self.post_until_taken(&client, version, now, body)).await
         });
     }
 
-    async fn post_until_taken(self, version: &str, now: Timestamp, body: String) {
-        let tls = wagroups::tls::client_config().expect("TLS");
-        let client = Client::builder().tls_backend_preconfigured(tls).build().expect("a client");
+    async fn post_until_taken(self, client: &Client, version: &str, now: Timestamp, body: String) {
         let request_id = EventId::new(now, &SystemEntropy).to_string().replace("evt_", "req_");
         for retry in 0..=self.attempts {
             let mut request = client
