@@ -1,7 +1,7 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash lint reference clients waha-clients bench
+.PHONY: help run test crash lint reference clients waha-clients schemathesis pages bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ clients: ## Generate clients (Python, TypeScript) and run their tests against th
 
 waha-clients: ## Run the group calls of WAHA's own SDK (waha-py) against the REST gateway
 	scripts/waha-clients.sh $(ARGS)
+
+schemathesis: ## Hold what the REST gateway answers against its OpenAPI document
+	scripts/schemathesis.sh $(ARGS)
+
+pages: ## Drive the pages in a headless Chromium (found, or installed where apt may)
+	scripts/pages.sh $(ARGS)
 
 bench: ## Measure, each figure beside its limit; takes minutes, wants a quiet machine
 	scripts/postgres.sh run -- cargo bench --bench '*' -- $(ARGS)

@@ -1,15 +1,18 @@
 //! A request of WAHA's clients: who calls, which session, and fields that are checked all at once.
 
 use axum::extract::{FromRequest, MatchedPath, RawPathParams, Request};
-use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
+use url::{Host, Url};
 
 use super::Gateway;
 use super::refusal::{Asked, Refusal, overloaded};
 use crate::app::Call;
 use crate::app::groups::{RequestKey, Target};
+use crate::domain::auth::Caller;
 use crate::domain::error::{Error, Violations, checked};
 use crate::domain::group::MAX_PARTICIPANTS;
 use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
@@ -19,6 +22,8 @@ use crate::domain::reason::Reason;
 const LAST_EVENT_ID: &str = "last-event-id";
 /// What makes a mutation safe to repeat; WAHA has no such thing.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Where a key may stand beside the headers.
+pub const KEY_IN_QUERY: &str = "x-api-key";
 
 /// A request, read whole.
 pub struct Incoming {
@@ -46,15 +51,9 @@ impl FromRequest<Gateway> for Incoming {
         };
         let place = gateway.in_flight.clone().try_acquire_owned();
         let place = place.map_err(|_| asked.refuse(overloaded()))?;
-        let query: Vec<(String, String)> =
-            url::form_urlencoded::parse(asked.uri.query().unwrap_or_default().as_bytes())
-                .into_owned()
-                .collect();
-        let in_query = query.iter().find(|(name, _)| name == "x-api-key");
-        let caller = gateway
-            .keyring
-            .identify_or(request.headers(), in_query.map(|(_, key)| key.as_bytes()))
-            .map_err(|error| asked.refuse(error))?;
+        let query = query_of(&asked.uri);
+        let caller = caller(gateway, request.headers(), &query);
+        let caller = caller.map_err(|error| asked.refuse(error))?;
         let request_id = header(request.headers(), IDEMPOTENCY_KEY);
         let last_event_id = header(request.headers(), LAST_EVENT_ID);
         let (mut parts, body) = request.into_parts();
@@ -97,6 +96,51 @@ impl FromRequest<Gateway> for Incoming {
             violations: Violations::default(),
             _place: place,
         })
+    }
+}
+
+fn query_of(uri: &Uri) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+fn caller(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    query: &[(String, String)],
+) -> Result<Caller, Error> {
+    let in_query = query.iter().find(|(name, _)| name == KEY_IN_QUERY);
+    let caller = gateway.keyring.identify_or(headers, in_query.map(|(_, key)| key.as_bytes()))?;
+    refuse_foreign_pages(headers, gateway.keyring.is_open())?;
+    Ok(caller)
+}
+
+/// Who calls, of a request that is not read any further.
+pub fn caller_of(gateway: &Gateway, request: &Request) -> Result<Caller, Error> {
+    caller(gateway, request.headers(), &query_of(request.uri()))
+}
+
+/// A browser on this machine can be made to call by any page that it shows. Browsers say where a request
+/// comes from; nobody else sends these headers.
+fn refuse_foreign_pages(headers: &HeaderMap, is_open: bool) -> Result<(), Error> {
+    let Some(site) = headers.get("sec-fetch-site") else { return Ok(()) };
+    let refused = |message: &str| Err(Error::new(Reason::PermissionDenied, message));
+    if !matches!(site.as_bytes(), b"same-origin" | b"none") {
+        return refused("pages of other sites may not call this service");
+    }
+    // A name that leads here for a moment would make any page one of this site's (DNS rebinding).
+    if is_open && !headers.get(HOST).is_some_and(names_this_machine) {
+        return refused("without API keys, browsers reach this service as localhost only");
+    }
+    Ok(())
+}
+
+fn names_this_machine(host: &HeaderValue) -> bool {
+    let host = host.to_str().unwrap_or_default();
+    let host = Url::parse(&format!("http://{host}")).ok();
+    match host.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        None => false,
     }
 }
 
