@@ -15,7 +15,7 @@ type News = (SessionName, ConnectionNews);
 #[derive(Debug)]
 pub(super) struct Connections {
     /// A handful of small messages for each session and hour, so that there is no bound on them.
-    pub sender: mpsc::UnboundedSender<News>,
+    sender: mpsc::UnboundedSender<News>,
     receiver: Mutex<Option<mpsc::UnboundedReceiver<News>>>,
 }
 
@@ -23,6 +23,13 @@ impl Default for Connections {
     fn default() -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         Self { sender, receiver: Mutex::new(Some(receiver)) }
+    }
+}
+
+impl Connections {
+    pub fn tell(&self, session: &SessionName, news: ConnectionNews) {
+        // The receiver ends with the service only.
+        let _ = self.sender.send((session.clone(), news));
     }
 }
 

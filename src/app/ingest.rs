@@ -1,31 +1,32 @@
 //! What engines are told, on its way into the log.
 
 use std::fmt;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
 
 use super::report::Report;
 use super::writer::Writer;
+use super::{App, Inner, draining};
 use crate::domain::error::Error;
 use crate::domain::event::Origin;
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
+use crate::domain::port::engine::{
+    ConnectionNews, EngineNotification, NotificationSink, Taken, Told,
+};
 use crate::domain::reason::Reason;
 use crate::telemetry;
 
 /// Takes notifications in; each is durable, or known as a duplicate, when its delivery returns.
 pub struct Ingest {
     writer: Writer,
-    connections: mpsc::UnboundedSender<(SessionName, ConnectionNews)>,
+    /// The service holds its engines, and they hold this.
+    inner: Weak<Inner>,
 }
 
 impl Ingest {
-    pub(super) fn new(
-        writer: Writer,
-        connections: mpsc::UnboundedSender<(SessionName, ConnectionNews)>,
-    ) -> Self {
-        Self { writer, connections }
+    pub(super) fn new(inner: &Arc<Inner>) -> Self {
+        Self { writer: inner.writer.clone(), inner: Arc::downgrade(inner) }
     }
 }
 
@@ -37,6 +38,11 @@ impl fmt::Debug for Ingest {
 
 #[async_trait]
 impl NotificationSink for Ingest {
+    async fn take_in(&self, session: &SessionName, told: Told) -> Result<Taken, Error> {
+        let inner = self.inner.upgrade().ok_or_else(draining)?;
+        App { inner }.take_in(session, told).await
+    }
+
     async fn deliver(&self, notifications: Vec<EngineNotification>) -> Result<(), Error> {
         // Handed in together, so that a burst commits together.
         let writes = notifications.into_iter().map(|notification| {
@@ -71,7 +77,8 @@ impl NotificationSink for Ingest {
     }
 
     fn connection_changed(&self, session: &SessionName, news: ConnectionNews) {
-        // The receiver ends with the service only.
-        let _ = self.connections.send((session.clone(), news));
+        if let Some(inner) = self.inner.upgrade() {
+            inner.connections.tell(session, news);
+        }
     }
 }

@@ -210,7 +210,7 @@ impl App {
 
     /// Where engines hand in what they are told.
     pub fn sink(&self) -> Arc<Ingest> {
-        Arc::new(Ingest::new(self.inner.writer.clone(), self.inner.connections.sender.clone()))
+        Arc::new(Ingest::new(&self.inner))
     }
 
     pub fn register_engine(&self, engine: Arc<dyn GroupEngine>) {

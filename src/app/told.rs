@@ -15,7 +15,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{Lid, PhoneNumber, SessionName};
 use crate::domain::participant::Account;
-use crate::domain::port::engine::Login;
+use crate::domain::port::engine::{ConnectionNews, Login, News, Taken, Told};
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, Observation};
@@ -30,35 +30,6 @@ pub struct Door {
     pub remote_session: String,
     /// What was made before cannot be told from a repetition.
     pub oldest: Timestamp,
-}
-
-/// One event of the session's server.
-#[derive(Debug, Clone)]
-pub struct Told {
-    /// The same however often it comes.
-    pub source_id: String,
-    /// When the server made it, its clock.
-    pub time: Timestamp,
-    /// Who the session is there.
-    pub login: Option<Login>,
-    /// Who goes by both names.
-    pub aliases: Vec<(Lid, PhoneNumber)>,
-    pub news: News,
-}
-
-#[derive(Debug, Clone)]
-pub enum News {
-    Groups(Vec<Observation>),
-    /// Where the session stands, and why, for people.
-    Status(SessionStatus, String),
-}
-
-/// What became of it; durable either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    Accepted,
-    /// It was dealt with before.
-    Duplicate,
 }
 
 impl App {
@@ -102,6 +73,10 @@ impl App {
         match news {
             News::Status(status, reason) => {
                 drop(inner.identify(name, &mut [], &aliases, time).await?);
+                if inner.is_carried(name)? {
+                    inner.connections.tell(name, ConnectionNews::of_status(status, reason));
+                    return Ok(Taken::Accepted);
+                }
                 let told = ToldStatus { made: (time, source_id), status, reason };
                 inner.follow_status(name, told).await?;
                 Ok(Taken::Accepted)
@@ -110,6 +85,9 @@ impl App {
                 let made = (time, source_id.clone());
                 let taken =
                     inner.take_in_groups(name, source_id, time, &aliases, observations).await?;
+                if inner.is_carried(name)? {
+                    return Ok(taken);
+                }
                 // Who is told of groups is linked and connected.
                 let told =
                     ToldStatus { made, status: SessionStatus::Working, reason: String::new() };
@@ -121,6 +99,11 @@ impl App {
 }
 
 impl Inner {
+    /// Whether an engine carries the session, so that its connection is followed as any other.
+    fn is_carried(&self, name: &SessionName) -> Result<bool> {
+        Ok(!self.directory.get(name)?.config.takes_webhooks_only())
+    }
+
     async fn take_in_groups(
         &self,
         name: &SessionName,
@@ -211,7 +194,7 @@ impl Inner {
 }
 
 /// Who the session is now that its server says so; `None` where that is no news.
-fn told_account(session: &Session, login: &Login) -> Result<Option<Account>> {
+pub(super) fn told_account(session: &Session, login: &Login) -> Result<Option<Account>> {
     let told = login.account;
     let account = match session.account {
         None => told,

@@ -27,6 +27,7 @@ mod spans;
 #[cfg(test)]
 mod tests;
 mod text;
+mod waha;
 mod watch;
 
 use std::process::ExitCode;
@@ -95,6 +96,8 @@ pub enum ClientCommand {
     Watch(watch::WatchArgs),
     /// Replay what was recorded elsewhere: webhooks of WAHA
     Import(import::ImportArgs),
+    /// Set up a WAHA server for this service
+    Waha(waha::WahaArgs),
     /// The other side of the simulated WhatsApp: people, faults, and what really is
     Simulator(simulator::SimulatorArgs),
     /// Print what a shell needs to complete this program's commands
@@ -111,6 +114,7 @@ impl ClientCommand {
             Self::Watch(args) => args.client.json,
             Self::Import(args) => args.json,
             Self::Simulator(args) => args.client.json,
+            Self::Waha(_) => false,
             Self::Completions(_) => false,
         }
     }
@@ -136,6 +140,7 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         ClientCommand::Watch(args) => watch::run(args, output).await,
         ClientCommand::Import(args) => import::run(args, output).await,
         ClientCommand::Simulator(args) => simulator::run(args, output).await,
+        ClientCommand::Waha(args) => waha::run(args, output).await,
         ClientCommand::Completions(args) => completions::run(&args, output),
     };
     match result {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Settings;
 use super::auth::parse_keys;
 use super::problems::{Problem, Problems, Source};
+use super::waha::parse_servers;
 
 const PREFIX: &str = "WAGROUPS_";
 
@@ -224,6 +225,7 @@ fn coerce(path: &str, value: toml::Value, default: &toml::Value) -> Result<toml:
             _ => Err(format!("must be true or false; it is {text:?}")),
         },
         toml::Value::Array(_) if path == "auth.keys" => parse_keys(text),
+        toml::Value::Array(_) if path == "waha.servers" => parse_servers(text),
         _ => Ok(value),
     }
 }

@@ -8,6 +8,7 @@ mod defaults;
 mod load;
 mod problems;
 mod values;
+mod waha;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use auth::{ApiKey, Auth, KeyDigest};
 pub use load::{Loaded, Sources, load};
 pub use problems::{Problem, Problems, Source};
 pub use values::{ByteSize, DatabaseUrl};
+pub use waha::{Waha, WahaKey, WahaServer};
 
 /// Everything that an operator can set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -36,6 +38,7 @@ pub struct Settings {
     pub reconcile: Reconcile,
     pub picture: Picture,
     pub simulator: Simulator,
+    pub waha: Waha,
     pub sessions: Sessions,
     pub log: Log,
     pub shutdown: Shutdown,
@@ -366,6 +369,7 @@ impl Settings {
         if let Some(listen) = self.rest.listen {
             self.auth.validate_reach("rest.listen", listen, problems);
         }
+        self.waha.validate(problems);
         self.auth.validate(problems);
     }
 }

@@ -80,7 +80,7 @@ pub fn find(
     if is_blank(listed) || missing(held, listed) > 0 {
         return Finding::Doubtful;
     }
-    if !differs(held, listed) {
+    if !differs(held, listed, &snapshot.untold) {
         return Finding::Same;
     }
     // A cache may be older than what we heard.
@@ -100,8 +100,9 @@ fn missing(held: &Group, listed: &Group) -> usize {
     held.participants().iter().filter(|held| listed.participant(&held.account).is_none()).count()
 }
 
-fn differs(held: &Group, listed: &Group) -> bool {
-    let fields = Field::VALUED.into_iter().any(|field| {
+fn differs(held: &Group, listed: &Group, untold: &[Field]) -> bool {
+    let told = Field::VALUED.into_iter().filter(|field| !untold.contains(field));
+    let fields = told.into_iter().any(|field| {
         match (FieldValue::of(held, field), FieldValue::of(listed, field)) {
             (Some(held), Some(listed)) => !held.says_same(&listed),
             _ => false,
@@ -109,7 +110,7 @@ fn differs(held: &Group, listed: &Group) -> bool {
     });
     fields
         || held.partial
-        || held.picture_id != listed.picture_id
+        || (held.picture_id != listed.picture_id && !untold.contains(&Field::Picture))
         || held.participants().len() != listed.participants().len()
         || listed.participants().iter().any(|listed| {
             held.participant(&listed.account).is_none_or(|held| {
@@ -142,7 +143,7 @@ mod tests {
 
     fn snapshot(max_age: Duration) -> Snapshot {
         let fetch_time = Timestamp::from_seconds(1_000_000);
-        Snapshot { groups: Vec::new(), stamp: None, fetch_time, max_age }
+        Snapshot { groups: Vec::new(), untold: Vec::new(), stamp: None, fetch_time, max_age }
     }
 
     #[test]

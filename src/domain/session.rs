@@ -54,6 +54,9 @@ pub enum EngineConfig {
         /// What its webhooks are signed with; `None` = they are refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         webhook_secret: Option<WebhookSecret>,
+        /// Whether it shall have no server, though there may be some.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        webhooks_only: bool,
     },
     Native {},
 }
@@ -62,9 +65,12 @@ impl EngineConfig {
     pub fn default_of(kind: EngineKind) -> Self {
         match kind {
             EngineKind::Simulator => Self::Simulator { phone_number: None },
-            EngineKind::Waha => {
-                Self::Waha { server: None, remote_session: None, webhook_secret: None }
-            }
+            EngineKind::Waha => Self::Waha {
+                server: None,
+                remote_session: None,
+                webhook_secret: None,
+                webhooks_only: false,
+            },
             EngineKind::Native => Self::Native {},
         }
     }
@@ -82,6 +88,14 @@ impl EngineConfig {
         match self {
             Self::Waha { server, .. } => server.is_none(),
             Self::Simulator { .. } | Self::Native {} => false,
+        }
+    }
+
+    /// The server that carries the session, where one does.
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::Waha { server, .. } => server.as_deref(),
+            Self::Simulator { .. } | Self::Native {} => None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! tables of clients.
 
 use super::error::Error;
+use super::participant::ParticipantStatus;
 use super::port::engine::EngineOperation;
 use super::reason::Reason;
 
@@ -36,6 +37,29 @@ pub fn reason_of(code: u32, operation: EngineOperation) -> Reason {
         429 => Reason::RateLimited,
         500 | 503 => Reason::EngineUnavailable,
         _ => Reason::RefusedByWhatsapp,
+    }
+}
+
+/// What became of one person whom this operation named, by WhatsApp's code for them.
+pub fn participant_status(code: u32, operation: EngineOperation) -> ParticipantStatus {
+    use EngineOperation as Op;
+    use ParticipantStatus as Status;
+    let is_adding = matches!(operation, Op::AddParticipants | Op::CreateGroup);
+    let is_answering = matches!(operation, Op::ApproveJoinRequests | Op::RejectJoinRequests);
+    match code {
+        200 => Status::Ok,
+        401 if is_adding => Status::Blocked,
+        403 if is_adding => Status::PrivacyInviteNeeded,
+        401 | 403 | 405 | 406 => Status::NotAllowed,
+        404 if is_adding => Status::NotOnWhatsapp,
+        404 if is_answering => Status::RequestNotFound,
+        404 => Status::NotMember,
+        408 => Status::RecentlyLeft,
+        409 => Status::AlreadyMember,
+        419 => Status::GroupFull,
+        421 => Status::PendingApproval,
+        400 | 451 => Status::InvalidId,
+        _ => Status::Unknown,
     }
 }
 

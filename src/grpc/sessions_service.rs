@@ -94,6 +94,7 @@ fn waha(fields: &mut Fields, config: &pb::WahaConfig) -> EngineConfig {
         server: name("waha.server", &config.server),
         remote_session: name("waha.remote_session", &config.remote_session),
         webhook_secret: webhook_secret(fields, config),
+        webhooks_only: config.webhooks_only,
     }
 }
 

@@ -47,12 +47,13 @@ impl From<&Session> for pb::Session {
                 let number = phone_number.or(phone).map(|phone| phone.get().to_string());
                 Config::Simulator(pb::SimulatorConfig { phone_number: number.unwrap_or_default() })
             }
-            EngineConfig::Waha { server, remote_session, webhook_secret } => {
+            EngineConfig::Waha { server, remote_session, webhook_secret, webhooks_only: _ } => {
                 Config::Waha(pb::WahaConfig {
                     server: server.clone().unwrap_or_default(),
                     remote_session: remote_session.clone().unwrap_or_default(),
                     webhook_secret: String::new(),
                     has_webhook_secret: webhook_secret.is_some(),
+                    webhooks_only: server.is_none(),
                 })
             }
             EngineConfig::Native {} => Config::Native(pb::NativeConfig {}),

@@ -112,7 +112,7 @@ fn without_slash_at_the_end(mut request: Request) -> Request {
 /// have a key.
 async fn no_such_path(State(gateway): State<Gateway>, request: Request) -> Response {
     let asked = asked(&gateway, &request);
-    match request::caller_of(&gateway, &request) {
+    match request::caller_of(&gateway, request.headers(), &asked.uri) {
         Ok(_) => asked.no_such_path().into_response(),
         Err(error) => asked.refuse(error).into_response(),
     }

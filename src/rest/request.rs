@@ -1,7 +1,7 @@
 //! A request of WAHA's clients: who calls, which session, and fields that are checked all at once.
 
 use axum::extract::{FromRequest, MatchedPath, RawPathParams, Request};
-use axum::http::header::HOST;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -110,32 +110,41 @@ fn caller(
 ) -> Result<Caller, Error> {
     let in_query = query.iter().find(|(name, _)| name == KEY_IN_QUERY);
     let caller = gateway.keyring.identify_or(headers, in_query.map(|(_, key)| key.as_bytes()))?;
-    refuse_foreign_pages(headers, gateway.keyring.is_open())?;
+    refuse_foreign_pages(gateway, headers)?;
     Ok(caller)
 }
 
 /// Who calls, of a request that is not read any further.
-pub fn caller_of(gateway: &Gateway, request: &Request) -> Result<Caller, Error> {
-    caller(gateway, request.headers(), &query_of(request.uri()))
+pub fn caller_of(gateway: &Gateway, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Error> {
+    caller(gateway, headers, &query_of(uri))
 }
 
-/// A browser on this machine can be made to call by any page that it shows. Browsers say where a request
-/// comes from; nobody else sends these headers.
-fn refuse_foreign_pages(headers: &HeaderMap, is_open: bool) -> Result<(), Error> {
-    let Some(site) = headers.get("sec-fetch-site") else { return Ok(()) };
+/// Where no keys are set, a browser on this machine could be made to call by any page that it shows. Browsers
+/// say where a request comes from; nobody else sends these headers.
+pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
+    let (site, origin) = (headers.get("sec-fetch-site"), headers.get(ORIGIN));
+    if !gateway.keyring.is_open() || (site.is_none() && origin.is_none()) {
+        return Ok(());
+    }
     let refused = |message: &str| Err(Error::new(Reason::PermissionDenied, message));
-    if !matches!(site.as_bytes(), b"same-origin" | b"none") {
-        return refused("pages of other sites may not call this service");
+    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_own = |origin: &HeaderValue| {
+        let scheme_ends = origin.as_bytes().windows(3).position(|part| part == b"://");
+        scheme_ends.is_some_and(|end| origin.as_bytes()[end + 3..].eq_ignore_ascii_case(host))
+    };
+    let is_same = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+    if !site.is_none_or(is_same) || !origin.is_none_or(is_own) {
+        return refused("without API keys, pages of other sites may not call this service");
     }
     // A name that leads here for a moment would make any page one of this site's (DNS rebinding).
-    if is_open && !headers.get(HOST).is_some_and(names_this_machine) {
+    if !names_this_machine(host) {
         return refused("without API keys, browsers reach this service as localhost only");
     }
     Ok(())
 }
 
-fn names_this_machine(host: &HeaderValue) -> bool {
-    let host = host.to_str().unwrap_or_default();
+fn names_this_machine(host: &[u8]) -> bool {
+    let host = std::str::from_utf8(host).unwrap_or_default();
     let host = Url::parse(&format!("http://{host}")).ok();
     match host.as_ref().and_then(Url::host) {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

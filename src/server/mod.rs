@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::config::Settings;
 use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
+use crate::engine::waha::WahaServers;
 use crate::repository::SeaRepository;
 use crate::telemetry;
 
@@ -35,6 +36,7 @@ pub struct Server {
     rest_addr: Option<SocketAddr>,
     app: App,
     simulator: Option<Arc<SimulatorEngine>>,
+    waha: Arc<WahaServers>,
     repository: Arc<SeaRepository>,
     grace: Duration,
     readiness: health::Readiness,
@@ -80,6 +82,7 @@ impl Server {
             entropy.clone(),
         )
         .await?;
+        let waha = startup::open_waha(settings, &app, clock.clone(), entropy.clone())?;
         startup::create_default_session(settings, &app).await?;
 
         let closing = CancellationToken::new();
@@ -136,6 +139,7 @@ impl Server {
             rest_addr,
             app,
             simulator,
+            waha,
             repository,
             grace: settings.shutdown.grace,
             readiness,
@@ -203,6 +207,7 @@ impl Server {
         if let Some(simulator) = &self.simulator {
             simulator.shutdown().await;
         }
+        self.waha.shutdown().await;
         self.closing.cancel();
         let listeners = futures::future::join_all(self.listeners);
         if tokio::time::timeout(CLOSING, listeners).await.is_err() {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::app::sessions::NewSession;
 use crate::app::{App, Call, Options};
-use crate::config::Settings;
+use crate::config::{Settings, WahaServer};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
 use crate::engine::gateway::{self, Gateway, Pace};
 use crate::engine::simulator::{self, SimulatorEngine};
+use crate::engine::waha::{self, WahaServers};
 use crate::picture::{self, Pictures};
 use crate::repository::{ConnectOptions, SeaRepository};
 
@@ -87,18 +88,77 @@ pub(super) async fn open_simulator(
         .await
         .map_err(StartError::other)?;
     let engine = Arc::new(engine);
-    let pace = settings.simulator.paced.then_some(Pace {
+    let pace = settings.simulator.paced.then(|| pace(settings));
+    let options = gateway_options(settings, pace);
+    app.register_engine(Arc::new(Gateway::new(engine.clone(), entropy, options)));
+    Ok(Some(engine))
+}
+
+/// The engine of sessions that WAHA servers carry. Without any server it says so itself.
+pub(super) fn open_waha(
+    settings: &Settings,
+    app: &App,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Arc<WahaServers>, StartError> {
+    let servers = settings.waha.servers.iter().map(server_options).collect::<Result<_, _>>()?;
+    let options = waha::Options {
+        servers,
+        limits: waha::Limits {
+            connect_timeout: settings.waha.connect_timeout,
+            max_list_bytes: usize::try_from(settings.waha.max_list_bytes.get())
+                .unwrap_or(usize::MAX),
+        },
+        status_interval: settings.waha.status_interval,
+    };
+    let engine = WahaServers::open(options, app.sink(), clock, entropy.clone())
+        .map_err(StartError::service)?;
+    let engine = Arc::new(engine);
+    let pace = Some(pace(settings));
+    app.register_engine(Arc::new(Gateway::new(
+        engine.clone(),
+        entropy,
+        gateway_options(settings, pace),
+    )));
+    Ok(engine)
+}
+
+fn server_options(server: &WahaServer) -> Result<waha::ServerOptions, StartError> {
+    let api_key = match (&server.api_key, &server.api_key_file) {
+        (Some(key), _) => Some(key.secret()),
+        (None, Some(file)) => {
+            let key = std::fs::read_to_string(file).map_err(|error| {
+                let (name, file) = (&server.name, file.display());
+                StartError::other(format!(
+                    "waha.servers: the api_key_file {file} of {name} cannot be read: {error}"
+                ))
+            })?;
+            Some(key.trim().to_owned().into())
+        }
+        (None, None) => None,
+    };
+    Ok(waha::ServerOptions {
+        name: server.name.clone(),
+        url: server.url.clone(),
+        api_key,
+        capacity: server.capacity,
+    })
+}
+
+fn pace(settings: &Settings) -> Pace {
+    Pace {
         calls_per_second: settings.engine.calls_per_second,
         burst: settings.engine.burst,
         max_in_flight: settings.engine.max_in_flight,
-    });
-    let options = gateway::Options {
+    }
+}
+
+fn gateway_options(settings: &Settings, pace: Option<Pace>) -> gateway::Options {
+    gateway::Options {
         read_timeout: settings.engine.read_timeout,
         write_timeout: settings.engine.write_timeout,
         pace,
-    };
-    app.register_engine(Arc::new(Gateway::new(engine.clone(), entropy, options)));
-    Ok(Some(engine))
+    }
 }
 
 /// On a fresh SQLite database: a session `default` on the simulator, so that the first call works.

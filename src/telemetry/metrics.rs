@@ -40,6 +40,9 @@ const COMPARISON_SUSPECTS: &str = "wagroups_comparison_suspects_total";
 const NOTIFICATIONS: &str = "wagroups_notifications_total";
 const REST_REQUESTS: &str = "wagroups_rest_requests_total";
 const REST_SECONDS: &str = "wagroups_rest_request_seconds";
+const WAHA_UP: &str = "wagroups_waha_server_up";
+const WAHA_STREAMS: &str = "wagroups_waha_stream_open";
+const WAHA_EVENTS: &str = "wagroups_waha_events_total";
 const WEBHOOKS: &str = "wagroups_webhooks_total";
 const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
 const WEBHOOKS_IGNORED: &str = "wagroups_webhooks_ignored_total";
@@ -133,6 +136,15 @@ fn describe() {
         REST_SECONDS,
         Unit::Seconds,
         "How long requests of the REST gateway took until their answer began."
+    );
+    describe_gauge!(
+        WAHA_UP,
+        "Whether the WAHA server answers: 0 while it is left alone after failures in a row."
+    );
+    describe_gauge!(WAHA_STREAMS, "Whether the WAHA server's stream of events is open.");
+    describe_counter!(
+        WAHA_EVENTS,
+        "Events of the WAHA server's stream: taken (durable), ignored, refused, or unreadable."
     );
     describe_counter!(
         WEBHOOKS,
@@ -254,6 +266,18 @@ pub fn rest_request(method: &Method, route: Option<String>, status: u16, elapsed
     histogram!(REST_SECONDS, "method" => method.clone(), "route" => route.clone()).record(elapsed);
     let status = status.to_string();
     counter!(REST_REQUESTS, "method" => method, "route" => route, "status" => status).increment(1);
+}
+
+pub fn waha_server_up(server: &str, is_up: bool) {
+    gauge!(WAHA_UP, "server" => server.to_owned()).set(u8::from(is_up));
+}
+
+pub fn waha_stream_open(server: &str, is_open: bool) {
+    gauge!(WAHA_STREAMS, "server" => server.to_owned()).set(u8::from(is_open));
+}
+
+pub fn waha_event(server: &str, outcome: &'static str) {
+    counter!(WAHA_EVENTS, "server" => server.to_owned(), "outcome" => outcome).increment(1);
 }
 
 pub fn webhook(outcome: &'static str) {

@@ -22,11 +22,12 @@ use tokio::time::timeout;
 
 use self::refusal::Refusal;
 use crate::app::App;
-use crate::app::told::{Door, News, Taken, Told};
+use crate::app::told::Door;
 use crate::domain::clock::Clock;
+use crate::domain::error::Error;
 use crate::domain::id::SessionName;
-use crate::domain::session::SessionStatus;
-use crate::engine::waha::webhook::{self, Content, Ignored, WahaStatus, Webhook};
+use crate::domain::port::engine::{News, Taken, Told};
+use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
 use crate::middleware::BodyLimits;
 use crate::telemetry;
 
@@ -122,7 +123,7 @@ impl Receiver {
         let news = match content {
             Content::Group(observations) => News::Groups(observations),
             Content::Status(status) => {
-                let (status, reason) = told_status(&status);
+                let (status, reason) = status.in_our_terms();
                 News::Status(status, reason)
             }
             Content::Ignored(ignored) => {
@@ -131,9 +132,13 @@ impl Receiver {
             }
         };
         let told = Told { source_id: id, time, login: me, aliases, news };
-        let taken = timeout(self.options.commit_timeout, self.app.take_in(&name, told))
+        // It goes on also where nobody waits any longer: half of it may be written.
+        let app = self.app.clone();
+        let taking = tokio::spawn(async move { app.take_in(&name, told).await });
+        let taken = timeout(self.options.commit_timeout, taking)
             .await
-            .map_err(|_| Refusal::NotInTime)??;
+            .map_err(|_| Refusal::NotInTime)?
+            .map_err(Error::internal)??;
         telemetry::webhook_lag(self.clock.now().since(time));
         Ok(match taken {
             Taken::Accepted => Outcome::Accepted,
@@ -152,27 +157,6 @@ fn check_address(webhook: &Webhook, door: &Door) -> Result<(), Refusal> {
         return Err(Refusal::TooOld { made: webhook.time, oldest: door.oldest });
     }
     Ok(())
-}
-
-/// A session's status at its WAHA server, in our terms.
-fn told_status(status: &WahaStatus) -> (SessionStatus, String) {
-    let (status, reason) = match status {
-        WahaStatus::Working => (SessionStatus::Working, ""),
-        WahaStatus::Starting => (SessionStatus::Starting, "the WAHA server is connecting"),
-        WahaStatus::ScanQrCode => {
-            (SessionStatus::ScanQrCode, "waits at the WAHA server to be paired with a phone")
-        }
-        WahaStatus::PasskeyRequired => {
-            (SessionStatus::ScanQrCode, "the account's holder must confirm with a passkey")
-        }
-        // STOPPED is a wish of this service's callers, which this is not.
-        WahaStatus::Stopped => (SessionStatus::Failed, "stopped at the WAHA server"),
-        WahaStatus::Failed => (SessionStatus::Failed, "failed at the WAHA server"),
-        WahaStatus::Other(name) => {
-            return (SessionStatus::Starting, format!("the WAHA server says {name}"));
-        }
-    };
-    (status, reason.to_owned())
 }
 
 fn note_ignored(session: &SessionName, ignored: &Ignored) {

@@ -9,4 +9,5 @@ mod random;
 mod repository;
 mod rest;
 mod service;
+mod waha_server;
 mod webhook;

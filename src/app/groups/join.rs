@@ -100,10 +100,11 @@ async fn look_at(
         stamp,
     };
     let seen = match engine.fetch_group(session, &group_id).await {
-        Ok(fetched) => match fetched.group {
-            Some(group) => observation(Change::Full(Box::new(group)), fetched.stamp),
-            None => observation(Change::Fields(Vec::new()), None),
-        },
+        Ok(fetched) if fetched.group.is_some() => {
+            let stamp = fetched.stamp.clone();
+            observation(fetched.into_change(), stamp)
+        }
+        Ok(_) => observation(Change::Fields(Vec::new()), None),
         Err(error) => {
             tracing::warn!(%session, %error, "a joined group could not be read");
             observation(Change::Fields(Vec::new()), None)

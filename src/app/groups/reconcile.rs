@@ -248,7 +248,7 @@ impl Inner {
         let report = Report {
             observations: vec![Observation {
                 group_id: difference.group.id.clone(),
-                change: Change::Full(Box::new(difference.group)),
+                change: Change::whole(difference.group, snapshot.untold.clone()),
                 actor: None,
                 occur_time: snapshot.fetch_time,
                 stamp: snapshot.stamp.clone(),

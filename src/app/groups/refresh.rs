@@ -9,7 +9,7 @@ use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::port::engine::EngineOperation;
 use crate::domain::reason::Reason;
-use crate::domain::reducer::{Change, Observation};
+use crate::domain::reducer::Observation;
 
 /// How often a group is read again because it changed meanwhile.
 const ATTEMPTS: u32 = 4;
@@ -42,17 +42,14 @@ impl Inner {
             let known = held.map_or(0, |view| view.sequence);
             let fetched =
                 engine.fetch_group(session, group_id).await.map_err(|error| error.error)?;
-            let change = match fetched.group {
-                Some(group) => Change::Full(Box::new(group)),
-                None => Change::Left,
-            };
+            let stamp = fetched.stamp.clone();
             let report = Report {
                 observations: vec![Observation {
                     group_id: group_id.clone(),
-                    change,
+                    change: fetched.into_change(),
                     actor: None,
                     occur_time: self.clock.now(),
-                    stamp: fetched.stamp,
+                    stamp,
                 }],
                 only_at_sequence: Some(known),
                 ..Report::new(session.clone(), engine.kind(), Origin::Reconciled)

@@ -58,13 +58,9 @@ impl App {
         call.caller.authorize(&new.name)?;
         inner.refuse_if_draining()?;
         let kind = new.config.kind();
-        if !new.config.takes_webhooks_only() {
-            inner.engine(kind)?;
-        }
-        let wish = AccountWish {
-            phone_number: new.config.phone_number(),
-            push_name: new.push_name.clone(),
-        };
+        let config = inner.placed(new.config)?;
+        let wish =
+            AccountWish { phone_number: config.phone_number(), push_name: new.push_name.clone() };
         let _turn = inner.directory.lock(&new.name).await;
         if inner.directory.contains(&new.name) {
             return Err(already_exists(&new.name));
@@ -83,7 +79,7 @@ impl App {
         let session = Session {
             name: new.name.clone(),
             engine: kind,
-            config: new.config,
+            config,
             status: SessionStatus::Stopped,
             status_reason: String::new(),
             status_time: now,
@@ -118,6 +114,10 @@ impl App {
             }
         }
         inner.refreshed(&new.name).await
+    }
+
+    pub fn has_session(&self, name: &SessionName) -> bool {
+        self.inner.directory.contains(name)
     }
 
     pub async fn get_session(&self, call: &Call, name: &SessionName) -> Result<Arc<Session>> {
@@ -168,12 +168,19 @@ impl App {
         let session = inner.directory.get(name)?;
         let metadata = update.metadata.clone().filter(|metadata| *metadata != session.metadata);
         let config = updated_config(&session, update)?.filter(|config| *config != session.config);
-        if config.as_ref().is_some_and(|config| !config.takes_webhooks_only()) {
-            inner.engine(session.engine)?;
-        }
+        let config = match config {
+            Some(config) if config.server() != session.config.server() => {
+                Some(inner.placed(config)?)
+            }
+            config => config,
+        };
+        let is_moved = config.as_ref().is_some_and(|config| moves(&session.config, config));
         let changed = metadata.is_some() || config.is_some();
         if changed {
             inner.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;
+        }
+        if is_moved {
+            inner.reroute(name).await?;
         }
         Ok(SessionChange { session: inner.refreshed(name).await?, changed })
     }
@@ -209,6 +216,29 @@ impl App {
 }
 
 impl Inner {
+    /// The settings of a new session, completed by its engine.
+    fn placed(&self, config: EngineConfig) -> Result<EngineConfig> {
+        let sessions = self.directory.all();
+        let load = |server: &str| {
+            sessions.iter().filter(|session| session.config.server() == Some(server)).count()
+        };
+        self.engine(config.kind())?.place(config, &load)
+    }
+
+    /// The session has another server, or another name there: from now on it is carried there.
+    async fn reroute(&self, name: &SessionName) -> Result<()> {
+        let session = self.directory.get(name)?;
+        let engine = self.engine(session.engine)?;
+        engine.configure(name, &session.config);
+        if session.wanted {
+            // What is wrong there stands in the status; the move itself is done.
+            if let Err(error) = self.bring_up(name, &AccountWish::default()).await {
+                tracing::warn!(session = %name, %error, "a session could not be started on its new server");
+            }
+        }
+        Ok(())
+    }
+
     pub(in crate::app) async fn patch(
         &self,
         name: &SessionName,
@@ -253,6 +283,19 @@ impl Inner {
     }
 }
 
+/// Whether other settings lead the session elsewhere.
+fn moves(held: &EngineConfig, new: &EngineConfig) -> bool {
+    let route = |config: &EngineConfig| match config {
+        EngineConfig::Waha { server: Some(server), remote_session, .. } => {
+            Some((server.clone(), remote_session.clone()))
+        }
+        EngineConfig::Waha { server: None, .. }
+        | EngineConfig::Simulator { .. }
+        | EngineConfig::Native {} => None,
+    };
+    route(held) != route(new)
+}
+
 /// The engine's settings as they are to be; `None` where the update is not about them.
 fn updated_config(session: &Session, update: SessionUpdate) -> Result<Option<EngineConfig>> {
     let SessionUpdate { config, webhook_secret, metadata: _ } = update;
@@ -271,11 +314,16 @@ fn updated_config(session: &Session, update: SessionUpdate) -> Result<Option<Eng
     }
     let mut config = config.unwrap_or_else(|| session.config.clone());
     if let (
-        EngineConfig::Waha { webhook_secret: new, .. },
-        EngineConfig::Waha { webhook_secret: held, .. },
+        EngineConfig::Waha { webhook_secret: new, server, webhooks_only, .. },
+        EngineConfig::Waha { webhook_secret: held, server: held_server, .. },
     ) = (&mut config, &session.config)
     {
         *new = webhook_secret.unwrap_or_else(|| held.clone());
+        // Who changes the rest keeps the server, and who has none does not come by one.
+        if server.is_none() && !*webhooks_only {
+            server.clone_from(held_server);
+            *webhooks_only = held_server.is_none();
+        }
     }
     Ok(Some(config))
 }

@@ -3,18 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+
 use super::SessionChange;
+use crate::app::told::told_account;
 use crate::app::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, EngineError, EngineOperation, GroupEngine, Outcome, PairingCode,
-    Started,
+    AccountWish, ConnectionNews, EngineError, EngineOperation, GroupEngine, Login, Outcome,
+    PairingCode, Started,
 };
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
-use crate::domain::session::{Session, SessionStatus};
+use crate::domain::session::{EngineKind, Session, SessionStatus};
+
+/// Sessions that are brought up at the same time.
+const STARTS: usize = 16;
+const LINK_IT: &str = "scan the QR code, or ask for a pairing code";
 
 impl App {
     pub async fn start_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
@@ -129,35 +136,19 @@ impl App {
         Ok(code)
     }
 
-    /// Brings up the sessions that shall run. What fails is tried again later, with growing pauses.
+    /// Brings up the sessions that shall run, some at a time: one whose server is silent must not hold up the
+    /// others. What fails is tried again later, with growing pauses.
     pub async fn start_wanted_sessions(&self) {
         let mut pause = Duration::from_secs(1);
         loop {
-            let mut failed = 0;
-            for session in self.inner.directory.all() {
-                if !session.wanted || self.inner.is_draining() {
-                    continue;
-                }
-                let _turn = self.inner.directory.lock(&session.name).await;
-                let Ok(session) = self.inner.directory.get(&session.name) else { continue };
-                let is_up = match session.status {
-                    SessionStatus::Working => self.inner.directory.is_up(&session.name),
-                    // Someone has to link the device first; a start would do no good.
-                    SessionStatus::LoggedOut => true,
-                    SessionStatus::Stopped
-                    | SessionStatus::Starting
-                    | SessionStatus::ScanQrCode
-                    | SessionStatus::Failed => false,
-                };
-                if session.wanted
-                    && !is_up
-                    && let Err(error) = self.inner.bring_up(&session.name, &wish(&session)).await
-                {
-                    tracing::warn!(session = %session.name, %error, "session could not be started");
-                    failed += 1;
-                }
-            }
-            if failed == 0 || self.inner.is_draining() {
+            let wanted = self.inner.directory.all().into_iter().filter(|session| session.wanted);
+            let starts =
+                wanted.map(|session| async move { self.start_wanted(&session.name).await });
+            let failed = futures::stream::iter(starts)
+                .buffer_unordered(STARTS)
+                .filter(|is_settled| std::future::ready(!is_settled))
+                .count();
+            if failed.await == 0 || self.inner.is_draining() {
                 return;
             }
             tokio::select! {
@@ -165,6 +156,34 @@ impl App {
                 () = self.inner.draining.cancelled() => return,
             }
             pause = (pause * 2).min(Duration::from_secs(60));
+        }
+    }
+
+    /// Brings the session up if it shall run and does not; says whether nothing is left to be done.
+    async fn start_wanted(&self, name: &SessionName) -> bool {
+        if self.inner.is_draining() {
+            return true;
+        }
+        let _turn = self.inner.directory.lock(name).await;
+        let Ok(session) = self.inner.directory.get(name) else { return true };
+        let is_up = match session.status {
+            SessionStatus::Working => self.inner.directory.is_up(name),
+            // Someone has to link the device first; a start would do no good.
+            SessionStatus::LoggedOut => true,
+            SessionStatus::Stopped
+            | SessionStatus::Starting
+            | SessionStatus::ScanQrCode
+            | SessionStatus::Failed => false,
+        };
+        if !session.wanted || is_up {
+            return true;
+        }
+        match self.inner.bring_up(name, &wish(&session)).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(session = %name, %error, "session could not be started");
+                false
+            }
         }
     }
 
@@ -178,10 +197,13 @@ impl App {
         let turn = inner.directory.lock(name).await;
         let Ok(session) = inner.directory.get(name) else { return };
         let moved = match (news, session.status) {
-            (ConnectionNews::Online, SessionStatus::Working) => Ok(()),
-            (ConnectionNews::Online, SessionStatus::Starting) if session.wanted => {
-                inner.set_working(name).await
+            (ConnectionNews::Online, SessionStatus::Working) if inner.directory.is_up(name) => {
+                Ok(())
             }
+            (
+                ConnectionNews::Online,
+                SessionStatus::Working | SessionStatus::Starting | SessionStatus::Failed,
+            ) if session.wanted => inner.come_online(&session).await,
             (ConnectionNews::Offline, SessionStatus::Working) => {
                 inner
                     .set_status(
@@ -198,11 +220,25 @@ impl App {
                 let reason = "WhatsApp has unlinked the device";
                 inner.set_status(name, SessionStatus::LoggedOut, reason).await
             }
+            (ConnectionNews::Unlinked, SessionStatus::Working) => {
+                let reason = "the device was unlinked";
+                inner.set_status(name, SessionStatus::LoggedOut, reason).await
+            }
+            (
+                ConnectionNews::Unlinked,
+                SessionStatus::Starting | SessionStatus::ScanQrCode | SessionStatus::Failed,
+            ) if session.wanted => inner.await_link(&session).await,
+            (
+                ConnectionNews::Failed(reason),
+                SessionStatus::Working | SessionStatus::Starting | SessionStatus::ScanQrCode,
+            ) => inner.set_status(name, SessionStatus::Failed, &reason).await,
             (ConnectionNews::Pairing(code), SessionStatus::ScanQrCode) => {
                 inner.directory.show_qr_code(name, code);
                 Ok(())
             }
-            (ConnectionNews::Linked, SessionStatus::ScanQrCode) if session.wanted => {
+            (ConnectionNews::Linked | ConnectionNews::Online, SessionStatus::ScanQrCode)
+                if session.wanted =>
+            {
                 inner.bring_up(name, &AccountWish::default()).await
             }
             // Late news of a session that was stopped or started anew meanwhile.
@@ -211,7 +247,9 @@ impl App {
                 | ConnectionNews::Offline
                 | ConnectionNews::LoggedOut
                 | ConnectionNews::Pairing(_)
-                | ConnectionNews::Linked,
+                | ConnectionNews::Linked
+                | ConnectionNews::Unlinked
+                | ConnectionNews::Failed(_),
                 _,
             ) => return,
         };
@@ -305,12 +343,13 @@ impl Inner {
         let engine = self.engine(session.engine)?;
         match self.adopt_account(&engine, name, wish).await {
             Ok(Some(Started::Pairing(code))) => {
-                let reason = "scan the QR code, or ask for a pairing code";
-                self.set_status(name, SessionStatus::ScanQrCode, reason).await?;
+                self.set_status(name, SessionStatus::ScanQrCode, LINK_IT).await?;
                 self.directory.show_qr_code(name, code);
                 Ok(())
             }
             Ok(Some(Started::Online) | None) => self.set_working(name).await,
+            // Where it stands, its connection will say.
+            Ok(Some(Started::Connecting)) => Ok(()),
             Err(error) => {
                 self.set_status(name, SessionStatus::Failed, error.message()).await?;
                 Err(error)
@@ -326,6 +365,30 @@ impl Inner {
         Ok(())
     }
 
+    /// The session's connection is there, perhaps for the first time that somebody linked it.
+    async fn come_online(&self, session: &Session) -> Result<()> {
+        if session.account.is_none() {
+            return self.bring_up(&session.name, &AccountWish::default()).await;
+        }
+        self.set_working(&session.name).await
+    }
+
+    /// Nobody has linked the session's device: shows the code that does it.
+    async fn await_link(&self, session: &Session) -> Result<()> {
+        let engine = self.engine(session.engine)?;
+        match engine.start(&session.name).await.map_err(|error| error.error)? {
+            Started::Pairing(code) => {
+                if session.status != SessionStatus::ScanQrCode {
+                    self.set_status(&session.name, SessionStatus::ScanQrCode, LINK_IT).await?;
+                }
+                self.directory.show_qr_code(&session.name, code);
+                Ok(())
+            }
+            // The news was late.
+            Started::Online | Started::Connecting => Ok(()),
+        }
+    }
+
     /// Starts the session at its engine, where it shall run, and notes who it is there.
     pub(super) async fn adopt_account(
         &self,
@@ -333,22 +396,39 @@ impl Inner {
         name: &SessionName,
         wish: &AccountWish,
     ) -> Result<Option<Started>> {
+        engine.configure(name, &self.directory.get(name)?.config);
         let login = engine.log_in(name, wish).await.map_err(|error| error.error)?;
         let session = self.directory.get(name)?;
-        if session.account != Some(login.account) || session.push_name != login.push_name {
-            let patch = SessionPatch {
-                account: Some(login.account),
-                push_name: Some(login.push_name),
-                ..Default::default()
-            };
-            self.patch(name, patch).await?;
-            // The writer must know who we are before the first notification is reduced.
-            self.writer.forget(name).await;
+        if let Some(login) = login {
+            self.adopt_login(&session, login).await?;
         }
         if !session.wanted {
             return Ok(None);
         }
         engine.start(name).await.map(Some).map_err(|error| error.error)
+    }
+
+    async fn adopt_login(&self, session: &Session, login: Login) -> Result<()> {
+        let account = match session.engine {
+            // Somebody else decides who is linked there. Groups of two accounts must not mix in one log.
+            EngineKind::Waha => match told_account(session, &login)? {
+                Some(account) => account,
+                None => return Ok(()),
+            },
+            EngineKind::Simulator | EngineKind::Native => login.account,
+        };
+        if session.account == Some(account) && session.push_name == login.push_name {
+            return Ok(());
+        }
+        let patch = SessionPatch {
+            account: Some(account),
+            push_name: Some(login.push_name),
+            ..Default::default()
+        };
+        self.patch(&session.name, patch).await?;
+        // The writer must know who we are before the first notification is reduced.
+        self.writer.forget(&session.name).await;
+        Ok(())
     }
 
     pub(in crate::app) async fn set_status(

@@ -29,13 +29,16 @@ pub struct EngineArgs {
     #[arg(
         long,
         value_name = "NUMBER",
-        conflicts_with_all = ["waha_server", "waha_session", "webhook_secret_file"]
+        conflicts_with_all = ["waha_server", "waha_session", "webhook_secret_file", "webhooks_only"]
     )]
     phone_number: Option<String>,
-    /// For WAHA: the name of a server in the service's settings; where empty the session only takes
-    /// webhooks
+    /// For WAHA: the name of a server in the service's settings; where empty the one with the most
+    /// room. In an update, the session moves there
     #[arg(long, value_name = "SERVER")]
     waha_server: Option<String>,
+    /// For WAHA: no server carries the session, it only takes webhooks
+    #[arg(long, conflicts_with = "waha_server")]
+    webhooks_only: bool,
     /// For WAHA: the session's name on that server; the same as here where empty
     #[arg(long, value_name = "NAME")]
     waha_session: Option<String>,
@@ -64,13 +67,15 @@ impl EngineArgs {
         };
         let said = self.waha_server.is_some()
             || self.waha_session.is_some()
-            || self.webhook_secret_file.is_some();
+            || self.webhook_secret_file.is_some()
+            || self.webhooks_only;
         Ok(said.then(|| {
             EngineConfig::Waha(pb::WahaConfig {
                 server: self.waha_server.unwrap_or_default(),
                 remote_session: self.waha_session.unwrap_or_default(),
                 webhook_secret,
                 has_webhook_secret: false,
+                webhooks_only: self.webhooks_only,
             })
         }))
     }
@@ -81,7 +86,7 @@ impl EngineArgs {
         if self.phone_number.is_some() {
             paths.push("simulator".to_owned());
         }
-        if self.waha_server.is_some() || self.waha_session.is_some() {
+        if self.waha_server.is_some() || self.waha_session.is_some() || self.webhooks_only {
             paths.push("waha".to_owned());
         }
         if self.webhook_secret_file.is_some() {
@@ -108,7 +113,8 @@ impl EngineConfig {
                     .to_owned()
             }
             Self::Waha(_) => {
-                "--waha-server, --waha-session and --webhook-secret-file go with --engine waha"
+                "--waha-server, --waha-session, --webhooks-only and --webhook-secret-file go with --engine \
+                 waha"
                     .to_owned()
             }
         }))

@@ -67,6 +67,14 @@ pub enum Change {
     Aliases(Vec<(Lid, PhoneNumber)>),
 }
 
+impl Change {
+    /// The whole group, by a source that does not speak of these fields.
+    pub fn whole(group: Group, untold: Vec<Field>) -> Self {
+        let group = Box::new(group);
+        if untold.is_empty() { Self::Full(group) } else { Self::FullExcept { group, untold } }
+    }
+}
+
 /// What we hold of one group: its state, and how we know.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GroupState {

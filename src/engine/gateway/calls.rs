@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Gateway;
+use crate::domain::error::Error;
 use crate::domain::event::MemberAction;
 use crate::domain::group::{DescriptionText, SubjectText};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
@@ -14,7 +15,7 @@ use crate::domain::port::engine::{
     AccountWish, Created, EngineAnswer, EngineOperation as Op, FetchedGroup, GroupEngine, Joined,
     Login, NewGroup, PairingCode, ParticipantsAnswer, RequestAnswer, Result, Snapshot, Started,
 };
-use crate::domain::session::EngineKind;
+use crate::domain::session::{EngineConfig, EngineKind};
 use crate::domain::setting::Setting;
 
 #[async_trait]
@@ -27,12 +28,24 @@ impl GroupEngine for Gateway {
         self.engine.supports(session, operation)
     }
 
-    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Login> {
-        self.engine.log_in(session, wish).await
+    fn place(
+        &self,
+        config: EngineConfig,
+        load: &(dyn Fn(&str) -> usize + Sync),
+    ) -> std::result::Result<EngineConfig, Error> {
+        self.engine.place(config, load)
+    }
+
+    fn configure(&self, session: &SessionName, config: &EngineConfig) {
+        self.engine.configure(session, config);
+    }
+
+    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Option<Login>> {
+        self.timely(session, || self.engine.log_in(session, wish)).await
     }
 
     async fn start(&self, session: &SessionName) -> Result<Started> {
-        self.engine.start(session).await
+        self.timely(session, || self.engine.start(session)).await
     }
 
     async fn stop(&self, session: &SessionName) -> Result<()> {

@@ -92,6 +92,17 @@ impl Gateway {
         self.pass_on(session, operation, call).await.map_err(|failed| self.named(failed, session))
     }
 
+    /// For what brings a session up: it may be done again, and waits for no other call.
+    async fn timely<T, Fut>(&self, session: &SessionName, call: impl FnOnce() -> Fut) -> Result<T>
+    where
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let ended = timeout(self.options.read_timeout, call()).await;
+        ended
+            .unwrap_or_else(|_| Err(self.too_late(EngineOperation::FetchAll)))
+            .map_err(|failed| self.named(failed, session))
+    }
+
     async fn pass_on<T, Fut>(
         &self,
         session: &SessionName,

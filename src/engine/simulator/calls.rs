@@ -44,8 +44,8 @@ impl GroupEngine for SimulatorEngine {
         true
     }
 
-    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Login> {
-        self.log_in_session(session, wish).await
+    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Option<Login>> {
+        self.log_in_session(session, wish).await.map(Some)
     }
 
     async fn start(&self, session: &SessionName) -> Result<Started> {
@@ -287,7 +287,7 @@ impl GroupEngine for SimulatorEngine {
         self.look(session, EngineOperation::FetchGroup, Some(group_id), move |world, viewer| {
             let group = world.group(&id).filter(|group| group.core.role_of(viewer).is_some());
             let group = group.map(|group| group.core.view());
-            Ok(FetchedGroup { group, stamp: Some(world.stamp()) })
+            Ok(FetchedGroup { group, untold: Vec::new(), stamp: Some(world.stamp()) })
         })
         .await
     }
@@ -298,7 +298,7 @@ impl GroupEngine for SimulatorEngine {
             .look(session, EngineOperation::FetchAll, None, move |world, viewer| {
                 let groups = world.groups(Some(viewer)).map(|group| group.core.view()).collect();
                 let (stamp, max_age) = (Some(world.stamp()), Duration::ZERO);
-                Ok(Snapshot { groups, stamp, fetch_time, max_age })
+                Ok(Snapshot { groups, untold: Vec::new(), stamp, fetch_time, max_age })
             })
             .await?;
         Ok(self.faults.spoil(session, snapshot))

@@ -166,7 +166,8 @@ impl Scene {
     }
 
     async fn account(&self, name: &str) -> Account {
-        let login = self.engine.log_in(&session(name), &AccountWish::default()).await.unwrap();
+        let login =
+            self.engine.log_in(&session(name), &AccountWish::default()).await.unwrap().unwrap();
         self.engine.start(&session(name)).await.unwrap();
         login.account
     }

@@ -1,3 +1,24 @@
-//! WAHA, a server that speaks REST on one side and WhatsApp on the other: what its notifications mean.
+//! WAHA, a server that speaks REST on one side and WhatsApp on the other: sessions that such servers carry,
+//! and what their events mean.
 
+mod breaker;
+mod calls;
+mod capability;
+mod carried;
+mod engine;
+mod monitor;
+mod names;
+mod native;
+mod raw;
+mod refusal;
+mod registration;
+mod routes;
+mod server;
+mod stream;
+mod text;
+mod verdict;
 pub mod webhook;
+
+pub use engine::{Options, WahaServers};
+pub use registration::{Registered, Registration, register_webhook};
+pub use server::{Limits, ServerOptions};

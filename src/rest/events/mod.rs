@@ -6,6 +6,7 @@
 mod changes;
 mod envelope;
 mod history;
+mod socket;
 
 use std::convert::Infallible;
 
@@ -57,6 +58,18 @@ pub fn routes() -> Vec<Route> {
                 .header(optional("Last-Event-ID", last, text()))
                 .answers(200, "Events, as they happen.", Body::Stream)
                 .refuses(&[409, 410, 429]),
+        ),
+        get(
+            "/ws",
+            socket::open,
+            says("openSocket", Tag::Events, "The same as a WebSocket, in WAHA's words")
+                .detail(
+                    "Each text frame is an event. There is no resume. The key stands in the query.",
+                )
+                .query(optional("session", "The session; without it, or `*`: all.", text()))
+                .query(repeated("events", "Which events; without it, those that WAHA has.", text()))
+                .answers(101, "Frames follow.", Body::Nothing)
+                .refuses_only(&[401, 403, 404]),
         ),
         get(
             at("/{id}/events"),

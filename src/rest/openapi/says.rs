@@ -72,6 +72,8 @@ pub struct Says {
     /// Whether WhatsApp may have to be asked, which not every engine can.
     asks: bool,
     refusals: Vec<u16>,
+    /// Whether those are all.
+    only_those: bool,
 }
 
 pub fn says(id: &'static str, tag: Tag, summary: &'static str) -> Says {
@@ -88,6 +90,7 @@ pub fn says(id: &'static str, tag: Tag, summary: &'static str) -> Says {
         changes: false,
         asks: false,
         refusals: Vec::new(),
+        only_those: false,
     }
 }
 
@@ -137,6 +140,11 @@ impl Says {
         Self { refusals: statuses.to_vec(), ..self }
     }
 
+    /// Statuses that it refuses with, and no others.
+    pub fn refuses_only(self, statuses: &[u16]) -> Self {
+        Self { refusals: statuses.to_vec(), only_those: true, ..self }
+    }
+
     pub fn operation(self, path: &str, shape: Shape) -> Operation {
         let mut operation = OperationBuilder::new()
             .operation_id(Some(self.id))
@@ -179,6 +187,9 @@ impl Says {
     }
 
     fn all_refusals(&self, path: &str) -> Vec<u16> {
+        if self.only_those {
+            return self.refusals.clone();
+        }
         let mut statuses = vec![400, 401, 403, 500, 503];
         let of_groups = path.contains("/groups");
         statuses.extend(if of_groups { vec![422] } else { Vec::new() });

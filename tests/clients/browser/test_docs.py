@@ -29,7 +29,7 @@ def test_every_call_of_the_document_is_there(program: Program, page: Page) -> No
         link.click()
         summary = link.locator("span").last.text_content() or ""
         expect(page.locator("#call h1")).to_have_text(summary)
-        assert page.locator("#call details").count() >= 5
+        assert page.locator("#call details").count() >= 4
     page.get_by_label("Find a call").fill("promote")
     expect(page.locator("#calls a:visible")).to_have_count(1)
 

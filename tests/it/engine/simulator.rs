@@ -40,6 +40,7 @@ impl Stage for World {
 async fn online(engine: &dyn GroupEngine, name: &str) -> Member {
     let session: SessionName = name.parse().expect("a name");
     let login = engine.log_in(&session, &AccountWish::default()).await.expect("a login");
+    let login = login.expect("an account");
     assert_eq!(engine.start(&session).await.expect("a start"), Started::Online);
     Member { session, account: login.account }
 }

@@ -29,11 +29,31 @@ async fn a_page_of_another_site_changes_and_reads_nothing() {
         let sessions = page.send_to("GET", "/api/sessions", "").await;
         assert_eq!(sessions.json(), json!({ "message": "Forbidden", "statusCode": 403 }));
     }
+    for origin in ["http://evil.example", "null", "http://127.0.0.1:1", "127.0.0.1"] {
+        let page = rest.with_header("origin", origin);
+        assert_eq!(
+            page.post("", team.clone()).await.said(),
+            (403, "PERMISSION_DENIED"),
+            "{origin}"
+        );
+        // Sockets obey no rule of browsers but this one.
+        let socket = page
+            .with_header("connection", "upgrade")
+            .with_header("upgrade", "websocket")
+            .with_header("sec-websocket-version", "13")
+            .with_header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(
+            socket.send_to("GET", "/ws", "").await.said(),
+            (403, "PERMISSION_DENIED"),
+            "{origin}"
+        );
+    }
     assert!(service.log("default").await.is_empty());
     // Ours, an address that somebody typed, and everybody who is no browser.
     for rest in [
         rest.with_header("sec-fetch-site", "same-origin"),
         rest.with_header("sec-fetch-site", "none"),
+        rest.with_header("origin", &service.rest_url()),
         rest.clone(),
     ] {
         assert_eq!(rest.post("", team.clone()).await.status, 201);
@@ -59,4 +79,7 @@ async fn without_keys_a_browser_reaches_this_machine_by_its_own_names_only() {
     let page = page.with_header("host", "groups.example.com");
     assert_eq!(page.get("").await.status, 401);
     assert_eq!(page.with_header("x-api-key", "wag_all").get("").await.status, 200);
+    let elsewhere = Rest::new(&service).with_header("sec-fetch-site", "cross-site");
+    assert_eq!(elsewhere.get("").await.status, 401);
+    assert_eq!(elsewhere.with_header("x-api-key", "wag_all").get("").await.status, 200);
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-pub use notification::{ConnectionNews, EngineNotification, NotificationSink, PairingCode, QrCode};
+pub use notification::{
+    ConnectionNews, EngineNotification, News, NotificationSink, PairingCode, QrCode, Taken, Told,
+};
 pub use operation::EngineOperation;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
-use crate::domain::event::MemberAction;
+use crate::domain::event::{Field, MemberAction};
 use crate::domain::facts::Stamp;
 use crate::domain::group::{DescriptionText, Group, GroupSettings, SubjectText};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
@@ -21,8 +23,8 @@ use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
 use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::{Account, ParticipantResult};
 use crate::domain::picture::GroupPicture;
-use crate::domain::reducer::Observation;
-use crate::domain::session::EngineKind;
+use crate::domain::reducer::{Change, Observation};
+use crate::domain::session::{EngineConfig, EngineKind};
 use crate::domain::setting::Setting;
 
 /// How far a failed call got: whether it may be made again.
@@ -119,6 +121,8 @@ pub enum RequestAnswer {
 pub struct FetchedGroup {
     /// `None` where we are not in it.
     pub group: Option<Group>,
+    /// Of what the engine does not speak, or what it knows from a cache only.
+    pub untold: Vec<Field>,
     /// Where the engine can order what it reads among its notifications.
     pub stamp: Option<Stamp>,
 }
@@ -128,12 +132,24 @@ pub struct FetchedGroup {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub groups: Vec<Group>,
+    /// Of what the list does not speak, in some group at least.
+    pub untold: Vec<Field>,
     /// Where the engine can order what it reads among its notifications.
     pub stamp: Option<Stamp>,
     /// When the engine answered, this service's clock.
     pub fetch_time: Timestamp,
     /// How old the list may have been by then; zero where it is live.
     pub max_age: Duration,
+}
+
+impl FetchedGroup {
+    /// What the read says of the group.
+    pub fn into_change(self) -> Change {
+        match self.group {
+            Some(group) => Change::whole(group, self.untold),
+            None => Change::Left,
+        }
+    }
 }
 
 /// A group's member changes, one result for each requested participant in the order of the request.
@@ -151,6 +167,8 @@ pub struct Login {
 pub enum Started {
     /// The session's calls reach WhatsApp. [`ConnectionNews::Online`] follows.
     Online,
+    /// It is on its way. [`ConnectionNews::Online`] follows, or what went wrong.
+    Connecting,
     /// Someone must link the device first. [`ConnectionNews::Linked`] follows if they do.
     Pairing(QrCode),
 }
@@ -166,8 +184,25 @@ pub trait GroupEngine: Send + Sync + 'static {
     /// UNSUPPORTED_BY_ENGINE, and nothing is sent.
     fn supports(&self, session: &SessionName, operation: EngineOperation) -> bool;
 
-    /// Says who the session is, having made or found its account. Nothing is delivered yet.
-    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Login>;
+    /// Completes the settings of a new session, or refuses them: where they leave open which server carries
+    /// it, the engine chooses. `load` says how many sessions a server has.
+    fn place(
+        &self,
+        config: EngineConfig,
+        load: &(dyn Fn(&str) -> usize + Sync),
+    ) -> std::result::Result<EngineConfig, Error> {
+        let _ = load;
+        Ok(config)
+    }
+
+    /// How the session is set. Comes before its first login, and whenever the settings change.
+    fn configure(&self, session: &SessionName, config: &EngineConfig) {
+        let _ = (session, config);
+    }
+
+    /// Says who the session is, having made or found its account; `None` where nobody has linked one yet.
+    /// Nothing is delivered yet.
+    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Option<Login>>;
 
     /// Brings the session online: from now on what it is told goes to the sink that the engine was
     /// built with, also what it was told while it was away. Repeating it is harmless.

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 
+use super::Login;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
-use crate::domain::id::SessionName;
+use crate::domain::id::{Lid, PhoneNumber, SessionName};
 use crate::domain::reducer::Observation;
-use crate::domain::session::EngineKind;
+use crate::domain::session::{EngineKind, SessionStatus};
 
 /// Something that WhatsApp told a session.
 #[derive(Debug, Clone)]
@@ -33,6 +34,22 @@ pub enum ConnectionNews {
     Pairing(QrCode),
     /// The device was linked.
     Linked,
+    /// Nobody has linked the device, or somebody has unlinked it: it must be asked for a code.
+    Unlinked,
+    /// Whoever carries the session has given up; the text says why, for people.
+    Failed(String),
+}
+
+impl ConnectionNews {
+    /// What a server's word about a session means for its connection.
+    pub fn of_status(status: SessionStatus, reason: String) -> Self {
+        match status {
+            SessionStatus::Working => Self::Online,
+            SessionStatus::Starting => Self::Offline,
+            SessionStatus::ScanQrCode | SessionStatus::LoggedOut => Self::Unlinked,
+            SessionStatus::Failed | SessionStatus::Stopped => Self::Failed(reason),
+        }
+    }
 }
 
 /// A code to scan.
@@ -49,9 +66,65 @@ pub struct PairingCode {
     pub expire_time: Timestamp,
 }
 
+/// One event of a session's server, whichever way it came: by its stream or by a webhook.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The same however often it comes.
+    pub source_id: String,
+    /// When the server made it, its clock.
+    pub time: Timestamp,
+    /// Who the session is there.
+    pub login: Option<Login>,
+    /// Who goes by both names.
+    pub aliases: Vec<(Lid, PhoneNumber)>,
+    pub news: News,
+}
+
+#[derive(Debug, Clone)]
+pub enum News {
+    Groups(Vec<Observation>),
+    /// Where the session stands, and why, for people.
+    Status(SessionStatus, String),
+}
+
+/// What became of what was told; durable either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Accepted,
+    /// It was dealt with before.
+    Duplicate,
+}
+
 /// Takes what engines are told.
 #[async_trait]
 pub trait NotificationSink: Send + Sync + 'static {
+    /// Takes in an event of the session's server; returns once it is durable. On an error it must be told
+    /// again.
+    ///
+    /// This is for those that care neither who is who nor when it was told.
+    async fn take_in(
+        &self,
+        session: &SessionName,
+        told: Told,
+    ) -> std::result::Result<Taken, Error> {
+        match told.news {
+            News::Groups(observations) => {
+                let notification = EngineNotification {
+                    session: session.clone(),
+                    engine: EngineKind::Waha,
+                    source_id: told.source_id,
+                    call_key: None,
+                    observations,
+                };
+                self.deliver(vec![notification]).await?;
+            }
+            News::Status(status, reason) => {
+                self.connection_changed(session, ConnectionNews::of_status(status, reason));
+            }
+        }
+        Ok(Taken::Accepted)
+    }
+
     /// Returns once the notifications are durable. On an error they must be delivered again.
     async fn deliver(
         &self,

@@ -84,7 +84,7 @@ async fn a_number_is_one_sessions() {
     let scene = Scene::with_sessions().await;
     let wish =
         AccountWish { phone_number: "+49 151 0000777".parse().ok(), push_name: Some("Eve".into()) };
-    let eve = scene.engine.log_in(&session("eve"), &wish).await.unwrap();
+    let eve = scene.engine.log_in(&session("eve"), &wish).await.unwrap().unwrap();
     assert_eq!(eve.account.phone(), wish.phone_number);
     assert_eq!(eve.push_name, "Eve");
     let refused = scene.engine.log_in(&session("mallory"), &wish).await.unwrap_err();

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{NotAWebhook, order, surrogates};
+use super::super::raw::time;
+use super::{NotAWebhook, surrogates};
 use crate::domain::clock::Timestamp;
 
 /// What a WAHA server runs on; one for all its sessions.
@@ -74,7 +75,7 @@ pub(super) fn read(body: &[u8], now: Timestamp) -> Result<Envelope, NotAWebhook>
     let mut envelope: Envelope =
         read.map_err(|error| NotAWebhook(format!("the body is not an event of WAHA's: {error}")))?;
     envelope.now = now;
-    envelope.time = order::time(&envelope.timestamp, now).unwrap_or(now);
+    envelope.time = time(&envelope.timestamp, now).unwrap_or(now);
     let is_plain = |text: &str| {
         !text.is_empty() && text.len() <= MAX_ID_BYTES && text.bytes().all(|b| b.is_ascii_graphic())
     };

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::super::names;
 use super::envelope::{Envelope, WahaEngine};
 use super::info::{self, Told};
-use super::{Content, Ignored, WahaStatus, names, order, text};
+use super::{Content, Ignored, WahaStatus, order};
 use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId};
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
@@ -197,13 +198,5 @@ fn session_status(envelope: &Envelope) -> Content {
     let Some(status) = envelope.payload.get("status").and_then(Value::as_str) else {
         return Content::Ignored(odd("it has no status"));
     };
-    Content::Status(match status {
-        "STOPPED" => WahaStatus::Stopped,
-        "STARTING" => WahaStatus::Starting,
-        "SCAN_QR_CODE" => WahaStatus::ScanQrCode,
-        "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED" => WahaStatus::PasskeyRequired,
-        "WORKING" => WahaStatus::Working,
-        "FAILED" => WahaStatus::Failed,
-        other => WahaStatus::Other(text::kept(other, text::MAX_NAME_BYTES)),
-    })
+    Content::Status(WahaStatus::named(status))
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::super::text::{self, kept};
 use super::envelope::Envelope;
-use super::text::{self, kept};
 use super::{Content, Ignored};
 
 /// Of the payloads of all events that we read (`_data` is the engine's own and changes freely).

@@ -1,16 +1,15 @@
 //! What an event says of a group as a whole, put right where an engine gets it wrong.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
+use super::super::raw::{Raw, flag};
+use super::super::{names, text};
 use super::envelope::{Envelope, WahaEngine};
-use super::{names, order, text};
-use crate::domain::clock::Timestamp;
+use super::order;
 use crate::domain::event::{Field, FieldValue};
 use crate::domain::group::{AddressingMode, Description, Group, MemberAddMode, Subject};
-use crate::domain::id::{GroupId, ParticipantId};
-use crate::domain::participant::{Account, Participant, Role};
+use crate::domain::id::GroupId;
+use crate::domain::participant::{Participant, Role};
 
 /// Which of the two events holds the group; the same field means different things in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub(super) enum Told {
 /// The fields that the event tells, in the order of [`Field::VALUED`]. `group` is the normalised group,
 /// `_data` of the payload the engine's own.
 pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<FieldValue> {
-    let raw = Raw::of(envelope);
+    let raw = raw(envelope);
     let mut fields = Vec::new();
     let time = || (told == Told::Update).then(|| order::occur_time(envelope));
     let subject = group.get("subject").and_then(Value::as_str);
@@ -111,7 +110,7 @@ fn messages_admin_only(
 /// The members that the event lists. An empty list says nothing: WEBJS has one in every update.
 pub(super) fn participants(envelope: &Envelope, group: &Value) -> Vec<Participant> {
     let listed = group.get("participants").and_then(Value::as_array);
-    let raw = Raw::of(envelope).accounts();
+    let raw = raw(envelope).accounts();
     let mut participants: Vec<Participant> =
         listed.into_iter().flatten().filter_map(participant).collect();
     for participant in &mut participants {
@@ -151,87 +150,14 @@ pub(super) fn whole(
     group.partial = false;
     fields.iter().for_each(|value| value.set_on(&mut group));
     group.set_participants(participants);
-    let raw = Raw::of(envelope);
+    let raw = raw(envelope);
     group.create_time = raw.time(&["/GroupCreated", "/creation", "/groupMetadata/creation"]);
     let mut untold: Vec<Field> = Field::VALUED.into_iter().filter(|field| !knows(*field)).collect();
     untold.push(Field::Picture);
     Some((group, untold))
 }
 
-fn flag(value: Option<&Value>) -> Option<bool> {
-    match value? {
-        Value::Bool(flag) => Some(*flag),
-        // WhatsApp Web keeps some of them as numbers.
-        Value::Number(number) => number.as_i64().map(|number| number != 0),
-        _ => None,
-    }
-}
-
-/// The engine's own event, and when it arrived.
-struct Raw<'a>(&'a Value, Timestamp);
-
-impl<'a> Raw<'a> {
-    fn of(envelope: &'a Envelope) -> Self {
-        Self(envelope.payload.get("_data").unwrap_or(&Value::Null), envelope.now)
-    }
-
-    /// What stands at the first of these places that is there.
-    fn find(&self, places: &[&str]) -> Option<&'a Value> {
-        places.iter().find_map(|place| self.0.pointer(place).filter(|value| !value.is_null()))
-    }
-
-    fn flag(&self, places: &[&str]) -> Option<bool> {
-        places.iter().find_map(|place| flag(self.0.pointer(place)))
-    }
-
-    fn text(&self, places: &[&str]) -> Option<&'a str> {
-        places.iter().find_map(|place| self.0.pointer(place).and_then(Value::as_str))
-    }
-
-    /// The members as the engine names them, by each of their names.
-    fn accounts(&self) -> BTreeMap<ParticipantId, Account> {
-        let lists = ["/Participants", "/participants", "/groupMetadata/participants"];
-        let listed = lists.iter().filter_map(|list| self.0.pointer(list)?.as_array()).flatten();
-        let names = ["JID", "LID", "PhoneNumber", "id", "lid", "jid", "phoneNumber"];
-        listed
-            .filter_map(|listed| {
-                names::account(names.iter().filter_map(|name| listed.get(name)))
-                    .filter(|account| account.both_names().is_some())
-            })
-            .flat_map(|account| account.names().map(move |name| (name, account)))
-            .collect()
-    }
-
-    fn first(&self, places: &[&str]) -> Option<ParticipantId> {
-        places.iter().find_map(|place| self.0.pointer(place).and_then(names::participant_id))
-    }
-
-    /// Go writes the year 1 for no time.
-    fn time(&self, places: &[&str]) -> Option<Timestamp> {
-        let found = self.find(places)?;
-        let time = found
-            .as_str()
-            .and_then(|text| text.parse().ok())
-            .or_else(|| order::time(found, self.1));
-        time.filter(|time| *time > Timestamp::EPOCH)
-    }
-
-    /// Whether this is the engine's whole group and not what changed of it.
-    fn is_whole(&self) -> bool {
-        let is_list = |place| self.0.pointer(place).is_some_and(Value::is_array);
-        is_list("/Participants") || (is_list("/participants") && self.0.get("subject").is_some())
-    }
-
-    fn disappearing_timer(&self) -> Option<u32> {
-        let found = self.find(&[
-            "/DisappearingTimer",
-            "/Ephemeral/DisappearingTimer",
-            "/ephemeralDuration",
-        ]);
-        match found {
-            Some(seconds) => seconds.as_u64().and_then(|seconds| u32::try_from(seconds).ok()),
-            // NOWEB leaves out what is off.
-            None => self.is_whole().then_some(0),
-        }
-    }
+/// The engine's own event.
+fn raw(envelope: &Envelope) -> Raw<'_> {
+    Raw::new(envelope.payload.get("_data").unwrap_or(&Value::Null), envelope.now)
 }

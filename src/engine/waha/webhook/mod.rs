@@ -8,17 +8,17 @@ mod envelope;
 mod events;
 mod fields;
 mod info;
-mod names;
 mod order;
 mod surrogates;
 #[cfg(test)]
 mod tests;
-mod text;
 
+use super::{names, text};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{Lid, PhoneNumber};
 use crate::domain::port::engine::Login;
 use crate::domain::reducer::Observation;
+use crate::domain::session::SessionStatus;
 
 pub use envelope::WahaEngine;
 
@@ -62,6 +62,42 @@ pub enum WahaStatus {
     Working,
     Failed,
     Other(String),
+}
+
+impl WahaStatus {
+    /// The state of this name.
+    pub fn named(status: &str) -> Self {
+        match status {
+            "STOPPED" => Self::Stopped,
+            "STARTING" => Self::Starting,
+            "SCAN_QR_CODE" => Self::ScanQrCode,
+            "PASSKEY_REQUIRED" | "PASSKEY_CONFIRMATION_REQUIRED" => Self::PasskeyRequired,
+            "WORKING" => Self::Working,
+            "FAILED" => Self::Failed,
+            other => Self::Other(text::kept(other, text::MAX_NAME_BYTES)),
+        }
+    }
+
+    /// The same in our terms, and why, for people.
+    pub fn in_our_terms(&self) -> (SessionStatus, String) {
+        let (status, reason) = match self {
+            Self::Working => (SessionStatus::Working, ""),
+            Self::Starting => (SessionStatus::Starting, "the WAHA server is connecting"),
+            Self::ScanQrCode => {
+                (SessionStatus::ScanQrCode, "waits at the WAHA server to be paired with a phone")
+            }
+            Self::PasskeyRequired => {
+                (SessionStatus::ScanQrCode, "the account's holder must confirm with a passkey")
+            }
+            // STOPPED is a wish of this service's callers, which this is not.
+            Self::Stopped => (SessionStatus::Failed, "stopped at the WAHA server"),
+            Self::Failed => (SessionStatus::Failed, "failed at the WAHA server"),
+            Self::Other(name) => {
+                return (SessionStatus::Starting, format!("the WAHA server says {name}"));
+            }
+        };
+        (status, reason.to_owned())
+    }
 }
 
 /// Why a webhook says nothing to us.

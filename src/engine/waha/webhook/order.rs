@@ -3,39 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::super::raw::time;
 use super::envelope::Envelope;
 use crate::domain::clock::Timestamp;
 use crate::domain::facts::Stamp;
 
-/// GOWS and NOWEB give milliseconds, WEBJS and WPP seconds. 100,000,000,000 is the year 5138 in seconds
-/// and March 1973 in milliseconds.
-const FIRST_MILLISECONDS: i64 = 100_000_000_000;
-/// A clock that is further ahead than this is wrong, and what it dates would keep later news out.
-const AHEAD: Duration = Duration::from_secs(86_400);
 /// How old a group that an engine tells as a whole may be: it reads it, and tells of it a moment later.
 const READING: Duration = Duration::from_secs(5);
-
-/// A time in seconds or milliseconds; `None` for none, zero, nonsense, and what is far ahead.
-pub(super) fn time(value: &Value, now: Timestamp) -> Option<Timestamp> {
-    let number = match value {
-        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?))?,
-        Value::String(text) => text.parse().ok()?,
-        _ => return None,
-    };
-    let time = match number {
-        ..=0 => return None,
-        FIRST_MILLISECONDS.. => Timestamp::from_micros(number.saturating_mul(1000)),
-        _ => Timestamp::from_seconds(number),
-    };
-    Some(time).filter(|time| *time <= now + AHEAD)
-}
-
-fn whole(number: f64) -> Option<i64> {
-    // Up to 2^53 every whole number has a double of its own.
-    (number.is_finite() && number.abs() < 9.0e15).then_some(number as i64)
-}
 
 /// When it happened, as WhatsApp or the engine says; else when WAHA made the event of it.
 pub(super) fn occur_time(envelope: &Envelope) -> Timestamp {

@@ -20,7 +20,7 @@ told_on_each_database!(
     stopped_it_refuses_webhooks_and_started_it_takes_them_again,
     messages_say_nothing_of_it,
     a_watcher_sees_it_move,
-    it_cannot_have_a_server_in_this_version,
+    it_cannot_have_a_server_that_the_settings_lack,
 );
 
 fn joins(time: i64) -> Value {
@@ -218,7 +218,7 @@ async fn a_watcher_sees_it_move(service: Service) {
     assert_eq!(next().await, (Status::Failed, me));
 }
 
-async fn it_cannot_have_a_server_in_this_version(service: Service) {
+async fn it_cannot_have_a_server_that_the_settings_lack(service: Service) {
     let config = pb::WahaConfig {
         server: "main".into(),
         webhook_secret: SECRET.into(),
@@ -230,7 +230,7 @@ async fn it_cannot_have_a_server_in_this_version(service: Service) {
         ..Default::default()
     };
     let refused = service.sessions().create_session(create).await.expect_err("no servers");
-    assert_eq!(reason(&refused), "UNSUPPORTED_BY_ENGINE");
+    assert_eq!(violated_fields(&refused), ["waha.server"]);
     let get = pb::GetSessionRequest { session: "asked".into() };
     let status = service.sessions().get_session(get).await.expect_err("none was made");
     assert_eq!(reason(&status), "SESSION_NOT_FOUND");
@@ -245,7 +245,7 @@ async fn it_cannot_have_a_server_in_this_version(service: Service) {
         ..Default::default()
     };
     let refused = scene.service.sessions().update_session(update).await.expect_err("no servers");
-    assert_eq!(reason(&refused), "UNSUPPORTED_BY_ENGINE");
+    assert_eq!(violated_fields(&refused), ["waha.server"]);
     assert_eq!(scene.session().await.status(), Status::Working);
 
     let config = pb::WahaConfig { remote_session: "no name".into(), ..Default::default() };

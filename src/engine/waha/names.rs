@@ -44,6 +44,12 @@ pub(super) fn account<'a>(names: impl IntoIterator<Item = &'a Value>) -> Option<
     Account::from_names(lid, phone)
 }
 
+/// Who stands in a list of members, in any engine's words.
+pub(super) fn listed(listed: &Value) -> Option<Account> {
+    const NAMES: [&str; 8] = ["JID", "LID", "PhoneNumber", "id", "lid", "jid", "phoneNumber", "pn"];
+    account(NAMES.iter().filter_map(|name| listed.get(name)))
+}
+
 /// Who the session is.
 pub(super) fn me(me: &Value) -> Option<Login> {
     let account = account(["lid", "id", "jid"].into_iter().filter_map(|name| me.get(name)))?;

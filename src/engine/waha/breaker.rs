@@ -1,0 +1,147 @@
+//! A server that does not answer is left alone for a while, so that its sessions' calls fail at once
+//! instead of each waiting for itself.
+//!
+//! Written here since the crates for it keep time by a clock that a test cannot stop.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// So many failures in a row open the circuit.
+const FAILURES: u32 = 5;
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(30);
+/// A call that is given up after so long tells that the server hangs; before, only that nobody waits.
+const HANGS: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Default)]
+pub(super) struct Breaker(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    failures: u32,
+    /// No call goes out before; `None` = closed.
+    open_until: Option<Instant>,
+    rest: Duration,
+    /// One call tries whether the server is back.
+    probing: bool,
+}
+
+/// A call that may go out. What became of it must be said; dropped, it counts by how long it took.
+#[derive(Debug)]
+pub(super) struct Permit<'a> {
+    breaker: &'a Breaker,
+    began: Instant,
+    is_probe: bool,
+    told: bool,
+}
+
+impl Breaker {
+    /// Lets a call out, or says how long to wait.
+    pub fn admit(&self) -> Result<Permit<'_>, Duration> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let is_probe = match state.open_until {
+            None => false,
+            Some(until) if until > now => return Err(until - now),
+            Some(_) if state.probing => return Err(FIRST_REST),
+            Some(_) => true,
+        };
+        state.probing |= is_probe;
+        Ok(Permit { breaker: self, began: now, is_probe, told: false })
+    }
+
+    /// Whether calls go out.
+    pub fn is_closed(&self) -> bool {
+        self.lock().open_until.is_none()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit<'_> {
+    /// The server answered, whatever it was.
+    pub fn answered(mut self) {
+        self.told = true;
+        *self.breaker.lock() = State::default();
+    }
+
+    pub fn failed(mut self) {
+        self.told = true;
+        self.fail();
+    }
+
+    fn fail(&self) {
+        let mut state = self.breaker.lock();
+        state.failures = state.failures.saturating_add(1);
+        if self.is_probe || state.failures >= FAILURES {
+            state.rest = (state.rest * 2).clamp(FIRST_REST, LONGEST_REST);
+            state.open_until = Some(Instant::now() + state.rest);
+        }
+        state.probing &= !self.is_probe;
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if self.told {
+            return;
+        }
+        if self.began.elapsed() >= HANGS {
+            self.fail();
+        } else if self.is_probe {
+            self.breaker.lock().probing = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(breaker: &Breaker, times: u32) {
+        (0..times).for_each(|_| breaker.admit().unwrap().failed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_left_alone_longer_each_time_and_one_answer_is_enough() {
+        let breaker = Breaker::default();
+        fail(&breaker, FAILURES - 1);
+        breaker.admit().unwrap().answered();
+        fail(&breaker, FAILURES - 1);
+        assert!(breaker.is_closed(), "only a row of failures counts");
+        fail(&breaker, 1);
+        for rest in [1, 2, 4, 8, 16, 30, 30] {
+            let rest = Duration::from_secs(rest);
+            assert_eq!(breaker.admit().unwrap_err(), rest);
+            tokio::time::advance(rest).await;
+            let probe = breaker.admit().unwrap();
+            assert_eq!(breaker.admit().unwrap_err(), FIRST_REST, "one call tries for all");
+            probe.failed();
+        }
+        tokio::time::advance(LONGEST_REST).await;
+        breaker.admit().unwrap().answered();
+        assert!(breaker.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_given_up_counts_only_where_the_server_had_time() {
+        let breaker = Breaker::default();
+        for _ in 0..FAILURES {
+            drop(breaker.admit().unwrap());
+        }
+        assert!(breaker.is_closed());
+        for _ in 0..FAILURES {
+            let permit = breaker.admit().unwrap();
+            tokio::time::advance(HANGS).await;
+            drop(permit);
+        }
+        assert!(!breaker.is_closed());
+        tokio::time::advance(FIRST_REST).await;
+        drop(breaker.admit().unwrap());
+        assert!(breaker.admit().is_ok(), "a probe that nobody waited for leaves room for another");
+    }
+}

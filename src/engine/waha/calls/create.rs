@@ -1,0 +1,175 @@
+//! A new group.
+
+use http::Method;
+use serde_json::json;
+
+use super::participants::{find, settled};
+use crate::domain::event::MemberAction;
+use crate::domain::group::{Description, Group, GroupSettings, MemberAddMode, Subject};
+use crate::domain::id::GroupId;
+use crate::domain::participant::{Participant, ParticipantResult, Role};
+use crate::domain::port::engine::{
+    Created, EngineAnswer, EngineError, EngineOperation, NewGroup, Result,
+};
+use crate::domain::reducer::Change;
+use crate::domain::setting::Setting;
+use crate::engine::waha::carried::{Carried, people, unsupported};
+use crate::engine::waha::native::{self, Seen};
+use crate::engine::waha::server::Answer;
+use crate::engine::waha::verdict::{self, Verdict, Verdicts};
+use crate::engine::waha::webhook::WahaEngine;
+use crate::engine::waha::{names, text};
+
+impl Carried {
+    /// WAHA makes a group of a name and people; what else is wished follows in calls of their own. The group
+    /// is there by then, so that what fails of it is seen in the answer and not an error of the whole.
+    pub async fn create(&self, new: &NewGroup) -> Result<EngineAnswer<Created>> {
+        let operation = EngineOperation::CreateGroup;
+        let wished = wished(&new.settings);
+        for setting in &wished {
+            if !self.info.supports(EngineOperation::of_setting(*setting)) {
+                return Err(unsupported(operation, &format!("set {:?}", setting.field())));
+            }
+        }
+        let body = json!({
+            "name": new.subject.as_str(),
+            "participants": people(new.participants.iter().copied()),
+        });
+        let answer = self.send(operation, Method::POST, &[], body).await?;
+        let group_id = made(&answer).ok_or_else(|| unclear(&answer))?;
+        let verdicts = match verdict::read(self.info.engine, &answer, self.now) {
+            Verdicts::Each(verdicts) => verdicts,
+            Verdicts::Open | Verdicts::Failed(_) => Vec::new(),
+        };
+        let mut seen = self.see_made(&group_id, &answer, new).await;
+        let results = self.invited(&group_id, new, &verdicts, seen.group.participants());
+        if !new.description.as_str().is_empty() {
+            match self.write_description(&group_id, &new.description).await {
+                Ok(()) => seen.group.description = described(self, new),
+                Err(error) => note(&group_id, "its description", &error),
+            }
+        }
+        for setting in wished {
+            match self.write_setting(&group_id, setting).await {
+                Ok(()) => setting.set_on(&mut seen.group.settings),
+                Err(error) => note(&group_id, &format!("{:?}", setting.field()), &error),
+            }
+        }
+        let change = Change::whole(seen.group, seen.untold);
+        Ok(self.answer(&group_id, Created { group_id: group_id.clone(), results }, change))
+    }
+
+    /// The group as it is now: its members as they are, since the answer may list some who are not in it.
+    async fn see_made(&self, group_id: &GroupId, answer: &Answer, new: &NewGroup) -> Seen {
+        let told = match self.info.engine {
+            WahaEngine::Gows | WahaEngine::Noweb => {
+                answer.json().and_then(|object| native::group(self.info.engine, object, self.now))
+            }
+            WahaEngine::Webjs | WahaEngine::Wpp => match self.fetch(group_id).await {
+                Ok(fetched) => fetched.group.map(|group| Seen { group, untold: fetched.untold }),
+                Err(error) => {
+                    note(group_id, "the group, which could not be read", &error);
+                    None
+                }
+            },
+        };
+        let mut seen = told.unwrap_or_else(|| Seen {
+            group: Group::partial(group_id.clone()),
+            untold: Vec::new(),
+        });
+        match self.members(group_id).await {
+            Ok(members) if !members.is_empty() => seen.group.set_participants(members),
+            Ok(_) => {}
+            Err(error) => note(group_id, "the members, who could not be read", &error),
+        }
+        if let Some(me) = self.me
+            && seen.group.participant(&me).is_none()
+        {
+            seen.group.put_participant(Participant::new(me, Role::Superadmin));
+        }
+        if seen.group.subject.text.is_empty() {
+            seen.group.subject = Subject {
+                text: new.subject.as_str().to_owned(),
+                time: Some(self.now),
+                owner: self.me.map(|me| me.id()),
+            };
+        }
+        seen
+    }
+
+    /// What became of each invitation: who is a member was added, whatever the answer says.
+    fn invited(
+        &self,
+        group_id: &GroupId,
+        new: &NewGroup,
+        verdicts: &[Verdict],
+        members: &[Participant],
+    ) -> Vec<ParticipantResult> {
+        let invited = new.participants.iter().enumerate();
+        invited
+            .map(|(index, id)| {
+                let seen = settled(*id, MemberAction::Join, None, members);
+                match find(verdicts, *id, index, &new.participants) {
+                    Some(said) if said.code != 200 => {
+                        self.result(group_id, *id, said, EngineOperation::CreateGroup)
+                    }
+                    Some(_) | None => seen,
+                }
+            })
+            .collect()
+    }
+}
+
+fn described(carried: &Carried, new: &NewGroup) -> Description {
+    Description {
+        text: new.description.as_str().to_owned(),
+        id: String::new(),
+        time: Some(carried.now),
+        owner: carried.me.map(|me| me.id()),
+    }
+}
+
+/// The settings that are not what a new group has.
+fn wished(settings: &GroupSettings) -> Vec<Setting> {
+    let mut wished = Vec::new();
+    if settings.info_admin_only {
+        wished.push(Setting::InfoAdminOnly(true));
+    }
+    if settings.messages_admin_only {
+        wished.push(Setting::MessagesAdminOnly(true));
+    }
+    if settings.member_add_mode == MemberAddMode::AdminsOnly {
+        wished.push(Setting::MemberAddMode(MemberAddMode::AdminsOnly));
+    }
+    if settings.membership_approval {
+        wished.push(Setting::MembershipApproval(true));
+    }
+    if settings.member_share_history {
+        wished.push(Setting::MemberShareHistory(true));
+    }
+    if settings.disappearing_timer_seconds > 0 {
+        wished.push(Setting::DisappearingTimer(settings.disappearing_timer_seconds));
+    }
+    wished
+}
+
+/// The new group's id: `JID`, `id` or `gid`.
+fn made(answer: &Answer) -> Option<GroupId> {
+    let object = answer.json()?;
+    ["JID", "id", "gid"].iter().filter_map(|name| object.get(*name)).find_map(names::group_id)
+}
+
+/// WEBJS answers `CreateGroupError: An unknown error occupied while creating a group`, with 201; the group
+/// may be there or not.
+fn unclear(answer: &Answer) -> EngineError {
+    let said = match answer {
+        Answer::Text(said) => text::kept(said, 200),
+        Answer::Empty => "nothing".to_owned(),
+        Answer::Json(_) => "something without a group's id".to_owned(),
+    };
+    EngineError::unknown(&format!("WAHA answered {said}; look whether the group is there"))
+}
+
+fn note(group_id: &GroupId, what: &str, error: &EngineError) {
+    tracing::warn!(%group_id, what, %error, cause = error.error.cause(), "a new group lacks something");
+}

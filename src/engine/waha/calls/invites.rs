@@ -1,0 +1,130 @@
+//! Invite codes, what they show, and joining by them.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::domain::error::Error;
+use crate::domain::id::{GroupId, InviteCode};
+use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
+use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Joined, Result};
+use crate::domain::reason::Reason;
+use crate::domain::reducer::Change;
+use crate::engine::waha::carried::{Carried, not_admin, unsupported};
+use crate::engine::waha::native::{self, Words};
+use crate::engine::waha::raw::Raw;
+use crate::engine::waha::server::Answer;
+use crate::engine::waha::{names, text};
+
+impl Carried {
+    /// WAHA says of a request to join the same as of joining; whether we are in it, the group shows.
+    pub async fn join(&self, invite: &Invite) -> Result<EngineAnswer<Joined>> {
+        let operation = EngineOperation::JoinGroup;
+        let code = code(invite, operation)?;
+        let body = json!({ "code": code.as_str() });
+        let answer = self.send(operation, Method::POST, &["join"], body).await?;
+        let told = answer.json().and_then(|object| object.get("id")).and_then(names::group_id);
+        let group_id = match told {
+            Some(group_id) => group_id,
+            None => self.join_info(invite).await.map_err(after_joining)?.group_id,
+        };
+        let fetched = match self.fetch(&group_id).await {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                // We are in it; the caller reads it once more.
+                tracing::warn!(%group_id, %error, "a joined group could not be read");
+                let joined = Joined { group_id, outcome: JoinOutcome::Joined };
+                return Ok(EngineAnswer {
+                    value: joined,
+                    observations: Vec::new(),
+                    source_ids: Vec::new(),
+                });
+            }
+        };
+        match fetched.group {
+            Some(group) => {
+                let joined = Joined { group_id: group_id.clone(), outcome: JoinOutcome::Joined };
+                Ok(self.answer(&group_id, joined, Change::whole(group, fetched.untold)))
+            }
+            None => Ok(EngineAnswer {
+                value: Joined { group_id, outcome: JoinOutcome::PendingApproval },
+                observations: Vec::new(),
+                source_ids: Vec::new(),
+            }),
+        }
+    }
+
+    pub async fn join_info(&self, invite: &Invite) -> Result<GroupPreview> {
+        let operation = EngineOperation::GetJoinInfo;
+        let code = code(invite, operation)?;
+        let ask = self.get(operation, &["join-info"]).with("code", code.as_str());
+        let answer = self.server.ask(ask).await?;
+        answer.json().and_then(|object| self.preview(object)).ok_or_else(|| {
+            let message = "the invite code belongs to no group; ask for a new one";
+            EngineError::rejected(Error::new(Reason::InviteInvalid, message))
+        })
+    }
+
+    fn preview(&self, object: &Value) -> Option<GroupPreview> {
+        let words = Words::of(self.info.engine);
+        let raw = Raw::new(object, self.now);
+        let kept = |places, limit| text::kept(raw.text(places).unwrap_or_default(), limit);
+        let participants = native::members(raw.find(words.members));
+        let size = raw.find(words.size).and_then(Value::as_u64).filter(|size| *size > 0);
+        let listed = u64::try_from(participants.len()).unwrap_or(u64::MAX);
+        Some(GroupPreview {
+            group_id: native::id(words, &raw)?,
+            subject: kept(words.subject, text::MAX_SUBJECT_BYTES),
+            description: kept(words.description, text::MAX_DESCRIPTION_BYTES),
+            owner: raw.first(words.owner),
+            create_time: raw.time(words.create_time),
+            member_count: u32::try_from(size.unwrap_or(listed)).unwrap_or(u32::MAX),
+            membership_approval: raw.flag(words.membership_approval).unwrap_or_default(),
+            parent: raw.find(words.parent).and_then(names::group_id),
+            participants,
+        })
+    }
+
+    pub async fn invite_code(&self, group_id: &GroupId) -> Result<InviteCode> {
+        let operation = EngineOperation::GetInviteCode;
+        let path = [group_id.as_str(), "invite-code"];
+        let answer = self.server.ask(self.get(operation, &path)).await?;
+        // WEBJS answers nothing where the account is no admin.
+        read_code(&answer).ok_or_else(|| not_admin(operation))
+    }
+
+    pub async fn revoke_invite(&self, group_id: &GroupId) -> Result<EngineAnswer<InviteCode>> {
+        let operation = EngineOperation::RevokeInviteCode;
+        let path = [group_id.as_str(), "invite-code", "revoke"];
+        let answer = self.send(operation, Method::POST, &path, Value::Null).await?;
+        let code = match read_code(&answer) {
+            Some(code) => code,
+            None => self.invite_code(group_id).await.map_err(|error| {
+                EngineError::unknown(&format!("the new code could not be read: {}", error.error))
+            })?,
+        };
+        Ok(self.answer(group_id, code, Change::InviteRevoked))
+    }
+}
+
+/// WAHA takes codes and cuts links badly, so it gets the bare code.
+fn code(invite: &Invite, operation: EngineOperation) -> Result<&InviteCode> {
+    match invite {
+        Invite::Code(code) => Ok(code),
+        Invite::Private(_) => Err(unsupported(operation, "take private invites")),
+    }
+}
+
+/// GOWS answers the whole link, the others the bare code.
+fn read_code(answer: &Answer) -> Option<InviteCode> {
+    match answer {
+        Answer::Text(text) => text.trim().parse().ok(),
+        // A code of digits alone is a number to a reader of JSON.
+        Answer::Json(Value::Number(digits)) => digits.to_string().parse().ok(),
+        Answer::Json(_) | Answer::Empty => None,
+    }
+}
+
+/// Joining was answered with success; what fails afterwards must not look as if nothing had happened.
+fn after_joining(error: EngineError) -> EngineError {
+    EngineError::unknown(&format!("joined, but which group is not known: {}", error.error))
+}

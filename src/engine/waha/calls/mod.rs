@@ -1,0 +1,11 @@
+//! The operations, each as calls of WAHA's REST API.
+
+mod create;
+mod invites;
+mod participants;
+mod pictures;
+mod reads;
+mod requests;
+mod sessions;
+mod settings;
+mod texts;

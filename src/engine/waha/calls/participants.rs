@@ -1,0 +1,196 @@
+//! Members who are added, removed, promoted or demoted, and what became of each.
+
+use http::Method;
+use serde_json::json;
+
+use crate::domain::event::MemberAction;
+use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::participant::{
+    Account, Participant, ParticipantResult, ParticipantStatus, PrivateInvite, Role,
+};
+use crate::domain::port::engine::{
+    EngineAnswer, EngineError, EngineOperation, ParticipantsAnswer, Result,
+};
+use crate::domain::reducer::Change;
+use crate::domain::whatsapp_code::participant_status;
+use crate::engine::waha::carried::{Carried, not_admin, people};
+use crate::engine::waha::verdict::{self, Verdict, Verdicts};
+use crate::engine::waha::webhook::WahaEngine;
+
+impl Carried {
+    pub async fn change_participants(
+        &self,
+        group_id: &GroupId,
+        action: MemberAction,
+        participants: &[ParticipantId],
+    ) -> Result<ParticipantsAnswer> {
+        let operation = EngineOperation::of_member_action(action);
+        let before = self.members_before(group_id, action).await?;
+        let sent = participants.iter().map(|id| listed_id(*id, before.as_deref()));
+        let path = match action {
+            MemberAction::Join => [group_id.as_str(), "participants", "add"],
+            MemberAction::Leave => [group_id.as_str(), "participants", "remove"],
+            MemberAction::Promote => [group_id.as_str(), "admin", "promote"],
+            MemberAction::Demote => [group_id.as_str(), "admin", "demote"],
+        };
+        let body = json!({ "participants": people(sent) });
+        let answer = self.send(operation, Method::POST, &path, body).await?;
+        let verdicts = match verdict::read(self.info.engine, &answer, self.now) {
+            Verdicts::Each(verdicts) => verdicts,
+            Verdicts::Open => Vec::new(),
+            Verdicts::Failed(text) => return Err(failed(operation, &text)),
+        };
+        let mut results: Vec<Option<ParticipantResult>> = participants
+            .iter()
+            .enumerate()
+            .map(|(index, id)| {
+                let said = find(&verdicts, *id, index, participants)?;
+                Some(self.result(group_id, *id, said, operation))
+            })
+            .collect();
+        let mut after = None;
+        if results.iter().any(Option::is_none) {
+            // It was done; only for whom is not known if this fails.
+            let members = self.members(group_id).await.map_err(|error| {
+                let cause = error.error.cause().unwrap_or(error.error.message()).to_owned();
+                EngineError::unknown(&format!(
+                    "it was done, but for whom could not be read ({cause}); read the group"
+                ))
+            })?;
+            for (result, id) in results.iter_mut().zip(participants) {
+                result.get_or_insert_with(|| settled(*id, action, before.as_deref(), &members));
+            }
+            after = Some(members);
+        }
+        let results: Vec<ParticipantResult> = results.into_iter().flatten().collect();
+        let members = results
+            .iter()
+            .filter(|result| result.status == ParticipantStatus::Ok)
+            .map(|result| Participant::new(result.account, role_after(action, result, &after)))
+            .collect();
+        let change = Change::Members { action, members };
+        Ok(EngineAnswer {
+            observations: vec![self.observe(group_id, change)],
+            value: results,
+            source_ids: Vec::new(),
+        })
+    }
+
+    /// Browsers leave out whom they do not know, and say nothing of it; and in groups of hidden ids they
+    /// know people by those alone.
+    async fn members_before(
+        &self,
+        group_id: &GroupId,
+        action: MemberAction,
+    ) -> Result<Option<Vec<Participant>>> {
+        match (self.info.engine, action) {
+            (WahaEngine::Gows | WahaEngine::Noweb, _) | (_, MemberAction::Join) => Ok(None),
+            (WahaEngine::Webjs | WahaEngine::Wpp, _) => self.members(group_id).await.map(Some),
+        }
+    }
+
+    pub(super) fn result(
+        &self,
+        group_id: &GroupId,
+        requested: ParticipantId,
+        said: &Verdict,
+        operation: EngineOperation,
+    ) -> ParticipantResult {
+        let status = participant_status(said.code, operation);
+        let account = said.account.filter(|account| account.goes_by(requested));
+        let invite =
+            said.invite.clone().filter(|_| status == ParticipantStatus::PrivacyInviteNeeded);
+        let private_invite = invite.zip(self.me).and_then(|((code, expires), me)| {
+            let expire_time = expires?;
+            Some(PrivateInvite { group_id: group_id.clone(), code, expire_time, inviter: me.id() })
+        });
+        ParticipantResult {
+            requested,
+            account: account.or(said.account).unwrap_or_else(|| Account::new(requested)),
+            status,
+            code: said.code,
+            private_invite,
+        }
+    }
+}
+
+/// The id under which the group lists the person.
+fn listed_id(requested: ParticipantId, members: Option<&[Participant]>) -> ParticipantId {
+    let listed = members.into_iter().flatten().find(|m| m.account.goes_by(requested));
+    listed.map_or(requested, Participant::id)
+}
+
+/// The verdict about the person: by name, else by place, where the answer has one for each.
+pub(super) fn find<'a>(
+    verdicts: &'a [Verdict],
+    requested: ParticipantId,
+    index: usize,
+    all: &[ParticipantId],
+) -> Option<&'a Verdict> {
+    let is_of = |verdict: &&Verdict, id: ParticipantId| {
+        verdict.account.is_some_and(|account| account.goes_by(id))
+    };
+    if let Some(named) = verdicts.iter().find(|verdict| is_of(verdict, requested)) {
+        return Some(named);
+    }
+    // Asked by number, answered by the hidden id alone.
+    let placed = verdicts.get(index).filter(|_| verdicts.len() == all.len())?;
+    let is_others = all.iter().any(|other| is_of(&placed, *other));
+    (!is_others).then_some(placed)
+}
+
+/// What became of a person of whom the answer said nothing, by who is a member now.
+pub(super) fn settled(
+    requested: ParticipantId,
+    action: MemberAction,
+    before: Option<&[Participant]>,
+    after: &[Participant],
+) -> ParticipantResult {
+    let find = |members: &[Participant]| {
+        members.iter().find(|member| member.account.goes_by(requested)).copied()
+    };
+    let was = before.and_then(find);
+    let is = find(after);
+    let (status, code) = match (action, is) {
+        (MemberAction::Join, Some(_)) => (ParticipantStatus::Ok, 200),
+        (MemberAction::Join, None) => (ParticipantStatus::Unknown, 0),
+        (MemberAction::Leave, Some(_)) => (ParticipantStatus::NotAllowed, 0),
+        (MemberAction::Leave, None) if before.is_some() && was.is_none() => {
+            (ParticipantStatus::NotMember, 404)
+        }
+        (MemberAction::Leave, None) => (ParticipantStatus::Ok, 200),
+        (MemberAction::Promote | MemberAction::Demote, None) => (ParticipantStatus::NotMember, 404),
+        (MemberAction::Promote, Some(member)) if member.role.is_admin() => {
+            (ParticipantStatus::Ok, 200)
+        }
+        (MemberAction::Demote, Some(member)) if !member.role.is_admin() => {
+            (ParticipantStatus::Ok, 200)
+        }
+        (MemberAction::Promote | MemberAction::Demote, Some(_)) => {
+            (ParticipantStatus::NotAllowed, 0)
+        }
+    };
+    let account = is.or(was).map_or_else(|| Account::new(requested), |member| member.account);
+    ParticipantResult { requested, account, status, code, private_invite: None }
+}
+
+fn role_after(
+    action: MemberAction,
+    result: &ParticipantResult,
+    after: &Option<Vec<Participant>>,
+) -> Role {
+    let seen = after.iter().flatten().find(|member| member.account.is_same(&result.account));
+    match action {
+        MemberAction::Promote => seen.map_or(Role::Admin, |member| member.role.max(Role::Admin)),
+        MemberAction::Join | MemberAction::Leave | MemberAction::Demote => Role::Participant,
+    }
+}
+
+/// A failure that came with 2xx.
+fn failed(operation: EngineOperation, text: &str) -> EngineError {
+    let is_refusal = text.contains("admin") || text.trim() == "false";
+    if is_refusal {
+        return not_admin(operation);
+    }
+    EngineError::unknown(&format!("WAHA says: {}", crate::engine::waha::text::kept(text, 200)))
+}

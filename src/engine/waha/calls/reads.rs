@@ -1,0 +1,168 @@
+//! Groups and members, read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::domain::event::Field;
+use crate::domain::group::Group;
+use crate::domain::id::GroupId;
+use crate::domain::participant::{Account, Participant};
+use crate::domain::port::engine::{
+    EngineError, EngineOperation, FetchedGroup, Outcome, Result, Snapshot,
+};
+use crate::domain::reason::Reason;
+use crate::engine::waha::carried::Carried;
+use crate::engine::waha::native::{self, Seen};
+use crate::engine::waha::server::Answer;
+use crate::engine::waha::webhook::WahaEngine;
+
+/// NOWEB keeps the list of all groups for so long, and answers nearly everything from it.
+const NOWEB_CACHE: Duration = Duration::from_secs(86_400);
+
+impl Carried {
+    /// The group as the server has it.
+    pub async fn fetch(&self, group_id: &GroupId) -> Result<FetchedGroup> {
+        let seen = match self.info.engine {
+            WahaEngine::Noweb => self.fetch_cached(group_id).await?,
+            WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.see(group_id).await?,
+        };
+        let seen = seen.filter(|seen| is_in(&seen.group, self.me.as_ref()));
+        Ok(match seen {
+            Some(Seen { group, untold }) => {
+                FetchedGroup { group: Some(group), untold, stamp: None }
+            }
+            None => FetchedGroup { group: None, untold: Vec::new(), stamp: None },
+        })
+    }
+
+    async fn see(&self, group_id: &GroupId) -> Result<Option<Seen>> {
+        let ask = self.get(EngineOperation::FetchGroup, &[group_id.as_str()]);
+        match self.server.ask(ask).await {
+            Ok(Answer::Json(object)) => Ok(native::group(self.info.engine, &object, self.now)),
+            // A browser answers nothing for what it does not know.
+            Ok(Answer::Empty | Answer::Text(_)) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// NOWEB: what the group is like comes from a cache of up to a day, its members live. So what a group
+    /// is like that we hold already is left to events.
+    async fn fetch_cached(&self, group_id: &GroupId) -> Result<Option<Seen>> {
+        let Some(members) = self.live_members(group_id).await? else { return Ok(None) };
+        let mut seen = match self.see(group_id).await? {
+            Some(seen) => seen,
+            // Younger than the cache.
+            None => Seen { group: Group::partial(group_id.clone()), untold: Vec::new() },
+        };
+        seen.group.set_participants(members);
+        seen.untold = Field::VALUED.into_iter().chain([Field::Picture]).collect();
+        Ok(Some(seen))
+    }
+
+    /// The members as WhatsApp has them now; `None` where we are not among them.
+    async fn live_members(&self, group_id: &GroupId) -> Result<Option<Vec<Participant>>> {
+        match self.members(group_id).await {
+            Ok(members) => Ok(Some(members)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The members, by both names where the engine knows them: how an open verdict is settled. NOWEB's v2
+    /// comes from the cache, its v1 is live.
+    pub(super) async fn members(&self, group_id: &GroupId) -> Result<Vec<Participant>> {
+        let id = group_id.as_str();
+        let is_v2 = self.info.has_participants_v2() && self.info.engine != WahaEngine::Noweb;
+        let path: &[&str] = if is_v2 { &[id, "participants", "v2"] } else { &[id, "participants"] };
+        let answer = self.server.ask(self.get(EngineOperation::FetchGroup, path)).await?;
+        Ok(native::members(answer.json()))
+    }
+
+    pub async fn fetch_all(&self) -> Result<Snapshot> {
+        let body = self.server.ask_list(self.get(EngineOperation::FetchAll, &[])).await?;
+        let is_cut = |error: serde_json::Error| {
+            let unavailable = self.server.unavailable("answers a list that cannot be read");
+            EngineError::not_sent(unavailable.caused_by(error))
+        };
+        let mut groups = Vec::new();
+        let mut untold = BTreeSet::new();
+        for row in rows(&body).map_err(is_cut)? {
+            let object: Value = serde_json::from_str(row.get()).map_err(is_cut)?;
+            let Some(seen) = native::group(self.info.engine, &object, self.now) else { continue };
+            if !is_in(&seen.group, self.me.as_ref()) {
+                // A browser keeps the chats of groups that we have left.
+                continue;
+            }
+            // A blank row says nothing, and is looked at alone.
+            if !seen.group.subject.text.is_empty() {
+                untold.extend(seen.untold);
+            }
+            groups.push(seen.group);
+        }
+        let max_age = match self.info.engine {
+            WahaEngine::Noweb => NOWEB_CACHE,
+            // GOWS keeps its store up to date by its events, a browser its state.
+            WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => Duration::ZERO,
+        };
+        let untold = untold.into_iter().collect();
+        Ok(Snapshot { groups, untold, stamp: None, fetch_time: self.now, max_age })
+    }
+}
+
+/// An array, or NOWEB's map by id. Rows are read one by one: as values all at once they would take ten times
+/// the memory of their text.
+fn rows(body: &[u8]) -> serde_json::Result<Vec<&RawValue>> {
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => {
+            let map: BTreeMap<String, &RawValue> = serde_json::from_slice(body)?;
+            Ok(map.into_values().collect())
+        }
+        None => Ok(Vec::new()),
+        Some(_) => serde_json::from_slice(body),
+    }
+}
+
+/// Whether the account is among the members, as far as one can tell: a group that lists hidden ids alone
+/// says nothing of an account whose hidden id is not known.
+fn is_in(group: &Group, me: Option<&Account>) -> bool {
+    let Some(me) = me else { return true };
+    if group.participants().is_empty() || group.participant(me).is_some() {
+        return true;
+    }
+    let hides_us = |member: &Participant| member.account.phone().is_none();
+    me.lid().is_none() && group.participants().iter().any(hides_us)
+}
+
+/// Whether the refusal says that there is no such group for us.
+fn is_absent(error: &EngineError) -> bool {
+    error.outcome == Outcome::Rejected
+        && matches!(
+            error.error.reason(),
+            Reason::GroupNotFound | Reason::NotGroupMember | Reason::NotGroupAdmin
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_an_array_or_a_map_or_nothing() {
+        for (body, count) in [
+            ("[]", 0),
+            ("", 0),
+            ("[{\"id\":1},{\"id\":2}]", 2),
+            (" {\"1@g.us\":{\"id\":\"1@g.us\"}}", 1),
+            ("{}", 0),
+        ] {
+            assert_eq!(rows(body.as_bytes()).unwrap().len(), count, "{body}");
+        }
+        for body in ["[{\"id\":1}", "{\"1@g.us\":{", "<html>"] {
+            assert!(rows(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Requests to join a group.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::domain::error::Error;
+use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
+use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
+use crate::domain::participant::{
+    Account, Participant, ParticipantResult, ParticipantStatus, Role,
+};
+use crate::domain::port::engine::{
+    EngineAnswer, EngineError, EngineOperation, ParticipantsAnswer, RequestAnswer, Result,
+};
+use crate::domain::reason::Reason;
+use crate::domain::reducer::Change;
+use crate::domain::whatsapp_code::participant_status;
+use crate::engine::waha::carried::{Carried, people};
+use crate::engine::waha::names;
+use crate::engine::waha::raw::Raw;
+use crate::engine::waha::server::Answer;
+
+impl Carried {
+    pub async fn join_requests(&self, group_id: &GroupId) -> Result<Vec<JoinRequest>> {
+        let operation = EngineOperation::ListJoinRequests;
+        let path = [group_id.as_str(), "participants", "join-requests"];
+        let answer = self.server.ask(self.get(operation, &path)).await?;
+        let listed = answer.json().and_then(Value::as_array).into_iter().flatten();
+        Ok(listed.filter_map(|listed| self.request(listed)).collect())
+    }
+
+    fn request(&self, listed: &Value) -> Option<JoinRequest> {
+        let raw = Raw::new(listed, self.now);
+        Some(JoinRequest {
+            requester: requester(listed)?,
+            request_time: raw.time(&["/timestamp"]),
+            method: match raw.text(&["/requestMethod"]) {
+                Some("invite_link") => Some(JoinRequestMethod::InviteLink),
+                Some("linked_group_join") => Some(JoinRequestMethod::LinkedGroup),
+                Some("non_admin_add") => Some(JoinRequestMethod::NonAdminAdd),
+                _ => None,
+            },
+            added_by: raw.first(&["/addedById"]),
+            parent: raw.find(&["/parentGroupId"]).and_then(names::group_id),
+        })
+    }
+
+    /// Answers those who have an open request, under the id by which it is listed. An empty list of people
+    /// would mean all of them to WEBJS.
+    pub async fn answer_requests(
+        &self,
+        group_id: &GroupId,
+        answer: RequestAnswer,
+        participants: &[ParticipantId],
+    ) -> Result<ParticipantsAnswer> {
+        let operation = EngineOperation::of_request_answer(answer);
+        let open = self.join_requests(group_id).await?;
+        let asked: Vec<Option<&JoinRequest>> = participants
+            .iter()
+            .map(|id| open.iter().find(|request| request.requester.goes_by(*id)))
+            .collect();
+        let sent: Vec<ParticipantId> =
+            asked.iter().flatten().map(|request| request.requester.id()).collect();
+        if sent.is_empty() {
+            return Err(nobody_asked(group_id));
+        }
+        let verb = match answer {
+            RequestAnswer::Approve => "approve",
+            RequestAnswer::Reject => "reject",
+        };
+        let path = [group_id.as_str(), "participants", "join-requests", verb];
+        let body = json!({ "participants": people(sent.iter().copied()) });
+        let said = self.send(operation, Method::POST, &path, body).await?;
+        let results: Vec<ParticipantResult> = participants
+            .iter()
+            .zip(&asked)
+            .map(|(id, request)| {
+                let account = request.map_or_else(|| Account::new(*id), |r| r.requester);
+                let code = match request {
+                    Some(request) => code(&said, &request.requester),
+                    None => 404,
+                };
+                let status = participant_status(code, operation);
+                ParticipantResult { requested: *id, account, status, code, private_invite: None }
+            })
+            .collect();
+        let is_answered = |result: &&ParticipantResult| result.status == ParticipantStatus::Ok;
+        if results.iter().all(|result| result.status == ParticipantStatus::RequestNotFound) {
+            return Err(nobody_asked(group_id));
+        }
+        let changes: Vec<Change> = match answer {
+            RequestAnswer::Approve => {
+                let joined = results.iter().filter(is_answered);
+                let joined = joined.map(|r| Participant::new(r.account, Role::Participant));
+                vec![Change::Members { action: MemberAction::Join, members: joined.collect() }]
+            }
+            RequestAnswer::Reject => results
+                .iter()
+                .filter(is_answered)
+                .map(|result| {
+                    Change::JoinRequest(JoinRequestChanged {
+                        action: JoinRequestAction::Rejected,
+                        request: JoinRequest::of(result.account),
+                    })
+                })
+                .collect(),
+        };
+        let observations = changes.into_iter().map(|change| self.observe(group_id, change));
+        Ok(EngineAnswer {
+            observations: observations.collect(),
+            value: results,
+            source_ids: Vec::new(),
+        })
+    }
+}
+
+fn requester(listed: &Value) -> Option<Account> {
+    names::account(["requesterId", "requesterPn"].iter().filter_map(|name| listed.get(*name)))
+}
+
+/// What the answer says of the person: `[{"requesterId", "success", "error"?}]`, one for each.
+fn code(said: &Answer, account: &Account) -> u32 {
+    let listed = said.json().and_then(Value::as_array).into_iter().flatten();
+    let mut of_person =
+        listed.filter(|listed| requester(listed).is_some_and(|named| named.is_same(account)));
+    match of_person.next() {
+        Some(listed) if listed.get("success") == Some(&Value::Bool(true)) => 200,
+        Some(listed) => {
+            let code = listed.get("error").and_then(Value::as_u64).unwrap_or_default();
+            u32::try_from(code).unwrap_or_default()
+        }
+        None => 0,
+    }
+}
+
+fn nobody_asked(group_id: &GroupId) -> EngineError {
+    let message = format!("none of these people has an open request to join group {group_id}");
+    let error = Error::new(Reason::JoinRequestNotFound, message);
+    EngineError::rejected(error.about("join_request", group_id).with("group_id", group_id))
+}

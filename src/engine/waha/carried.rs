@@ -1,0 +1,96 @@
+//! A session on its way to its server: what every call of it needs.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::capability::ServerInfo;
+use super::server::{Answer, Ask, Server};
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::participant::Account;
+use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Result};
+use crate::domain::reason::Reason;
+use crate::domain::reducer::{Change, Observation};
+
+#[derive(Debug)]
+pub(super) struct Carried {
+    pub server: Arc<Server>,
+    pub info: ServerInfo,
+    /// The session's name there.
+    pub remote: Arc<str>,
+    pub me: Option<Account>,
+    /// When the call began.
+    pub now: Timestamp,
+}
+
+impl Carried {
+    /// Below `/api/{session}/groups`.
+    pub fn path<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
+        let mut path = vec!["api", &self.remote, "groups"];
+        path.extend(rest);
+        path
+    }
+
+    pub fn get<'a>(&'a self, operation: EngineOperation, rest: &[&'a str]) -> Ask<'a> {
+        Ask::get(operation, self.path(rest))
+    }
+
+    pub async fn send(
+        &self,
+        operation: EngineOperation,
+        method: Method,
+        rest: &[&str],
+        body: Value,
+    ) -> Result<Answer> {
+        self.server.ask(Ask::of(operation, method, self.path(rest)).body(body)).await
+    }
+
+    /// A change that WAHA answers with nothing, or with a flag.
+    pub async fn change(
+        &self,
+        operation: EngineOperation,
+        method: Method,
+        rest: &[&str],
+        body: Value,
+    ) -> Result<()> {
+        let answer = self.send(operation, method, rest, body).await?;
+        // WEBJS answers so where the account may not, with 200.
+        if answer.is_false() { Err(not_admin(operation)) } else { Ok(()) }
+    }
+
+    pub fn observe(&self, group_id: &GroupId, change: Change) -> Observation {
+        Observation {
+            group_id: group_id.clone(),
+            change,
+            actor: self.me.map(|me| me.id()),
+            occur_time: self.now,
+            stamp: None,
+        }
+    }
+
+    pub fn answer<T>(&self, group_id: &GroupId, value: T, change: Change) -> EngineAnswer<T> {
+        let observations = vec![self.observe(group_id, change)];
+        EngineAnswer { value, observations, source_ids: Vec::new() }
+    }
+}
+
+/// `[{"id": …}]`, as WAHA wants people. NOWEB and WEBJS take ids as they are, so they must be canonical.
+pub(super) fn people(ids: impl IntoIterator<Item = ParticipantId>) -> Value {
+    ids.into_iter().map(|id| json!({ "id": id.to_string() })).collect()
+}
+
+pub(super) fn not_admin(operation: EngineOperation) -> EngineError {
+    let message = format!("only admins of the group may do {}", operation.as_str());
+    EngineError::rejected(Error::new(Reason::NotGroupAdmin, message))
+}
+
+pub(super) fn unsupported(operation: EngineOperation, what: &str) -> EngineError {
+    EngineError::not_sent(
+        Error::new(Reason::UnsupportedByEngine, format!("WAHA cannot {what}; nothing was sent"))
+            .with("engine", "waha")
+            .with("operation", operation.as_str()),
+    )
+}

@@ -1,0 +1,388 @@
+//! The engine: sessions that WAHA servers carry.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::carried::Carried;
+use super::monitor::Monitor;
+use super::routes::Routes;
+use super::server::{Limits, Server, ServerOptions};
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::error::Error;
+use crate::domain::event::MemberAction;
+use crate::domain::group::{DescriptionText, SubjectText};
+use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::invite::{GroupPreview, Invite};
+use crate::domain::join_request::JoinRequest;
+use crate::domain::picture::GroupPicture;
+use crate::domain::port::engine::{
+    AccountWish, ConnectionNews, Created, EngineAnswer, EngineError, EngineOperation as Op,
+    FetchedGroup, GroupEngine, Joined, Login, NewGroup, NotificationSink, PairingCode,
+    ParticipantsAnswer, RequestAnswer, Result, Snapshot, Started,
+};
+use crate::domain::reason::Reason;
+use crate::domain::session::{EngineConfig, EngineKind};
+use crate::domain::setting::Setting;
+
+/// How long a session that starts waits for its server's stream, so that nothing falls between the list of
+/// its groups and the first event.
+const STREAM_PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub servers: Vec<ServerOptions>,
+    pub limits: Limits,
+    /// How often servers are asked where their sessions stand, beside what their events say.
+    pub status_interval: Duration,
+}
+
+/// Sessions on many WAHA servers, as one engine.
+pub struct WahaServers {
+    servers: BTreeMap<String, Carrier>,
+    routes: Arc<Routes>,
+    sink: Arc<dyn NotificationSink>,
+    clock: Arc<dyn Clock>,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+}
+
+struct Carrier {
+    server: Arc<Server>,
+    /// Whether its stream of events is open.
+    streams: watch::Receiver<bool>,
+}
+
+impl fmt::Debug for WahaServers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WahaServers").field("servers", &self.servers.keys()).finish_non_exhaustive()
+    }
+}
+
+impl WahaServers {
+    /// Follows each server from now on; what it tells of started sessions goes to the sink.
+    pub fn open(
+        options: Options,
+        sink: Arc<dyn NotificationSink>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> std::result::Result<Self, Error> {
+        let routes = Arc::new(Routes::default());
+        let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let mut servers = BTreeMap::new();
+        for server in options.servers {
+            let server = Arc::new(Server::new(server, options.limits)?);
+            let (tells, streams) = watch::channel(false);
+            let monitor = Monitor {
+                server: server.clone(),
+                routes: routes.clone(),
+                sink: sink.clone(),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+                connect_timeout: options.limits.connect_timeout,
+                status_interval: options.status_interval,
+                streams: tells,
+            };
+            tasks.spawn(closing.clone().run_until_cancelled_owned(monitor.run()));
+            servers.insert(server.name.to_string(), Carrier { server, streams });
+        }
+        Ok(Self { servers, routes, sink, clock, closing, tasks })
+    }
+
+    /// Hangs up on all servers.
+    pub async fn shutdown(&self) {
+        self.closing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn carried(&self, session: &SessionName) -> Result<Carried> {
+        let Some(route) = self.routes.get(session) else {
+            let message = format!("session {session} is on no WAHA server; start it");
+            let error = Error::new(Reason::SessionNotWorking, message).about("session", session);
+            return Err(EngineError::not_sent(error.with("session", session)));
+        };
+        let info = route.server.info().await?;
+        Ok(Carried {
+            server: route.server,
+            info,
+            remote: route.remote,
+            me: route.account,
+            now: self.clock.now(),
+        })
+    }
+
+    fn refuse_unknown(&self, name: &str) -> Error {
+        let known: Vec<&str> = self.servers.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let must = format!("must be a server of this service's settings (waha.servers): {known}");
+        Error::new(Reason::InvalidRequest, format!("there is no WAHA server {name}"))
+            .blaming("waha.server", &must)
+    }
+}
+
+#[async_trait]
+impl GroupEngine for WahaServers {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Waha
+    }
+
+    fn supports(&self, session: &SessionName, operation: Op) -> bool {
+        let info = self.routes.get(session).and_then(|route| route.server.known_info());
+        match info {
+            Some(info) => info.supports(operation),
+            None => operation != Op::SetDisappearingTimer,
+        }
+    }
+
+    fn place(
+        &self,
+        config: EngineConfig,
+        load: &(dyn Fn(&str) -> usize + Sync),
+    ) -> std::result::Result<EngineConfig, Error> {
+        let EngineConfig::Waha { server, remote_session, webhook_secret, webhooks_only } = config
+        else {
+            return Ok(config);
+        };
+        let full = |message: String, limit: usize| {
+            Error::new(Reason::SessionLimitReached, message).with("limit", limit)
+        };
+        let server = match server {
+            None if webhooks_only || self.servers.is_empty() => None,
+            None => {
+                let room = |carrier: &&Carrier| {
+                    carrier.server.capacity.saturating_sub(load(&carrier.server.name))
+                };
+                // Of those with as much room, the first by name, so that the choice can be foretold.
+                let roomy = self.servers.values().rev().max_by_key(room);
+                let Some(roomy) = roomy.filter(|carrier| room(carrier) > 0) else {
+                    let all = self.servers.values().map(|carrier| carrier.server.capacity).sum();
+                    let message = "all WAHA servers carry as many sessions as they are set to; add one to \
+                                   waha.servers, or name a server";
+                    return Err(full(message.to_owned(), all));
+                };
+                Some(roomy.server.name.to_string())
+            }
+            Some(name) => {
+                let carrier = self.servers.get(&name).ok_or_else(|| self.refuse_unknown(&name))?;
+                let capacity = carrier.server.capacity;
+                if load(&name) >= capacity {
+                    let message = format!(
+                        "the WAHA server {name} carries {capacity} sessions, as many as it is set to"
+                    );
+                    return Err(full(message, capacity));
+                }
+                Some(name)
+            }
+        };
+        Ok(EngineConfig::Waha { server, remote_session, webhook_secret, webhooks_only })
+    }
+
+    fn configure(&self, session: &SessionName, config: &EngineConfig) {
+        let EngineConfig::Waha { server, remote_session, .. } = config else { return };
+        let carrier = server.as_ref().and_then(|name| self.servers.get(name));
+        match carrier {
+            Some(carrier) => {
+                let remote = remote_session.as_deref().unwrap_or(session.as_str());
+                self.routes.put(session, carrier.server.clone(), remote);
+            }
+            None => self.routes.remove(session),
+        }
+    }
+
+    async fn log_in(&self, session: &SessionName, _: &AccountWish) -> Result<Option<Login>> {
+        let login = self.carried(session).await?.login().await?;
+        self.routes.set_account(session, login.as_ref().map(|login| login.account));
+        Ok(login)
+    }
+
+    async fn start(&self, session: &SessionName) -> Result<Started> {
+        let carried = self.carried(session).await?;
+        if let Some(carrier) = self.servers.get(&*carried.server.name) {
+            let mut streams = carrier.streams.clone();
+            // Without a stream the session still works: its server may be set to post webhooks.
+            let _ = timeout(STREAM_PATIENCE, streams.wait_for(|is_open| *is_open)).await;
+        }
+        self.routes.set_started(session, true);
+        let started = carried.start().await?;
+        match &started {
+            Started::Online => self.sink.connection_changed(session, ConnectionNews::Online),
+            // It may be up before its event is here, or the event may be lost.
+            Started::Connecting | Started::Pairing(_) => carried.server.look_again.notify_one(),
+        }
+        Ok(started)
+    }
+
+    async fn stop(&self, session: &SessionName) -> Result<()> {
+        self.routes.set_started(session, false);
+        Ok(())
+    }
+
+    async fn log_out(&self, session: &SessionName) -> Result<()> {
+        let carried = self.carried(session).await?;
+        carried.log_out().await?;
+        self.routes.set_account(session, None);
+        self.routes.set_started(session, false);
+        Ok(())
+    }
+
+    async fn request_pairing_code(
+        &self,
+        session: &SessionName,
+        phone: PhoneNumber,
+    ) -> Result<PairingCode> {
+        self.carried(session).await?.pairing_code(phone).await
+    }
+
+    async fn forget(&self, session: &SessionName) -> Result<()> {
+        self.routes.remove(session);
+        Ok(())
+    }
+
+    async fn create_group(
+        &self,
+        session: &SessionName,
+        group: &NewGroup,
+        _: &str,
+    ) -> Result<EngineAnswer<Created>> {
+        self.carried(session).await?.create(group).await
+    }
+
+    async fn leave_group(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        _: &str,
+    ) -> Result<EngineAnswer<()>> {
+        self.carried(session).await?.leave(group_id).await
+    }
+
+    async fn join_group(
+        &self,
+        session: &SessionName,
+        invite: &Invite,
+        _: &str,
+    ) -> Result<EngineAnswer<Joined>> {
+        self.carried(session).await?.join(invite).await
+    }
+
+    async fn fetch_join_info(
+        &self,
+        session: &SessionName,
+        invite: &Invite,
+    ) -> Result<GroupPreview> {
+        self.carried(session).await?.join_info(invite).await
+    }
+
+    async fn set_subject(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        subject: &SubjectText,
+        _: &str,
+    ) -> Result<EngineAnswer<()>> {
+        self.carried(session).await?.set_subject(group_id, subject).await
+    }
+
+    async fn set_description(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        description: &DescriptionText,
+        expected_id: Option<&str>,
+        _: &str,
+    ) -> Result<EngineAnswer<()>> {
+        self.carried(session).await?.set_description(group_id, description, expected_id).await
+    }
+
+    async fn change_setting(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        setting: Setting,
+        _: &str,
+    ) -> Result<EngineAnswer<()>> {
+        self.carried(session).await?.change_setting(group_id, setting).await
+    }
+
+    async fn fetch_picture(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<Option<GroupPicture>> {
+        self.carried(session).await?.picture(group_id).await
+    }
+
+    async fn set_picture(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        jpeg: Option<&Bytes>,
+        _: &str,
+    ) -> Result<EngineAnswer<()>> {
+        self.carried(session).await?.set_picture(group_id, jpeg).await
+    }
+
+    async fn change_participants(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        action: MemberAction,
+        participants: &[ParticipantId],
+        _: &str,
+    ) -> Result<ParticipantsAnswer> {
+        self.carried(session).await?.change_participants(group_id, action, participants).await
+    }
+
+    async fn fetch_join_requests(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<Vec<JoinRequest>> {
+        self.carried(session).await?.join_requests(group_id).await
+    }
+
+    async fn answer_join_requests(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        answer: RequestAnswer,
+        participants: &[ParticipantId],
+        _: &str,
+    ) -> Result<ParticipantsAnswer> {
+        self.carried(session).await?.answer_requests(group_id, answer, participants).await
+    }
+
+    async fn fetch_invite_code(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<InviteCode> {
+        self.carried(session).await?.invite_code(group_id).await
+    }
+
+    async fn revoke_invite_code(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        _: &str,
+    ) -> Result<EngineAnswer<InviteCode>> {
+        self.carried(session).await?.revoke_invite(group_id).await
+    }
+
+    async fn fetch_group(&self, session: &SessionName, group_id: &GroupId) -> Result<FetchedGroup> {
+        self.carried(session).await?.fetch(group_id).await
+    }
+
+    async fn fetch_all(&self, session: &SessionName) -> Result<Snapshot> {
+        self.carried(session).await?.fetch_all().await
+    }
+}

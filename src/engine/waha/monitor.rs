@@ -1,0 +1,267 @@
+//! Following one server: its events, and where its sessions stand.
+//!
+//! Events can be lost whenever the stream is not open, so each new stream is followed by a look at all
+//! sessions, and each session that works is compared with WhatsApp.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::routes::Routes;
+use super::server::{Ask, Server};
+use super::stream::{self, Broken};
+use super::webhook::{self, Content, WahaStatus};
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::id::SessionName;
+use crate::domain::port::engine::{
+    ConnectionNews, EngineOperation, News, NotificationSink, Result, Told,
+};
+use crate::telemetry;
+
+/// Between two tries to open the stream.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A code to scan is good for 20 seconds.
+const PAIRING_INTERVAL: Duration = Duration::from_secs(15);
+/// Events that are handed in together.
+const BATCH: usize = 64;
+/// Between two tries to hand an event in.
+const TELL_PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Monitor {
+    pub server: Arc<Server>,
+    pub routes: Arc<Routes>,
+    pub sink: Arc<dyn NotificationSink>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub connect_timeout: Duration,
+    pub status_interval: Duration,
+    /// Whether the stream is open.
+    pub streams: watch::Sender<bool>,
+}
+
+/// What the sessions were last said to be.
+type Known = HashMap<SessionName, WahaStatus>;
+
+impl Monitor {
+    pub async fn run(self) {
+        let mut known = Known::new();
+        let mut pause = FIRST_PAUSE;
+        let mut last_cause = None;
+        loop {
+            let cause = match stream::connect(&self.server, self.connect_timeout).await {
+                Ok(socket) => {
+                    telemetry::waha_stream_open(&self.server.name, true);
+                    self.streams.send_replace(true);
+                    if last_cause.take().is_some() {
+                        tracing::info!(server = %self.server.name, "the stream of events is back");
+                    }
+                    pause = FIRST_PAUSE;
+                    // What was told while nobody listened is found by comparing.
+                    known.clear();
+                    let cause = self.follow(stream::frames(socket), &mut known).await;
+                    telemetry::waha_stream_open(&self.server.name, false);
+                    self.streams.send_replace(false);
+                    cause
+                }
+                Err(cause) => cause,
+            };
+            if last_cause.as_ref() != Some(&cause) {
+                tracing::warn!(server = %self.server.name, %cause, "no stream of events; trying again");
+                last_cause = Some(cause);
+            }
+            // Perhaps it is the stream alone that is not there.
+            self.look(&mut known).await;
+            let resting = sleep(self.jittered(pause));
+            tokio::pin!(resting);
+            tokio::select! {
+                () = &mut resting => {}
+                () = self.server.look_again.notified() => {
+                    self.look(&mut known).await;
+                    resting.await;
+                }
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn follow(
+        &self,
+        frames: impl futures::Stream<Item = std::result::Result<Bytes, Broken>> + Unpin,
+        known: &mut Known,
+    ) -> Broken {
+        // The server may be a newer one than before.
+        if let Err(error) = self.server.read_info().await {
+            tracing::warn!(server = %self.server.name, %error, "the server does not say what it is");
+        }
+        self.look(known).await;
+        let mut batches = frames.ready_chunks(BATCH);
+        let mut next_look = self.next_look(known);
+        loop {
+            tokio::select! {
+                batch = batches.next() => {
+                    let mut events = Vec::new();
+                    let mut ended = None;
+                    for frame in batch.unwrap_or_default() {
+                        match frame {
+                            Ok(event) => events.push(event),
+                            Err(cause) => ended = Some(cause),
+                        }
+                    }
+                    self.take_in(&events, known).await;
+                    if let Some(cause) = ended {
+                        return cause;
+                    }
+                }
+                () = self.server.look_again.notified() => {
+                    // Whoever asked has just changed something; it takes a moment.
+                    sleep(FIRST_PAUSE).await;
+                    self.look(known).await;
+                    next_look = self.next_look(known);
+                }
+                () = sleep_until(next_look) => {
+                    self.look(known).await;
+                    next_look = self.next_look(known);
+                }
+            }
+        }
+    }
+
+    fn next_look(&self, known: &Known) -> Instant {
+        let is_pairing = known.values().any(|status| *status == WahaStatus::ScanQrCode);
+        let interval = if is_pairing {
+            self.status_interval.min(PAIRING_INTERVAL)
+        } else {
+            self.status_interval
+        };
+        Instant::now() + self.jittered(interval)
+    }
+
+    /// Where all sessions of the server stand; those of which that is news are told.
+    async fn look(&self, known: &mut Known) {
+        let ours = self.routes.of_server(&self.server);
+        if ours.is_empty() {
+            known.clear();
+            return;
+        }
+        let statuses = match self.statuses().await {
+            Ok(statuses) => statuses,
+            Err(error) => {
+                tracing::debug!(server = %self.server.name, %error, "the sessions could not be looked at");
+                for (session, _) in ours {
+                    // So that it is news once the server is back.
+                    if known.insert(session.clone(), WahaStatus::Starting)
+                        != Some(WahaStatus::Starting)
+                    {
+                        self.sink.connection_changed(&session, ConnectionNews::Offline);
+                    }
+                }
+                return;
+            }
+        };
+        known.retain(|session, _| ours.iter().any(|(own, _)| own == session));
+        for (session, remote) in ours {
+            let status = statuses.get(&*remote).cloned();
+            let news = match &status {
+                Some(status) => {
+                    let (ours, reason) = status.in_our_terms();
+                    ConnectionNews::of_status(ours, reason)
+                }
+                None => ConnectionNews::Failed("does not exist at the WAHA server".to_owned()),
+            };
+            let status = status.unwrap_or(WahaStatus::Stopped);
+            // Its code is another one each time.
+            let is_news = known.get(&session) != Some(&status) || status == WahaStatus::ScanQrCode;
+            known.insert(session.clone(), status);
+            if is_news {
+                self.sink.connection_changed(&session, news);
+            }
+        }
+    }
+
+    async fn statuses(&self) -> Result<HashMap<String, WahaStatus>> {
+        let ask = Ask::get(EngineOperation::FetchAll, vec!["api", "sessions"]).with("all", "true");
+        let answer = self.server.ask(ask).await?;
+        let listed = answer.json().and_then(Value::as_array).into_iter().flatten();
+        Ok(listed
+            .filter_map(|session| {
+                let text = |name: &str| session.get(name).and_then(Value::as_str);
+                Some((text("name")?.to_owned(), WahaStatus::named(text("status")?)))
+            })
+            .collect())
+    }
+
+    /// Hands events in, together, until they are durable: they come only once.
+    async fn take_in(&self, events: &[Bytes], known: &mut Known) {
+        let mut told: Vec<(SessionName, Told)> = Vec::new();
+        for event in events {
+            match self.read(event, known) {
+                Ok(Some(event)) => told.push(event),
+                Ok(None) => telemetry::waha_event(&self.server.name, "ignored"),
+                Err(error) => {
+                    tracing::debug!(server = %self.server.name, %error, "an event could not be read");
+                    telemetry::waha_event(&self.server.name, "unreadable");
+                }
+            }
+        }
+        while !told.is_empty() {
+            let taking =
+                told.iter().map(|(session, told)| self.sink.take_in(session, told.clone()));
+            let taken = futures::future::join_all(taking).await;
+            let mut refused = Vec::new();
+            for (event, taken) in told.into_iter().zip(taken) {
+                match taken {
+                    Ok(_) => telemetry::waha_event(&self.server.name, "taken"),
+                    Err(error) if error.reason().invites_retry() => refused.push(event),
+                    Err(error) => {
+                        tracing::warn!(session = %event.0, %error, "an event was refused");
+                        telemetry::waha_event(&self.server.name, "refused");
+                    }
+                }
+            }
+            told = refused;
+            if !told.is_empty() {
+                sleep(self.jittered(TELL_PAUSE)).await;
+            }
+        }
+    }
+
+    fn read(
+        &self,
+        event: &[u8],
+        known: &mut Known,
+    ) -> std::result::Result<Option<(SessionName, Told)>, webhook::NotAWebhook> {
+        let read = webhook::read(event, self.clock.now())?;
+        let Some(session) = self.routes.session_of(&self.server, &read.session) else {
+            return Ok(None);
+        };
+        let news = match read.content {
+            Content::Group(observations) => News::Groups(observations),
+            Content::Status(status) => {
+                let (ours, reason) = status.in_our_terms();
+                known.insert(session.clone(), status);
+                News::Status(ours, reason)
+            }
+            Content::Ignored(_) => return Ok(None),
+        };
+        let told = Told {
+            source_id: read.id,
+            time: read.time,
+            login: read.me,
+            aliases: read.aliases,
+            news,
+        };
+        Ok(Some((session, told)))
+    }
+
+    /// 75 to 125 %, so that those who failed together do not come back together.
+    fn jittered(&self, pause: Duration) -> Duration {
+        pause.mul_f64(0.75 + 0.5 * (self.entropy.u64() % 1024) as f64 / 1024.0)
+    }
+}

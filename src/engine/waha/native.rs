@@ -1,0 +1,328 @@
+//! Groups in the words of WAHA's engines.
+//!
+//! WAHA passes on what its engine holds, and each engine has names of its own for the same things. They are
+//! tables here; one reader goes by them.
+
+use serde_json::Value;
+
+use super::raw::{Raw, flag};
+use super::webhook::WahaEngine;
+use super::{names, text};
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{Field, FieldValue};
+use crate::domain::group::{AddressingMode, Description, Group, MemberAddMode, Subject};
+use crate::domain::id::GroupId;
+use crate::domain::participant::{Participant, Role};
+
+type Places = &'static [&'static str];
+
+/// Where an engine keeps what; JSON pointers, of which the first that is there counts.
+pub(super) struct Words {
+    pub id: Places,
+    pub subject: Places,
+    subject_time: Places,
+    subject_owner: Places,
+    pub description: Places,
+    description_id: Places,
+    description_time: Places,
+    description_owner: Places,
+    info_admin_only: Places,
+    messages_admin_only: Places,
+    member_add_mode: Places,
+    pub membership_approval: Places,
+    member_share_history: Places,
+    disappearing_timer: Places,
+    /// Whether what is off is left out.
+    omits_zero: bool,
+    addressing_mode: Places,
+    pub create_time: Places,
+    pub owner: Places,
+    pub parent: Places,
+    suspended: Places,
+    pub members: Places,
+    pub size: Places,
+}
+
+/// whatsmeow's GroupInfo, flattened; every key is there.
+const GOWS: Words = Words {
+    id: &["/JID"],
+    subject: &["/Name"],
+    subject_time: &["/NameSetAt"],
+    subject_owner: &["/NameSetBy"],
+    description: &["/Topic"],
+    description_id: &["/TopicID"],
+    description_time: &["/TopicSetAt"],
+    description_owner: &["/TopicSetBy"],
+    info_admin_only: &["/IsLocked"],
+    messages_admin_only: &["/IsAnnounce"],
+    member_add_mode: &["/MemberAddMode"],
+    membership_approval: &["/IsJoinApprovalRequired"],
+    // Since 2026.9.2.
+    member_share_history: &["/MemberShareHistoryMode"],
+    disappearing_timer: &["/DisappearingTimer"],
+    omits_zero: false,
+    addressing_mode: &["/AddressingMode"],
+    create_time: &["/GroupCreated"],
+    owner: &["/OwnerJID"],
+    parent: &["/LinkedParentJID"],
+    suspended: &["/Suspended"],
+    members: &["/Participants"],
+    size: &["/ParticipantCount"],
+};
+
+/// Baileys' GroupMetadata; what is undefined is left out.
+const NOWEB: Words = Words {
+    id: &["/id"],
+    subject: &["/subject"],
+    subject_time: &["/subjectTime"],
+    subject_owner: &["/subjectOwner"],
+    description: &["/desc"],
+    description_id: &["/descId"],
+    description_time: &["/descTime"],
+    description_owner: &["/descOwner"],
+    info_admin_only: &["/restrict"],
+    messages_admin_only: &["/announce"],
+    member_add_mode: &["/memberAddMode"],
+    membership_approval: &["/joinApprovalMode"],
+    member_share_history: &[],
+    disappearing_timer: &["/ephemeralDuration"],
+    omits_zero: true,
+    addressing_mode: &["/addressingMode"],
+    create_time: &["/creation"],
+    owner: &["/owner"],
+    parent: &["/linkedParent"],
+    suspended: &[],
+    members: &["/participants"],
+    size: &["/size"],
+};
+
+/// The chat of WhatsApp Web with its metadata (WEBJS, WPP), or the metadata alone, as of an invite.
+const BROWSER: Words = Words {
+    id: &["/id", "/groupMetadata/id"],
+    subject: &["/groupMetadata/subject", "/name", "/subject"],
+    subject_time: &["/groupMetadata/subjectTime", "/subjectTime"],
+    subject_owner: &["/groupMetadata/subjectOwner", "/subjectOwner"],
+    description: &["/groupMetadata/desc", "/desc"],
+    description_id: &["/groupMetadata/descId", "/descId"],
+    description_time: &["/groupMetadata/descTime", "/descTime"],
+    description_owner: &["/groupMetadata/descOwner", "/descOwner"],
+    info_admin_only: &["/groupMetadata/restrict", "/restrict"],
+    messages_admin_only: &["/groupMetadata/announce", "/announce"],
+    member_add_mode: &["/groupMetadata/memberAddMode", "/memberAddMode"],
+    membership_approval: &["/groupMetadata/membershipApprovalMode", "/membershipApprovalMode"],
+    member_share_history: &[],
+    disappearing_timer: &["/groupMetadata/ephemeralDuration"],
+    omits_zero: false,
+    addressing_mode: &["/groupMetadata/addressingMode"],
+    create_time: &["/groupMetadata/creation", "/creation"],
+    owner: &["/groupMetadata/owner", "/owner"],
+    parent: &["/groupMetadata/parentGroup", "/parentGroup"],
+    suspended: &["/groupMetadata/suspended"],
+    members: &["/groupMetadata/participants", "/participants"],
+    size: &["/groupMetadata/size", "/size"],
+};
+
+impl Words {
+    pub fn of(engine: WahaEngine) -> &'static Self {
+        match engine {
+            WahaEngine::Gows => &GOWS,
+            WahaEngine::Noweb => &NOWEB,
+            WahaEngine::Webjs | WahaEngine::Wpp => &BROWSER,
+        }
+    }
+}
+
+/// A group, and the fields of which the engine did not speak.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub group: Group,
+    pub untold: Vec<Field>,
+}
+
+/// The group that the engine's object is. `None` where it has no id, so that it is none.
+pub(super) fn group(engine: WahaEngine, object: &Value, now: Timestamp) -> Option<Seen> {
+    let words = Words::of(engine);
+    let raw = Raw::new(object, now);
+    let id = id(words, &raw)?;
+    let mut group = Group::partial(id);
+    group.partial = false;
+    let told = fields(words, &raw);
+    told.iter().for_each(|value| value.set_on(&mut group));
+    group.create_time = raw.time(words.create_time);
+    group.set_participants(members(raw.find(words.members)));
+    let is_told = |field: Field| told.iter().any(|value| value.field() == field);
+    let mut untold: Vec<Field> =
+        Field::VALUED.into_iter().filter(|field| !is_told(*field)).collect();
+    // No object of any engine has it.
+    untold.push(Field::Picture);
+    Some(Seen { group, untold })
+}
+
+pub(super) fn id(words: &Words, raw: &Raw<'_>) -> Option<GroupId> {
+    raw.find(words.id).and_then(names::group_id)
+}
+
+fn fields(words: &Words, raw: &Raw<'_>) -> Vec<FieldValue> {
+    let mut fields = Vec::new();
+    if let Some(subject) = raw.text(words.subject) {
+        fields.push(FieldValue::Subject(Subject {
+            text: text::kept(subject, text::MAX_SUBJECT_BYTES),
+            time: raw.time(words.subject_time),
+            owner: raw.first(words.subject_owner),
+        }));
+    }
+    // Where there is none, engines leave it out or keep it empty.
+    let description = raw.text(words.description).unwrap_or_default();
+    let id = raw.text(words.description_id).unwrap_or_default();
+    fields.push(FieldValue::Description(Description {
+        text: text::kept(description, text::MAX_DESCRIPTION_BYTES),
+        id: text::kept(id, text::MAX_NAME_BYTES),
+        time: raw.time(words.description_time),
+        owner: raw.first(words.description_owner),
+    }));
+    fields.extend(raw.flag(words.info_admin_only).map(FieldValue::InfoAdminOnly));
+    fields.extend(raw.flag(words.messages_admin_only).map(FieldValue::MessagesAdminOnly));
+    fields.extend(all_members(raw.find(words.member_add_mode)).map(|all| {
+        FieldValue::MemberAddMode(if all {
+            MemberAddMode::AllMembers
+        } else {
+            MemberAddMode::AdminsOnly
+        })
+    }));
+    fields.extend(raw.flag(words.membership_approval).map(FieldValue::MembershipApproval));
+    fields.extend(
+        all_members(raw.find(words.member_share_history)).map(FieldValue::MemberShareHistory),
+    );
+    let timer = raw.find(words.disappearing_timer).and_then(Value::as_u64);
+    let timer = timer.or(words.omits_zero.then_some(0));
+    fields.extend(
+        timer.and_then(|seconds| u32::try_from(seconds).ok()).map(FieldValue::DisappearingTimer),
+    );
+    fields.extend(raw.first(words.owner).map(|owner| FieldValue::Owner(Some(owner))));
+    match raw.text(words.addressing_mode) {
+        Some("lid") => fields.push(FieldValue::AddressingMode(AddressingMode::Lid)),
+        Some("pn") => fields.push(FieldValue::AddressingMode(AddressingMode::PhoneNumber)),
+        _ => {}
+    }
+    fields.push(FieldValue::Parent(raw.find(words.parent).and_then(names::group_id)));
+    fields.extend(raw.flag(words.suspended).map(FieldValue::Suspended));
+    fields
+}
+
+/// `all_member_add` and `all_member_share`, or a flag.
+fn all_members(mode: Option<&Value>) -> Option<bool> {
+    match mode?.as_str() {
+        Some(mode) if mode.starts_with("all_member") => Some(true),
+        Some(mode) if mode.starts_with("admin") => Some(false),
+        Some(_) => None,
+        None => flag(mode),
+    }
+}
+
+/// The members of a list, whoever's words it is in. Who cannot be made out is left out.
+pub(super) fn members(list: Option<&Value>) -> Vec<Participant> {
+    let listed = list.and_then(Value::as_array).into_iter().flatten();
+    // GOWS lists whom it could not add with the cause.
+    let is_in = |listed: &&Value| {
+        listed.get("Error").and_then(Value::as_u64).is_none_or(|code| code == 0 || code == 200)
+    };
+    listed.filter(is_in).filter_map(member).collect()
+}
+
+pub(super) fn member(listed: &Value) -> Option<Participant> {
+    Some(Participant::new(names::listed(listed)?, role(listed)))
+}
+
+fn role(listed: &Value) -> Role {
+    let is = |fields: [&str; 2]| {
+        fields.iter().any(|field| listed.get(*field).and_then(Value::as_bool) == Some(true))
+    };
+    let said = ["role", "admin"].into_iter().find_map(|field| listed.get(field)?.as_str());
+    if said == Some("superadmin") || is(["IsSuperAdmin", "isSuperAdmin"]) {
+        Role::Superadmin
+    } else if said == Some("admin") || is(["IsAdmin", "isAdmin"]) {
+        Role::Admin
+    } else {
+        Role::Participant
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn seen(engine: WahaEngine, object: Value) -> Seen {
+        group(engine, &object, Timestamp::from_seconds(1_790_000_000)).expect("a group")
+    }
+
+    #[test]
+    fn every_engine_tells_the_same_group() {
+        let gows = json!({
+            "JID": "120363000000000001@g.us", "OwnerJID": "111@lid", "Name": "Team",
+            "NameSetAt": "2026-09-01T10:00:00Z", "NameSetBy": "111@lid", "Topic": "desc", "TopicID": "3EB0",
+            "IsLocked": true, "IsAnnounce": false, "IsJoinApprovalRequired": true, "DisappearingTimer": 86400,
+            "AddressingMode": "lid", "LinkedParentJID": "", "GroupCreated": "2026-01-01T00:00:00Z",
+            "MemberAddMode": "admin_add", "Suspended": false, "Participants": [
+                {"JID": "111@lid", "PhoneNumber": "4915100000001@s.whatsapp.net", "LID": "111@lid",
+                 "IsAdmin": true, "IsSuperAdmin": true, "Error": 0},
+                {"JID": "222@lid", "PhoneNumber": "", "LID": "222@lid", "IsAdmin": false, "Error": 0},
+                {"JID": "333@lid", "Error": 403}],
+        });
+        let noweb = json!({
+            "id": "120363000000000001@g.us", "addressingMode": "lid", "subject": "Team", "subjectTime": 1788256800,
+            "subjectOwner": "111@lid", "creation": 1767225600, "owner": "111@lid", "desc": "desc", "descId": "3EB0",
+            "restrict": true, "announce": false, "joinApprovalMode": true, "memberAddMode": false,
+            "ephemeralDuration": 86400, "participants": [
+                {"id": "111@lid", "phoneNumber": "4915100000001@s.whatsapp.net", "admin": "superadmin"},
+                {"id": "222@lid", "admin": null}],
+        });
+        let browser = json!({
+            "id": {"server": "g.us", "user": "120363000000000001", "_serialized": "120363000000000001@g.us"},
+            "name": "Team", "groupMetadata": {
+                "creation": 1767225600, "owner": {"server": "lid", "user": "111"}, "subject": "Team",
+                "subjectTime": 1788256800, "subjectOwner": "111@lid", "desc": "desc", "descId": "3EB0",
+                "restrict": true, "announce": false, "memberAddMode": "admin_add", "membershipApprovalMode": 1,
+                "ephemeralDuration": 86400, "addressingMode": "lid", "participants": [
+                    {"id": {"server": "lid", "user": "111"}, "phoneNumber": "4915100000001@c.us", "isAdmin": true,
+                     "isSuperAdmin": true},
+                    {"id": "222@lid", "isAdmin": false, "isSuperAdmin": false}]},
+        });
+        let mut expected = seen(WahaEngine::Gows, gows);
+        assert_eq!(expected.untold, [Field::MemberShareHistory, Field::Picture]);
+        assert_eq!(expected.group.participants().len(), 2, "who could not be added is no member");
+        assert_eq!(expected.group.participants()[0].role, Role::Superadmin);
+        assert!(expected.group.participants()[0].account.phone().is_some());
+        assert_eq!(expected.group.settings.member_add_mode, MemberAddMode::AdminsOnly);
+        expected.untold.push(Field::Suspended);
+        expected.untold.sort();
+        for (engine, object) in [
+            (WahaEngine::Noweb, noweb),
+            (WahaEngine::Webjs, browser.clone()),
+            (WahaEngine::Wpp, browser),
+        ] {
+            let mut told = seen(engine, object);
+            told.untold.sort();
+            assert_eq!(
+                (told.group, told.untold),
+                (expected.group.clone(), expected.untold.clone())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_group_is_none_and_what_is_missing_is_untold() {
+        let now = Timestamp::EPOCH;
+        for object in [json!(null), json!({}), json!({"id": "1@c.us"}), json!("Team")] {
+            assert!(group(WahaEngine::Noweb, &object, now).is_none(), "{object}");
+        }
+        let blank =
+            seen(WahaEngine::Noweb, json!({"id": "120363000000000001@g.us", "creation": null}));
+        assert!(blank.group.subject.text.is_empty() && blank.group.participants().is_empty());
+        assert!(
+            blank.untold.contains(&Field::Subject) && blank.untold.contains(&Field::InfoAdminOnly)
+        );
+        assert!(!blank.untold.contains(&Field::DisappearingTimer), "what is off is left out");
+    }
+}

@@ -1,0 +1,105 @@
+//! Which server carries which session, and under which name.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::server::Server;
+use crate::domain::id::SessionName;
+use crate::domain::participant::Account;
+
+/// A session's place.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    pub server: Arc<Server>,
+    /// Its name there.
+    pub remote: Arc<str>,
+    /// Whether its news is to be followed.
+    pub is_started: bool,
+    /// Who it is there, once it was asked.
+    pub account: Option<Account>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Routes(RwLock<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    routes: HashMap<SessionName, Route>,
+    /// By server and name there. Two sessions cannot share one.
+    sessions: HashMap<(Arc<str>, Arc<str>), SessionName>,
+}
+
+impl Routes {
+    pub fn get(&self, session: &SessionName) -> Option<Route> {
+        self.read().routes.get(session).cloned()
+    }
+
+    /// The started session of this name at the server.
+    pub fn session_of(&self, server: &Server, remote: &str) -> Option<SessionName> {
+        let table = self.read();
+        let session = table.sessions.get(&(server.name.clone(), Arc::from(remote)))?;
+        table.routes.get(session).filter(|route| route.is_started)?;
+        Some(session.clone())
+    }
+
+    /// The started sessions that the server carries, with their names there.
+    pub fn of_server(&self, server: &Server) -> Vec<(SessionName, Arc<str>)> {
+        let table = self.read();
+        let routes = table.routes.iter();
+        routes
+            .filter(|(_, route)| route.server.name == server.name && route.is_started)
+            .map(|(session, route)| (session.clone(), route.remote.clone()))
+            .collect()
+    }
+
+    /// Sends the session this way from now on. Elsewhere than before, it begins unknown.
+    pub fn put(&self, session: &SessionName, server: Arc<Server>, remote: &str) {
+        let mut table = self.write();
+        if let Some(held) = table.routes.get(session)
+            && held.server.name == server.name
+            && &*held.remote == remote
+        {
+            return;
+        }
+        table.remove(session);
+        let remote: Arc<str> = remote.into();
+        table.sessions.insert((server.name.clone(), remote.clone()), session.clone());
+        let route = Route { server, remote, is_started: false, account: None };
+        table.routes.insert(session.clone(), route);
+    }
+
+    pub fn set_started(&self, session: &SessionName, is_started: bool) {
+        if let Some(route) = self.write().routes.get_mut(session) {
+            route.is_started = is_started;
+        }
+    }
+
+    pub fn set_account(&self, session: &SessionName, account: Option<Account>) {
+        if let Some(route) = self.write().routes.get_mut(session) {
+            route.account = account;
+        }
+    }
+
+    pub fn remove(&self, session: &SessionName) {
+        self.write().remove(session);
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Table> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Table> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn remove(&mut self, session: &SessionName) {
+        let Some(route) = self.routes.remove(session) else { return };
+        let place = (route.server.name.clone(), route.remote);
+        // Another session may have taken the place meanwhile.
+        if self.sessions.get(&place) == Some(session) {
+            self.sessions.remove(&place);
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! One WAHA server: how its REST API is called, and what it says of itself.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::sync::{Notify, Semaphore};
+use url::Url;
+
+use super::breaker::Breaker;
+use super::capability::ServerInfo;
+use super::refusal::{Refused, unclear};
+use crate::domain::error::Error;
+use crate::domain::port::engine::{EngineError, EngineOperation, Result};
+use crate::domain::reason::Reason;
+use crate::telemetry;
+use crate::tls;
+
+/// The largest answer but for lists of all groups.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// Of a refusal only the beginning counts.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+/// Lists of all groups that are on their way from one server, over all its sessions: each may have
+/// megabytes, here and there.
+const MAX_LISTS: usize = 4;
+
+/// A server as the operator has set it.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    pub name: String,
+    /// `http://waha-1:3000`; a path before `/api` is kept.
+    pub url: Url,
+    pub api_key: Option<SecretString>,
+    /// How many sessions it is to carry.
+    pub capacity: usize,
+}
+
+/// What holds for all servers.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub connect_timeout: Duration,
+    /// The largest list of all groups that is read.
+    pub max_list_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Server {
+    pub name: Arc<str>,
+    pub url: Url,
+    pub capacity: usize,
+    key: Option<HeaderValue>,
+    client: Client,
+    breaker: Breaker,
+    info: RwLock<Option<ServerInfo>>,
+    lists: Semaphore,
+    max_list_bytes: usize,
+    /// Something looks as if a session's status there is not what we think.
+    pub look_again: Notify,
+}
+
+/// What to ask of a server.
+#[derive(Debug)]
+pub(super) struct Ask<'a> {
+    pub operation: EngineOperation,
+    pub method: Method,
+    /// After the server's own path, each part escaped.
+    pub path: Vec<&'a str>,
+    pub query: Vec<(&'static str, String)>,
+    pub body: Option<Value>,
+}
+
+impl<'a> Ask<'a> {
+    pub fn get(operation: EngineOperation, path: Vec<&'a str>) -> Self {
+        Self { operation, method: Method::GET, path, query: Vec::new(), body: None }
+    }
+
+    pub fn of(operation: EngineOperation, method: Method, path: Vec<&'a str>) -> Self {
+        Self { operation, method, path, query: Vec::new(), body: None }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    pub fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+}
+
+/// An answer with 2xx. WAHA sends texts and flags bare, and nothing at all for what is undefined.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Answer {
+    Empty,
+    Text(String),
+    Json(Value),
+}
+
+impl Answer {
+    fn read(body: &[u8]) -> Self {
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Self::Empty;
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::String(text)) => Self::Text(text),
+            Ok(value) => Self::Json(value),
+            Err(_) => Self::Text(String::from_utf8_lossy(body).into_owned()),
+        }
+    }
+
+    /// WEBJS says so where it did nothing.
+    pub fn is_false(&self) -> bool {
+        match self {
+            Self::Json(value) => *value == Value::Bool(false),
+            Self::Text(text) => text.trim() == "false",
+            Self::Empty => false,
+        }
+    }
+
+    pub fn json(&self) -> Option<&Value> {
+        match self {
+            Self::Json(value) => Some(value),
+            Self::Empty | Self::Text(_) => None,
+        }
+    }
+}
+
+impl Server {
+    pub fn new(options: ServerOptions, limits: Limits) -> std::result::Result<Self, Error> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls::client_config().map_err(Error::internal)?)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .user_agent(concat!("wagroups/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(limits.connect_timeout)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(Error::internal)?;
+        let key = match &options.api_key {
+            Some(key) => {
+                let mut key =
+                    HeaderValue::from_str(key.expose_secret()).map_err(Error::internal)?;
+                key.set_sensitive(true);
+                Some(key)
+            }
+            None => None,
+        };
+        Ok(Self {
+            name: options.name.into(),
+            url: options.url,
+            capacity: options.capacity,
+            key,
+            client,
+            breaker: Breaker::default(),
+            info: RwLock::new(None),
+            lists: Semaphore::new(MAX_LISTS),
+            max_list_bytes: limits.max_list_bytes,
+            look_again: Notify::new(),
+        })
+    }
+
+    /// What it is; asked once for each connection.
+    pub async fn info(&self) -> Result<ServerInfo> {
+        match self.known_info() {
+            Some(info) => Ok(info),
+            None => self.read_info().await,
+        }
+    }
+
+    /// The same, where it was asked before.
+    pub fn known_info(&self) -> Option<ServerInfo> {
+        *self.info.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks anew: the server may be a newer one by now.
+    pub async fn read_info(&self) -> Result<ServerInfo> {
+        let ask = Ask::get(EngineOperation::FetchAll, vec!["api", "server", "version"]);
+        let answer = self.ask(ask).await?;
+        let info = answer.json().and_then(ServerInfo::read).ok_or_else(|| {
+            EngineError::not_sent(self.unavailable("is no WAHA that this version knows"))
+        })?;
+        *self.info.write().unwrap_or_else(PoisonError::into_inner) = Some(info);
+        Ok(info)
+    }
+
+    pub async fn ask(&self, ask: Ask<'_>) -> Result<Answer> {
+        let body = self.send(ask, MAX_ANSWER_BYTES).await?;
+        Ok(Answer::read(&body))
+    }
+
+    /// A list of all groups, as it came.
+    pub async fn ask_list(&self, ask: Ask<'_>) -> Result<Bytes> {
+        // Never closed.
+        let _place = self
+            .lists
+            .acquire()
+            .await
+            .map_err(|error| EngineError::not_sent(Error::internal(error)))?;
+        self.send(ask, self.max_list_bytes).await
+    }
+
+    async fn send(&self, ask: Ask<'_>, max_bytes: usize) -> Result<Bytes> {
+        let operation = ask.operation;
+        let permit = self.breaker.admit().map_err(|wait| {
+            let error = self.unavailable("does not answer; it is tried again soon");
+            EngineError::not_sent(error.retry_after(wait))
+        })?;
+        let request = self.request(ask).map_err(EngineError::not_sent)?;
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                permit.failed();
+                self.note_up();
+                return Err(self.unreached(&error, operation));
+            }
+        };
+        let status = response.status();
+        if status.is_success() {
+            // That something was done is certain only with the answer.
+            return match read(response, max_bytes).await {
+                Ok(body) => {
+                    permit.answered();
+                    self.note_up();
+                    Ok(body)
+                }
+                Err(broken) => {
+                    permit.failed();
+                    self.note_up();
+                    Err(unclear(operation, self.unavailable(&broken)))
+                }
+            };
+        }
+        let refusal = self.refused(response, operation).await;
+        if refusal.is_wahas || status.is_client_error() {
+            permit.answered();
+        } else {
+            permit.failed();
+        }
+        self.note_up();
+        if status == StatusCode::UNPROCESSABLE_ENTITY {
+            self.look_again.notify_one();
+        }
+        Err(refusal.error)
+    }
+
+    async fn refused(
+        &self,
+        response: Response,
+        operation: EngineOperation,
+    ) -> super::refusal::Verdict {
+        let status = response.status();
+        let retry_after = response.headers().get(http::header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = retry_after.map(Duration::from_secs);
+        // A refusal that is cut off is one all the same.
+        let body = read(response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
+        Refused { server: &self.name, operation, status, retry_after, body: &body }.verdict()
+    }
+
+    fn request(&self, ask: Ask<'_>) -> std::result::Result<RequestBuilder, Error> {
+        let mut url = self.url.clone();
+        url.path_segments_mut()
+            .map_err(|()| Error::internal("a server's URL without a path"))?
+            .pop_if_empty()
+            .extend(ask.path);
+        if !ask.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&ask.query);
+        }
+        let mut request = self.client.request(ask.method, url);
+        if let Some(key) = &self.key {
+            request = request.header("x-api-key", key.clone());
+        }
+        if let Some(body) = &ask.body {
+            request = request.json(body);
+        }
+        Ok(request)
+    }
+
+    fn unreached(&self, error: &reqwest::Error, operation: EngineOperation) -> EngineError {
+        let cause = without_url(error);
+        if error.is_connect() {
+            return EngineError::not_sent(self.unavailable("cannot be reached").caused_by(cause));
+        }
+        unclear(operation, self.unavailable("hung up without an answer").caused_by(cause))
+    }
+
+    pub fn unavailable(&self, what: &str) -> Error {
+        let message = format!("the WAHA server {} {what}", self.name);
+        Error::new(Reason::EngineUnavailable, message).retry_after(Duration::from_secs(1))
+    }
+
+    /// The address of its stream of events. The key stands in it, as WAHA wants it: never log it.
+    pub fn stream_url(&self, events: &[&str]) -> std::result::Result<Url, Error> {
+        let mut url = self.url.clone();
+        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+        let changed = url.set_scheme(scheme);
+        changed.map_err(|()| Error::internal("a server's URL is neither http nor https"))?;
+        url.path_segments_mut()
+            .map_err(|()| Error::internal("a server's URL without a path"))?
+            .pop_if_empty()
+            .push("ws");
+        let mut query = url.query_pairs_mut();
+        query.append_pair("session", "*");
+        for event in events {
+            query.append_pair("events", event);
+        }
+        if let Some(key) = self.key.as_ref().and_then(|key| key.to_str().ok()) {
+            query.append_pair("x-api-key", key);
+        }
+        drop(query);
+        Ok(url)
+    }
+
+    fn note_up(&self) {
+        telemetry::waha_server_up(&self.name, self.breaker.is_closed());
+    }
+}
+
+/// The body, or what is wrong with it, in words that follow the server's name.
+async fn read(mut response: Response, max_bytes: usize) -> std::result::Result<Bytes, String> {
+    let too_large = || format!("answers with more than {max_bytes} bytes, the most that is read");
+    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX);
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > max_bytes => return Err(too_large()),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body.freeze()),
+            Err(error) => return Err(format!("broke off its answer ({})", without_url(&error))),
+        }
+    }
+}
+
+/// The cause below what the client says: its own words name the URL, which may hold more than a log needs.
+fn without_url(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(below) = cause.source() {
+        cause = below;
+    }
+    if cause.downcast_ref::<reqwest::Error>().is_some() {
+        return "the connection failed".to_owned();
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn server(url: &str) -> Server {
+        let options = ServerOptions {
+            name: "a".to_owned(),
+            url: url.parse().unwrap(),
+            api_key: Some("secret".to_owned().into()),
+            capacity: 1,
+        };
+        let limits = Limits { connect_timeout: Duration::from_secs(5), max_list_bytes: 1024 };
+        Server::new(options, limits).unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_json_or_text_or_nothing() {
+        let cases = [
+            (&b""[..], Answer::Empty),
+            (b" \n", Answer::Empty),
+            (b"ABC123", Answer::Text("ABC123".to_owned())),
+            (b"\"ABC123\"", Answer::Text("ABC123".to_owned())),
+            (b"true", Answer::Json(json!(true))),
+            (b"{\"id\":1}", Answer::Json(json!({"id": 1}))),
+            (b"{\"id\":", Answer::Text("{\"id\":".to_owned())),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(Answer::read(body), expected);
+        }
+        assert!(Answer::read(b"false").is_false() && !Answer::read(b"true").is_false());
+    }
+
+    #[test]
+    fn paths_are_escaped_and_a_prefix_stays() {
+        let server = server("https://example.org/waha/");
+        let ask = Ask::get(EngineOperation::FetchGroup, vec!["api", "a/b", "groups", "1@g.us"]);
+        let request = server.request(ask.with("code", "a&b")).unwrap().build().unwrap();
+        let url = "https://example.org/waha/api/a%2Fb/groups/1@g.us?code=a%26b";
+        assert_eq!(request.url().as_str(), url);
+        assert_eq!(request.headers()["x-api-key"], "secret");
+        let stream = server.stream_url(&["group.v2.join", "session.status"]).unwrap();
+        assert_eq!(
+            stream.as_str(),
+            "wss://example.org/waha/ws?session=*&events=group.v2.join&events=session.status&x-api-key=secret"
+        );
+    }
+
+    #[test]
+    fn a_servers_key_is_not_shown() {
+        assert!(!format!("{:?}", server("http://a:3000")).contains("secret"));
+    }
+}

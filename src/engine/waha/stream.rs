@@ -1,0 +1,114 @@
+//! A server's stream of events: WAHA's WebSocket, one for all its sessions.
+//!
+//! The server tells and never listens: there is no acknowledgement and no resume, so that whoever connects
+//! again has to compare what may be missing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+};
+
+use super::server::Server;
+use crate::tls;
+
+/// What we ask to be told. The events from before `group.v2` say nothing that these do not.
+pub(super) const EVENTS: [&str; 6] = [
+    "group.v2.join",
+    "group.v2.leave",
+    "group.v2.participants",
+    "group.v2.update",
+    "group.v2.participants.join-request",
+    "session.status",
+];
+
+/// A group of 1,024 members with the engine's own object beside it has about 500 KiB.
+const MAX_FRAME_BYTES: usize = 8 * 1024 * 1024;
+/// WAHA asks whether we are there every 60 seconds; after two of them in silence it is not.
+const SILENCE: Duration = Duration::from_secs(150);
+
+/// Why a stream ended, or did not begin, without the address: the key is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken(String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn broken(what: &str) -> Broken {
+    Broken(what.to_owned())
+}
+
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+pub(super) async fn connect(server: &Server, patience: Duration) -> Result<Socket, Broken> {
+    let url =
+        server.stream_url(&EVENTS).map_err(|_| broken("its address is no URL of a stream"))?;
+    let limits = WebSocketConfig::default()
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES));
+    let trust = tls::client_config().map_err(|_| broken("TLS cannot be set up"))?;
+    let connector = Some(Connector::Rustls(Arc::new(trust)));
+    let connecting = connect_async_tls_with_config(url.as_str(), Some(limits), true, connector);
+    match timeout(patience, connecting).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(error)) => Err(cause(&error)),
+        Err(_) => Err(broken("it does not answer in time")),
+    }
+}
+
+/// The events, as they come; ends with the cause.
+pub(super) fn frames(socket: Socket) -> impl Stream<Item = Result<Bytes, Broken>> + Send + Unpin {
+    let frames = futures::stream::unfold(Some(socket), |socket| async move {
+        let mut socket = socket?;
+        loop {
+            // Pings are answered by reading on.
+            let ended = match timeout(SILENCE, socket.next()).await {
+                Ok(Some(Ok(Message::Text(text)))) => return Some((Ok(text.into()), Some(socket))),
+                Ok(Some(Ok(Message::Binary(bytes)))) => return Some((Ok(bytes), Some(socket))),
+                Ok(Some(Ok(Message::Close(frame)))) => closed(frame),
+                Ok(Some(Ok(_))) => continue,
+                Ok(Some(Err(error))) => cause(&error),
+                Ok(None) => broken("it was closed"),
+                Err(_) => broken("nothing came for 150 seconds"),
+            };
+            return Some((Err(ended), None));
+        }
+    });
+    Box::pin(frames)
+}
+
+/// WAHA accepts every connection, and closes those whose key it does not like.
+fn closed(frame: Option<CloseFrame>) -> Broken {
+    match frame {
+        Some(frame) => Broken(format!(
+            "the server closed it: {} {}",
+            u16::from(frame.code),
+            super::text::kept(&frame.reason, 100)
+        )),
+        None => broken("the server closed it"),
+    }
+}
+
+fn cause(error: &tungstenite::Error) -> Broken {
+    match error {
+        tungstenite::Error::Io(error) => Broken(error.to_string()),
+        tungstenite::Error::Http(response) => {
+            Broken(format!("it answers {} instead of a stream", response.status().as_u16()))
+        }
+        tungstenite::Error::Tls(error) => Broken(format!("TLS: {error}")),
+        tungstenite::Error::Capacity(_) => broken("an event was larger than 8 MiB"),
+        tungstenite::Error::Protocol(error) => Broken(error.to_string()),
+        _ => broken("the connection failed"),
+    }
+}

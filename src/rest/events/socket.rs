@@ -1,0 +1,237 @@
+//! WAHA's WebSocket, `GET /ws?session=…&events=…&x-api-key=…`: the same events, one in a text frame.
+//!
+//! As in WAHA the key stands in the query, the handshake always succeeds, and who may not is told by the
+//! close: 1008 `Unauthorized` or `Forbidden`. There is no resume; a client that must miss nothing follows
+//! the server-sent events.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt as _};
+use prost::Message as _;
+use tokio::time::{Instant, interval_at, timeout};
+
+use super::envelope::{self, Teller};
+use crate::app::Call;
+use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
+use crate::domain::auth::Caller;
+use crate::domain::error::Result as DomainResult;
+use crate::domain::event::EventRecord;
+use crate::domain::id::SessionName;
+use crate::pb;
+use crate::rest::Gateway;
+use crate::rest::refusal::Asked;
+use crate::rest::request::{caller_of, refuse_foreign_pages};
+
+/// WAHA's: whoever has not answered by the next one is cut off.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a frame may take to be read by the other side.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Nothing that a client sends is of use here.
+const MAX_RECEIVED_BYTES: usize = 4096;
+
+pub async fn open(
+    State(gateway): State<Gateway>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let asked = Asked { method, uri, time: gateway.clock.now() };
+    let Ok(upgrade) = upgrade else {
+        return match caller_of(&gateway, &headers, &asked.uri) {
+            Ok(_) => asked.no_such_path().into_response(),
+            Err(error) => asked.refuse(error).into_response(),
+        };
+    };
+    // No rule of browsers keeps pages from opening sockets elsewhere.
+    if let Err(error) = refuse_foreign_pages(&gateway, &headers) {
+        return asked.refuse(error).into_response();
+    }
+    let wished = Wished::read(asked.uri.query().unwrap_or_default());
+    upgrade
+        .max_message_size(MAX_RECEIVED_BYTES)
+        .on_upgrade(move |socket| async move { follow(gateway, wished, socket).await })
+}
+
+/// What the query asks for.
+#[derive(Debug, PartialEq)]
+struct Wished {
+    key: Option<String>,
+    /// Empty = all that the key may see.
+    session: String,
+    /// Empty = all that WAHA has.
+    events: Vec<String>,
+    /// Events were named, and none that there is.
+    is_nothing: bool,
+}
+
+impl Wished {
+    /// Names are repeated or separated by commas; those that are unknown are ignored, as WAHA does.
+    fn read(query: &str) -> Self {
+        let mut wished =
+            Self { key: None, session: String::new(), events: Vec::new(), is_nothing: false };
+        let mut named = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match name.to_ascii_lowercase().as_str() {
+                "x-api-key" => wished.key = Some(value.into_owned()),
+                "session" => wished.session = value.into_owned(),
+                "events" => named.extend(value.split(',').map(|name| name.trim().to_owned())),
+                _ => {}
+            }
+        }
+        if wished.session == "*" {
+            wished.session.clear();
+        }
+        named.retain(|name| !name.is_empty());
+        if named.is_empty() || named.iter().any(|name| name == "*") {
+            return wished;
+        }
+        named.retain(|name| envelope::NAMES.contains(&name.as_str()));
+        wished.is_nothing = named.is_empty();
+        Self { events: named, ..wished }
+    }
+}
+
+async fn follow(gateway: Gateway, wished: Wished, mut socket: WebSocket) {
+    let key = wished.key.as_deref().map(str::as_bytes);
+    let Ok(caller) = gateway.keyring.identify_or(&HeaderMap::new(), key) else {
+        return close(socket, close_code::POLICY, "Unauthorized").await;
+    };
+    let Some(sessions) = sessions(&gateway, &caller, &wished) else {
+        return close(socket, close_code::POLICY, "Forbidden").await;
+    };
+    let call = Call { caller, deadline: None };
+    let request = WatchRequest {
+        sessions,
+        group_ids: Vec::new(),
+        types: Vec::new(),
+        start: WatchStart::Now,
+        progress_interval: None,
+    };
+    let items = match gateway.app.watch(&call, request).await {
+        Ok(items) => items,
+        // 1013: try again later.
+        Err(error) => return close(socket, close_code::AGAIN, error.message()).await,
+    };
+    let frames = Frames { gateway, call, wished };
+    let ended = frames.send(Box::pin(items), &mut socket).await;
+    if let Some(why) = ended {
+        close(socket, close_code::AWAY, why).await;
+    }
+}
+
+/// Whose events; `None` where the key must not see them. A session that is not there yet may come, so that
+/// all are followed then, and the name is compared with each event.
+fn sessions(gateway: &Gateway, caller: &Caller, wished: &Wished) -> Option<Vec<SessionName>> {
+    if wished.session.is_empty() {
+        return Some(Vec::new());
+    }
+    let name: SessionName = wished.session.parse().ok()?;
+    caller.authorize(&name).ok()?;
+    Some(if gateway.app.has_session(&name) { vec![name] } else { Vec::new() })
+}
+
+struct Frames {
+    gateway: Gateway,
+    call: Call,
+    wished: Wished,
+}
+
+impl Frames {
+    /// Sends what comes until either side ends; with a cause where we do.
+    async fn send(
+        &self,
+        mut items: impl Stream<Item = DomainResult<WatchItem>> + Unpin,
+        socket: &mut WebSocket,
+    ) -> Option<&'static str> {
+        let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+        let mut is_there = true;
+        loop {
+            let messages = tokio::select! {
+                item = items.next() => match item {
+                    Some(Ok(WatchItem::Events { events, .. })) => self.messages(&events).await,
+                    Some(Ok(_)) => Vec::new(),
+                    Some(Err(_)) | None => return Some("the service ends the stream; connect again"),
+                },
+                received = socket.recv() => match received {
+                    Some(Ok(Message::Pong(_))) => {
+                        is_there = true;
+                        Vec::new()
+                    }
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                    Some(Ok(_)) => Vec::new(),
+                },
+                _ = pings.tick() => {
+                    if !is_there {
+                        return None;
+                    }
+                    is_there = false;
+                    vec![Message::Ping(bytes::Bytes::new())]
+                }
+            };
+            for message in messages {
+                match timeout(PATIENCE, socket.send(message)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) | Err(_) => return None,
+                }
+            }
+        }
+    }
+
+    async fn messages(&self, events: &[std::sync::Arc<EventRecord>]) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for event in events {
+            let is_wished =
+                self.wished.session.is_empty() || event.session.as_str() == self.wished.session;
+            if !is_wished || self.wished.is_nothing {
+                continue;
+            }
+            let Ok(session) = self.gateway.app.get_session(&self.call, &event.session).await else {
+                continue;
+            };
+            let names = match self.wished.events.as_slice() {
+                [] => envelope::OF_WAHA.map(str::to_owned).into(),
+                named => named.to_vec(),
+            };
+            let teller = Teller::new(&session, self.gateway.shape, names);
+            let told = pb::GroupEvent::decode(event.wire.clone()).ok();
+            if let Some(told) = told.and_then(|event| teller.tell(&event)) {
+                messages.push(Message::Text(told.body.to_string().into()));
+            }
+        }
+        messages
+    }
+}
+
+async fn close(mut socket: WebSocket, code: u16, reason: &str) {
+    // A close frame has room for 123 bytes.
+    let end = reason.floor_char_boundary(120);
+    let frame = CloseFrame { code, reason: reason[..end].into() };
+    // Whoever is gone needs no word.
+    let _ = timeout(PATIENCE, socket.send(Message::Close(Some(frame)))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_is_read_as_waha_reads_it() {
+        let all =
+            Wished { key: None, session: String::new(), events: Vec::new(), is_nothing: false };
+        for query in ["", "session=*", "session=*&events=*", "events=group.v2.join,*", "other=1"] {
+            assert_eq!(Wished::read(query), all, "{query}");
+        }
+        let some = Wished::read(
+            "session=shop&events=group.v2.join,message&events=group.v2.leave&X-API-KEY=a%26b",
+        );
+        assert_eq!((some.session.as_str(), some.key.as_deref()), ("shop", Some("a&b")));
+        assert_eq!(some.events, ["group.v2.join", "group.v2.leave"]);
+        assert!(Wished::read("events=message").is_nothing);
+    }
+}

@@ -1,0 +1,244 @@
+//! A stand-in for a WAHA server: WAHA's REST, WebSocket and webhooks, as each of its four engines shapes
+//! them, in this process. WhatsApp behind it is the simulator, so that the rules of groups are real. What it
+//! answers to what, and which faults it knows, stands in tests/README.md.
+
+mod call;
+mod changes;
+mod dialect;
+mod dispatch;
+mod events;
+mod fault;
+mod hub;
+mod lids;
+mod listener;
+mod listing;
+mod lookups;
+mod pictures;
+mod reply;
+mod route;
+mod session;
+mod sessions_api;
+mod tests;
+mod version;
+mod webhooks;
+mod websocket;
+mod whatsapp;
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use wagroups::domain::clock::{Clock, Timestamp};
+use wagroups::domain::id::{GroupId, PhoneNumber};
+use wagroups::engine::simulator::SimulatorEngine;
+use wagroups::engine::waha::webhook::WahaEngine;
+use wagroups::telemetry::SystemClock;
+
+pub use self::fault::{Fault, Match};
+pub use self::whatsapp::Whatsapp;
+
+use self::call::Call;
+use self::fault::Planned;
+use self::hub::Hub;
+use self::listener::Open;
+use self::session::Session;
+use self::version::Version;
+
+/// What kind of WAHA it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    pub engine: WahaEngine,
+    /// Older ones know fewer routes, and have their own faults.
+    pub version: &'static str,
+    pub api_key: Option<&'static str>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { engine: WahaEngine::Gows, version: "2026.9.2", api_key: Some("stand-in") }
+    }
+}
+
+impl Options {
+    fn version(&self) -> Version {
+        Version::of(self.version)
+    }
+}
+
+/// A request that arrived.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    pub method: String,
+    /// Decoded, without the query.
+    pub path: String,
+    pub query: Vec<(String, String)>,
+    /// `null` where there was none.
+    pub body: Value,
+}
+
+/// One WAHA server in this process, on a port of 127.0.0.1.
+pub struct WahaServer {
+    whatsapp: Arc<Whatsapp>,
+    options: Options,
+    /// Keeps its sessions apart from those of other servers with the same names.
+    number: usize,
+    address: SocketAddr,
+    /// The port, while it is open.
+    open: Mutex<Option<Open>>,
+    sessions: Mutex<BTreeMap<String, Session>>,
+    hub: Hub,
+    requests: Mutex<Vec<Recorded>>,
+    violations: Mutex<Vec<String>>,
+    faults: Mutex<Vec<Planned>>,
+    /// Groups of which only the id is shown.
+    blank: Mutex<HashSet<GroupId>>,
+    /// Whose hidden id WEBJS replaces by the number, as it does with contacts.
+    contacts: Mutex<HashSet<PhoneNumber>>,
+    /// Names the calls at WhatsApp.
+    calls: AtomicUsize,
+}
+
+impl WahaServer {
+    pub async fn start(whatsapp: &Arc<Whatsapp>, options: Options) -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let server = Arc::new(Self {
+            whatsapp: whatsapp.clone(),
+            options,
+            number: whatsapp.next_server(),
+            address: listener.local_addr().expect("an address"),
+            open: Mutex::new(None),
+            sessions: Mutex::default(),
+            hub: Hub::default(),
+            requests: Mutex::default(),
+            violations: Mutex::default(),
+            faults: Mutex::default(),
+            blank: Mutex::default(),
+            contacts: Mutex::default(),
+            calls: AtomicUsize::new(0),
+        });
+        *server.open.lock().expect("the port") = Some(Open::listen(&server, listener));
+        server
+    }
+
+    /// Without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn options(&self) -> Options {
+        self.options
+    }
+
+    /// Every request so far, those of WebSockets too.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.requests.lock().expect("the requests").clone()
+    }
+
+    /// The next request that fits meets this fault. Each call plans one; older ones come first.
+    pub fn fail_next(&self, which: impl Into<Match>, fault: Fault) {
+        let planned = Planned { which: which.into(), fault };
+        self.faults.lock().expect("the faults").push(planned);
+    }
+
+    /// Of this group nothing is shown any more but its id, as of one that the engine has not synced.
+    pub fn blank(&self, group_id: &GroupId) {
+        self.blank.lock().expect("the blank groups").insert(group_id.clone());
+    }
+
+    /// WEBJS knows this number as a contact's, and lists it instead of the hidden id.
+    pub fn know_contact(&self, phone: PhoneNumber) {
+        self.contacts.lock().expect("the contacts").insert(phone);
+    }
+
+    /// The server is gone: the port refuses connections, all that were open are cut, and what happens in
+    /// WhatsApp is told to nobody. Its sessions stay as they are.
+    pub async fn kill(&self) {
+        let open = self.open.lock().expect("the port").take();
+        if let Some(open) = open {
+            open.close().await;
+        }
+        self.hub.cut_websockets();
+    }
+
+    /// Listens on the same port again.
+    pub async fn revive(self: &Arc<Self>) {
+        let listener = listener::bind(self.address).await;
+        let mut open = self.open.lock().expect("the port");
+        assert!(open.is_none(), "the server is not dead");
+        *open = Some(Open::listen(self, listener));
+    }
+
+    fn is_alive(&self) -> bool {
+        self.open.lock().expect("the port").is_some()
+    }
+
+    /// Cuts all WebSockets, without a close frame; the server goes on.
+    pub fn drop_websockets(&self) {
+        self.hub.cut_websockets();
+    }
+
+    pub fn websocket_count(&self) -> usize {
+        self.hub.websocket_count()
+    }
+
+    /// The next events reach nobody.
+    pub fn lose_next_events(&self, count: usize) {
+        self.hub.lose(count);
+    }
+
+    /// Each event comes twice, by every way.
+    pub fn repeat_events(&self, on: bool) {
+        self.hub.repeat(on);
+    }
+
+    /// Panics where a client asked for what nobody should ask of a WAHA.
+    #[track_caller]
+    pub fn assert_polite(&self) {
+        let violations = self.violations.lock().expect("the violations");
+        assert!(violations.is_empty(), "not polite:\n{}", violations.join("\n"));
+    }
+
+    /// Panics where somebody deleted a group: WAHA then deletes only its chat, or cannot.
+    #[track_caller]
+    pub fn assert_never_deleted(&self) {
+        let segments = |request: &Recorded| request.path.split('/').count();
+        let deleted: Vec<Recorded> = self
+            .requests()
+            .into_iter()
+            .filter(|request| request.method == "DELETE" && request.path.contains("/groups/"))
+            .filter(|request| segments(request) == "/api/s/groups/id".split('/').count())
+            .collect();
+        assert!(deleted.is_empty(), "deleted: {deleted:?}");
+    }
+
+    fn simulator(&self) -> &SimulatorEngine {
+        self.whatsapp.simulator()
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn next_call_key(&self) -> String {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        format!("waha-{}-{call}", self.number)
+    }
+
+    fn record(&self, call: &Call) {
+        let recorded = Recorded {
+            method: call.method.clone(),
+            path: call.path.clone(),
+            query: call.query.clone(),
+            body: call.json(),
+        };
+        self.requests.lock().expect("the requests").push(recorded);
+    }
+
+    fn note_violation(&self, call: &Call, what: &str) {
+        let violation = format!("  {} {}: {what}", call.method, call.path);
+        self.violations.lock().expect("the violations").push(violation);
+    }
+}

@@ -1,0 +1,105 @@
+//! The WhatsApp behind the stand-ins: one simulator, whose notifications go to the server that has the
+//! session.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wagroups::domain::Error;
+use wagroups::domain::id::SessionName;
+use wagroups::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
+use wagroups::domain::port::repository::StoreError;
+use wagroups::domain::port::world::WorldStore;
+use wagroups::engine::simulator::{Options, SimulatorEngine};
+use wagroups::telemetry::SystemClock;
+
+use super::WahaServer;
+
+/// The simulated world that servers share.
+pub struct Whatsapp {
+    simulator: Arc<SimulatorEngine>,
+    fan_out: Arc<FanOut>,
+    /// How many servers there have been: each has its own number.
+    servers: AtomicUsize,
+}
+
+impl Whatsapp {
+    pub async fn new() -> Arc<Self> {
+        let fan_out = Arc::new(FanOut::default());
+        let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(SystemClock));
+        let options = Options::default();
+        let simulator = SimulatorEngine::open(store, fan_out.clone(), clock, options).await;
+        let simulator = Arc::new(simulator.expect("a world"));
+        Arc::new(Self { simulator, fan_out, servers: AtomicUsize::new(0) })
+    }
+
+    /// To have other people act, to see the truth, and for the faults that WhatsApp itself makes.
+    pub fn simulator(&self) -> &Arc<SimulatorEngine> {
+        &self.simulator
+    }
+
+    pub(super) fn next_server(&self) -> usize {
+        self.servers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// From now on the session's notifications go to the server.
+    pub(super) fn connect(&self, session: SessionName, server: &Arc<WahaServer>) {
+        let mut servers = self.fan_out.servers.lock().expect("the servers");
+        servers.insert(session, Arc::downgrade(server));
+    }
+}
+
+/// Hands each notification to the server that the session is on.
+#[derive(Default)]
+struct FanOut {
+    servers: Mutex<HashMap<SessionName, Weak<WahaServer>>>,
+}
+
+impl FanOut {
+    fn server_of(&self, session: &SessionName) -> Option<Arc<WahaServer>> {
+        self.servers.lock().expect("the servers").get(session)?.upgrade()
+    }
+}
+
+#[async_trait]
+impl NotificationSink for FanOut {
+    async fn deliver(&self, notifications: Vec<EngineNotification>) -> Result<(), Error> {
+        for notification in notifications {
+            if let Some(server) = self.server_of(&notification.session) {
+                server.be_notified(&notification).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn connection_changed(&self, session: &SessionName, news: ConnectionNews) {
+        if let Some(server) = self.server_of(session) {
+            server.connection_changed(session, &news);
+        }
+    }
+}
+
+/// A world that ends with the test.
+#[derive(Debug, Default)]
+struct MemoryStore(Mutex<BTreeMap<String, Bytes>>);
+
+#[async_trait]
+impl WorldStore for MemoryStore {
+    async fn load(&self) -> Result<Vec<(String, Bytes)>, StoreError> {
+        let rows = self.0.lock().expect("the rows");
+        Ok(rows.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    async fn save(&self, changes: Vec<(String, Option<Bytes>)>) -> Result<(), StoreError> {
+        let mut rows = self.0.lock().expect("the rows");
+        for (key, value) in changes {
+            match value {
+                Some(bytes) => rows.insert(key, bytes),
+                None => rows.remove(&key),
+            };
+        }
+        Ok(())
+    }
+}
