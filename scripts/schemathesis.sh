@@ -6,6 +6,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+python=$(scripts/venv.sh --python)
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+  echo "schemathesis: needs Python 3.11 or newer; $("$python" --version) was found" >&2
+  exit 1
+fi
+
 cargo build --bin wagroups
 WAGROUPS_BIN=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)/wagroups
 export WAGROUPS_BIN

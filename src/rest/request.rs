@@ -285,8 +285,10 @@ impl Incoming {
 
     /// A number of the query.
     pub fn query_number(&mut self, name: &str) -> Option<usize> {
-        let text = self.query(name)?.to_owned();
-        let number = text.parse().ok();
+        let text = self.query(name)?;
+        // There is no more of anything than fits.
+        let is_large = text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().or_else(|| is_large.then_some(usize::MAX));
         if number.is_none() {
             let must = "must be a number conforming to the specified constraints";
             self.violations.add(name, must);

@@ -62,8 +62,8 @@ async fn pages_hold_each_event_once_in_either_order(service: Service) {
     let between = rest.get(&format!("{path}?after=3&before=9")).await.ok();
     assert_eq!(sequences(&between), [7, 5]);
     for nothing in ["before=1", "after=21", "after=99999999999999999999"] {
-        let answer = rest.get(&format!("{path}?{nothing}")).await;
-        assert!(answer.status == 400 || sequences(&answer.ok()).is_empty(), "{nothing}");
+        let page = rest.get(&format!("{path}?{nothing}")).await.ok();
+        assert_eq!((sequences(&page), &page["next"]), (Vec::new(), &Value::Null), "{nothing}");
     }
     let made = rest.get(&format!("{path}?events=group.v2.join")).await.ok();
     assert_eq!(sequences(&made), [1]);

@@ -9,7 +9,7 @@ pub struct Participant {
     /// written as people write them, too: `+49 151 2000-0001`.
     #[schema(
         example = "4915120000001@c.us",
-        pattern = r"^(\+?[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?|[1-9][0-9]{0,16}@lid)$"
+        pattern = r"^(\+?[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?|[1-9][0-9]{0,17}@lid)$"
     )]
     id: String,
 }
