@@ -65,8 +65,9 @@ export class Group {
     );
     this.panels = {
       members: el("div", { class: "scroll", id: "panel-members", role: "tabpanel", "aria-labelledby": "tab-members", tabindex: "0" }),
-      history: el("ol", { class: "scroll", id: "panel-history", role: "tabpanel", "aria-labelledby": "tab-history", tabindex: "0" }, waiting()),
+      history: el("div", { class: "scroll", id: "panel-history", role: "tabpanel", "aria-labelledby": "tab-history", tabindex: "0" }, waiting()),
     };
+    this.events = el("ol");
     this.members(members);
     const tabs = el("div", { class: "tabs", role: "tablist", "aria-label": "About the group" });
     tabs.append(this.button("members", "Members ", String(members.length)), this.button("history", "History "));
@@ -127,17 +128,20 @@ export class Group {
   }
 
   async history(path, signal, before) {
-    const panel = this.panels.history;
+    const { events: list, panels } = this;
     try {
       const query = new URLSearchParams({ limit: PAGE, ...(before ? { before } : {}) });
       const { events, next } = await json(`${path}/events?${query}`, { signal });
-      if (!before) panel.replaceChildren();
-      panel.append(...events.map((event) => line(event)));
-      if (!panel.children.length) panel.append(el("li", {}, nothing("No history", "The log holds nothing of this group any more.")));
-      if (next) panel.append(this.older(path, signal, next));
+      if (!before) {
+        list.replaceChildren();
+        panels.history.replaceChildren(list);
+      }
+      list.append(...events.map((event) => line(event)));
+      if (!list.children.length) list.append(el("li", {}, nothing("No history", "The log holds nothing of this group any more.")));
+      if (next) list.append(this.older(path, signal, next));
     } catch (error) {
       if (error.name === "AbortError") return;
-      panel.append(el("li", {}, wrong(error, () => this.show(this.session, this.id))));
+      panels.history.append(wrong(error, () => this.show(this.session, this.id)));
     }
   }
 

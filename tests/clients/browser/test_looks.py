@@ -85,8 +85,7 @@ def group_id(program: Program, subject: str) -> str:
 
 def keep(page: Page, name: str) -> None:
     # What has just come glows for a moment.
-    page.wait_for_function("document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)")
-    page.screenshot(path=str(Path(os.environ["PAGES_PICTURES"]) / f"{name}.png"))
+    page.screenshot(path=str(Path(os.environ["PAGES_PICTURES"]) / f"{name}.png"), animations="disabled")
 
 
 def is_for_everyone(page: Page) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from conftest import Watched
-from program import Program
+from program import Program, eventually
 
 ONE, TWO, THREE = "4915120000001", "4915120000002", "4915120000003"
 EVIL = "<img src=x onerror=alert(1)><b>bold</b>"
@@ -226,7 +226,9 @@ def test_a_stream_that_is_cut_goes_on_where_it_was(
     page.get_by_label("Search by subject").fill("x")
     expect(page.locator("#list")).to_contain_text("The service does not answer.")
     program.start()
-    program.ok("PUT", f"/api/default/groups/{made}/subject", {"subject": "After"})
+    rename = ("PUT", f"/api/default/groups/{made}/subject", {"subject": "After"})
+    # The session starts, too.
+    eventually(lambda: program.call(*rename)[0], lambda status: status != 422)
     expect(page.locator("#log .event").first).to_contain_text("After", timeout=20_000)
     expect(page.locator("#log .event")).to_have_count(2)
     page.get_by_role("button", name="Try again").click()
