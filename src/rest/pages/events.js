@@ -96,7 +96,8 @@ export function line(event, where) {
   const by = author ? `by ${person(author)}` : "";
   return el(
     "li",
-    { class: `event ${kindOf(event)}`, "data-event": event.event, "data-sequence": sequence },
+    // Who goes is red, whoever it is.
+    { class: `event ${event.payload.type === "leave" ? "leaves" : kindOf(event)}`, "data-event": event.event, "data-sequence": sequence },
     when(event.timestamp),
     el("span", { class: "what" }, ...sentence(event)),
     el("span", { class: "where" }, el("span", {}, where, where && by ? " · " : "", by), el("span", { class: "mono" }, `#${sequence}`)),

@@ -6,6 +6,7 @@ import itertools
 import os
 from pathlib import Path
 from typing import Callable, Iterator
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -56,31 +57,33 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     assert program.stop() == 0
 
 
-def happens(program: Program) -> None:
-    """What a morning brings."""
-    warehouse = group_id(program, "Warehouse")
-    path = f"/api/default/groups/{warehouse}"
-    # Who has just left cannot be added again.
+def happens(program: Program, group: str) -> None:
+    """What a morning brings: six events of this group, and two of another one."""
+    path = f"/api/default/groups/{group}"
     stays, leaves = (f"49151200{99_000 + next(_numbers)}" for _ in range(2))
     new = [{"id": stays}, {"id": leaves}]
     program.ok("POST", f"{path}/participants/add", {"participants": new})
     program.ok("POST", f"{path}/admin/promote", {"participants": new[:1]})
-    description = "Who is in, who is out.\nKeys are with the night shift."
-    program.ok("PUT", f"{path}/description", {"description": description})
-    program.ok("PUT", f"{path}/settings/security/info-admin-only", {"adminsOnly": True})
     incident = group_id(program, "Incident 2026-11")
     program.ok("PUT", f"/api/default/groups/{incident}/subject", {"subject": "Incident 2026-11, over"})
     program.ok("PUT", f"/api/default/groups/{incident}/subject", {"subject": "Incident 2026-11"})
+    description = "Who is in, who is out.\nKeys are with the night shift."
+    program.ok("PUT", f"{path}/description", {"description": description})
     program.ok("POST", f"{path}/invite-code/revoke")
-    program.run("simulator", "act", "leave", f"+{leaves}", warehouse)
-    # As before, for the next picture.
-    program.ok("PUT", f"{path}/settings/security/info-admin-only", {"adminsOnly": False})
-    program.ok("PUT", f"{path}/description", {"description": ""})
+    program.ok("PUT", f"{path}/settings/security/info-admin-only", {"adminsOnly": True})
+    program.run("simulator", "act", "leave", f"+{leaves}", group)
 
 
 def group_id(program: Program, subject: str) -> str:
-    (group,) = program.ok("GET", f"/api/default/groups?search={subject.replace(' ', '+')}")
+    (group,) = program.ok("GET", f"/api/default/groups?search={quote(subject)}")
     return group["id"]
+
+
+def is_told(page: Page) -> None:
+    """All of it is shown, and the group as it is now."""
+    expect(page.locator("#log .event")).to_have_count(8)
+    expect(page.locator("#panel-history .event")).to_have_count(7)
+    expect(page.locator("#group .tags")).to_have_text("only admins edit")
 
 
 def keep(page: Page, name: str) -> None:
@@ -95,38 +98,46 @@ def is_for_everyone(page: Page) -> None:
     assert width[0] <= width[1], "it is wider than the screen"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("screen", [DESKTOP, TABLET], ids=["desktop", "tablet"])
+@pytest.mark.parametrize(
+    ("name", "screen", "scheme", "subject"),
+    [
+        ("desktop-light", DESKTOP, "light", "Warehouse"),
+        ("desktop-dark", DESKTOP, "dark", "Night shift"),
+        ("tablet-light", TABLET, "light", "Returns desk"),
+        ("tablet-dark", TABLET, "dark", "Deliveries south"),
+    ],
+)
 def test_the_operators_page(
-    scene: Program, open_page: Open, watched: Watched, screen: dict, scheme: str, request: pytest.FixtureRequest
+    scene: Program, open_page: Open, watched: Watched, name: str, screen: dict, scheme: str, subject: str
 ) -> None:
-    page = open_page(f"{scene.url}/#/default/{group_id(scene, 'Warehouse')}", viewport=screen, color_scheme=scheme)
+    group = group_id(scene, subject)
+    page = open_page(f"{scene.url}/#/default/{group}", viewport=screen, color_scheme=scheme)
     expect(page.locator("#link")).to_have_text("on")
-    happens(scene)
-    expect(page.locator("#log .event")).to_have_count(10)
-    expect(page.locator("#group .about")).to_have_count(0)
+    happens(scene, group)
+    is_told(page)
     if scheme == "dark":
         page.get_by_role("tab", name="History").click()
-    name = f"operator-{request.node.callspec.id}"
-    keep(page, name)
+    keep(page, f"operator-{name}")
     is_for_everyone(page)
     watched.is_clean(scene)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_operators_page_on_a_phone(scene: Program, open_page: Open, watched: Watched, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "subject"), [("light", "Deliveries north"), ("dark", "Flat 4B")])
+def test_the_operators_page_on_a_phone(
+    scene: Program, open_page: Open, watched: Watched, scheme: str, subject: str
+) -> None:
     page = open_page(scene.url, viewport=PHONE, color_scheme=scheme, has_touch=True)
     expect(page.locator("#link")).to_have_text("on")
     expect(page.locator(".group")).to_have_count(len(SUBJECTS))
     keep(page, f"operator-phone-{scheme}-groups")
     is_for_everyone(page)
-    page.locator(".group", has_text="Warehouse").tap()
+    page.locator(".group", has_text=subject).tap()
     expect(page.locator("#group h2")).to_be_visible()
+    happens(scene, group_id(scene, subject))
+    is_told(page)
     keep(page, f"operator-phone-{scheme}-group")
     is_for_everyone(page)
-    happens(scene)
     page.get_by_role("button", name="Live", exact=True).tap()
-    expect(page.locator("#log .event")).to_have_count(10)
     keep(page, f"operator-phone-{scheme}-live")
     is_for_everyone(page)
     watched.is_clean(scene)

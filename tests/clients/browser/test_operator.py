@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
@@ -116,6 +117,27 @@ def test_a_group_shows_its_members_settings_and_history(program: Program, page: 
     expect(page.locator("#group h2")).to_have_text("Kitchen")
 
 
+@pytest.mark.parametrize("shape", ["gows", "noweb"])
+def test_the_page_shows_the_same_in_every_shape(
+    shape: str, tmp_path: Path, open_page: Open, watched: Watched
+) -> None:
+    program = Program(tmp_path, shape)
+    made = program.new_group("default", "Kitchen", ONE, TWO)
+    program.ok("PUT", f"/api/default/groups/{made}/description", {"description": "Who cooks"})
+    page = open_page(program.url)
+    expect(page.locator(".group .tag")).to_have_text("3")
+    group(page, "Kitchen")
+    expect(page.locator("#group .about")).to_have_text("Who cooks")
+    expect(page.locator(".member")).to_have_count(3)
+    is_live(page)
+    program.ok("POST", f"/api/default/groups/{made}/participants/remove", {"participants": [{"id": TWO}]})
+    expect(page.locator("#log .event")).to_contain_text(f"+{TWO} left")
+    expect(page.locator(".member")).to_have_count(2)
+    page.close()
+    assert program.stop() == 0
+    watched.is_clean(program)
+
+
 def test_older_history_is_shown_on_demand(program: Program, page: Page) -> None:
     made = program.new_group("default", "Long")
     for number in range(60):
@@ -212,10 +234,8 @@ def test_what_people_write_stays_text(program: Program, page: Page) -> None:
     assert page.locator("main img, main b b, main script").count() == 0
 
 
-def test_a_stream_that_is_cut_goes_on_where_it_was(
-    tmp_path: pytest.TempPathFactory, open_page: Open, watched: Watched
-) -> None:
-    program = Program(tmp_path)  # type: ignore[arg-type]
+def test_a_stream_that_is_cut_goes_on_where_it_was(tmp_path: Path, open_page: Open, watched: Watched) -> None:
+    program = Program(tmp_path)
     watched.expected = "ERR_"
     page = open_page(program.url)
     is_live(page)
