@@ -1,7 +1,7 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash lint reference clients waha-clients schemathesis pages bench
+.PHONY: help run test crash lint reference clients waha-clients schemathesis pages chart chart-readme bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ schemathesis: ## Hold what the REST gateway answers against its OpenAPI document
 
 pages: ## Drive the pages in a headless Chromium (found, or installed where apt may)
 	scripts/pages.sh $(ARGS)
+
+chart: ## Check the Helm chart, the Dockerfile, compose.yaml and docs/OPERATIONS.md, beside PostgreSQL
+	scripts/postgres.sh run -- scripts/chart.sh $(ARGS)
+
+chart-readme: ## Write the table of helm/README.md anew from the comments of helm/values.yaml
+	scripts/chart.sh --readme
 
 bench: ## Measure, each figure beside its limit; takes minutes, wants a quiet machine
 	scripts/postgres.sh run -- cargo bench --bench '*' -- $(ARGS)

@@ -40,7 +40,6 @@ pub(super) fn reduce(
     let Some(held) = state.group.clone() else {
         // Nothing newer can be known of a group that we are not in, so it is taken as it is.
         let mut group = snapshot.clone();
-        group.partial = false;
         group.create_time = snapshot.create_time.or(state.facts.create_time);
         teach(&mut state.facts, snapshot.participants(), stamp);
         with_known_names(&state.facts, &mut group);
@@ -52,7 +51,7 @@ pub(super) fn reduce(
     };
     teach(&mut state.facts, snapshot.participants(), stamp);
     let mut merged = snapshot.clone();
-    merged.partial = false;
+    merged.partial = held.partial && snapshot.partial;
     merged.create_time = snapshot.create_time.or(state.facts.create_time).or(held.create_time);
     with_known_names(&state.facts, &mut merged);
     // Whom we hold under each of two names, and now learn to be one, is one member.
@@ -106,7 +105,7 @@ pub(super) fn reduce(
         }
     }
     let merged = Arc::new(merged);
-    if held.partial {
+    if held.partial && !merged.partial {
         reduction.events.push(EventBody::Updated(vec![FieldChange::Completed(merged.clone())]));
     } else {
         reduction.events.extend(differences(&held, &merged));

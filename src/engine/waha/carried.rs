@@ -45,7 +45,10 @@ impl Carried {
         rest: &[&str],
         body: Value,
     ) -> Result<Answer> {
-        self.server.ask(Ask::of(operation, method, self.path(rest)).body(body)).await
+        let ask = Ask::of(operation, method, self.path(rest));
+        // A body that is no object is refused before anything is looked at.
+        let ask = if body.is_null() { ask } else { ask.body(body) };
+        self.server.ask(ask).await
     }
 
     /// A change that WAHA answers with nothing, or with a flag.

@@ -127,20 +127,28 @@ impl Refused<'_> {
         if let Some((code, words)) = code_of(said, exception) {
             return self.coded(code, words);
         }
-        let lower = said.to_ascii_lowercase();
+        // WPP has the cause as a code, and words for people.
+        let code = exception.get("code").and_then(Value::as_str).unwrap_or_default();
+        let lower = format!("{said} {code}").to_ascii_lowercase();
         let known = WORDS.iter().find(|(words, _)| lower.contains(words)).map(|(_, meant)| *meant);
         let is_minified = said.len() <= 2 && said == name;
         match known {
             Some(Meant::Refusal(reason)) => self.reasoned(reason, said),
             Some(Meant::Silence) => self.unclear("got no answer from WhatsApp"),
             Some(Meant::Haste) => self.coded(429, said),
-            // WhatsApp Web's own errors have one letter where the account is no admin.
+            // WhatsApp Web's own errors have one letter where the account is no admin, or the invite leads
+            // nowhere.
+            None if is_minified && self.is_joining() => self.reasoned(Reason::InviteInvalid, said),
             None if is_minified => self.reasoned(Reason::NotGroupAdmin, said),
             // In a browser a group that is not there is `undefined`, of which fields are read. What we send is
             // well-formed.
             None if name == "TypeError" => self.reasoned(Reason::GroupNotFound, said),
             None => self.unclear("failed"),
         }
+    }
+
+    fn is_joining(&self) -> bool {
+        matches!(self.operation, EngineOperation::JoinGroup | EngineOperation::GetJoinInfo)
     }
 
     /// WhatsApp's own code.
@@ -222,11 +230,13 @@ const WORDS: [(&str, Meant); 24] = [
     ("session closed", Meant::Silence),
 ];
 
-/// WhatsApp's code and words: `… status 403: forbidden` on GOWS, `data: 403` on NOWEB.
+/// WhatsApp's code and words: `… status 403: forbidden` on GOWS, `data: 403` on NOWEB, `403: forbidden` on
+/// WPP.
 fn code_of<'a>(said: &'a str, exception: &Value) -> Option<(u32, &'a str)> {
-    let in_words = said.rsplit_once("status ").and_then(|(_, rest)| {
-        let (code, words) = rest.split_once(':')?;
-        Some((code.parse().ok()?, words.trim()))
+    let rest = said.rsplit_once("status ").map_or(said, |(_, rest)| rest);
+    let in_words = rest.split_once(':').and_then(|(code, words)| {
+        let code = code.parse().ok().filter(|code| (300..600).contains(code))?;
+        Some((code, words.trim()))
     });
     let in_data = exception.get("data").and_then(Value::as_u64);
     in_words.or_else(|| Some((u32::try_from(in_data?).ok()?, said)))

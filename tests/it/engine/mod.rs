@@ -5,12 +5,12 @@ mod refusals;
 mod simulator;
 mod stage;
 mod success;
+mod waha;
 
 use std::collections::BTreeSet;
 
 use futures::future::BoxFuture;
-use wagroups::domain::Reason;
-use wagroups::domain::port::engine::{EngineOperation, Outcome};
+use wagroups::domain::port::engine::EngineOperation;
 
 use self::stage::Scene;
 
@@ -33,20 +33,6 @@ pub async fn conforms(scene: &Scene, exceptions: &[(EngineOperation, &str)]) {
     for case in success::CASES.iter().chain(refusals::CASES) {
         if !cannot.contains(&case.operation) {
             (case.run)(scene).await;
-        }
-    }
-}
-
-/// The call was refused so; nothing changed by it.
-pub fn refused<T>(
-    answer: wagroups::domain::port::engine::Result<T>,
-    outcome: Outcome,
-    reason: Reason,
-) {
-    match answer {
-        Ok(_) => panic!("not refused with {reason:?}"),
-        Err(error) => {
-            assert_eq!((error.outcome, error.error.reason()), (outcome, reason), "{error}")
         }
     }
 }

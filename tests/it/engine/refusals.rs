@@ -10,8 +10,8 @@ use wagroups::domain::participant::ParticipantStatus;
 use wagroups::domain::port::engine::{EngineOperation as Op, Outcome, RequestAnswer};
 use wagroups::domain::setting::Setting;
 
+use super::Case;
 use super::stage::{Scene, person};
-use super::{Case, refused};
 
 pub const CASES: &[Case] = &[
     Case { operation: Op::SetGroupSubject, run: groups_that_are_not_ours },
@@ -32,12 +32,12 @@ fn groups_that_are_not_ours(scene: &Scene) -> BoxFuture<'_, ()> {
         for (group, reason) in cases {
             let session = &scene.bob.session;
             let answer = scene.engine.set_subject(session, &group, &subject, "refused-1").await;
-            refused(answer, Outcome::Rejected, reason);
+            scene.refused(answer, Outcome::Rejected, reason);
             assert_eq!(scene.seen(&scene.bob, &group).await, None);
             let code = scene.engine.fetch_invite_code(session, &group).await;
-            refused(code, Outcome::Rejected, reason);
+            scene.refused(code, Outcome::Rejected, reason);
         }
-        assert_eq!(scene.stage.applied(&scene.bob.session, "refused-1").await, 0);
+        scene.was_applied(&scene.bob, "refused-1", 0).await;
     }
     .boxed()
 }
@@ -49,16 +49,16 @@ fn what_only_admins_may_do(scene: &Scene) -> BoxFuture<'_, ()> {
         let (bob, lock) = (&scene.bob.session, Setting::InfoAdminOnly(true));
         let not_admin = Reason::NotGroupAdmin;
         let set = scene.engine.change_setting(bob, &group, lock, "admin-1").await;
-        refused(set, Outcome::Rejected, not_admin);
+        scene.refused(set, Outcome::Rejected, not_admin);
         let revoked = scene.engine.revoke_invite_code(bob, &group, "admin-2").await;
-        refused(revoked, Outcome::Rejected, not_admin);
+        scene.refused(revoked, Outcome::Rejected, not_admin);
         let asked = scene.engine.fetch_join_requests(bob, &group).await;
-        refused(asked, Outcome::Rejected, not_admin);
+        scene.refused(asked, Outcome::Rejected, not_admin);
         let people = [person(1)];
         for action in [MemberAction::Leave, MemberAction::Promote, MemberAction::Demote] {
             let answer =
                 scene.engine.change_participants(bob, &group, action, &people, "admin-3").await;
-            refused(answer, Outcome::Rejected, not_admin);
+            scene.refused(answer, Outcome::Rejected, not_admin);
         }
         assert_eq!(scene.seen(&scene.bob, &group).await, before, "nothing changed");
     }
@@ -71,7 +71,7 @@ fn a_stale_description(scene: &Scene) -> BoxFuture<'_, ()> {
         let (session, text) = (&scene.alice.session, "x".parse().expect("a text"));
         let stale = Some("of another time");
         let answer = scene.engine.set_description(session, &group, &text, stale, "stale-1").await;
-        refused(answer, Outcome::Rejected, Reason::DescriptionConflict);
+        scene.refused(answer, Outcome::Rejected, Reason::DescriptionConflict);
     }
     .boxed()
 }
@@ -121,7 +121,7 @@ fn invites_that_lead_nowhere(scene: &Scene) -> BoxFuture<'_, ()> {
         for (code, reason) in cases {
             let invite = Invite::Code(code);
             let answer = scene.engine.join_group(&scene.bob.session, &invite, "nowhere-2").await;
-            refused(answer, Outcome::Rejected, reason);
+            scene.refused(answer, Outcome::Rejected, reason);
         }
     }
     .boxed()
@@ -134,7 +134,7 @@ fn requests_that_nobody_made(scene: &Scene) -> BoxFuture<'_, ()> {
             let (session, people) = (&scene.alice.session, [person(7)]);
             let answered =
                 scene.engine.answer_join_requests(session, &group, answer, &people, "nobody").await;
-            refused(answered, Outcome::Rejected, Reason::JoinRequestNotFound);
+            scene.refused(answered, Outcome::Rejected, Reason::JoinRequestNotFound);
         }
     }
     .boxed()
@@ -144,10 +144,10 @@ fn sessions_that_are_offline(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let nobody = "nobody".parse().expect("a name");
         let listed = scene.engine.fetch_all(&nobody).await;
-        refused(listed, Outcome::NotSent, Reason::SessionNotWorking);
+        scene.refused(listed, Outcome::NotSent, Reason::SessionNotWorking);
         let group = scene.group().await;
         let left = scene.engine.leave_group(&nobody, &group, "offline-1").await;
-        refused(left, Outcome::NotSent, Reason::SessionNotWorking);
+        scene.refused(left, Outcome::NotSent, Reason::SessionNotWorking);
     }
     .boxed()
 }

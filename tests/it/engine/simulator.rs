@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wagroups::domain::id::{ParticipantId, SessionName};
+use wagroups::domain::group::Group;
+use wagroups::domain::id::{GroupId, ParticipantId, SessionName};
 use wagroups::domain::port::engine::{AccountWish, GroupEngine, Started};
+use wagroups::domain::session::{EngineConfig, EngineKind};
 use wagroups::engine::gateway::{self, Gateway};
 use wagroups::engine::simulator::world::Operation;
 use wagroups::engine::simulator::{self, SimulatorEngine};
@@ -28,8 +30,12 @@ impl Stage for World {
         self.0.act(person, operation, false).await.expect("done");
     }
 
-    async fn applied(&self, session: &SessionName, call_key: &str) -> u32 {
-        self.0.applied(session, call_key).await.expect("a count")
+    async fn applied(&self, session: &SessionName, call_key: &str) -> Option<u32> {
+        Some(self.0.applied(session, call_key).await.expect("a count"))
+    }
+
+    async fn truth(&self, session: &SessionName, group_id: &GroupId) -> Option<Group> {
+        self.0.fetch_group(session, group_id).await.expect("a look").group
     }
 
     async fn link(&self, session: &SessionName) {
@@ -64,5 +70,6 @@ async fn the_simulator_conforms() {
     let alice = online(engine.as_ref(), "alice").await;
     let bob = online(engine.as_ref(), "bob").await;
     let stage = Box::new(World(world));
-    conforms(&Scene { engine, stage, inbox, alice, bob }, &[]).await;
+    let config = EngineConfig::default_of(EngineKind::Simulator);
+    conforms(&Scene { engine, stage, inbox, config, alice, bob }, &[]).await;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wagroups::domain::group::Group;
@@ -9,9 +10,11 @@ use wagroups::domain::id::{GroupId, InviteCode, ParticipantId, SessionName};
 use wagroups::domain::participant::Account;
 use wagroups::domain::port::engine::{
     ConnectionNews, EngineAnswer, EngineNotification, GroupEngine, NewGroup, NotificationSink,
+    Outcome, Result,
 };
 use wagroups::domain::reducer::{GroupState, Observation, reduce};
-use wagroups::domain::{Error, group::GroupSettings};
+use wagroups::domain::session::EngineConfig;
+use wagroups::domain::{Error, Reason, group::GroupSettings};
 
 use crate::harness::service::eventually;
 
@@ -28,8 +31,41 @@ pub enum Outside {
 pub trait Stage: Send + Sync {
     async fn act(&self, person: ParticipantId, what: Outside);
 
-    /// How often a call with this key took effect, where the outside can tell.
-    async fn applied(&self, session: &SessionName, call_key: &str) -> u32;
+    /// How often a call with this key took effect; `None` where the outside cannot tell.
+    async fn applied(&self, session: &SessionName, call_key: &str) -> Option<u32>;
+
+    /// The group as it really is for this session; `None` where the session is not in it.
+    async fn truth(&self, session: &SessionName, group_id: &GroupId) -> Option<Group>;
+
+    /// What the engine's answers and reads say of a group, and what its notifications do; the rest is not
+    /// compared.
+    fn as_read(&self, group: Group) -> Group {
+        group
+    }
+
+    fn as_told(&self, group: Group) -> Group {
+        group
+    }
+
+    /// Whether notifications bring back the keys of the calls that caused them.
+    fn echoes_calls(&self) -> bool {
+        true
+    }
+
+    /// Whether what a session was told while it was away comes later; else a comparison has to find it.
+    fn keeps_news(&self) -> bool {
+        true
+    }
+
+    /// Whether lists are live.
+    fn lists_live(&self) -> bool {
+        true
+    }
+
+    /// Whether the engine tells this refusal from that one.
+    fn tells_apart(&self, expected: Reason, got: Reason) -> bool {
+        expected == got
+    }
 
     /// The holder links a session's device.
     async fn link(&self, session: &SessionName);
@@ -46,6 +82,8 @@ pub struct Scene {
     pub engine: Arc<dyn GroupEngine>,
     pub stage: Box<dyn Stage>,
     pub inbox: Arc<Inbox>,
+    /// How sessions are set.
+    pub config: EngineConfig,
     pub alice: Member,
     pub bob: Member,
 }
@@ -62,6 +100,12 @@ impl Inbox {
         self.told.lock().expect("the inbox").get(session).cloned().unwrap_or_default()
     }
 
+    /// How often a session's connection was spoken of.
+    pub fn connection_news(&self, session: &SessionName) -> usize {
+        let connections = self.connections.lock().expect("the inbox");
+        connections.iter().filter(|(name, _)| name == session).count()
+    }
+
     pub fn heard(&self, session: &SessionName, news: &ConnectionNews) -> bool {
         let connections = self.connections.lock().expect("the inbox");
         connections.iter().any(|(name, heard)| name == session && heard == news)
@@ -70,7 +114,10 @@ impl Inbox {
 
 #[async_trait]
 impl NotificationSink for Inbox {
-    async fn deliver(&self, notifications: Vec<EngineNotification>) -> Result<(), Error> {
+    async fn deliver(
+        &self,
+        notifications: Vec<EngineNotification>,
+    ) -> std::result::Result<(), Error> {
         let mut told = self.told.lock().expect("the inbox");
         for notification in notifications {
             told.entry(notification.session.clone()).or_default().push(notification);
@@ -82,6 +129,9 @@ impl NotificationSink for Inbox {
         self.connections.lock().expect("the inbox").push((session.clone(), news));
     }
 }
+
+/// How long news may take.
+const HEARING: Duration = Duration::from_secs(20);
 
 pub fn person(number: u64) -> ParticipantId {
     format!("+4915120{number:05}").parse().expect("a number")
@@ -110,7 +160,24 @@ impl Scene {
     }
 
     pub async fn seen(&self, member: &Member, group_id: &GroupId) -> Option<Group> {
-        self.engine.fetch_group(&member.session, group_id).await.expect("a look").group
+        self.stage.truth(&member.session, group_id).await
+    }
+
+    /// The call was refused so, as far as the engine can tell; nothing changed by it.
+    pub fn refused<T>(&self, answer: Result<T>, outcome: Outcome, reason: Reason) {
+        match answer {
+            Ok(_) => panic!("not refused with {reason:?}"),
+            Err(error) => {
+                let got = error.error.reason();
+                assert_eq!(error.outcome, outcome, "{error}");
+                assert!(self.stage.tells_apart(reason, got), "not {reason:?} but {error}");
+            }
+        }
+    }
+
+    pub async fn was_applied(&self, member: &Member, call_key: &str, times: u32) {
+        let applied = self.stage.applied(&member.session, call_key).await;
+        assert_eq!(applied.unwrap_or(times), times, "{call_key}");
     }
 
     /// What the call answered, and what it is told besides, lead from the group before to the group as it
@@ -118,11 +185,16 @@ impl Scene {
     pub async fn converges<T>(&self, before: Option<Group>, answer: &EngineAnswer<T>, key: &str) {
         let group_id = answer.observations.first().expect("an observation").group_id.clone();
         let now = self.seen(&self.alice, &group_id).await;
+        let read = |group: Option<Group>| group.map(|group| self.stage.as_read(group));
         assert_eq!(
-            reduced(before.clone(), &answer.observations, &self.alice),
-            now,
+            read(reduced(before.clone(), &answer.observations, &self.alice)),
+            read(now.clone()),
             "by the answer"
         );
+        if !self.stage.echoes_calls() {
+            self.is_followed_by(&self.alice, &group_id).await;
+            return self.is_followed_by_bob(&group_id).await;
+        }
         let echo = eventually("the echo", || async {
             let told = self.inbox.told(&self.alice.session);
             let echo: Vec<_> =
@@ -141,17 +213,25 @@ impl Scene {
 
     /// All that Bob was told of the group leads to what he sees of it.
     pub async fn is_followed_by_bob(&self, group_id: &GroupId) {
-        let now = self.seen(&self.bob, group_id).await;
-        eventually("Bob hears of it", || async {
-            let told = self.inbox.told(&self.bob.session);
+        self.is_followed_by(&self.bob, group_id).await;
+    }
+
+    async fn is_followed_by(&self, member: &Member, group_id: &GroupId) {
+        let told_of = |group: Option<Group>| group.map(|group| self.stage.as_told(group));
+        let now = told_of(self.seen(member, group_id).await);
+        let heard = || {
+            let told = self.inbox.told(&member.session).into_iter();
             let of_group: Vec<Observation> = told
-                .into_iter()
                 .flat_map(|notification| notification.observations)
                 .filter(|observation| observation.group_id == *group_id)
                 .collect();
-            (reduced(None, &of_group, &self.bob) == now).then_some(())
-        })
-        .await;
+            told_of(reduced(None, &of_group, member))
+        };
+        let patience = tokio::time::Instant::now() + HEARING;
+        while heard() != now && tokio::time::Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(heard(), now, "what {} was told of {group_id}", member.session);
     }
 }
 

@@ -1,10 +1,12 @@
 //! Who is told of events: WebSockets and webhooks, all the same envelope.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use wagroups::domain::clock::Timestamp;
 use wagroups::domain::event::EventId;
 use wagroups::telemetry::SystemEntropy;
 
@@ -45,6 +47,7 @@ impl Listener {
 pub struct Hub {
     listeners: Mutex<Vec<Listener>>,
     mischief: Mutex<Mischief>,
+    last_time: Mutex<Timestamp>,
 }
 
 #[derive(Default)]
@@ -54,6 +57,13 @@ struct Mischief {
 }
 
 impl Hub {
+    /// A millisecond of its own for each event: the simulator does in one what takes WhatsApp longer.
+    fn next_time(&self, now: Timestamp) -> Timestamp {
+        let mut last = self.last_time.lock().expect("the time");
+        *last = now.max(*last + Duration::from_millis(1));
+        *last
+    }
+
     pub fn add(&self, listener: Listener) {
         let mut listeners = self.listeners.lock().expect("the listeners");
         listeners.retain(Listener::is_open);
@@ -110,7 +120,7 @@ impl WahaServer {
             return;
         }
         let times = self.hub.times();
-        let now = self.now();
+        let now = self.hub.next_time(self.now());
         let envelope = json!({
             "id": EventId::new(now, &SystemEntropy).to_string(),
             "timestamp": now.as_millis(),

@@ -95,7 +95,7 @@ impl WahaServer {
         let simulated: SessionName = format!("w{}-{name}", self.number).parse().expect("a name");
         self.whatsapp.connect(simulated.clone(), self);
         let login = self.simulator().log_in(&simulated, &AccountWish::default()).await;
-        let login = login.expect("a login");
+        let login = login.expect("a login").expect("an account");
         let groups = self.simulator().groups_of(&simulated).await.expect("groups");
         let session = Session {
             name: name.to_owned(),
@@ -222,7 +222,9 @@ impl WahaServer {
             ConnectionNews::Offline
             | ConnectionNews::Online
             | ConnectionNews::Pairing(_)
-            | ConnectionNews::Linked => None,
+            | ConnectionNews::Linked
+            | ConnectionNews::Unlinked
+            | ConnectionNews::Failed(_) => None,
         });
         if let Some(status) = status.flatten() {
             let server = self.clone();

@@ -95,7 +95,9 @@ impl WahaServer {
                 }
                 match self.simulator().start(&session.simulated).await.expect("a start") {
                     Started::Pairing(code) => Ok(Reply::json(&json!({ "value": code.value }))),
-                    Started::Online => unreachable!("a linked session shows no code"),
+                    Started::Online | Started::Connecting => {
+                        unreachable!("a linked session shows no code")
+                    }
                 }
             }
             ("POST", ["request-code"]) => {

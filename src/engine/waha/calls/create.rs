@@ -3,11 +3,11 @@
 use http::Method;
 use serde_json::json;
 
-use super::participants::{find, settled};
+use super::participants::{accounts, find, settled};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{Description, Group, GroupSettings, MemberAddMode, Subject};
 use crate::domain::id::GroupId;
-use crate::domain::participant::{Participant, ParticipantResult, Role};
+use crate::domain::participant::{Account, Participant, ParticipantResult, Role};
 use crate::domain::port::engine::{
     Created, EngineAnswer, EngineError, EngineOperation, NewGroup, Result,
 };
@@ -42,7 +42,7 @@ impl Carried {
             Verdicts::Open | Verdicts::Failed(_) => Vec::new(),
         };
         let mut seen = self.see_made(&group_id, &answer, new).await;
-        let results = self.invited(&group_id, new, &verdicts, seen.group.participants());
+        let results = self.invited(&group_id, new, &verdicts, seen.group.participants()).await;
         if !new.description.as_str().is_empty() {
             match self.write_description(&group_id, &new.description).await {
                 Ok(()) => seen.group.description = described(self, new),
@@ -98,17 +98,25 @@ impl Carried {
     }
 
     /// What became of each invitation: who is a member was added, whatever the answer says.
-    fn invited(
+    async fn invited(
         &self,
         group_id: &GroupId,
         new: &NewGroup,
         verdicts: &[Verdict],
         members: &[Participant],
     ) -> Vec<ParticipantResult> {
-        let invited = new.participants.iter().enumerate();
+        // Who cannot be named is found by the name that the caller gave, or not at all.
+        let named = match self.named(&new.participants, &accounts(members)).await {
+            Ok(named) => named,
+            Err(error) => {
+                note(group_id, "the names of its members", &error);
+                new.participants.iter().map(|id| Account::new(*id)).collect()
+            }
+        };
+        let invited = new.participants.iter().enumerate().zip(&named);
         invited
-            .map(|(index, id)| {
-                let seen = settled(*id, MemberAction::Join, None, members);
+            .map(|((index, id), account)| {
+                let seen = settled(*id, account, MemberAction::Join, None, members);
                 match find(verdicts, *id, index, &new.participants) {
                     Some(said) if said.code != 200 => {
                         self.result(group_id, *id, said, EngineOperation::CreateGroup)

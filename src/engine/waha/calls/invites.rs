@@ -21,7 +21,10 @@ impl Carried {
         let operation = EngineOperation::JoinGroup;
         let code = code(invite, operation)?;
         let body = json!({ "code": code.as_str() });
-        let answer = self.send(operation, Method::POST, &["join"], body).await?;
+        let answer = match self.send(operation, Method::POST, &["join"], body).await {
+            Ok(answer) => answer,
+            Err(refused) => return Err(self.or_member(refused, invite).await),
+        };
         let told = answer.json().and_then(|object| object.get("id")).and_then(names::group_id);
         let group_id = match told {
             Some(group_id) => group_id,
@@ -50,6 +53,24 @@ impl Carried {
                 observations: Vec::new(),
                 source_ids: Vec::new(),
             }),
+        }
+    }
+
+    /// WEBJS refuses whoever is in the group already in the same letter as an invite that leads nowhere.
+    async fn or_member(&self, refused: EngineError, invite: &Invite) -> EngineError {
+        if !self.is_browser() || refused.error.reason() != Reason::InviteInvalid {
+            return refused;
+        }
+        let Ok(GroupPreview { group_id, .. }) = self.join_info(invite).await else {
+            return refused;
+        };
+        match self.fetch(&group_id).await {
+            Ok(fetched) if fetched.group.is_some() => {
+                let message = format!("the account is in group {group_id} already");
+                let error = Error::new(Reason::AlreadyMember, message);
+                EngineError::rejected(error.about("group", &group_id).with("group_id", &group_id))
+            }
+            Ok(_) | Err(_) => refused,
         }
     }
 

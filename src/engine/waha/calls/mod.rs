@@ -2,6 +2,7 @@
 
 mod create;
 mod invites;
+mod names;
 mod participants;
 mod pictures;
 mod reads;

@@ -15,7 +15,6 @@ use crate::domain::reducer::Change;
 use crate::domain::whatsapp_code::participant_status;
 use crate::engine::waha::carried::{Carried, not_admin, people};
 use crate::engine::waha::verdict::{self, Verdict, Verdicts};
-use crate::engine::waha::webhook::WahaEngine;
 
 impl Carried {
     pub async fn change_participants(
@@ -26,7 +25,9 @@ impl Carried {
     ) -> Result<ParticipantsAnswer> {
         let operation = EngineOperation::of_member_action(action);
         let before = self.members_before(group_id, action).await?;
-        let sent = participants.iter().map(|id| listed_id(*id, before.as_deref()));
+        let known =
+            self.named(participants, &accounts(before.as_deref().unwrap_or_default())).await?;
+        let sent = known.iter().map(|account| listed_id(account, before.as_deref()));
         let path = match action {
             MemberAction::Join => [group_id.as_str(), "participants", "add"],
             MemberAction::Leave => [group_id.as_str(), "participants", "remove"],
@@ -49,16 +50,19 @@ impl Carried {
             })
             .collect();
         let mut after = None;
-        if results.iter().any(Option::is_none) {
+        // A browser answers by the name that it was asked for, and shows another one ever after.
+        if results.iter().any(Option::is_none)
+            || (self.is_browser() && action == MemberAction::Join)
+        {
             // It was done; only for whom is not known if this fails.
-            let members = self.members(group_id).await.map_err(|error| {
-                let cause = error.error.cause().unwrap_or(error.error.message()).to_owned();
-                EngineError::unknown(&format!(
-                    "it was done, but for whom could not be read ({cause}); read the group"
-                ))
-            })?;
-            for (result, id) in results.iter_mut().zip(participants) {
-                result.get_or_insert_with(|| settled(*id, action, before.as_deref(), &members));
+            let members = self.members(group_id).await.map_err(unread)?;
+            let named = self.named(participants, &accounts(&members)).await.map_err(unread)?;
+            let people = known.iter().zip(&named).map(|(known, named)| known.merged_with(named));
+            for ((result, id), account) in results.iter_mut().zip(participants).zip(people) {
+                let result = result.get_or_insert_with(|| {
+                    settled(*id, &account, action, before.as_deref(), &members)
+                });
+                result.account = result.account.merged_with(&account);
             }
             after = Some(members);
         }
@@ -83,10 +87,10 @@ impl Carried {
         group_id: &GroupId,
         action: MemberAction,
     ) -> Result<Option<Vec<Participant>>> {
-        match (self.info.engine, action) {
-            (WahaEngine::Gows | WahaEngine::Noweb, _) | (_, MemberAction::Join) => Ok(None),
-            (WahaEngine::Webjs | WahaEngine::Wpp, _) => self.members(group_id).await.map(Some),
+        if !self.is_browser() || action == MemberAction::Join {
+            return Ok(None);
         }
+        self.members(group_id).await.map(Some)
     }
 
     pub(super) fn result(
@@ -114,10 +118,26 @@ impl Carried {
     }
 }
 
-/// The id under which the group lists the person.
-fn listed_id(requested: ParticipantId, members: Option<&[Participant]>) -> ParticipantId {
-    let listed = members.into_iter().flatten().find(|m| m.account.goes_by(requested));
-    listed.map_or(requested, Participant::id)
+/// The id under which the group lists the person; a number where it does not.
+fn listed_id(account: &Account, members: Option<&[Participant]>) -> ParticipantId {
+    let listed = members.into_iter().flatten().find(|m| m.account.is_same(account));
+    match (listed, account.phone()) {
+        (Some(member), _) => member.id(),
+        (None, Some(phone)) => ParticipantId::Phone(phone),
+        (None, None) => account.id(),
+    }
+}
+
+pub(super) fn accounts(members: &[Participant]) -> Vec<Account> {
+    members.iter().map(|member| member.account).collect()
+}
+
+/// It was done; only for whom is not known.
+fn unread(error: EngineError) -> EngineError {
+    let cause = error.error.cause().unwrap_or(error.error.message()).to_owned();
+    EngineError::unknown(&format!(
+        "it was done, but for whom could not be read ({cause}); read the group"
+    ))
 }
 
 /// The verdict about the person: by name, else by place, where the answer has one for each.
@@ -142,12 +162,13 @@ pub(super) fn find<'a>(
 /// What became of a person of whom the answer said nothing, by who is a member now.
 pub(super) fn settled(
     requested: ParticipantId,
+    account: &Account,
     action: MemberAction,
     before: Option<&[Participant]>,
     after: &[Participant],
 ) -> ParticipantResult {
     let find = |members: &[Participant]| {
-        members.iter().find(|member| member.account.goes_by(requested)).copied()
+        members.iter().find(|member| member.account.is_same(account)).copied()
     };
     let was = before.and_then(find);
     let is = find(after);
@@ -170,7 +191,7 @@ pub(super) fn settled(
             (ParticipantStatus::NotAllowed, 0)
         }
     };
-    let account = is.or(was).map_or_else(|| Account::new(requested), |member| member.account);
+    let account = is.or(was).map_or(*account, |member| member.account.merged_with(account));
     ParticipantResult { requested, account, status, code, private_invite: None }
 }
 

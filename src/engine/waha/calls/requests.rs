@@ -56,9 +56,11 @@ impl Carried {
     ) -> Result<ParticipantsAnswer> {
         let operation = EngineOperation::of_request_answer(answer);
         let open = self.join_requests(group_id).await?;
-        let asked: Vec<Option<&JoinRequest>> = participants
+        let listed: Vec<Account> = open.iter().map(|request| request.requester).collect();
+        let known = self.named(participants, &listed).await?;
+        let asked: Vec<Option<&JoinRequest>> = known
             .iter()
-            .map(|id| open.iter().find(|request| request.requester.goes_by(*id)))
+            .map(|account| open.iter().find(|request| request.requester.is_same(account)))
             .collect();
         let sent: Vec<ParticipantId> =
             asked.iter().flatten().map(|request| request.requester.id()).collect();
@@ -74,9 +76,10 @@ impl Carried {
         let said = self.send(operation, Method::POST, &path, body).await?;
         let results: Vec<ParticipantResult> = participants
             .iter()
+            .zip(&known)
             .zip(&asked)
-            .map(|(id, request)| {
-                let account = request.map_or_else(|| Account::new(*id), |r| r.requester);
+            .map(|((id, named), request)| {
+                let account = request.map_or(*named, |r| r.requester.merged_with(named));
                 let code = match request {
                     Some(request) => code(&said, &request.requester),
                     None => 404,

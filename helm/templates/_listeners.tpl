@@ -1,0 +1,18 @@
+{{/* The listeners that are on, in the order of their ports' meaning, as JSON: [{name, setting, port, service}].
+     Everything that speaks of ports (pod, Services, policy, Ingress) goes through this list. */}}
+{{- define "wagroups.listeners" -}}
+{{- $on := list (dict "name" "grpc" "port" .Values.grpc.port "service" .Values.grpc.service) }}
+{{- range $name := list "rest" "webhook" "ops" }}
+{{- $listener := index $.Values $name }}
+{{- if $listener.enabled }}
+{{- $on = append $on (dict "name" $name "port" $listener.port "service" $listener.service) }}
+{{- end }}
+{{- end }}
+{{- toJson $on }}
+{{- end }}
+
+{{/* The Service of a listener; called with (list $ name). gRPC's is the release's. */}}
+{{- define "wagroups.serviceName" -}}
+{{- $name := index . 1 }}
+{{- include "wagroups.fullname" (index . 0) }}{{ if ne $name "grpc" }}-{{ $name }}{{ end }}
+{{- end }}

@@ -1,0 +1,143 @@
+{{/* What the program is told: a file with `settings`, and variables for what the chart itself decides. */}}
+
+{{/* The settings as TOML. A text in JSON is one in TOML too; numbers come from Helm as floats, and no setting
+     is one. */}}
+{{- define "wagroups.toml" -}}
+{{- $sections := list }}
+{{- range $section, $settings := .Values.settings }}
+{{- $lines := list (printf "[%s]" $section) }}
+{{- range $name, $value := $settings }}
+{{- if kindIs "string" $value }}
+{{- $lines = append $lines (printf "%s = %s" $name (toJson $value)) }}
+{{- else if kindIs "bool" $value }}
+{{- $lines = append $lines (printf "%s = %t" $name $value) }}
+{{- else if not (kindIs "invalid" $value) }}
+{{- $lines = append $lines (printf "%s = %d" $name (int64 $value)) }}
+{{- end }}
+{{- end }}
+{{- if and (eq $section "waha") $.Values.waha.servers }}
+{{- $lines = append $lines (printf "servers = [\n%s\n]" (include "wagroups.wahaServers" $)) }}
+{{- end }}
+{{- if gt (len $lines) 1 }}
+{{- $sections = append $sections (join "\n" $lines) }}
+{{- end }}
+{{- end }}
+{{- join "\n\n" $sections }}
+{{- end }}
+
+{{/* The WAHA servers, one a line. Their keys are files: the list itself is no secret. */}}
+{{- define "wagroups.wahaServers" -}}
+{{- $lines := list }}
+{{- range .Values.waha.servers }}
+{{- $fields := list (printf "name = %s" (toJson .name)) (printf "url = %s" (toJson .url)) }}
+{{- with .secretKey }}
+{{- $fields = append $fields (printf "api_key_file = %s" (printf "/etc/wagroups-waha/%s" . | toJson)) }}
+{{- end }}
+{{- with .capacity }}
+{{- $fields = append $fields (printf "capacity = %d" (int64 .)) }}
+{{- end }}
+{{- $lines = append $lines (printf "  { %s }," (join ", " $fields)) }}
+{{- end }}
+{{- join "\n" $lines }}
+{{- end }}
+
+{{/* The keys of the WAHA servers that have one, each once, as JSON. */}}
+{{- define "wagroups.wahaKeys" -}}
+{{- $keys := list }}
+{{- range .Values.waha.servers }}
+{{- with .secretKey }}
+{{- $keys = append $keys . }}
+{{- end }}
+{{- end }}
+{{- $keys | uniq | toJson }}
+{{- end }}
+
+{{/* Where the files come from, and where they go. Called with (list $ configmap). Each key is named, so that one that is
+     missing holds up the migration, and not the new pod once the old one is gone. */}}
+{{- define "wagroups.settingsVolumes" -}}
+{{- $root := index . 0 -}}
+- name: config
+  configMap:
+    name: {{ index . 1 }}
+{{- with include "wagroups.wahaKeys" $root | fromJsonArray }}
+- name: waha-keys
+  secret:
+    secretName: {{ $root.Values.waha.existingSecret }}
+    items:
+      {{- range . }}
+      - key: {{ . }}
+        path: {{ . }}
+      {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "wagroups.settingsMounts" -}}
+- name: config
+  mountPath: /etc/wagroups
+  readOnly: true
+{{- if include "wagroups.wahaKeys" . | fromJsonArray }}
+- name: waha-keys
+  mountPath: /etc/wagroups-waha
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* The keys as the environment has them. */}}
+{{- define "wagroups.apiKeys" -}}
+{{- $entries := list }}
+{{- range .Values.auth.keys }}
+{{- $entries = append $entries (printf "%s:%s:%s" .name (lower .sha256) (join "|" .sessions)) }}
+{{- end }}
+{{- join "," $entries }}
+{{- end }}
+
+{{/* Whether the chart has a Secret to make. */}}
+{{- define "wagroups.makesSecret" -}}
+{{- if or .Values.auth.keys .Values.database.url }}true{{ end }}
+{{- end }}
+
+{{/* That Secret's data. */}}
+{{- define "wagroups.secretData" -}}
+{{- if .Values.database.url }}
+database-url: {{ .Values.database.url | b64enc }}
+{{- end }}
+{{- if .Values.auth.keys }}
+api-keys: {{ include "wagroups.apiKeys" . | b64enc }}
+{{- end }}
+{{- end }}
+
+{{/* The variables of the service and of the migration, which so refuses what the service would refuse.
+     Called with (list $ secret), the secret being the one that the chart made for this pod. */}}
+{{- define "wagroups.env" -}}
+{{- $root := index . 0 }}
+{{- $made := index . 1 }}
+{{- with $root.Values }}
+- name: WAGROUPS_CONFIG
+  value: /etc/wagroups/wagroups.toml
+{{- range include "wagroups.listeners" $root | fromJsonArray }}
+- name: WAGROUPS_{{ upper .name }}__LISTEN
+  value: {{ printf "%s:%d" $root.Values.listenAddress (int .port) | quote }}
+{{- end }}
+{{- if not .ops.enabled }}
+- name: WAGROUPS_OPS__LISTEN
+  value: "off"
+{{- end }}
+- name: WAGROUPS_DATABASE__URL
+{{- if eq .database.type "sqlite" }}
+  value: sqlite://{{ .persistence.mountPath }}/wagroups.db?mode=rwc
+{{- else }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ default $made .database.existingSecret }}
+      key: {{ if .database.existingSecret }}{{ .database.secretKey }}{{ else }}database-url{{ end }}
+{{- end }}
+- name: WAGROUPS_AUTH__KEYS
+  valueFrom:
+    secretKeyRef:
+      name: {{ default $made .auth.existingSecret }}
+      key: {{ if .auth.existingSecret }}{{ .auth.secretKey }}{{ else }}api-keys{{ end }}
+{{- with .extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,60 @@
+//! Who is meant: callers know numbers, and lists may show people by hidden ids alone. Those of browsers
+//! always do, those of requests to join on GOWS.
+
+use serde_json::Value;
+
+use crate::domain::id::ParticipantId;
+use crate::domain::participant::Account;
+use crate::domain::port::engine::{EngineOperation, Outcome, Result};
+use crate::domain::reason::Reason;
+use crate::engine::waha::carried::Carried;
+use crate::engine::waha::names;
+use crate::engine::waha::server::Ask;
+use crate::engine::waha::webhook::WahaEngine;
+
+impl Carried {
+    pub(super) fn is_browser(&self) -> bool {
+        match self.info.engine {
+            WahaEngine::Webjs | WahaEngine::Wpp => true,
+            WahaEngine::Gows | WahaEngine::Noweb => false,
+        }
+    }
+
+    /// The people by every name that is known of them. Only whom a list does not show by number, though they
+    /// may be in it, is asked for.
+    pub(super) async fn named(
+        &self,
+        people: &[ParticipantId],
+        listed: &[Account],
+    ) -> Result<Vec<Account>> {
+        let hides = listed.iter().any(|account| account.phone().is_none());
+        let mut named = Vec::with_capacity(people.len());
+        for id in people {
+            let known = listed.iter().find(|account| account.goes_by(*id));
+            named.push(match (known, id) {
+                (Some(account), _) => account.merged_with(&Account::new(*id)),
+                (None, ParticipantId::Phone(_)) if hides => self.behind_number(*id).await?,
+                (None, _) => Account::new(*id),
+            });
+        }
+        Ok(named)
+    }
+
+    async fn behind_number(&self, id: ParticipantId) -> Result<Account> {
+        let (number, operation) = (id.to_string(), EngineOperation::FetchGroup);
+        let path = vec!["api", &*self.remote, "lids", "pn", &number];
+        let answer = match self.server.ask(Ask::get(operation, path)).await {
+            Ok(answer) => answer,
+            // Nobody that the engine knows, or a server of before this route.
+            Err(error) if error.outcome == Outcome::Rejected => return Ok(Account::new(id)),
+            Err(error) if error.error.reason() == Reason::UnsupportedByEngine => {
+                return Ok(Account::new(id));
+            }
+            Err(error) => return Err(error),
+        };
+        let lid = answer.json().and_then(|pair| pair.get("lid")).filter(|lid| !lid.is_null());
+        let own = Value::String(number);
+        let both = lid.and_then(|lid| names::account([lid, &own]));
+        Ok(both.unwrap_or_else(|| Account::new(id)))
+    }
+}

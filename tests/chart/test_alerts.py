@@ -1,0 +1,102 @@
+"""That an alert comes when it should and not otherwise: Prometheus' own promtool evaluates them over series that are
+made up."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import pytest
+import yaml
+
+from rendering import render, scenario, the
+
+pytestmark = pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool (scripts/promtool.sh)")
+
+OF = 'namespace="groups-test",service="rel-wagroups-ops"'
+
+Series = Dict[str, str]
+
+
+def series(metric: str, values: str, labels: str = "") -> Series:
+    """Values at 30 seconds' distance, as promtool writes them: `_` is none, `1x5` six times 1, `0+1x5` growing."""
+    return {"series": f'{metric}{{{OF},pod="p"{labels}}}', "values": values}
+
+
+def buckets(metric: str, fast: int, slow: int) -> List[Series]:
+    """A histogram that so many observations each 30 seconds have made: below 5 ms, and between 2.5 and 5 seconds."""
+    return [
+        series(f"{metric}_bucket", f"0+{count}x100", f',le="{le}"')
+        for le, count in (("0.005", fast), ("2.5", fast), ("5", fast + slow), ("+Inf", fast + slow))
+    ]
+
+
+UP = series("up", "1x300")
+
+# The alert, after how long, over what, and whether it comes.
+CASES: List[Tuple[str, str, List[Series], bool]] = [
+    ("WagroupsDown", "10m", [UP], False),
+    ("WagroupsDown", "10m", [], True),
+    ("WagroupsDown", "10m", [series("up", "1x10 0x50")], True),
+    ("WagroupsDown", "6m", [series("up", "1x8 0x3 1x50")], False),
+    # A counter that was not there appears with 1.
+    ("WagroupsPanics", "10m", [series("wagroups_panics_total", "_x10 1x50")], True),
+    ("WagroupsPanics", "100m", [series("wagroups_panics_total", "_x10 1x250")], False),
+    ("WagroupsPanics", "90m", [series("wagroups_panics_total", "7x200")], False),
+    ("WagroupsPanics", "70m", [series("wagroups_panics_total", "7x100 8x100")], True),
+    # A restart begins anew.
+    ("WagroupsPanics", "90m", [series("wagroups_panics_total", "7x20 0x200")], False),
+    ("WagroupsCommitsFail", "20m", [series("wagroups_commit_failures_total", "0+1x60")], True),
+    *[("WagroupsCommitsFail", f"{minute}m", [series("wagroups_commit_failures_total", "_x20 1x60")], False)
+      for minute in range(10, 20)],
+    ("WagroupsTwoWriters", "11m", [series("wagroups_commit_conflicts_total", "_x20 1x60")], True),
+    ("WagroupsCommitsSlow", "20m", buckets("wagroups_commit_seconds", 100, 0), False),
+    ("WagroupsCommitsSlow", "20m", buckets("wagroups_commit_seconds", 90, 10), True),
+    ("WagroupsErrors", "25m", [series("wagroups_rpcs_total", "0+99x60", ',code="Ok"'),
+                               series("wagroups_rpcs_total", "0+1x60", ',code="NotFound"')], False),
+    ("WagroupsErrors", "25m", [series("wagroups_rpcs_total", "0+90x60", ',code="Ok"'),
+                               series("wagroups_rpcs_total", "0+10x60", ',code="Internal"')], True),
+    ("WagroupsErrors", "25m", [series("wagroups_rpcs_total", "5x60", ',code="Ok"')], False),
+    ("WagroupsWahaServerDown", "10m", [series("wagroups_waha_server_up", "0x30", ',server="a"')], True),
+    ("WagroupsWahaServerDown", "10m", [series("wagroups_waha_server_up", "1x30", ',server="a"')], False),
+    # A stream that was never open has no series.
+    ("WagroupsWahaStreamClosed", "15m", [series("wagroups_waha_server_up", "1x60", ',server="a"')], True),
+    ("WagroupsWahaStreamClosed", "15m", [series("wagroups_waha_server_up", "1x60", ',server="a"'),
+                                         series("wagroups_waha_stream_open", "1x60", ',server="a"')], False),
+    ("WagroupsWahaStreamClosed", "15m", [series("wagroups_waha_server_up", "1x60", ',server="a"'),
+                                         series("wagroups_waha_stream_open", "0x60", ',server="a"')], True),
+    ("WagroupsWatchersNearLimit", "10m", [series("wagroups_watchers", "18000x30")], False),
+    ("WagroupsWatchersNearLimit", "10m", [series("wagroups_watchers", "18001x30")], True),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rules() -> Dict[str, Any]:
+    return the(render(scenario("postgres"), "--set", "prometheusRule.enabled=true"), "PrometheusRule")["spec"]
+
+
+def test_promtool_takes_the_rules(rules: Dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
+    checked = subprocess.run(
+        ["promtool", "check", "rules", "rules.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_alerts_come_when_they_should(rules: Dict[str, Any], tmp_path: Path) -> None:
+    tests = []
+    for name, when, made_up, comes in CASES:
+        # Whose it is stands in its labels, whatever its expression has lost.
+        expression = f'count(ALERTS{{alertname="{name}",alertstate="firing",{OF}}})'
+        wanted = [{"value": 1}] if comes else []
+        asked = {"expr": expression, "eval_time": when, "exp_samples": wanted}
+        tests.append({"interval": "30s", "input_series": made_up, "promql_expr_test": [asked]})
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
+    plan = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": tests}
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(plan))
+    tested = subprocess.run(
+        ["promtool", "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -1,0 +1,69 @@
+"""That docs/OPERATIONS.md knows every metric, and speaks of nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+from typing import Set
+
+from metrics import METRICS, SOURCE
+from program import BIN, run, settings_in_force
+from rendering import CHART, ROOT, render, scenario, the
+
+PAGE = (ROOT / "docs/OPERATIONS.md").read_text()
+
+
+def test_every_metric_is_declared_with_a_meaning() -> None:
+    declared = set(re.findall(r'"(wagroups_\w+)"', SOURCE))
+    assert declared == set(METRICS), "a metric without describe_…!"
+    assert len(METRICS) > 30
+
+
+def test_every_metric_has_a_row() -> None:
+    rows = set(re.findall(r"^\| `(wagroups_\w+)`", PAGE, re.MULTILINE))
+    assert rows == set(METRICS)
+
+
+def test_no_other_metric_is_named() -> None:
+    named: Set[str] = set(re.findall(r"`(wagroups_[a-z_]+)", PAGE))
+    for name in named:
+        base = re.sub(r"_(bucket|sum|count)$", "", name)
+        assert name in METRICS or METRICS.get(base) == "histogram", name
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    program = settings_in_force({})
+    sections = {path.split(".")[0] for path in program}
+    for name in re.findall(r"`(?:settings\.)?([a-z]+\.[a-z_]+)`", PAGE):
+        if name.split(".")[0] in sections:
+            # `ops.enabled` and the like are the chart's.
+            assert name in program or name in chart_values(), name
+    for variable in re.findall(r"WAGROUPS_([A-Z]+)__([A-Z_]+)", PAGE):
+        assert ".".join(variable).lower() in program, variable
+
+
+def chart_values() -> Set[str]:
+    return set(re.findall(r"^\| `([\w.]+)`", (CHART / "README.md").read_text(), re.MULTILINE))
+
+
+def test_every_alert_has_a_chapter_and_every_chapter_an_alert() -> None:
+    rule = the(render(scenario("everything"), "--set", "prometheusRule.disabled=null"), "PrometheusRule")
+    alerts = [r["alert"] for r in rule["spec"]["groups"][0]["rules"] if r["alert"] != "Mine"]
+    assert re.findall(r"^### (Wagroups\w+)$", PAGE, re.MULTILINE) == alerts
+
+
+def test_every_command_that_is_named_exists() -> None:
+    # Without the line of `--help` that says what each does: that is the command's own.
+    for words in sorted(set(re.findall(r"wagroups ((?:[a-z-]+ ?)+)", "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))))):
+        command = words.split()
+        if command[0] in ("migrate", "healthcheck", "sessions", "groups", "watch", "config", "api-key", "import"):
+            depth = 2 if command[0] in ("sessions", "groups", "api-key", "import") else 1
+            asked = run([*command[:depth], "--help"], {})
+            assert asked.returncode == 0, f"{BIN} {' '.join(command[:depth])}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (ROOT / "docs/OPERATIONS.md", CHART / "README.md"):
+        text = page.read_text()
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
