@@ -55,13 +55,14 @@ impl Walk {
         let rename = pb::act_request::Action::ChangeSubject(pb::ChangeSubjectAction { subject });
         let actor = number_of(&self.service, "default").await;
         act(&self.service, &actor, &self.group, rename, false).await.expect("renamed");
-        clear(&self.service).await;
         assert_ne!(self.held().await.subject, "Nobody told us");
         let refreshed = self.send("POST", "/refresh", None).await;
         assert_eq!(refreshed.ok(), json!({ "success": true }));
         assert_eq!(self.held().await.subject, "Nobody told us");
         let log = self.service.log("default").await;
         assert_eq!(log.last().expect("an event").origin(), pb::Origin::Reconciled);
+        // Not before: the news may be on its way for a moment.
+        clear(&self.service).await;
     }
 
     pub(super) async fn leaves(&mut self) {
