@@ -2,11 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use super::changes;
 use crate::domain::session::Session;
 use crate::pb::group_change::Change;
 use crate::pb::group_event::Body;
 use crate::pb::{self, JoinRequestAction, ParticipantAction};
+use crate::rest::session_routes::me;
 use crate::rest::shape::{Shape, normalized};
+use crate::rest::version::version;
 
 const JOIN: &str = "group.v2.join";
 const LEAVE: &str = "group.v2.leave";
@@ -14,8 +17,15 @@ const PARTICIPANTS: &str = "group.v2.participants";
 const UPDATE: &str = "group.v2.update";
 const JOIN_REQUEST: &str = "group.v2.participants.join-request";
 
-/// Every event that is told.
-pub const NAMES: [&str; 5] = [JOIN, LEAVE, PARTICIPANTS, UPDATE, JOIN_REQUEST];
+const OTHER_UPDATE: &str = "wagroups.group.update";
+const PICTURE: &str = "wagroups.group.picture";
+const SESSION_DELETED: &str = "wagroups.session.deleted";
+
+/// WAHA's events, which are told where none are asked for.
+pub const OF_WAHA: [&str; 5] = [JOIN, LEAVE, PARTICIPANTS, UPDATE, JOIN_REQUEST];
+/// Every event that can be told: those that WAHA has no word for, too.
+pub const NAMES: [&str; 8] =
+    [JOIN, LEAVE, PARTICIPANTS, UPDATE, JOIN_REQUEST, OTHER_UPDATE, PICTURE, SESSION_DELETED];
 
 /// An event in WAHA's words.
 pub struct Told {
@@ -29,34 +39,33 @@ pub struct Teller {
     engine: &'static str,
     /// The payload's clock: WAHA's documentation has seconds, the socket engines give milliseconds.
     in_milliseconds: bool,
-    /// Empty = all.
     names: Vec<String>,
     metadata: Value,
 }
 
 impl Teller {
+    /// Tells the events of these names.
     pub fn new(session: &Session, shape: Shape, names: Vec<String>) -> Self {
-        let me = session.account.map(|account| {
-            json!({
-                "id": account.phone().map_or_else(|| account.id().to_string(), |p| p.to_string()),
-                "lid": account.lid().map(|lid| lid.to_string()),
-                "pushName": session.push_name,
-            })
-        });
-        let engine = match shape {
-            Shape::Normalized => "wagroups",
-            Shape::Gows => "GOWS",
-            Shape::Noweb => "NOWEB",
-        };
-        let in_milliseconds = shape != Shape::Normalized;
-        let (me, metadata) = (me.unwrap_or(Value::Null), json!(session.metadata));
-        Self { me, engine, in_milliseconds, names, metadata }
+        Self {
+            me: me(session),
+            engine: shape.engine(),
+            in_milliseconds: shape != Shape::Normalized,
+            names,
+            metadata: json!(session.metadata),
+        }
     }
 
-    /// `None` where WAHA has no event for it, or it is not asked for.
+    /// Tells what is left of a session that was deleted.
+    pub fn of_the_past(shape: Shape, names: Vec<String>) -> Self {
+        let (me, metadata) = (Value::Null, json!({}));
+        let in_milliseconds = shape != Shape::Normalized;
+        Self { me, engine: shape.engine(), in_milliseconds, names, metadata }
+    }
+
+    /// `None` where it is not asked for.
     pub fn tell(&self, event: &pb::GroupEvent) -> Option<Told> {
         let (name, mut payload) = payload(event)?;
-        if !self.names.is_empty() && !self.names.iter().any(|wanted| wanted == name) {
+        if !self.names.iter().any(|wanted| wanted == name) {
             return None;
         }
         let time = event.occur_time.unwrap_or_default();
@@ -67,6 +76,10 @@ impl Teller {
             "sequence": event.sequence, "author": event.actor, "requestId": event.request_id,
             "origin": event.origin().as_str_name(),
         });
+        if let Some(Body::Updated(updated)) = &event.body {
+            let changes = updated.changes.iter().filter_map(|change| change.change.as_ref());
+            payload["_data"]["changes"] = changes.map(changes::change).collect();
+        }
         let body = json!({
             "id": event.id,
             "timestamp": recorded.seconds * 1000 + i64::from(recorded.nanos / 1_000_000),
@@ -76,9 +89,7 @@ impl Teller {
             "me": self.me,
             "payload": payload,
             "engine": self.engine,
-            "environment": {
-                "version": env!("CARGO_PKG_VERSION"), "engine": self.engine, "tier": "CORE", "browser": null,
-            },
+            "environment": version(self.engine),
         });
         Some(Told { name, body })
     }
@@ -109,12 +120,10 @@ fn payload(event: &pb::GroupEvent) -> Option<(&'static str, Value)> {
                 .iter()
                 .filter_map(|c| c.change.as_ref())
                 .for_each(|c| note(c, &mut group));
-            if group.is_empty() {
-                // The lock, the timer and the like have no word in WAHA's events, nor have second names.
-                return None;
-            }
+            // The lock, the timer and the like have no word in WAHA's events, nor have second names.
+            let name = if group.is_empty() { OTHER_UPDATE } else { UPDATE };
             group.insert("id".to_owned(), json!(event.group_id));
-            (UPDATE, json!({ "group": group }))
+            (name, json!({ "group": group }))
         }
         Body::InviteRevoked(_) => (UPDATE, json!({ "group": id })),
         Body::JoinRequest(changed) => {
@@ -133,7 +142,10 @@ fn payload(event: &pb::GroupEvent) -> Option<(&'static str, Value)> {
             });
             (JOIN_REQUEST, payload)
         }
-        Body::PictureChanged(_) | Body::SessionDeleted(_) => return None,
+        Body::PictureChanged(changed) => {
+            (PICTURE, json!({ "group": id, "pictureId": changed.picture_id }))
+        }
+        Body::SessionDeleted(_) => (SESSION_DELETED, json!({})),
     })
 }
 

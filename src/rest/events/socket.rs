@@ -25,6 +25,7 @@ use crate::domain::id::SessionName;
 use crate::pb;
 use crate::rest::Gateway;
 use crate::rest::refusal::Asked;
+use crate::rest::request::{caller_of, refuse_foreign_pages};
 
 /// WAHA's: whoever has not answered by the next one is cut off.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
@@ -37,13 +38,21 @@ pub async fn open(
     State(gateway): State<Gateway>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let asked = Asked { method, uri, time: gateway.clock.now() };
     let Ok(upgrade) = upgrade else {
-        let asked = Asked { method, uri, time: gateway.clock.now() };
-        return asked.no_such_path().into_response();
+        return match caller_of(&gateway, &headers, &asked.uri) {
+            Ok(_) => asked.no_such_path().into_response(),
+            Err(error) => asked.refuse(error).into_response(),
+        };
     };
-    let wished = Wished::read(uri.query().unwrap_or_default());
+    // No rule of browsers keeps pages from opening sockets elsewhere.
+    if let Err(error) = refuse_foreign_pages(&gateway, &headers) {
+        return asked.refuse(error).into_response();
+    }
+    let wished = Wished::read(asked.uri.query().unwrap_or_default());
     upgrade
         .max_message_size(MAX_RECEIVED_BYTES)
         .on_upgrade(move |socket| async move { follow(gateway, wished, socket).await })
@@ -55,7 +64,7 @@ struct Wished {
     key: Option<String>,
     /// Empty = all that the key may see.
     session: String,
-    /// Empty = all.
+    /// Empty = all that WAHA has.
     events: Vec<String>,
     /// Events were named, and none that there is.
     is_nothing: bool,
@@ -185,7 +194,11 @@ impl Frames {
             let Ok(session) = self.gateway.app.get_session(&self.call, &event.session).await else {
                 continue;
             };
-            let teller = Teller::new(&session, self.gateway.shape, self.wished.events.clone());
+            let names = match self.wished.events.as_slice() {
+                [] => envelope::OF_WAHA.map(str::to_owned).into(),
+                named => named.to_vec(),
+            };
+            let teller = Teller::new(&session, self.gateway.shape, names);
             let told = pb::GroupEvent::decode(event.wire.clone()).ok();
             if let Some(told) = told.and_then(|event| teller.tell(&event)) {
                 messages.push(Message::Text(told.body.to_string().into()));

@@ -31,6 +31,32 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// As the settings name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normalized => "normalized",
+            Self::Gows => "gows",
+            Self::Noweb => "noweb",
+        }
+    }
+
+    /// What a client takes the engine for.
+    pub fn engine(self) -> &'static str {
+        match self {
+            Self::Normalized => "wagroups",
+            Self::Gows => "GOWS",
+            Self::Noweb => "NOWEB",
+        }
+    }
+
+    /// Whether naming those who made a group or named it takes the members.
+    pub fn names_by_members(self) -> bool {
+        match self {
+            Self::Normalized => false,
+            Self::Gows | Self::Noweb => true,
+        }
+    }
+
     /// A group, with or without its members.
     pub fn group(self, group: &pb::Group, with_participants: bool) -> Value {
         match self {
@@ -50,7 +76,11 @@ impl Shape {
 
     /// A group as it stands in a list.
     pub fn listed(self, group: &pb::Group, with_participants: bool) -> String {
-        let value = self.group(group, with_participants);
+        let mut value = self.group(group, with_participants);
+        if self == Self::Normalized && !with_participants {
+            // How many there are, where WAHA leaves one without.
+            value["size"] = json!(group.member_count);
+        }
         match self {
             Self::Normalized | Self::Gows => value.to_string(),
             Self::Noweb => format!("{}:{value}", json!(group.id)),
@@ -205,6 +235,15 @@ fn person(group: &pb::Group, result: &ParticipantResult) -> pb::Participant {
         id,
         role: pb::Role::Unspecified.into(),
     })
+}
+
+/// The phone number of a person who is named by a hidden id, as far as the members tell; else nothing.
+fn number_of(group: &pb::Group, id: &str) -> String {
+    if !id.ends_with("@lid") {
+        return String::new();
+    }
+    let member = group.participants.iter().find(|member| member.id == id);
+    wire(member.map_or("", |member| names(member).1))
 }
 
 fn seconds(time: Option<&prost_types::Timestamp>) -> Option<i64> {
