@@ -67,6 +67,7 @@ impl Server {
             clock.clone(),
             entropy.clone(),
             startup::pictures(settings)?,
+            startup::courier(settings, clock.clone())?,
             startup::options(settings),
         )
         .await

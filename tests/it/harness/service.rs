@@ -13,6 +13,7 @@ use wagroups::pb;
 use wagroups::pb::groups_service_client::GroupsServiceClient;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
 use wagroups::pb::simulator_service_client::SimulatorServiceClient;
+use wagroups::pb::webhooks_service_client::WebhooksServiceClient;
 use wagroups::repository::SeaRepository;
 use wagroups::server::Server;
 
@@ -124,6 +125,10 @@ impl Service {
 
     pub fn simulator(&self) -> SimulatorServiceClient<Channel> {
         SimulatorServiceClient::new(self.channel.clone())
+    }
+
+    pub fn webhooks(&self) -> WebhooksServiceClient<Channel> {
+        WebhooksServiceClient::new(self.channel.clone())
     }
 
     /// Where webhooks are taken, without a path.

@@ -3,8 +3,6 @@
 //! What WAHA cannot do: each message has an id, and a client that comes back with the last one
 //! (`Last-Event-ID`, which browsers send by themselves) gets exactly what followed.
 
-mod envelope;
-
 use std::convert::Infallible;
 
 use axum::extract::State;
@@ -16,7 +14,6 @@ use futures::StreamExt as _;
 use prost::Message as _;
 use serde_json::json;
 
-use self::envelope::Teller;
 use super::Gateway;
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -24,6 +21,8 @@ use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::event::EventRecord;
 use crate::domain::token::{LogId, ResumeToken};
+use crate::domain::webhook::EventName;
+use crate::envelope::Teller;
 use crate::pb;
 
 pub async fn follow(
@@ -31,10 +30,12 @@ pub async fn follow(
     mut incoming: Incoming,
 ) -> Result<Response, Refusal> {
     let session = incoming.session();
-    let names = incoming.query_list("events");
-    for name in names.iter().filter(|name| !envelope::NAMES.contains(&name.as_str())) {
-        let must = format!("must be among {}; it is {name:?}", envelope::NAMES.join(", "));
-        incoming.refuse_field("events", &must);
+    let mut names = Vec::new();
+    for name in incoming.query_list("events") {
+        match name.parse::<EventName>() {
+            Ok(name) => names.push(name),
+            Err(error) => incoming.refuse_field("events", &format!("{error}; it is {name:?}")),
+        }
     }
     let start = start(&mut incoming);
     let (session, start) = incoming.finish(session.zip(start))?;
@@ -47,7 +48,7 @@ pub async fn follow(
     };
     let known = gateway.app.get_session(&incoming.call, &session).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
-    let teller = Teller::new(&known, gateway.shape, names);
+    let teller = Teller::new(Some(&known), gateway.shape.words(), names);
     let items = gateway.app.watch(&incoming.call, request).await;
     let items = items.map_err(|error| incoming.refuse(error))?;
     // A watch has a seat of its own; the request's place is for requests that end.
@@ -106,7 +107,7 @@ fn message(teller: &Teller, event: &EventRecord, log_id: LogId) -> Option<Event>
     let token = ResumeToken { log_id, position, fingerprint };
     let event = pb::GroupEvent::decode(event.wire.clone()).ok()?;
     let told = teller.tell(&event)?;
-    Some(Event::default().id(id(&token)).event(told.name).data(told.body.to_string()))
+    Some(Event::default().id(id(&token)).event(told.name.as_str()).data(told.body.to_string()))
 }
 
 fn id(token: &ResumeToken) -> String {

@@ -1,96 +1,124 @@
-//! Our events in WAHA's envelope.
+//! Our events in WAHA's envelope: what the REST gateway streams, and what webhooks post.
+
+pub mod words;
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::clock::Timestamp;
+use crate::domain::event::EventId;
 use crate::domain::session::Session;
+use crate::domain::webhook::{EventName, WebhookId};
 use crate::pb::group_change::Change;
 use crate::pb::group_event::Body;
-use crate::pb::{self, JoinRequestAction, ParticipantAction};
-use crate::rest::shape::{Shape, normalized};
+use crate::pb::{self, JoinRequestAction, ParticipantAction, wire};
 
-const JOIN: &str = "group.v2.join";
-const LEAVE: &str = "group.v2.leave";
-const PARTICIPANTS: &str = "group.v2.participants";
-const UPDATE: &str = "group.v2.update";
-const JOIN_REQUEST: &str = "group.v2.participants.join-request";
+/// The event of a webhook's test; WAHA has none of that name.
+const TEST: &str = "webhook.test";
 
-/// Every event that is told.
-pub const NAMES: [&str; 5] = [JOIN, LEAVE, PARTICIPANTS, UPDATE, JOIN_REQUEST];
+/// Which of WAHA's engines the events look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    engine: &'static str,
+    /// The payload's clock: WAHA's documentation has seconds, the socket engines give milliseconds.
+    in_milliseconds: bool,
+}
+
+impl Words {
+    pub const NORMALIZED: Self = Self { engine: "wagroups", in_milliseconds: false };
+    pub const GOWS: Self = Self { engine: "GOWS", in_milliseconds: true };
+    pub const NOWEB: Self = Self { engine: "NOWEB", in_milliseconds: true };
+}
 
 /// An event in WAHA's words.
+#[derive(Debug)]
 pub struct Told {
-    pub name: &'static str,
+    pub name: EventName,
+    /// In milliseconds; it stands in the body too.
+    pub time: i64,
     pub body: Value,
 }
 
 /// Tells one session's events.
+#[derive(Debug)]
 pub struct Teller {
     me: Value,
-    engine: &'static str,
-    /// The payload's clock: WAHA's documentation has seconds, the socket engines give milliseconds.
-    in_milliseconds: bool,
-    /// Empty = all.
-    names: Vec<String>,
     metadata: Value,
+    words: Words,
+    /// Empty = all.
+    names: Vec<EventName>,
 }
 
 impl Teller {
-    pub fn new(session: &Session, shape: Shape, names: Vec<String>) -> Self {
-        let me = session.account.map(|account| {
+    /// A session that was deleted still has events to tell; `None` stands for it.
+    pub fn new(session: Option<&Session>, words: Words, names: Vec<EventName>) -> Self {
+        let me = session.and_then(|session| Some((session, session.account?)));
+        let me = me.map(|(session, account)| {
             json!({
                 "id": account.phone().map_or_else(|| account.id().to_string(), |p| p.to_string()),
                 "lid": account.lid().map(|lid| lid.to_string()),
                 "pushName": session.push_name,
             })
         });
-        let engine = match shape {
-            Shape::Normalized => "wagroups",
-            Shape::Gows => "GOWS",
-            Shape::Noweb => "NOWEB",
-        };
-        let in_milliseconds = shape != Shape::Normalized;
-        let (me, metadata) = (me.unwrap_or(Value::Null), json!(session.metadata));
-        Self { me, engine, in_milliseconds, names, metadata }
+        let metadata = session.map_or_else(|| json!({}), |session| json!(session.metadata));
+        Self { me: me.unwrap_or(Value::Null), metadata, words, names }
     }
 
     /// `None` where WAHA has no event for it, or it is not asked for.
     pub fn tell(&self, event: &pb::GroupEvent) -> Option<Told> {
         let (name, mut payload) = payload(event)?;
-        if !self.names.is_empty() && !self.names.iter().any(|wanted| wanted == name) {
+        if !self.names.is_empty() && !self.names.contains(&name) {
             return None;
         }
         let time = event.occur_time.unwrap_or_default();
-        let millis = time.seconds * 1000 + i64::from(time.nanos / 1_000_000);
-        let recorded = event.record_time.unwrap_or_default();
-        payload["timestamp"] = json!(if self.in_milliseconds { millis } else { time.seconds });
+        let millis = millis(&time);
+        payload["timestamp"] =
+            json!(if self.words.in_milliseconds { millis } else { time.seconds });
         payload["_data"] = json!({
             "sequence": event.sequence, "author": event.actor, "requestId": event.request_id,
             "origin": event.origin().as_str_name(),
         });
-        let body = json!({
-            "id": event.id,
-            "timestamp": recorded.seconds * 1000 + i64::from(recorded.nanos / 1_000_000),
-            "event": name,
-            "session": event.session,
-            "metadata": self.metadata,
-            "me": self.me,
-            "payload": payload,
-            "engine": self.engine,
-            "environment": {
-                "version": env!("CARGO_PKG_VERSION"), "engine": self.engine, "tier": "CORE", "browser": null,
-            },
-        });
-        Some(Told { name, body })
+        let time = self::millis(&event.record_time.unwrap_or_default());
+        let mut body = envelope(&event.id, time, name.as_str(), payload, self.words);
+        body["session"] = json!(event.session);
+        body["metadata"] = self.metadata.clone();
+        body["me"] = self.me.clone();
+        Some(Told { name, time, body })
     }
 }
 
-fn payload(event: &pb::GroupEvent) -> Option<(&'static str, Value)> {
+/// What a webhook's test posts: an envelope of no session.
+pub fn test(id: EventId, time: Timestamp, webhook: WebhookId, words: Words) -> Value {
+    let payload = json!({ "webhook": webhook.to_string() });
+    envelope(&id.to_string(), millis(&wire::timestamp(time)), TEST, payload, words)
+}
+
+fn envelope(id: &str, time: i64, name: &str, payload: Value, words: Words) -> Value {
+    json!({
+        "id": id,
+        "timestamp": time,
+        "event": name,
+        "session": "",
+        "metadata": {},
+        "me": null,
+        "payload": payload,
+        "engine": words.engine,
+        "environment": {
+            "version": env!("CARGO_PKG_VERSION"), "engine": words.engine, "tier": "CORE", "browser": null,
+        },
+    })
+}
+
+fn millis(time: &prost_types::Timestamp) -> i64 {
+    time.seconds * 1000 + i64::from(time.nanos / 1_000_000)
+}
+
+fn payload(event: &pb::GroupEvent) -> Option<(EventName, Value)> {
     let id = json!({ "id": event.group_id });
     Some(match event.body.as_ref()? {
         Body::Joined(joined) => {
-            (JOIN, json!({ "group": normalized::group(joined.group.as_ref()?, true) }))
+            (EventName::Join, json!({ "group": words::group(joined.group.as_ref()?, true) }))
         }
-        Body::Left(_) | Body::Deleted(_) => (LEAVE, json!({ "group": id })),
+        Body::Left(_) | Body::Deleted(_) => (EventName::Leave, json!({ "group": id })),
         Body::ParticipantsChanged(changed) => {
             let action = match changed.action() {
                 ParticipantAction::Join => "join",
@@ -99,8 +127,11 @@ fn payload(event: &pb::GroupEvent) -> Option<(&'static str, Value)> {
                 ParticipantAction::Demote => "demote",
                 ParticipantAction::Unspecified => return None,
             };
-            let people: Value = changed.participants.iter().map(normalized::participant).collect();
-            (PARTICIPANTS, json!({ "group": id, "type": action, "participants": people }))
+            let people: Value = changed.participants.iter().map(words::participant).collect();
+            (
+                EventName::Participants,
+                json!({ "group": id, "type": action, "participants": people }),
+            )
         }
         Body::Updated(updated) => {
             let mut group = Map::new();
@@ -114,9 +145,9 @@ fn payload(event: &pb::GroupEvent) -> Option<(&'static str, Value)> {
                 return None;
             }
             group.insert("id".to_owned(), json!(event.group_id));
-            (UPDATE, json!({ "group": group }))
+            (EventName::Update, json!({ "group": group }))
         }
-        Body::InviteRevoked(_) => (UPDATE, json!({ "group": id })),
+        Body::InviteRevoked(_) => (EventName::Update, json!({ "group": id })),
         Body::JoinRequest(changed) => {
             let action = match changed.action() {
                 JoinRequestAction::Created => "created",
@@ -126,12 +157,12 @@ fn payload(event: &pb::GroupEvent) -> Option<(&'static str, Value)> {
                 JoinRequestAction::Approved | JoinRequestAction::Unspecified => return None,
             };
             let requester = changed.request.as_ref()?.requester.as_ref()?;
-            let named = normalized::participant(requester);
+            let named = words::participant(requester);
             let payload = json!({
                 "group": id, "action": action, "requesterId": named["id"], "requesterPn": named["pn"],
                 "requestMethod": null,
             });
-            (JOIN_REQUEST, payload)
+            (EventName::JoinRequest, payload)
         }
         Body::PictureChanged(_) | Body::SessionDeleted(_) => return None,
     })
@@ -153,7 +184,7 @@ fn note(change: &Change, group: &mut Map<String, Value>) {
         }
         Change::MembershipApproval(change) => put("newMembersApprovalRequired", json!(change.new)),
         Change::Completed(all) => {
-            if let Value::Object(fields) = normalized::group(all, true) {
+            if let Value::Object(fields) = words::group(all, true) {
                 group.extend(fields);
             }
         }
