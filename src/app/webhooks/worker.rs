@@ -21,7 +21,7 @@ use crate::domain::event::{EventRecord, EventType};
 use crate::domain::id::SessionName;
 use crate::domain::port::courier::{Parcel, Undelivered};
 use crate::domain::reason::Reason;
-use crate::domain::token::ResumeToken;
+use crate::domain::token::{LogId, ResumeToken};
 use crate::domain::webhook::{
     EventName, FailureCause, MAX_DELAY, WebhookConfig, WebhookId, WebhookState,
 };
@@ -49,6 +49,8 @@ pub(super) struct Worker {
     hook: Arc<Hook>,
     config: Arc<WebhookConfig>,
     stop: CancellationToken,
+    /// The log that the place is in, which after a restore may be another one than this database's.
+    log_id: LogId,
     window: Window,
     /// Up to where the log was read.
     read_to: Place,
@@ -97,6 +99,7 @@ impl Worker {
             hook,
             config: Arc::new(webhook.config),
             stop,
+            log_id: cursor.log_id,
             window: Window::new(place, webhook.progress.failure),
             read_to: place,
             posts: JoinSet::new(),
@@ -346,7 +349,7 @@ impl Worker {
     }
 
     fn token(&self, place: Place) -> ResumeToken {
-        place.token(self.inner.live.log_id())
+        place.token(self.log_id)
     }
 }
 

@@ -40,6 +40,8 @@ impl TestStore {
 pub struct Process {
     child: Child,
     ports: Ports,
+    /// Of the environment, the same in all its lives.
+    settings: Vec<(String, String)>,
 }
 
 /// Where it listens, the same in all its lives.
@@ -60,9 +62,9 @@ impl Ports {
 }
 
 impl Process {
-    /// Starts the program, at the addresses of its former life where there was one.
+    /// Starts the program, at the addresses and with the settings of its former life where there was one.
     pub async fn start(store: &TestStore, former: Option<&Self>) -> Self {
-        let process = Self::spawn(store, former.map(|former| former.ports), &[]);
+        let process = Self::spawn(store, former, &[]);
         process.wait_until_it_works().await;
         process
     }
@@ -82,15 +84,20 @@ impl Process {
         passage: usize,
     ) -> Self {
         // It may die before it works, so nobody waits for that.
-        Self::spawn(
+        let mut process = Self::spawn(
             store,
-            Some(former.ports),
+            Some(former),
             &[("WAGROUPS_FAILPOINT", &format!("{failpoint}:{passage}"))],
-        )
+        );
+        // The next life is not to die there.
+        process.settings.clone_from(&former.settings);
+        process
     }
 
-    fn spawn(store: &TestStore, ports: Option<Ports>, settings: &[(&str, &str)]) -> Self {
-        let ports = ports.unwrap_or_else(Ports::free);
+    fn spawn(store: &TestStore, former: Option<&Self>, settings: &[(&str, &str)]) -> Self {
+        let ports = former.map_or_else(Ports::free, |former| former.ports);
+        let mut all = former.map(|former| former.settings.clone()).unwrap_or_default();
+        all.extend(settings.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         let mut command = Command::new(env!("CARGO_BIN_EXE_wagroups"));
         command
             .arg("serve")
@@ -102,8 +109,8 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true);
-        command.envs(settings.iter().copied());
-        Self { child: command.spawn().expect("the program starts"), ports }
+        command.envs(all.iter().map(|(name, value)| (name, value)));
+        Self { child: command.spawn().expect("the program starts"), ports, settings: all }
     }
 
     /// A channel that connects anew by itself after each death.

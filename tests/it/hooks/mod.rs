@@ -1,7 +1,12 @@
 //! Our own webhooks, to a real receiver: what is posted, in which order, how often, and that none is lost.
 
 mod delivery;
+mod failing;
+mod kills;
+mod managing;
+mod places;
 mod receiver;
+mod scope;
 
 use std::time::Duration;
 
