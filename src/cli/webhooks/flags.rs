@@ -47,8 +47,14 @@ pub struct SecretArgs {
 }
 
 impl SecretArgs {
+    /// Empty where none is given; a file that holds none is a mistake, not a wish to sign nothing.
     pub fn hmac_key(&self) -> Result<String, Failure> {
-        self.hmac_key_file.as_deref().map_or(Ok(String::new()), read_secret)
+        let Some(path) = &self.hmac_key_file else { return Ok(String::new()) };
+        let key = read_secret(path)?;
+        if key.is_empty() {
+            return Err(Failure::Usage(format!("{path} is empty: there is no key to sign with")));
+        }
+        Ok(key)
     }
 
     pub fn names_headers(&self) -> bool {
@@ -146,6 +152,17 @@ mod tests {
     #[test]
     fn the_events_are_those_of_the_service() {
         assert_eq!(EVENTS, EventName::ALL.map(EventName::as_str));
+    }
+
+    #[test]
+    fn an_empty_file_is_no_key() {
+        let of = |path: Option<&str>| SecretArgs {
+            hmac_key_file: path.map(str::to_owned),
+            header: Vec::new(),
+            headers_file: None,
+        };
+        assert_eq!(of(None).hmac_key().ok().as_deref(), Some(""));
+        assert!(matches!(of(Some("/dev/null")).hmac_key(), Err(Failure::Usage(_))));
     }
 
     #[test]
