@@ -147,11 +147,12 @@ impl Hook {
     }
 }
 
-/// Moves a webhook to another state, unless it is there.
+/// Moves a webhook to another state; the reason may change while it is there.
 pub(super) fn set_state(webhook: &mut Webhook, state: WebhookState, reason: &str, now: Timestamp) {
-    let status = &mut webhook.status;
-    if status.state != state || status.reason != reason {
-        *status = WebhookStatus { state, reason: reason.to_owned(), time: now };
+    let held = &webhook.status;
+    let time = if held.state == state { held.time } else { now };
+    if held.state != state || held.reason != reason {
+        webhook.status = WebhookStatus { state, reason: reason.to_owned(), time };
     }
 }
 

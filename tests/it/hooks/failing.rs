@@ -38,7 +38,7 @@ async fn what_fails_is_tried_again_under_the_same_id_until_it_is_taken(service: 
     assert!(posts.iter().all(|post| post.raw == posts[0].raw));
     assert_eq!((told.state(), told.delivered_count), (WebhookState::Active, 1));
 
-    service.rename("default", &posts[0].text("/payload/group/id").to_owned(), 0..1).await;
+    service.rename("default", posts[0].text("/payload/group/id"), 0..1).await;
     let next = receiver.until_taken(2).await;
     assert!(!ids.contains(next[1].header("x-webhook-request-id")), "another event has another id");
 }

@@ -7,7 +7,7 @@ use wagroups::pb::{self, WebhookState};
 
 use super::receiver::{Answer, Receiver};
 use super::{posted_on_each_database, posting, to};
-use crate::harness::service::{Service, reason};
+use crate::harness::service::{PATIENCE, Service, reason};
 
 posted_on_each_database!(
     a_restart_goes_on_where_the_webhook_was,
@@ -208,4 +208,29 @@ async fn a_webhook_whose_log_is_gone_is_paused_until_it_is_sent_elsewhere() {
     service.rename("default", &group, 0..1).await;
     service.until_delivered(&webhook.id).await;
     assert_eq!(sequences(&receiver), [1, 1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_hangs_does_not_hold_up_the_end_and_is_asked_again_after_it() {
+    let mut service = Service::on_sqlite_with(|settings| {
+        posting(settings);
+        settings.webhooks.timeout = Duration::from_secs(3600);
+    })
+    .await;
+    let receiver = Receiver::start().await;
+    receiver.answer(|_| Answer::Hang);
+    let webhook = service.create_webhook(to(&receiver)).await;
+    service.group_id("Team", &[]).await;
+    receiver.until_posted(1).await;
+    receiver.answer(|_| Answer::Status(200));
+    let restarted = tokio::time::timeout(PATIENCE, service.restart()).await;
+    restarted.expect("the service ends though a post is out");
+    let told = service.until_delivered(&webhook.id).await;
+    assert_eq!((told.delivered_count, sequences(&receiver)), (1, vec![1]));
+    let ids = receiver
+        .posts()
+        .iter()
+        .map(|post| post.header("x-webhook-request-id").to_owned())
+        .collect::<Vec<_>>();
+    assert!(ids.len() == 2 && ids[0] == ids[1], "{ids:?}");
 }

@@ -102,15 +102,15 @@ pub async fn how_far_a_webhook_is_is_written_by_the_process_that_delivers(databa
     let (status, progress) = further(&made.progress);
     let put = repository.put_webhook_progress(made.id, &status, &progress, epoch).await;
     assert!(put.expect("written"));
-    let expected = Webhook { status: status.clone(), progress: progress.clone(), ..made.clone() };
-    assert_eq!(repository.webhooks().await.expect("webhooks"), [expected.clone()]);
+    let expected = [Webhook { status: status.clone(), progress: progress.clone(), ..made.clone() }];
+    assert_eq!(repository.webhooks().await.expect("webhooks"), expected);
 
     // A process that started later has taken over; what the earlier one says counts no more.
     repository.begin_epoch().await.expect("the next epoch");
     let late = Progress { delivered_count: 99, ..progress };
     let put = repository.put_webhook_progress(made.id, &status, &late, epoch).await;
     assert!(!put.expect("an answer"));
-    assert_eq!(repository.webhooks().await.expect("webhooks"), [expected]);
+    assert_eq!(repository.webhooks().await.expect("webhooks"), expected);
     let gone = WebhookId::of_digest([9; 16]);
     let put = repository.put_webhook_progress(gone, &status, &late, epoch + 1).await;
     assert!(!put.expect("an answer"));
