@@ -18,7 +18,6 @@ mod route;
 mod session_routes;
 mod setting_routes;
 mod shape;
-mod version;
 
 use std::sync::Arc;
 

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::request::{IDEMPOTENCY_KEY, KEY_IN_QUERY};
-use super::version::version;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
+use crate::envelope::version;
 use crate::middleware::BodyError;
 
 pub const REASON: HeaderName = HeaderName::from_static("x-wagroups-reason");

@@ -17,6 +17,7 @@ use crate::domain::error::Error;
 use crate::domain::page::MAX_PAGE_SIZE;
 use crate::domain::reason::Reason;
 use crate::domain::session::{Session, SessionStatus};
+use crate::envelope::me;
 
 type Answered = Result<Response, Refusal>;
 
@@ -72,16 +73,6 @@ async fn get_session(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
         }
         Err(error) => Err(incoming.refuse(error)),
     }
-}
-
-/// Who we are in a session; `null` until that is known.
-pub fn me(session: &Session) -> Value {
-    let Some(account) = session.account else { return Value::Null };
-    json!({
-        "id": account.phone().map_or_else(|| account.id().to_string(), |phone| phone.to_string()),
-        "lid": account.lid().map(|lid| lid.to_string()),
-        "pushName": session.push_name,
-    })
 }
 
 /// A status in WAHA's words, which has none for an account that was logged out.

@@ -6,11 +6,12 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use utoipa::openapi::ObjectBuilder;
 
-use super::envelope::{NAMES, Teller};
 use super::names;
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::page::EventQuery;
 use crate::domain::reason::Reason;
+use crate::domain::webhook::EventName;
+use crate::envelope::Teller;
 use crate::pb;
 use crate::rest::Gateway;
 use crate::rest::openapi;
@@ -32,7 +33,7 @@ pub async fn of_group(
     mut incoming: Incoming,
 ) -> Result<Response, Refusal> {
     let group = incoming.group();
-    let names = names(&mut incoming, &NAMES);
+    let names = names(&mut incoming, &EventName::ALL);
     let limit = number(&mut incoming, "limit", MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let before = number(&mut incoming, "before", usize::MAX);
     let after = incoming.query_number("after");
@@ -46,9 +47,10 @@ pub async fn of_group(
     };
     let (session, group_id) = incoming.finish(group)?;
     let teller = match gateway.app.get_session(&incoming.call, &session).await {
-        Ok(known) => Teller::new(&known, gateway.shape, names),
+        Ok(known) => Teller::new(Some(&known), gateway.shape.words(), names),
+        // What is left of a session that was deleted.
         Err(error) if error.reason() == Reason::SessionNotFound => {
-            Teller::of_the_past(gateway.shape, names)
+            Teller::new(None, gateway.shape.words(), names)
         }
         Err(error) => return Err(incoming.refuse(error)),
     };

@@ -3,8 +3,6 @@
 //! What WAHA cannot do: each message has an id, and a client that comes back with the last one
 //! (`Last-Event-ID`, which browsers send by themselves) gets exactly what followed.
 
-mod changes;
-mod envelope;
 mod history;
 mod socket;
 
@@ -19,7 +17,6 @@ use futures::StreamExt as _;
 use prost::Message as _;
 use serde_json::json;
 
-use self::envelope::Teller;
 use super::Gateway;
 use super::openapi::{
     Body, Tag, group_id_text, header, number, one_of, optional, repeated, says, text,
@@ -32,15 +29,21 @@ use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::event::EventRecord;
 use crate::domain::id::GroupId;
 use crate::domain::token::{LogId, ResumeToken};
+use crate::domain::webhook::EventName;
+use crate::envelope::Teller;
 use crate::pb;
 
-pub use self::envelope::NAMES;
+/// Every event that can be told, by name.
+pub fn event_names() -> [&'static str; 8] {
+    EventName::ALL.map(EventName::as_str)
+}
 
 /// The most groups that a stream is narrowed to.
 const MAX_GROUPS: usize = 100;
 
 pub fn routes() -> Vec<Route> {
-    let names = [&["*"], NAMES.as_slice()].concat();
+    let names = event_names();
+    let names = [&["*"], names.as_slice()].concat();
     let of_waha = "Which events; `*` is all. Without it, those that WAHA has.";
     let last = "The id of the last message that was seen; the stream goes on behind it.";
     let group = "The groups, where not all are meant.";
@@ -94,7 +97,7 @@ async fn follow(
     mut incoming: Incoming,
 ) -> Result<Response, Refusal> {
     let session = incoming.session();
-    let names = names(&mut incoming, &envelope::OF_WAHA);
+    let names = names(&mut incoming, &EventName::OF_WAHA);
     let group_ids = group_ids(&mut incoming);
     let start = start(&mut incoming);
     let (session, start) = incoming.finish(session.zip(start))?;
@@ -107,7 +110,7 @@ async fn follow(
     };
     let known = gateway.app.get_session(&incoming.call, &session).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
-    let teller = Teller::new(&known, gateway.shape, names);
+    let teller = Teller::new(Some(&known), gateway.shape.words(), names);
     let items = gateway.app.watch(&incoming.call, request).await;
     let items = items.map_err(|error| incoming.refuse(error))?;
     // A watch has a seat of its own; the request's place is for requests that end.
@@ -119,17 +122,24 @@ async fn follow(
 }
 
 /// The events that are asked for; `*` is all of them.
-fn names(incoming: &mut Incoming, otherwise: &[&str]) -> Vec<String> {
-    let names = incoming.query_list("events");
-    if names.is_empty() {
-        return otherwise.iter().map(|name| (*name).to_owned()).collect();
+fn names(incoming: &mut Incoming, otherwise: &[EventName]) -> Vec<EventName> {
+    let asked = incoming.query_list("events");
+    if asked.is_empty() {
+        return otherwise.to_vec();
     }
-    if names.iter().any(|name| name == "*") {
-        return envelope::NAMES.map(str::to_owned).into();
+    if asked.iter().any(|name| name == "*") {
+        return EventName::ALL.to_vec();
     }
-    for name in names.iter().filter(|name| !envelope::NAMES.contains(&name.as_str())) {
-        let must = format!("must be * or among {}; it is {name:?}", envelope::NAMES.join(", "));
-        incoming.refuse_field("events", &must);
+    let mut names = Vec::new();
+    for name in asked {
+        match name.parse() {
+            Ok(name) => names.push(name),
+            Err(_) => {
+                let known = event_names().join(", ");
+                let must = format!("must be * or among {known}; it is {name:?}");
+                incoming.refuse_field("events", &must);
+            }
+        }
     }
     names
 }
@@ -192,7 +202,7 @@ fn message(teller: &Teller, event: &EventRecord, log_id: LogId) -> Option<Event>
     let token = ResumeToken { log_id, position, fingerprint };
     let event = pb::GroupEvent::decode(event.wire.clone()).ok()?;
     let told = teller.tell(&event)?;
-    Some(Event::default().id(id(&token)).event(told.name).data(told.body.to_string()))
+    Some(Event::default().id(id(&token)).event(told.name.as_str()).data(told.body.to_string()))
 }
 
 fn id(token: &ResumeToken) -> String {

@@ -15,13 +15,14 @@ use futures::{Stream, StreamExt as _};
 use prost::Message as _;
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::envelope::{self, Teller};
 use crate::app::Call;
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
 use crate::domain::auth::Caller;
 use crate::domain::error::Result as DomainResult;
 use crate::domain::event::EventRecord;
 use crate::domain::id::SessionName;
+use crate::domain::webhook::EventName;
+use crate::envelope::Teller;
 use crate::pb;
 use crate::rest::Gateway;
 use crate::rest::refusal::Asked;
@@ -65,7 +66,7 @@ struct Wished {
     /// Empty = all that the key may see.
     session: String,
     /// Empty = all that WAHA has.
-    events: Vec<String>,
+    events: Vec<EventName>,
     /// Events were named, and none that there is.
     is_nothing: bool,
 }
@@ -91,9 +92,9 @@ impl Wished {
         if named.is_empty() || named.iter().any(|name| name == "*") {
             return wished;
         }
-        named.retain(|name| envelope::NAMES.contains(&name.as_str()));
-        wished.is_nothing = named.is_empty();
-        Self { events: named, ..wished }
+        let events: Vec<EventName> = named.iter().filter_map(|name| name.parse().ok()).collect();
+        wished.is_nothing = events.is_empty();
+        Self { events, ..wished }
     }
 }
 
@@ -194,11 +195,8 @@ impl Frames {
             let Ok(session) = self.gateway.app.get_session(&self.call, &event.session).await else {
                 continue;
             };
-            let names = match self.wished.events.as_slice() {
-                [] => envelope::OF_WAHA.map(str::to_owned).into(),
-                named => named.to_vec(),
-            };
-            let teller = Teller::new(&session, self.gateway.shape, names);
+            let (words, names) = (self.gateway.shape.words(), self.wished.events.clone());
+            let teller = Teller::new(Some(&session), words, names);
             let told = pb::GroupEvent::decode(event.wire.clone()).ok();
             if let Some(told) = told.and_then(|event| teller.tell(&event)) {
                 messages.push(Message::Text(told.body.to_string().into()));
@@ -231,7 +229,7 @@ mod tests {
             "session=shop&events=group.v2.join,message&events=group.v2.leave&X-API-KEY=a%26b",
         );
         assert_eq!((some.session.as_str(), some.key.as_deref()), ("shop", Some("a&b")));
-        assert_eq!(some.events, ["group.v2.join", "group.v2.leave"]);
+        assert_eq!(some.events, [EventName::Join, EventName::Leave]);
         assert!(Wished::read("events=message").is_nothing);
     }
 }

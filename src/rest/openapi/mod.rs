@@ -247,7 +247,7 @@ fn nullable_add_request() -> Schema {
 }
 
 fn event_name() -> Schema {
-    one_of(&events::NAMES).build().into()
+    one_of(&events::event_names()).build().into()
 }
 
 fn anything() -> Schema {

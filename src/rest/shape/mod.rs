@@ -5,7 +5,7 @@
 //! they are written.
 
 mod gows;
-pub mod normalized;
+mod normalized;
 mod noweb;
 
 use axum::response::Response;
@@ -16,6 +16,8 @@ use super::respond::{empty, text};
 use crate::domain::event::MemberAction;
 use crate::domain::id::InviteCode;
 use crate::domain::participant::{ParticipantResult, ParticipantStatus};
+use crate::envelope::Words;
+use crate::envelope::words::names;
 use crate::pb;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,15 @@ impl Shape {
         match self {
             Self::Normalized => false,
             Self::Gows | Self::Noweb => true,
+        }
+    }
+
+    /// Whose words events are told in.
+    pub fn words(self) -> Words {
+        match self {
+            Self::Normalized => Words::NORMALIZED,
+            Self::Gows => Words::GOWS,
+            Self::Noweb => Words::NOWEB,
         }
     }
 
@@ -196,17 +207,6 @@ fn wire(id: &str) -> String {
         Some(digits) => format!("{digits}@s.whatsapp.net"),
         None => id.to_owned(),
     }
-}
-
-/// The names of a member: hidden id, phone number; empty where unknown.
-fn names(participant: &pb::Participant) -> (&str, &str) {
-    let find = |suffix: &str| {
-        [&participant.id, &participant.lid, &participant.phone_number_id]
-            .into_iter()
-            .find(|id| id.ends_with(suffix))
-            .map_or("", String::as_str)
-    };
-    (find("@lid"), find("@c.us"))
 }
 
 /// How the group itself names a member.

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::words;
 use crate::pb;
 use crate::pb::group_change::Change;
-use crate::rest::shape::normalized;
 
 /// A field with its old and its new value.
 pub fn change(change: &Change) -> Value {
@@ -38,7 +38,7 @@ pub fn change(change: &Change) -> Value {
         }
         Change::ParentGroupId(c) => ("parentGroupId", json!(c.old), json!(c.new)),
         Change::Suspended(c) => ("suspended", json!(c.old), json!(c.new)),
-        Change::Alias(participant) => ("alias", Value::Null, normalized::participant(participant)),
+        Change::Alias(participant) => ("alias", Value::Null, words::participant(participant)),
         // All of it, which is the group in the event's payload.
         Change::Completed(_) => ("completed", Value::Null, json!(true)),
     };
