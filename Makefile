@@ -1,7 +1,7 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash lint reference clients waha-clients chart chart-readme bench
+.PHONY: help run test crash lint reference clients waha-clients schemathesis pages chart chart-readme bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ clients: ## Generate clients (Python, TypeScript) and run their tests against th
 
 waha-clients: ## Run the group calls of WAHA's own SDK (waha-py) against the REST gateway
 	scripts/waha-clients.sh $(ARGS)
+
+schemathesis: ## Hold what the REST gateway answers against its OpenAPI document
+	scripts/schemathesis.sh $(ARGS)
+
+pages: ## Drive the pages in a headless Chromium (found, or installed where apt may)
+	scripts/pages.sh $(ARGS)
 
 chart: ## Check the Helm chart, the Dockerfile, compose.yaml and docs/OPERATIONS.md, beside PostgreSQL
 	scripts/postgres.sh run -- scripts/chart.sh $(ARGS)

@@ -8,11 +8,12 @@ use protox::prost::Message;
 
 const PROTO_DIR: &str = "proto";
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "wagroups/v1/errors.proto",
     "wagroups/v1/sessions.proto",
     "wagroups/v1/groups.proto",
     "wagroups/v1/simulator.proto",
+    "wagroups/v1/webhooks.proto",
 ];
 
 /// Variants so much larger than their siblings that they would set the size of the whole enum.

@@ -5,12 +5,15 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod courier;
 pub mod domain;
 pub mod engine;
+pub mod envelope;
 pub mod failpoint;
 pub mod grpc;
 pub mod middleware;
 pub mod ops;
+pub mod outbound;
 pub mod pb;
 pub mod picture;
 pub mod repository;

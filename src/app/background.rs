@@ -22,6 +22,7 @@ impl App {
         let app = || self.clone();
         let (starts, follows, doubts, retains) = (app(), app(), app(), app());
         let (connections, comparisons, deletions, aliases) = (app(), app(), app(), app());
+        let webhooks = app();
         vec![
             async move { connections.follow_connections().await }.boxed(),
             async move { starts.start_wanted_sessions().await }.boxed(),
@@ -31,6 +32,7 @@ impl App {
             async move { comparisons.compare_regularly().await }.boxed(),
             async move { deletions.resume_deletions().await }.boxed(),
             async move { retains.retain().await }.boxed(),
+            async move { webhooks.deliver_webhooks().await }.boxed(),
         ]
     }
 
@@ -77,6 +79,7 @@ impl App {
             }
             tokio::time::sleep(TRIM_PAUSE).await;
         }
+        self.expire_webhooks().await?;
         while inner.repository.purge(now, before, TRIM_ROWS).await? && !inner.is_draining() {
             tokio::time::sleep(TRIM_PAUSE).await;
         }

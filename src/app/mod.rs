@@ -24,6 +24,7 @@ mod told_status;
 mod turns;
 mod views;
 pub mod watch;
+pub mod webhooks;
 mod working_set;
 mod writer;
 
@@ -39,6 +40,7 @@ use tokio_util::task::TaskTracker;
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::{Error, Result};
+use crate::domain::port::courier::Courier;
 use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::picture::PictureMaker;
 use crate::domain::port::repository::Repository;
@@ -57,6 +59,7 @@ use pending::PendingCalls;
 use told_status::ToldStatuses;
 use turns::Turns;
 use watch::{CatchUp, WatcherCount};
+use webhooks::Hooks;
 use writer::{Writer, WriterParts};
 
 pub use views::View;
@@ -78,6 +81,7 @@ pub struct Options {
     pub min_compare_interval: Duration,
     /// How often a session is compared without any cause.
     pub compare_interval: Duration,
+    pub webhooks: webhooks::Options,
 }
 
 /// Who calls, and until when an answer is of use.
@@ -114,6 +118,7 @@ struct Inner {
     directory: Directory,
     connections: Connections,
     pictures: Arc<dyn PictureMaker>,
+    hooks: Hooks,
     asked: Arc<Answers>,
     /// One comparison with WhatsApp at a time.
     comparing: Turns,
@@ -148,6 +153,7 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         pictures: Arc<dyn PictureMaker>,
+        courier: Arc<dyn Courier>,
         options: Options,
     ) -> Result<(Self, WriterLoop)> {
         let epoch = repository.begin_epoch().await?;
@@ -178,6 +184,7 @@ impl App {
             retention: options.retention,
         });
         let catch_up = CatchUp::new(repository.clone(), options.history_bytes as u64 / 2);
+        let hooks = Hooks::load(repository.as_ref(), courier, options.webhooks.clone()).await?;
         let told = ToldStatuses::of(&directory.all());
         let inner = Inner {
             repository,
@@ -192,6 +199,7 @@ impl App {
             directory,
             connections: Connections::default(),
             pictures,
+            hooks,
             asked: answers,
             comparing: Turns::default(),
             deletions: Deletions::default(),

@@ -29,6 +29,8 @@ pub fn for_reason(reason: Reason) -> &'static str {
         }
         R::SessionAlreadyExists => "use it, choose another name, or delete it first",
         R::AccountNotFound => "make the account: `wagroups simulator account put NUMBER`",
+        R::WebhookNotFound => "see `wagroups webhooks list`",
+        R::WebhookLimitReached => "delete a webhook, or have the limit raised",
         R::SessionNotWorking => {
             "start it: `wagroups sessions start NAME`, and log in where \
              `wagroups sessions watch NAME` asks for that"

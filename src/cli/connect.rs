@@ -14,6 +14,7 @@ use super::errors::Failure;
 use crate::pb::groups_service_client::GroupsServiceClient;
 use crate::pb::sessions_service_client::SessionsServiceClient;
 use crate::pb::simulator_service_client::SimulatorServiceClient;
+use crate::pb::webhooks_service_client::WebhooksServiceClient;
 
 pub const DEFAULT_ADDR: &str = "http://127.0.0.1:50051";
 
@@ -144,6 +145,11 @@ impl Connection {
 
     pub fn sessions(&self) -> SessionsServiceClient<Transport> {
         SessionsServiceClient::new(self.transport.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn webhooks(&self) -> WebhooksServiceClient<Transport> {
+        WebhooksServiceClient::new(self.transport.clone())
             .max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 

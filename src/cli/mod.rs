@@ -29,6 +29,7 @@ mod tests;
 mod text;
 mod waha;
 mod watch;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -94,6 +95,8 @@ pub enum ClientCommand {
     Groups(groups::GroupsArgs),
     /// Follow every change as it happens
     Watch(watch::WatchArgs),
+    /// URLs that are told of every change, and miss none
+    Webhooks(webhooks::WebhooksArgs),
     /// Replay what was recorded elsewhere: webhooks of WAHA
     Import(import::ImportArgs),
     /// Set up a WAHA server for this service
@@ -112,6 +115,7 @@ impl ClientCommand {
             Self::Sessions(args) => args.client.json,
             Self::Groups(args) => args.client.json,
             Self::Watch(args) => args.client.json,
+            Self::Webhooks(args) => args.client.json,
             Self::Import(args) => args.json,
             Self::Simulator(args) => args.client.json,
             Self::Waha(_) => false,
@@ -138,6 +142,7 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         ClientCommand::Sessions(args) => sessions::run(args, output).await,
         ClientCommand::Groups(args) => groups::run(args, output).await,
         ClientCommand::Watch(args) => watch::run(args, output).await,
+        ClientCommand::Webhooks(args) => webhooks::run(args, output).await,
         ClientCommand::Import(args) => import::run(args, output).await,
         ClientCommand::Simulator(args) => simulator::run(args, output).await,
         ClientCommand::Waha(args) => waha::run(args, output).await,

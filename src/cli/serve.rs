@@ -98,6 +98,7 @@ fn greet(settings: &Settings, server: &Server) {
     }
     if let Some(rest) = server.rest_addr() {
         lines.push(format!("  WAHA's paths: http://{rest}/api/default/groups"));
+        lines.push(format!("  pages: http://{rest}/ and, of the API, http://{rest}/docs"));
     }
     if let Some(webhook) = server.webhook_addr() {
         lines.push(format!("  webhooks of WAHA: http://{webhook}/webhook/SESSION"));

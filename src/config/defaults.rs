@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::values::ByteSize;
 use super::{
     Cache, DAY, Database, Engine, Events, Grpc, HOUR, Log, LogFormat, MINUTE, Ops, Picture,
-    Reconcile, Rest, RestShape, SECOND, Sessions, Shutdown, Simulator, Watch, Webhook,
+    Reconcile, Rest, RestShape, SECOND, Sessions, Shutdown, Simulator, Watch, Webhook, Webhooks,
 };
 
 impl Default for Database {
@@ -59,6 +59,18 @@ impl Default for Webhook {
             max_in_flight: 2048,
             buffer_bytes: ByteSize::mebibytes(64),
             max_connections: 4096,
+        }
+    }
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            max: 1000,
+            allow_private_addresses: false,
+            timeout: 10 * SECOND,
+            max_in_flight: 256,
+            pause_after: DAY,
         }
     }
 }

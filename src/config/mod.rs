@@ -29,6 +29,7 @@ pub struct Settings {
     pub grpc: Grpc,
     pub rest: Rest,
     pub webhook: Webhook,
+    pub webhooks: Webhooks,
     pub ops: Ops,
     pub auth: Auth,
     pub events: Events,
@@ -134,6 +135,23 @@ pub struct Webhook {
     pub buffer_bytes: ByteSize,
     /// Connections at the same time; more of them wait.
     pub max_connections: usize,
+}
+
+/// Our own webhooks, to the receivers that callers name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhooks {
+    pub max: usize,
+    /// Lets URLs lead to private addresses: for tests and closed networks.
+    pub allow_private_addresses: bool,
+    /// How long a receiver may take to answer.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// Posts that are out at the same time, over all webhooks.
+    pub max_in_flight: usize,
+    /// A webhook is paused whose event has failed for so long, its retries being used up.
+    #[serde(with = "humantime_serde")]
+    pub pause_after: Duration,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -324,6 +342,10 @@ impl Settings {
         problems.require_range("engine.calls_per_second", calls_per_second, range.clone());
         problems.require_range("engine.burst", self.engine.burst.into(), range.clone());
         problems.require_range("engine.max_in_flight", self.engine.max_in_flight as u64, range);
+        let webhooks = &self.webhooks;
+        problems.require_range("webhooks.max", webhooks.max as u64, 0..=100_000);
+        let range = 1..=10_000;
+        problems.require_range("webhooks.max_in_flight", webhooks.max_in_flight as u64, range);
         problems.require_range("sessions.max", self.sessions.max as u64, 1..=1_000_000);
         let at_least = 1024 * 1024..=u64::MAX;
         problems.require_range(
@@ -354,6 +376,8 @@ impl Settings {
             ("rest.body_timeout", self.rest.body_timeout, SECOND..=5 * MINUTE),
             ("webhook.body_timeout", self.webhook.body_timeout, SECOND..=5 * MINUTE),
             ("webhook.commit_timeout", self.webhook.commit_timeout, SECOND..=5 * MINUTE),
+            ("webhooks.timeout", self.webhooks.timeout, SECOND..=5 * MINUTE),
+            ("webhooks.pause_after", self.webhooks.pause_after, Duration::ZERO..=365 * DAY),
             ("picture.fetch_timeout", self.picture.fetch_timeout, SECOND..=MINUTE),
             ("shutdown.grace", self.shutdown.grace, Duration::ZERO..=10 * MINUTE),
         ] {

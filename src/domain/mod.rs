@@ -26,6 +26,8 @@ pub mod reducer;
 pub mod session;
 pub mod setting;
 pub mod token;
+pub mod web_url;
+pub mod webhook;
 pub mod whatsapp_code;
 
 pub use error::{Error, FieldViolation, Violations};

@@ -75,12 +75,14 @@ reasons! {
     JoinRequestNotFound = "JOIN_REQUEST_NOT_FOUND" => NotFound, 404, 500;
     SessionAlreadyExists = "SESSION_ALREADY_EXISTS" => AlreadyExists, 409, 422;
     AccountNotFound = "ACCOUNT_NOT_FOUND" => NotFound, 404, 404;
+    WebhookNotFound = "WEBHOOK_NOT_FOUND" => NotFound, 404, 404;
     SessionNotWorking = "SESSION_NOT_WORKING" => FailedPrecondition, 409, 422;
     SessionStarting = "SESSION_STARTING" => Unavailable, 503, 422;
     SessionLimitReached = "SESSION_LIMIT_REACHED" => ResourceExhausted, 429, 422;
     LoggedOut = "LOGGED_OUT" => FailedPrecondition, 409, 422;
     TemporarilyBanned = "TEMPORARILY_BANNED" => FailedPrecondition, 409, 422;
     AlreadyLoggedIn = "ALREADY_LOGGED_IN" => FailedPrecondition, 409, 422;
+    WebhookLimitReached = "WEBHOOK_LIMIT_REACHED" => ResourceExhausted, 429, 429;
     NotGroupMember = "NOT_GROUP_MEMBER" => FailedPrecondition, 409, 500;
     NotGroupAdmin = "NOT_GROUP_ADMIN" => FailedPrecondition, 409, 500;
     NotGroupOwner = "NOT_GROUP_OWNER" => FailedPrecondition, 409, 500;

@@ -12,7 +12,9 @@ mod respond;
 mod sessions_service;
 mod simulator;
 mod watch;
+mod webhooks_service;
 
 pub use groups_service::Groups;
 pub use sessions_service::Sessions;
 pub use simulator::Simulator;
+pub use webhooks_service::Webhooks;

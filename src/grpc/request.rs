@@ -230,7 +230,7 @@ macro_rules! has_request_id {
     };
 }
 
-has_request_id!(CreateGroupRequest, JoinGroupRequest);
+has_request_id!(CreateGroupRequest, CreateWebhookRequest, JoinGroupRequest);
 
 /// A request that changes one group.
 pub(super) trait ChangesGroup: HasRequestId {

@@ -8,6 +8,7 @@ mod join_request;
 pub mod participant;
 pub mod session;
 mod shared;
+mod webhook;
 pub mod wire;
 
 #[allow(missing_docs, clippy::all, clippy::pedantic)]

@@ -1,29 +1,27 @@
 //! Fetching a caller's URL without becoming the caller's way into our network.
 //!
-//! Every address is looked at after it was resolved and before it is connected to, on each redirect
-//! anew. The answer is read no further than the largest picture, and not longer than the time allows.
+//! Every address is looked at (`crate::outbound`), on each redirect anew. The answer is read no further than
+//! the largest picture, and not longer than the time allows.
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Response, StatusCode, redirect};
-use url::{Host, Url};
+use url::Url;
 
 use super::Options;
-use super::address::is_public;
 use crate::domain::error::{Error, Result};
 use crate::domain::port::picture::{MAX_FILE_BYTES, PictureUrl};
 use crate::domain::reason::Reason;
+use crate::outbound::{self, Guard};
 use crate::tls;
 
 const MAX_REDIRECTS: usize = 3;
 
 pub(super) struct Fetcher {
     client: Client,
-    allow_private_addresses: bool,
+    guard: Guard,
     timeout: Duration,
 }
 
@@ -89,9 +87,10 @@ impl From<Cause> for Error {
 
 impl Fetcher {
     pub fn new(options: Options) -> Result<Self> {
+        let guard = Guard::new(options.allow_private_addresses);
         let client = Client::builder()
             .tls_backend_preconfigured(tls::client_config().map_err(Error::internal)?)
-            .dns_resolver(Resolver { allow_private_addresses: options.allow_private_addresses })
+            .dns_resolver(guard)
             // Redirects are followed here, so that each is looked at; a proxy would look for itself.
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -100,8 +99,7 @@ impl Fetcher {
             .pool_max_idle_per_host(0)
             .build()
             .map_err(Error::internal)?;
-        let Options { allow_private_addresses, fetch_timeout } = options;
-        Ok(Self { client, allow_private_addresses, timeout: fetch_timeout })
+        Ok(Self { client, guard, timeout: options.fetch_timeout })
     }
 
     /// What is at the URL, at most 10 MiB of it.
@@ -128,19 +126,11 @@ impl Fetcher {
     }
 
     async fn get(&self, url: Url) -> Result<Response, Cause> {
-        // An address in the URL itself is not resolved, so that the resolver never sees it.
-        let literal = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            Some(Host::Domain(_)) => None,
-            None => return Err(Cause::Redirects),
-        };
-        if literal.is_some_and(|address| !self.allow_private_addresses && !is_public(address)) {
+        if !self.guard.admits(&url) {
             return Err(Cause::AddressNotAllowed);
         }
-        self.client.get(url).send().await.map_err(|error| match refusal(&error) {
-            Some(NotAllowed) => Cause::AddressNotAllowed,
-            None => Cause::Connect,
+        self.client.get(url).send().await.map_err(|error| {
+            if outbound::was_refused(&error) { Cause::AddressNotAllowed } else { Cause::Connect }
         })
     }
 }
@@ -171,46 +161,4 @@ async fn read(mut response: Response) -> Result<Bytes, Cause> {
         file.extend_from_slice(&chunk);
     }
     Ok(file.freeze())
-}
-
-/// Resolves names, and forgets the addresses that are not to be asked: what remains is what is
-/// connected to, so that a second look-up cannot say something else.
-struct Resolver {
-    allow_private_addresses: bool,
-}
-
-/// No address of the name may be asked.
-#[derive(Debug, thiserror::Error)]
-#[error("no address of this name may be asked")]
-struct NotAllowed;
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private_addresses;
-        Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed: Vec<SocketAddr> = found
-                .iter()
-                .copied()
-                .filter(|address| allow_private || is_public(address.ip()))
-                .collect();
-            if allowed.is_empty() && !found.is_empty() {
-                return Err(NotAllowed.into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// Whether it was our own resolver that refused, somewhere below what the client says.
-fn refusal(error: &reqwest::Error) -> Option<NotAllowed> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<NotAllowed>() {
-            return Some(NotAllowed);
-        }
-        cause = error.source();
-    }
-    None
 }

@@ -1,7 +1,6 @@
 //! From what a caller gives to the picture that WhatsApp takes: fetched where it is a URL, decoded,
 //! cropped, scaled.
 
-pub mod address;
 mod fetch;
 pub mod image;
 

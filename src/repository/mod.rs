@@ -19,6 +19,7 @@ mod rows;
 mod sessions;
 mod sql;
 mod sqlite;
+mod webhooks;
 mod world;
 
 use sea_orm::sqlx::PgPool;

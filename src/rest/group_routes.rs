@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use prost::Message as _;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::Gateway;
 use super::listing;
+use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
-use super::respond::{changed, empty, json, text};
+use super::respond::{at_sequence, changed, empty, json, text};
+use super::route::{Route, at, delete, get, post, put};
 use crate::app::groups::Mutated;
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::group::{DescriptionText, GroupSettings, SubjectText};
@@ -27,14 +29,97 @@ const DELETION_PATIENCE: Duration = Duration::from_secs(60);
 
 type Answered = Result<Response, Refusal>;
 
-pub async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+pub fn routes() -> Vec<Route> {
+    let group = |id, summary| says(id, Tag::Groups, summary);
+    vec![
+        post(
+            at(""),
+            create,
+            group("createGroup", "Make a group").takes("CreateGroupRequest").changes().answers(
+                201,
+                "The group, and what became of the invitees.",
+                Body::Json("CreatedGroup"),
+            ),
+        ),
+        get(at(""), list, listing::says_of_list()),
+        get(
+            at("/count"),
+            count,
+            group("countGroups", "How many groups the session has").answers(
+                200,
+                "The number of groups.",
+                Body::Json("CountResponse"),
+            ),
+        ),
+        post(
+            at("/refresh"),
+            refresh,
+            group("refreshGroups", "Compare all groups with WhatsApp")
+                .detail(
+                    "What was missed becomes events. It is done regularly without being asked for.",
+                )
+                .asks()
+                .answers(200, "They are compared.", Body::Json("Result")),
+        ),
+        get(
+            at("/{id}"),
+            get_group,
+            group("getGroup", "A group with its members").answers(
+                200,
+                "The group as it is known.",
+                Body::Json("Group"),
+            ),
+        ),
+        delete(
+            at("/{id}"),
+            delete_group,
+            group("deleteGroup", "Take a group apart and leave it")
+                .detail("Only its superadmin can. WhatsApp has no deletion: everybody is removed.")
+                .changes()
+                .answers(200, "The group is gone.", Body::Text("true"))
+                .answers(
+                    202,
+                    "It is being taken apart, which goes on by itself.",
+                    Body::Text("true"),
+                ),
+        ),
+        post(
+            at("/{id}/leave"),
+            leave,
+            group("leaveGroup", "Leave a group").changes().answers(
+                200,
+                "We are no member any more.",
+                Body::Nothing,
+            ),
+        ),
+        put(
+            at("/{id}/subject"),
+            set_subject,
+            group("setSubject", "Change the subject").takes("SubjectRequest").changes().answers(
+                200,
+                "It is changed.",
+                Body::Done,
+            ),
+        ),
+        put(
+            at("/{id}/description"),
+            set_description,
+            group("setDescription", "Change the description")
+                .takes("DescriptionRequest")
+                .changes()
+                .answers(200, "It is changed.", Body::Done),
+        ),
+    ]
+}
+
+async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let wanted = listing::wanted(&mut incoming);
     let session = incoming.finish(session)?;
     listing::answer(gateway, incoming, session, wanted).await
 }
 
-pub async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let session = incoming.finish(session)?;
     let query =
@@ -44,7 +129,7 @@ pub async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> An
     Ok(json(json!({ "count": counted.count })))
 }
 
-pub async fn get(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn get_group(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let (session, group_id) = incoming.finish(group)?;
     let group = read(&gateway, &incoming, &session, &group_id).await;
@@ -53,7 +138,7 @@ pub async fn get(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answ
 }
 
 /// The group as it is known, with its members.
-pub(super) async fn read(
+pub async fn read(
     gateway: &Gateway,
     incoming: &Incoming,
     session: &SessionName,
@@ -64,7 +149,7 @@ pub(super) async fn read(
 }
 
 /// The group after a mutation; one with nothing but its id where we are not in it.
-pub(super) fn group_after(mutated: &Mutated) -> DomainResult<pb::Group> {
+pub fn group_after(mutated: &Mutated) -> DomainResult<pb::Group> {
     match &mutated.view {
         Some(view) => pb::Group::decode(view.full.clone()).map_err(Error::internal),
         None => {
@@ -77,7 +162,7 @@ pub(super) fn group_after(mutated: &Mutated) -> DomainResult<pb::Group> {
     }
 }
 
-pub async fn create(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn create(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let subject = incoming.text::<SubjectText>("name");
     let participants = incoming.participants(0);
@@ -97,19 +182,17 @@ pub async fn create(State(gateway): State<Gateway>, mut incoming: Incoming) -> A
 }
 
 /// WAHA removes the chat from the account's own list; this takes the group apart and leaves it.
-pub async fn delete(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn delete_group(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
     incoming.call.deadline = Some(Instant::now() + DELETION_PATIENCE);
     let progress = gateway.app.delete_group(&incoming.call, target).await;
     let progress = progress.map_err(|error| incoming.refuse(error))?;
-    Ok(match progress.ended {
-        Some(_) => text("true"),
-        None => (StatusCode::ACCEPTED, text("true")).into_response(),
-    })
+    let status = if progress.ended.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(at_sequence(progress.sequence, (status, text("true"))))
 }
 
-pub async fn leave(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn leave(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
     let mutated = gateway.app.leave_group(&incoming.call, target).await;
@@ -117,7 +200,7 @@ pub async fn leave(State(gateway): State<Gateway>, mut incoming: Incoming) -> An
     Ok(changed(&mutated, empty()))
 }
 
-pub async fn refresh(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn refresh(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let session = incoming.finish(session)?;
     let refreshed = gateway.app.refresh_groups(&incoming.call, &session, &[], false).await;
@@ -125,7 +208,7 @@ pub async fn refresh(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
     Ok(json(json!({ "success": true })))
 }
 
-pub async fn set_subject(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn set_subject(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let subject = incoming.text::<SubjectText>("subject");
     let (target, subject) = incoming.finish(target.zip(subject))?;
@@ -134,7 +217,7 @@ pub async fn set_subject(State(gateway): State<Gateway>, mut incoming: Incoming)
     Ok(changed(&mutated, gateway.shape.done()))
 }
 
-pub async fn set_description(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn set_description(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let description = incoming.text::<DescriptionText>("description");
     let (target, description) = incoming.finish(target.zip(description))?;

@@ -5,15 +5,64 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::Gateway;
+use super::openapi::{Body, Tag, required, says, text};
 use super::refusal::Refusal;
 use super::request::Incoming;
-use super::respond::{changed, json, text};
+use super::respond::{changed, json, text as bare};
+use super::route::{Route, at, get, post};
 use crate::domain::id::InviteCode;
 use crate::domain::invite::Invite;
 
 type Answered = Result<Response, Refusal>;
 
-pub async fn join_info(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+/// A code, or a link with one, as the document describes them.
+const CODE: &str = r"^(https://chat\.whatsapp\.com/)?[A-Za-z0-9_-]{6,64}$";
+
+pub fn routes() -> Vec<Route> {
+    let invite = |id, summary| says(id, Tag::Invites, summary);
+    let code = required("code", "An invite code, or a link with one.", text().pattern(Some(CODE)))
+        .example(Some(json!("https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv")));
+    vec![
+        get(
+            at("/join-info"),
+            join_info,
+            invite("getJoinInfo", "Look behind an invite").query(code).asks().answers(
+                200,
+                "The group, as far as an invite shows it.",
+                Body::Json("InvitedGroup"),
+            ),
+        ),
+        post(
+            at("/join"),
+            join,
+            invite("joinGroup", "Join by an invite").takes("JoinGroupRequest").changes().answers(
+                200,
+                "The group that was joined.",
+                Body::Json("JoinGroupResponse"),
+            ),
+        ),
+        get(
+            at("/{id}/invite-code"),
+            invite_code,
+            invite("getInviteCode", "The code of the group's invite").asks().answers(
+                200,
+                "The code; in the shape `gows` the link.",
+                Body::Text("AbCdEfGhIjKlMnOpQrStUv"),
+            ),
+        ),
+        post(
+            at("/{id}/invite-code/revoke"),
+            revoke,
+            invite("revokeInviteCode", "Void the invite and make another").changes().answers(
+                200,
+                "The new one.",
+                Body::Text("AbCdEfGhIjKlMnOpQrStUv"),
+            ),
+        ),
+    ]
+}
+
+async fn join_info(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let code = incoming.query("code").map(str::to_owned);
     let code: Option<InviteCode> = match code {
@@ -29,7 +78,7 @@ pub async fn join_info(State(gateway): State<Gateway>, mut incoming: Incoming) -
     Ok(json(gateway.shape.preview(&(known.value.as_ref()).into(), &code)))
 }
 
-pub async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let code = incoming.text::<InviteCode>("code");
     let key = incoming.request_key();
@@ -40,19 +89,19 @@ pub async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Ans
     Ok(changed(&joined, json(json!({ "id": id.map(ToString::to_string) }))))
 }
 
-pub async fn invite_code(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn invite_code(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let (session, group_id) = incoming.finish(group)?;
     let read = gateway.app.invite_code(&incoming.call, &session, &group_id, false, 0).await;
     let read = read.map_err(|error| incoming.refuse(error))?;
-    Ok(text(gateway.shape.invite(&read.value)))
+    Ok(bare(gateway.shape.invite(&read.value)))
 }
 
-pub async fn revoke(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn revoke(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
     let mutated = gateway.app.revoke_invite_code(&incoming.call, target).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     let code = mutated.answer.verdict.invite_code.as_ref();
-    Ok(changed(&mutated, text(code.map(|code| gateway.shape.invite(code)).unwrap_or_default())))
+    Ok(changed(&mutated, bare(code.map(|code| gateway.shape.invite(code)).unwrap_or_default())))
 }

@@ -6,8 +6,12 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use prost::Message as _;
+use serde_json::json;
 
 use super::Gateway;
+use super::openapi::{
+    Body as Answer, Says, Tag, header as described, number, one_of, optional, repeated, says, text,
+};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::shape::Shape;
@@ -20,16 +24,40 @@ use crate::domain::page::{
 use crate::domain::port::repository::StoredGroup;
 use crate::pb;
 
+/// The longest text that is searched for.
+pub const MAX_SEARCH_CHARS: usize = 100;
 /// How many there are without limit and offset, which WAHA does not say.
 const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 /// What the query asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Wanted {
+    /// A part of the subject; WAHA has no such thing.
+    search: Option<String>,
     order: GroupOrder,
     offset: usize,
     limit: usize,
     with_participants: bool,
+}
+
+pub fn says_of_list() -> Says {
+    let exclude = "What to leave out.";
+    let search = "A part of the subject; case does not count.";
+    says("listGroups", Tag::Groups, "The session's groups")
+        .query(optional("sortBy", "By what they are sorted.", one_of(&["id", "subject"])))
+        .query(
+            optional("sortOrder", "`desc` in any case, else ascending.", text())
+                .example(Some(json!("asc"))),
+        )
+        .query(optional("limit", "How many; 0 is all.", number(0)))
+        .query(optional("offset", "How many to step over, where there is a limit.", number(0)))
+        .query(repeated("exclude", exclude, one_of(&["participants", ""])))
+        .query(optional("search", search, text().max_length(Some(MAX_SEARCH_CHARS))))
+        .answers(200, "The groups.", Answer::Json("GroupList"))
+        .with_header(
+            "X-Total-Count",
+            described("How many there are without limit and offset.", number(0)),
+        )
 }
 
 pub fn wanted(incoming: &mut Incoming) -> Wanted {
@@ -42,14 +70,9 @@ pub fn wanted(incoming: &mut Incoming) -> Wanted {
             OrderKey::Id
         }
     };
-    let descending = match incoming.query("sortOrder") {
-        None | Some("asc") => false,
-        Some("desc") => true,
-        Some(_) => {
-            incoming.refuse_field("sortOrder", "must be one of the following values: asc, desc");
-            false
-        }
-    };
+    // WAHA takes any text here.
+    let order = incoming.query("sortOrder");
+    let descending = order.is_some_and(|order| order.eq_ignore_ascii_case("desc"));
     let excluded = incoming.query_all("exclude");
     if excluded.iter().any(|what| !matches!(what.as_str(), "" | "participants")) {
         let must = "must be one of the following values: , participants";
@@ -58,7 +81,13 @@ pub fn wanted(incoming: &mut Incoming) -> Wanted {
     // A limit of 0 is none, and without a limit the offset says nothing: so on three of four engines.
     let limit = incoming.query_number("limit").filter(|limit| *limit > 0);
     let offset = incoming.query_number("offset");
+    let search = incoming.query("search").map(str::to_owned);
+    if search.as_ref().is_some_and(|search| search.chars().count() > MAX_SEARCH_CHARS) {
+        let must = format!("must have at most {MAX_SEARCH_CHARS} characters");
+        incoming.refuse_field("search", &must);
+    }
     Wanted {
+        search: search.filter(|search| !search.is_empty()),
         order: GroupOrder { key, descending },
         offset: limit.and(offset).unwrap_or(0),
         limit: limit.unwrap_or(usize::MAX),
@@ -87,7 +116,8 @@ pub async fn answer(
     session: SessionName,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let query = GroupQuery { session, filter: GroupFilter::default(), order: wanted.order };
+    let filter = GroupFilter { subject_contains: wanted.search.clone(), ..GroupFilter::default() };
+    let query = GroupQuery { session, filter, order: wanted.order };
     let counted = gateway.app.count_groups(&incoming.call, &query, 0).await;
     let total = counted.map_err(|error| incoming.refuse(error))?.count;
     let call = incoming.call.clone();
@@ -147,8 +177,7 @@ impl Writing {
             let skips = self.wanted.offset > 0;
             let rest = if skips { self.wanted.offset } else { self.wanted.limit - self.written };
             let size = u32::try_from(rest).unwrap_or(MAX_PAGE_SIZE).min(MAX_PAGE_SIZE);
-            // GOWS names people by number too, which only the members tell.
-            let needs_members = self.wanted.with_participants || self.shape == Shape::Gows;
+            let needs_members = self.wanted.with_participants || self.shape.names_by_members();
             let full = needs_members && !skips;
             let cursor = self.cursor.as_ref();
             let page = self.app.group_page(&self.call, &self.query, cursor, size, full).await?;

@@ -6,12 +6,16 @@ mod events;
 mod group_routes;
 mod invite_routes;
 mod listing;
+mod openapi;
+mod pages;
 mod participant_routes;
 mod picture_routes;
 mod refusal;
 mod request;
 mod request_routes;
 mod respond;
+mod route;
+mod session_routes;
 mod setting_routes;
 mod shape;
 
@@ -21,12 +25,13 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
 use futures::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tower::ServiceBuilder;
 
 use self::refusal::Asked;
+use self::route::Route;
 pub use self::shape::Shape;
 use crate::app::App;
 use crate::domain::clock::Clock;
@@ -57,66 +62,59 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
     let in_flight = Arc::new(Semaphore::new(options.max_in_flight));
     let Options { shape, body, .. } = options;
     let gateway = Gateway { app, keyring, clock, shape, body, in_flight };
-    let at = |path: &str| format!("/api/{{session}}/groups{path}");
-    let security = |name: &str| at(&format!("/{{id}}/settings/security/{name}"));
-    let requests = |path: &str| at(&format!("/{{id}}/participants/join-requests{path}"));
-    Router::new()
-        .route("/ws", get(events::open_socket))
-        .route(&at(""), get(group_routes::list).post(group_routes::create))
-        .route(&at("/events"), get(events::follow))
-        .route(&at("/count"), get(group_routes::count))
-        .route(&at("/join-info"), get(invite_routes::join_info))
-        .route(&at("/join"), post(invite_routes::join))
-        .route(&at("/refresh"), post(group_routes::refresh))
-        .route(&at("/{id}"), get(group_routes::get).delete(group_routes::delete))
-        .route(&at("/{id}/leave"), post(group_routes::leave))
-        .route(
-            &at("/{id}/picture"),
-            get(picture_routes::get).put(picture_routes::set).delete(picture_routes::delete),
-        )
-        .route(&at("/{id}/subject"), put(group_routes::set_subject))
-        .route(&at("/{id}/description"), put(group_routes::set_description))
-        .route(&at("/{id}/invite-code"), get(invite_routes::invite_code))
-        .route(&at("/{id}/invite-code/revoke"), post(invite_routes::revoke))
-        .route(&at("/{id}/participants"), get(participant_routes::list))
-        .route(&at("/{id}/participants/"), get(participant_routes::list))
-        .route(&at("/{id}/participants/v2"), get(participant_routes::list_v2))
-        .route(&at("/{id}/participants/add"), post(participant_routes::add))
-        .route(&at("/{id}/participants/remove"), post(participant_routes::remove))
-        .route(&at("/{id}/admin/promote"), post(participant_routes::promote))
-        .route(&at("/{id}/admin/demote"), post(participant_routes::demote))
-        .route(
-            &security("info-admin-only"),
-            get(setting_routes::info_admin_only).put(setting_routes::set_info_admin_only),
-        )
-        .route(
-            &security("messages-admin-only"),
-            get(setting_routes::messages_admin_only).put(setting_routes::set_messages_admin_only),
-        )
-        .route(
-            &security("member-add-mode"),
-            get(setting_routes::member_add_mode).put(setting_routes::set_member_add_mode),
-        )
-        .route(
-            &security("membership-approval"),
-            get(setting_routes::membership_approval).put(setting_routes::set_membership_approval),
-        )
-        .route(
-            &security("member-share-history-mode"),
-            get(setting_routes::member_share_history).put(setting_routes::set_member_share_history),
-        )
-        .route(&requests(""), get(request_routes::list))
-        .route(&requests("/approve"), post(request_routes::approve))
-        .route(&requests("/reject"), post(request_routes::reject))
+    let mut router = Router::new();
+    for Route { path, handler, .. } in routes() {
+        router = router.route(&path, handler);
+    }
+    let document = openapi::document(routes(), shape, gateway.keyring.is_open());
+    let router = router
+        .merge(pages::router(document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_path)
         .layer(from_fn_with_state(gateway.clone(), watch_over))
-        .with_state(gateway)
+        .with_state(gateway);
+    // Express takes a path with a slash at its end for the same.
+    let router = ServiceBuilder::new().map_request(without_slash_at_the_end).service(router);
+    Router::new().fallback_service(router)
 }
 
-/// As Nest says it, also where the path is known and the method is not.
+/// All that is served but for the pages.
+fn routes() -> Vec<Route> {
+    [
+        session_routes::routes(),
+        group_routes::routes(),
+        picture_routes::routes(),
+        participant_routes::routes(),
+        request_routes::routes(),
+        invite_routes::routes(),
+        setting_routes::routes(),
+        events::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn without_slash_at_the_end(mut request: Request) -> Request {
+    let uri = request.uri();
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else {
+        return request;
+    };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(shorter) = format!("{path}{query}").parse() {
+        *request.uri_mut() = shorter;
+    }
+    request
+}
+
+/// As Nest says it, also where the path is known and the method is not; and as in WAHA, only to those who
+/// have a key.
 async fn no_such_path(State(gateway): State<Gateway>, request: Request) -> Response {
-    asked(&gateway, &request).no_such_path().into_response()
+    let asked = asked(&gateway, &request);
+    match request::caller_of(&gateway, request.headers(), &asked.uri) {
+        Ok(_) => asked.no_such_path().into_response(),
+        Err(error) => asked.refuse(error).into_response(),
+    }
 }
 
 fn asked(gateway: &Gateway, request: &Request) -> Asked {

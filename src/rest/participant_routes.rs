@@ -5,21 +5,64 @@ use axum::response::Response;
 
 use super::Gateway;
 use super::group_routes::{group_after, read};
+use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json};
+use super::route::{Route, at, get, post};
 use super::shape::Shape;
 use crate::domain::event::MemberAction;
 
 type Answered = Result<Response, Refusal>;
 
-pub async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+pub fn routes() -> Vec<Route> {
+    let members = |id, summary| says(id, Tag::Members, summary);
+    let change = |id, summary| {
+        let each = "What became of each.";
+        let says = members(id, summary).takes("ParticipantsRequest").changes();
+        says.answers(200, each, Body::JsonList("ParticipantResult"))
+    };
+    vec![
+        get(
+            at("/{id}/participants"),
+            list,
+            members("listParticipants", "The members, in the words of the engine").answers(
+                200,
+                "The members.",
+                Body::JsonList("Member"),
+            ),
+        ),
+        get(
+            at("/{id}/participants/v2"),
+            list_v2,
+            members("listParticipantsV2", "The members, in the same words in every shape").answers(
+                200,
+                "The members.",
+                Body::JsonList("GroupParticipant"),
+            ),
+        ),
+        post(at("/{id}/participants/add"), add, change("addParticipants", "Add people")),
+        post(
+            at("/{id}/participants/remove"),
+            remove,
+            change("removeParticipants", "Remove members"),
+        ),
+        post(
+            at("/{id}/admin/promote"),
+            promote,
+            change("promoteParticipants", "Make members admins"),
+        ),
+        post(at("/{id}/admin/demote"), demote, change("demoteParticipants", "Make admins members")),
+    ]
+}
+
+async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let shape = gateway.shape;
     list_as(&gateway, &mut incoming, shape).await
 }
 
 /// The normalised list, on all engines.
-pub async fn list_v2(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn list_v2(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     list_as(&gateway, &mut incoming, Shape::Normalized).await
 }
 
@@ -31,19 +74,19 @@ async fn list_as(gateway: &Gateway, incoming: &mut Incoming, shape: Shape) -> An
     Ok(json(shape.participants(&group)))
 }
 
-pub async fn add(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn add(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     change(&gateway, incoming, MemberAction::Join).await
 }
 
-pub async fn remove(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn remove(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     change(&gateway, incoming, MemberAction::Leave).await
 }
 
-pub async fn promote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn promote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     change(&gateway, incoming, MemberAction::Promote).await
 }
 
-pub async fn demote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn demote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     change(&gateway, incoming, MemberAction::Demote).await
 }
 

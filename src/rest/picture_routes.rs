@@ -7,16 +7,51 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Gateway;
+use super::openapi::{Body, Tag, flag, optional, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json};
+use super::route::{Route, at, delete, get, put};
 use crate::domain::port::picture::{PictureSource, PictureUrl};
 use crate::domain::reason::Reason;
 
 type Answered = Result<Response, Refusal>;
 
+pub fn routes() -> Vec<Route> {
+    let picture = |id, summary| says(id, Tag::Groups, summary);
+    let refresh = "Whether to ask WhatsApp, and not for what was asked in the last 24 hours.";
+    vec![
+        get(
+            at("/{id}/picture"),
+            get_picture,
+            picture("getPicture", "The group's picture")
+                .query(optional("refresh", refresh, flag()))
+                .asks()
+                .answers(200, "Where it is.", Body::Json("PictureResponse")),
+        ),
+        put(
+            at("/{id}/picture"),
+            set,
+            picture("setPicture", "Change the picture").takes("PictureRequest").changes().answers(
+                200,
+                "It is changed.",
+                Body::Json("Result"),
+            ),
+        ),
+        delete(
+            at("/{id}/picture"),
+            delete_picture,
+            picture("deletePicture", "Remove the picture").changes().answers(
+                200,
+                "It is removed.",
+                Body::Json("Result"),
+            ),
+        ),
+    ]
+}
+
 /// Where the picture is; `null` where there is none, and where it cannot be had: WAHA makes no difference.
-pub async fn get(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn get_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let refresh = incoming.query_flag("refresh");
     let (session, group_id) = incoming.finish(group)?;
@@ -33,7 +68,7 @@ pub async fn get(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answ
 }
 
 /// WAHA takes a missing `file` for a wish to delete; this refuses it.
-pub async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let source = source(&mut incoming);
     let (target, source) = incoming.finish(target.zip(source))?;
@@ -42,7 +77,7 @@ pub async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answ
     Ok(changed(&mutated, json(json!({ "success": true }))))
 }
 
-pub async fn delete(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn delete_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
     let mutated = gateway.app.delete_picture(&incoming.call, target).await;

@@ -7,12 +7,13 @@
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::request::IDEMPOTENCY_KEY;
+use super::request::{IDEMPOTENCY_KEY, KEY_IN_QUERY};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
+use crate::envelope::version;
 use crate::middleware::BodyError;
 
 pub const REASON: HeaderName = HeaderName::from_static("x-wagroups-reason");
@@ -21,7 +22,15 @@ pub const REASON: HeaderName = HeaderName::from_static("x-wagroups-reason");
 #[derive(Debug)]
 pub struct Refusal {
     error: Error,
+    /// Where it is another than the reason's.
+    status: Option<StatusCode>,
     asked: Box<Asked>,
+}
+
+impl Refusal {
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status: Some(status), ..self }
+    }
 }
 
 /// What the request was, as far as an error repeats it. Never the body: it is the caller's own.
@@ -34,21 +43,23 @@ pub struct Asked {
 
 impl Asked {
     pub fn refuse(&self, error: Error) -> Refusal {
-        Refusal { error, asked: Box::new(self.clone()) }
+        Refusal { error, status: None, asked: Box::new(self.clone()) }
     }
 
     pub fn refuse_body(&self, error: BodyError) -> Refusal {
-        self.refuse(match error {
-            BodyError::TooLarge { limit } => Error::new(
+        match error {
+            BodyError::TooLarge { limit } => self.refuse(Error::new(
                 Reason::MessageTooLarge,
                 format!("the body has more than {limit} bytes (rest.max_body_bytes)"),
-            ),
-            BodyError::TooSlow => {
-                Error::new(Reason::InvalidRequest, "the body did not arrive in time")
+            )),
+            BodyError::TooSlow => self
+                .refuse(Error::new(Reason::InvalidRequest, "the body did not arrive in time"))
+                .with_status(StatusCode::REQUEST_TIMEOUT),
+            BodyError::BrokenOff => {
+                self.refuse(Error::new(Reason::InvalidRequest, "the body broke off"))
             }
-            BodyError::BrokenOff => Error::new(Reason::InvalidRequest, "the body broke off"),
-            BodyError::NoRoom => overloaded(),
-        })
+            BodyError::NoRoom => self.refuse(overloaded()),
+        }
     }
 
     pub fn no_such_path(&self) -> Refusal {
@@ -64,13 +75,14 @@ pub fn overloaded() -> Error {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self { error, asked } = self;
+        let Self { error, status, asked } = self;
         let reason = error.reason();
         if reason == Reason::Internal {
             tracing::error!(%error, cause = error.cause(), "a request has failed");
         }
-        let status =
-            StatusCode::from_u16(reason.waha_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = status
+            .or_else(|| StatusCode::from_u16(reason.waha_status()).ok())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body(&error, status, &asked))).into_response();
         let headers = response.headers_mut();
         headers.insert(REASON, HeaderValue::from_static(reason.as_str()));
@@ -133,9 +145,17 @@ fn exception_body(error: &Error, asked: &Asked) -> Value {
     }
     json!({
         "statusCode": 500, "timestamp": asked.time.to_string(), "exception": exception,
-        "request": { "path": asked.uri.path(), "method": asked.method.as_str() },
-        "version": {
-            "version": env!("CARGO_PKG_VERSION"), "engine": "wagroups", "tier": "CORE", "browser": null,
+        "request": {
+            "path": asked.uri.path(), "method": asked.method.as_str(), "query": query_of(&asked.uri),
         },
+        "version": version("wagroups"),
     })
+}
+
+/// The query but for the key; of what stands there twice, the last.
+fn query_of(uri: &Uri) -> Map<String, Value> {
+    url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .filter(|(name, _)| name != KEY_IN_QUERY)
+        .map(|(name, value)| (name.into_owned(), json!(value)))
+        .collect()
 }

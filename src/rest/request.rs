@@ -1,15 +1,18 @@
 //! A request of WAHA's clients: who calls, which session, and fields that are checked all at once.
 
 use axum::extract::{FromRequest, MatchedPath, RawPathParams, Request};
-use axum::http::HeaderMap;
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
+use url::{Host, Url};
 
 use super::Gateway;
 use super::refusal::{Asked, Refusal, overloaded};
 use crate::app::Call;
 use crate::app::groups::{RequestKey, Target};
+use crate::domain::auth::Caller;
 use crate::domain::error::{Error, Violations, checked};
 use crate::domain::group::MAX_PARTICIPANTS;
 use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
@@ -19,6 +22,8 @@ use crate::domain::reason::Reason;
 const LAST_EVENT_ID: &str = "last-event-id";
 /// What makes a mutation safe to repeat; WAHA has no such thing.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Where a key may stand beside the headers.
+pub const KEY_IN_QUERY: &str = "x-api-key";
 
 /// A request, read whole.
 pub struct Incoming {
@@ -46,15 +51,9 @@ impl FromRequest<Gateway> for Incoming {
         };
         let place = gateway.in_flight.clone().try_acquire_owned();
         let place = place.map_err(|_| asked.refuse(overloaded()))?;
-        let query: Vec<(String, String)> =
-            url::form_urlencoded::parse(asked.uri.query().unwrap_or_default().as_bytes())
-                .into_owned()
-                .collect();
-        let in_query = query.iter().find(|(name, _)| name == "x-api-key");
-        let caller = gateway
-            .keyring
-            .identify_or(request.headers(), in_query.map(|(_, key)| key.as_bytes()))
-            .map_err(|error| asked.refuse(error))?;
+        let query = query_of(&asked.uri);
+        let caller = caller(gateway, request.headers(), &query);
+        let caller = caller.map_err(|error| asked.refuse(error))?;
         let request_id = header(request.headers(), IDEMPOTENCY_KEY);
         let last_event_id = header(request.headers(), LAST_EVENT_ID);
         let (mut parts, body) = request.into_parts();
@@ -97,6 +96,60 @@ impl FromRequest<Gateway> for Incoming {
             violations: Violations::default(),
             _place: place,
         })
+    }
+}
+
+fn query_of(uri: &Uri) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+fn caller(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    query: &[(String, String)],
+) -> Result<Caller, Error> {
+    let in_query = query.iter().find(|(name, _)| name == KEY_IN_QUERY);
+    let caller = gateway.keyring.identify_or(headers, in_query.map(|(_, key)| key.as_bytes()))?;
+    refuse_foreign_pages(gateway, headers)?;
+    Ok(caller)
+}
+
+/// Who calls, of a request that is not read any further.
+pub fn caller_of(gateway: &Gateway, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Error> {
+    caller(gateway, headers, &query_of(uri))
+}
+
+/// Where no keys are set, a browser on this machine could be made to call by any page that it shows. Browsers
+/// say where a request comes from; nobody else sends these headers.
+pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
+    let (site, origin) = (headers.get("sec-fetch-site"), headers.get(ORIGIN));
+    if !gateway.keyring.is_open() || (site.is_none() && origin.is_none()) {
+        return Ok(());
+    }
+    let refused = |message: &str| Err(Error::new(Reason::PermissionDenied, message));
+    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_own = |origin: &HeaderValue| {
+        let scheme_ends = origin.as_bytes().windows(3).position(|part| part == b"://");
+        scheme_ends.is_some_and(|end| origin.as_bytes()[end + 3..].eq_ignore_ascii_case(host))
+    };
+    let is_same = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+    if !site.is_none_or(is_same) || !origin.is_none_or(is_own) {
+        return refused("without API keys, pages of other sites may not call this service");
+    }
+    // A name that leads here for a moment would make any page one of this site's (DNS rebinding).
+    if !names_this_machine(host) {
+        return refused("without API keys, browsers reach this service as localhost only");
+    }
+    Ok(())
+}
+
+fn names_this_machine(host: &[u8]) -> bool {
+    let host = std::str::from_utf8(host).unwrap_or_default();
+    let host = Url::parse(&format!("http://{host}")).ok();
+    match host.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        None => false,
     }
 }
 
@@ -232,8 +285,10 @@ impl Incoming {
 
     /// A number of the query.
     pub fn query_number(&mut self, name: &str) -> Option<usize> {
-        let text = self.query(name)?.to_owned();
-        let number = text.parse().ok();
+        let text = self.query(name)?;
+        // There is no more of anything than fits.
+        let is_large = text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().or_else(|| is_large.then_some(usize::MAX));
         if number.is_none() {
             let must = "must be a number conforming to the specified constraints";
             self.violations.add(name, must);

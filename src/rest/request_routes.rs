@@ -5,9 +5,11 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::Gateway;
+use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json};
+use super::route::{Route, at, get, post};
 use super::shape::code_of;
 use crate::app::groups::JoinRequestQuery;
 use crate::domain::clock::Timestamp;
@@ -18,7 +20,30 @@ use crate::domain::port::engine::RequestAnswer;
 
 type Answered = Result<Response, Refusal>;
 
-pub async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+pub fn routes() -> Vec<Route> {
+    let path = |path: &str| at(&format!("/{{id}}/participants/join-requests{path}"));
+    let requests = |id, summary| says(id, Tag::Members, summary);
+    let answer = |id, summary| {
+        let each = "What became of each.";
+        let says = requests(id, summary).takes("ParticipantsRequest").changes();
+        says.answers(200, each, Body::JsonList("GroupJoinRequestResult"))
+    };
+    vec![
+        get(
+            path(""),
+            list,
+            requests("listJoinRequests", "Who asks to join").asks().answers(
+                200,
+                "The open requests.",
+                Body::JsonList("GroupJoinRequest"),
+            ),
+        ),
+        post(path("/approve"), approve, answer("approveJoinRequests", "Let people in")),
+        post(path("/reject"), reject, answer("rejectJoinRequests", "Turn people away")),
+    ]
+}
+
+async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let (session, group_id) = incoming.finish(group)?;
     let query = JoinRequestQuery { session, group_id };
@@ -55,11 +80,11 @@ fn request(request: &JoinRequest) -> Value {
     })
 }
 
-pub async fn approve(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn approve(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     answer(&gateway, incoming, RequestAnswer::Approve).await
 }
 
-pub async fn reject(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn reject(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     answer(&gateway, incoming, RequestAnswer::Reject).await
 }
 

@@ -7,13 +7,17 @@ use serde_json::Value;
 
 use crate::app::groups::Mutated;
 
-/// The sequence at which the answer holds: what GRPC calls take as `min_sequence`.
+/// The sequence at which the answer holds: what gRPC calls take as `min_sequence`.
 const SEQUENCE: HeaderName = HeaderName::from_static("x-wagroups-sequence");
 
 /// An answer of a mutation: a body, and the sequence at which it holds.
 pub fn changed(mutated: &Mutated, body: impl IntoResponse) -> Response {
+    at_sequence(mutated.answer.sequence, body)
+}
+
+pub fn at_sequence(sequence: u64, body: impl IntoResponse) -> Response {
     let mut response = body.into_response();
-    response.headers_mut().insert(SEQUENCE, HeaderValue::from(mutated.answer.sequence));
+    response.headers_mut().insert(SEQUENCE, HeaderValue::from(sequence));
     response
 }
 

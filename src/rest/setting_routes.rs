@@ -6,21 +6,92 @@ use serde_json::json;
 
 use super::Gateway;
 use super::group_routes::read;
+use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json, text};
+use super::route::{Route, at, get, put};
 use crate::domain::group::MemberAddMode;
 use crate::domain::setting::Setting;
 use crate::pb;
 
 type Answered = Result<Response, Refusal>;
 
+pub fn routes() -> Vec<Route> {
+    let path = |name: &str| at(&format!("/{{id}}/settings/security/{name}"));
+    let read = |id, summary, schema| {
+        says(id, Tag::Settings, summary).answers(200, "As it is set.", Body::Json(schema))
+    };
+    let write = |id, summary, schema, done| {
+        says(id, Tag::Settings, summary).takes(schema).changes().answers(200, "It is set.", done)
+    };
+    let (only, add, ask, share) =
+        ("AdminsOnly", "MemberAddMode", "MembershipApproval", "MemberShareHistory");
+    let (info, messages, mode, approval, history) = (
+        path("info-admin-only"),
+        path("messages-admin-only"),
+        path("member-add-mode"),
+        path("membership-approval"),
+        path("member-share-history-mode"),
+    );
+    let all = Body::Text("true");
+    vec![
+        get(
+            &info,
+            info_admin_only,
+            read("getInfoAdminOnly", "Who may change subject, description and picture", only),
+        ),
+        put(
+            &info,
+            set_info_admin_only,
+            write(
+                "setInfoAdminOnly",
+                "Set who may change subject, description and picture",
+                only,
+                Body::Done,
+            ),
+        ),
+        get(&messages, messages_admin_only, read("getMessagesAdminOnly", "Who may write", only)),
+        put(
+            &messages,
+            set_messages_admin_only,
+            write("setMessagesAdminOnly", "Set who may write", only, Body::Done),
+        ),
+        get(&mode, member_add_mode, read("getMemberAddMode", "Who may add people", add)),
+        put(
+            &mode,
+            set_member_add_mode,
+            write("setMemberAddMode", "Set who may add people", add, Body::Done),
+        ),
+        get(
+            &approval,
+            membership_approval,
+            read("getMembershipApproval", "Whether admins let people in", ask),
+        ),
+        put(
+            &approval,
+            set_membership_approval,
+            write("setMembershipApproval", "Set whether admins let people in", ask, all),
+        ),
+        get(
+            &history,
+            member_share_history,
+            read("getMemberShareHistory", "Who may share what was said before", share),
+        ),
+        put(
+            &history,
+            set_member_share_history,
+            write("setMemberShareHistory", "Set who may share what was said before", share, all),
+        ),
+    ]
+}
+
 const ADMINS_ONLY: &str = "adminsOnly";
 const CAN_ADD: &str = "membersCanAddNewMember";
 const APPROVAL: &str = "newMembersApprovalRequired";
 const SHARE_HISTORY: &str = "membersCanShareHistory";
 
-async fn get(
+async fn read_setting(
     gateway: &Gateway,
     mut incoming: Incoming,
     field: &str,
@@ -38,7 +109,7 @@ fn said() -> Response {
     text("true")
 }
 
-async fn set(
+async fn set_setting(
     gateway: &Gateway,
     mut incoming: Incoming,
     field: &str,
@@ -53,58 +124,50 @@ async fn set(
     Ok(changed(&mutated, done()))
 }
 
-pub async fn info_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
-    get(&gateway, incoming, ADMINS_ONLY, |settings| settings.info_admin_only).await
+async fn info_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    read_setting(&gateway, incoming, ADMINS_ONLY, |settings| settings.info_admin_only).await
 }
 
-pub async fn set_info_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
-    set(&gateway, incoming, ADMINS_ONLY, Setting::InfoAdminOnly, || gateway.shape.done()).await
+async fn set_info_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    set_setting(&gateway, incoming, ADMINS_ONLY, Setting::InfoAdminOnly, || gateway.shape.done())
+        .await
 }
 
-pub async fn messages_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
-    get(&gateway, incoming, ADMINS_ONLY, |settings| settings.messages_admin_only).await
+async fn messages_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    read_setting(&gateway, incoming, ADMINS_ONLY, |settings| settings.messages_admin_only).await
 }
 
-pub async fn set_messages_admin_only(
-    State(gateway): State<Gateway>,
-    incoming: Incoming,
-) -> Answered {
+async fn set_messages_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     let done = || gateway.shape.done();
-    set(&gateway, incoming, ADMINS_ONLY, Setting::MessagesAdminOnly, done).await
+    set_setting(&gateway, incoming, ADMINS_ONLY, Setting::MessagesAdminOnly, done).await
 }
 
-pub async fn member_add_mode(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn member_add_mode(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     let all =
         |settings: &pb::GroupSettings| settings.member_add_mode() != pb::MemberAddMode::Admins;
-    get(&gateway, incoming, CAN_ADD, all).await
+    read_setting(&gateway, incoming, CAN_ADD, all).await
 }
 
-pub async fn set_member_add_mode(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn set_member_add_mode(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
     let mode = |all| {
         let mode = if all { MemberAddMode::AllMembers } else { MemberAddMode::AdminsOnly };
         Setting::MemberAddMode(mode)
     };
-    set(&gateway, incoming, CAN_ADD, mode, || gateway.shape.done()).await
+    set_setting(&gateway, incoming, CAN_ADD, mode, || gateway.shape.done()).await
 }
 
-pub async fn membership_approval(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
-    get(&gateway, incoming, APPROVAL, |settings| settings.membership_approval).await
+async fn membership_approval(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    read_setting(&gateway, incoming, APPROVAL, |settings| settings.membership_approval).await
 }
 
-pub async fn set_membership_approval(
-    State(gateway): State<Gateway>,
-    incoming: Incoming,
-) -> Answered {
-    set(&gateway, incoming, APPROVAL, Setting::MembershipApproval, said).await
+async fn set_membership_approval(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    set_setting(&gateway, incoming, APPROVAL, Setting::MembershipApproval, said).await
 }
 
-pub async fn member_share_history(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
-    get(&gateway, incoming, SHARE_HISTORY, |settings| settings.member_share_history).await
+async fn member_share_history(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    read_setting(&gateway, incoming, SHARE_HISTORY, |settings| settings.member_share_history).await
 }
 
-pub async fn set_member_share_history(
-    State(gateway): State<Gateway>,
-    incoming: Incoming,
-) -> Answered {
-    set(&gateway, incoming, SHARE_HISTORY, Setting::MemberShareHistory, said).await
+async fn set_member_share_history(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    set_setting(&gateway, incoming, SHARE_HISTORY, Setting::MemberShareHistory, said).await
 }

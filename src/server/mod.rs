@@ -69,6 +69,7 @@ impl Server {
             clock.clone(),
             entropy.clone(),
             startup::pictures(settings)?,
+            startup::courier(settings, clock.clone())?,
             startup::options(settings),
         )
         .await

@@ -15,13 +15,13 @@ use tower::ServiceBuilder;
 
 use super::health::Readiness;
 use super::http;
-use super::startup::StartError;
+use super::startup::{self, StartError};
 use crate::app::App;
-use crate::config::{ByteSize, RestShape, Settings};
+use crate::config::{ByteSize, Settings};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::engine::simulator::SimulatorEngine;
-use crate::grpc::{Groups, Sessions, Simulator};
+use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AuthLayer, BodyLimits, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer,
     RequestIdLayer, RpcMetricsLayer, limit_calls,
@@ -31,6 +31,7 @@ use crate::pb::DESCRIPTORS;
 use crate::pb::groups_service_server::GroupsServiceServer;
 use crate::pb::sessions_service_server::SessionsServiceServer;
 use crate::pb::simulator_service_server::SimulatorServiceServer;
+use crate::pb::webhooks_service_server::WebhooksServiceServer;
 use crate::rest;
 use crate::telemetry::MetricsHandle;
 use crate::webhook;
@@ -71,6 +72,8 @@ pub(super) async fn serve_grpc(
         GroupsServiceServer::new(Groups::new(app.clone())).max_decoding_message_size(max_bytes);
     let sessions =
         SessionsServiceServer::new(Sessions::new(app.clone())).max_decoding_message_size(max_bytes);
+    let webhooks =
+        WebhooksServiceServer::new(Webhooks::new(app.clone())).max_decoding_message_size(max_bytes);
     let is_simulated = simulator.is_some();
     // Served in any case: switched off, it says so instead of being unknown.
     let simulator = SimulatorServiceServer::new(Simulator::new(simulator.cloned()))
@@ -78,6 +81,7 @@ pub(super) async fn serve_grpc(
     let mut names = vec![
         <GroupsServiceServer<Groups> as NamedService>::NAME,
         <SessionsServiceServer<Sessions> as NamedService>::NAME,
+        <WebhooksServiceServer<Webhooks> as NamedService>::NAME,
     ];
     if is_simulated {
         names.push(<SimulatorServiceServer<Simulator> as NamedService>::NAME);
@@ -114,6 +118,7 @@ pub(super) async fn serve_grpc(
         .add_service(reflect().build_v1alpha().map_err(StartError::other)?)
         .add_service(groups)
         .add_service(sessions)
+        .add_service(webhooks)
         .add_service(simulator);
     let task = tokio::spawn(async move {
         let served =
@@ -150,11 +155,7 @@ pub(super) async fn serve_rest(
     let addr = listener.local_addr().map_err(StartError::other)?;
     let rest = &settings.rest;
     let options = rest::Options {
-        shape: match rest.shape {
-            RestShape::Normalized => rest::Shape::Normalized,
-            RestShape::Gows => rest::Shape::Gows,
-            RestShape::Noweb => rest::Shape::Noweb,
-        },
+        shape: startup::shape(settings),
         body: BodyLimits::new(
             bytes(rest.max_body_bytes),
             rest.body_timeout,

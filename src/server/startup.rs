@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::app::sessions::NewSession;
-use crate::app::{App, Call, Options};
-use crate::config::{Settings, WahaServer};
+use crate::app::{App, Call, Options, webhooks};
+use crate::config::{RestShape, Settings, WahaServer};
+use crate::courier::{self, HttpCourier};
+use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
@@ -15,6 +17,7 @@ use crate::engine::simulator::{self, SimulatorEngine};
 use crate::engine::waha::{self, WahaServers};
 use crate::picture::{self, Pictures};
 use crate::repository::{ConnectOptions, SeaRepository};
+use crate::rest;
 
 /// Why the service does not start; the text says what would be right.
 #[derive(Debug)]
@@ -70,6 +73,31 @@ pub(super) fn options(settings: &Settings) -> Options {
         max_sessions: settings.sessions.max,
         compare_interval: settings.reconcile.interval,
         min_compare_interval: settings.reconcile.min_interval,
+        webhooks: webhooks::Options {
+            max: settings.webhooks.max,
+            max_in_flight: settings.webhooks.max_in_flight,
+            pause_after: settings.webhooks.pause_after,
+            words: shape(settings).words(),
+            callers: callers(settings),
+        },
+    }
+}
+
+/// Each key as the caller that it makes; where none are set, whoever calls.
+fn callers(settings: &Settings) -> Vec<Caller> {
+    let keys = &settings.auth.keys;
+    if keys.is_empty() {
+        return vec![Caller::anyone()];
+    }
+    keys.iter().map(|key| Caller::new(key.name.clone(), key.sessions.clone())).collect()
+}
+
+/// In whose words groups are answered and events are told.
+pub(super) fn shape(settings: &Settings) -> rest::Shape {
+    match settings.rest.shape {
+        RestShape::Normalized => rest::Shape::Normalized,
+        RestShape::Gows => rest::Shape::Gows,
+        RestShape::Noweb => rest::Shape::Noweb,
     }
 }
 
@@ -182,6 +210,18 @@ pub(super) async fn create_default_session(
         Err(error) if error.reason() == Reason::SessionAlreadyExists => Ok(()),
         Err(error) => Err(StartError::service(error)),
     }
+}
+
+/// Who posts to the receivers of webhooks.
+pub(super) fn courier(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<HttpCourier>, StartError> {
+    let options = courier::Options {
+        allow_private_addresses: settings.webhooks.allow_private_addresses,
+        timeout: settings.webhooks.timeout,
+    };
+    Ok(Arc::new(HttpCourier::new(options, clock).map_err(StartError::service)?))
 }
 
 /// The maker of pictures.

@@ -48,6 +48,12 @@ const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
 const WEBHOOKS_IGNORED: &str = "wagroups_webhooks_ignored_total";
 const WEBHOOK_UNKNOWN_FIELDS: &str = "wagroups_webhook_unknown_fields_total";
 const WEBHOOK_LAG_SECONDS: &str = "wagroups_webhook_lag_seconds";
+const DELIVERIES: &str = "wagroups_deliveries_total";
+const DELIVERY_SECONDS: &str = "wagroups_delivery_seconds";
+const DELIVERY_LAG_SECONDS: &str = "wagroups_delivery_lag_seconds";
+const SUBSCRIPTIONS: &str = "wagroups_webhook_subscriptions";
+const BEHIND_EVENTS: &str = "wagroups_delivery_behind_events";
+const BEHIND_SECONDS: &str = "wagroups_delivery_behind_seconds";
 
 /// Buckets from 0.5 ms to 60 s: commits at the one end, calls to WhatsApp at the other.
 const SECONDS: [f64; 16] = [
@@ -166,6 +172,34 @@ fn describe() {
         WEBHOOK_LAG_SECONDS,
         Unit::Seconds,
         "How old events were, by WAHA's clock, when they were durable."
+    );
+    describe_counter!(
+        DELIVERIES,
+        "Posts to the receivers of webhooks, by outcome: delivered, or why not (status, connect, timeout, \
+         address_not_allowed, internal)."
+    );
+    describe_histogram!(
+        DELIVERY_SECONDS,
+        Unit::Seconds,
+        "How long posts to the receivers of webhooks took."
+    );
+    describe_histogram!(
+        DELIVERY_LAG_SECONDS,
+        Unit::Seconds,
+        "How old events were when the receiver of a webhook had taken them."
+    );
+    describe_gauge!(
+        SUBSCRIPTIONS,
+        "Webhooks, by state: active, failing, paused, paused_by_failure, expired."
+    );
+    describe_gauge!(
+        BEHIND_EVENTS,
+        "Events of the log after the place of the webhook that is furthest behind."
+    );
+    describe_gauge!(
+        BEHIND_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest event that a webhook has not delivered."
     );
 }
 
@@ -298,6 +332,24 @@ pub fn webhook_unknown_fields(count: usize) {
 
 pub fn webhook_lag(age: Duration) {
     histogram!(WEBHOOK_LAG_SECONDS).record(age);
+}
+
+/// A post to the receiver of a webhook has ended.
+pub fn delivery(outcome: &'static str, elapsed: Duration) {
+    counter!(DELIVERIES, "outcome" => outcome).increment(1);
+    histogram!(DELIVERY_SECONDS, "outcome" => outcome).record(elapsed);
+}
+
+pub fn delivery_lag(age: Duration) {
+    histogram!(DELIVERY_LAG_SECONDS).record(age);
+}
+
+pub fn webhook_subscriptions(states: &[(&'static str, usize)], behind: u64, age: Duration) {
+    for (state, count) in states {
+        gauge!(SUBSCRIPTIONS, "state" => *state).set(*count as f64);
+    }
+    gauge!(BEHIND_EVENTS).set(behind as f64);
+    gauge!(BEHIND_SECONDS).set(age.as_secs_f64());
 }
 
 pub fn compared(outcome: &'static str, events: usize, suspects: usize) {

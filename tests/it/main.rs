@@ -4,6 +4,7 @@ mod architecture;
 mod crash;
 mod engine;
 mod harness;
+mod hooks;
 mod picture;
 mod random;
 mod repository;

@@ -13,7 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 
-use super::{App, Call};
+use super::live::Place;
+use super::{App, Call, Inner};
+use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
@@ -23,7 +25,8 @@ use crate::domain::token::ResumeToken;
 use crate::telemetry;
 pub(super) use catch_up::CatchUp;
 use filter::Filter;
-use watcher::Watcher;
+use watcher::Limits;
+pub(super) use watcher::Watcher;
 
 /// What to follow, and from where.
 #[derive(Debug, Clone)]
@@ -130,10 +133,28 @@ impl App {
         self.inner.refuse_if_draining()?;
         let seat = self.inner.watchers.take_seat(self.inner.options.max_watchers)?;
         let filter = Filter::new(&call.caller, &request);
-        let watcher = Watcher::open(self.inner.clone(), call, &request, filter, seat).await?;
+        let limits = Limits::of_call(call, seat);
+        let watcher = Watcher::open(self.inner.clone(), &request, filter, limits).await?;
         Ok(futures::stream::unfold(watcher, |mut watcher| async move {
             let item = watcher.next().await?;
             Some((item, watcher))
         }))
     }
+}
+
+/// Where a watch would begin, or why it cannot.
+pub(super) async fn find(inner: &Inner, start: &WatchStart) -> Result<Place> {
+    start::find(inner, start).await
+}
+
+/// Follows the log for the service itself, in the caller's name: without a seat and without an end, at most
+/// about `batch_bytes` at a time.
+pub(super) async fn follow(
+    inner: Arc<Inner>,
+    caller: &Caller,
+    request: &WatchRequest,
+    batch_bytes: usize,
+) -> Result<Watcher> {
+    let filter = Filter::new(caller, request);
+    Watcher::open(inner, request, filter, Limits::own(batch_bytes)).await
 }

@@ -1,6 +1,6 @@
 //! Where a watch begins, or why it cannot.
 
-use super::{WatchRequest, WatchStart};
+use super::WatchStart;
 use crate::app::Inner;
 use crate::app::live::{Place, Recent};
 use crate::domain::clock::Timestamp;
@@ -10,8 +10,8 @@ use crate::domain::reason::Reason;
 use crate::domain::token::{LogId, ResumeToken};
 
 /// The place after which the watch begins.
-pub(super) async fn find(inner: &Inner, request: &WatchRequest) -> Result<Place> {
-    match &request.start {
+pub(super) async fn find(inner: &Inner, start: &WatchStart) -> Result<Place> {
+    match start {
         WatchStart::Now | WatchStart::InitialState => Ok(inner.live.head()),
         WatchStart::Earliest => {
             let bounds = inner.repository.bounds().await?;

@@ -20,7 +20,28 @@ use crate::domain::reason::Reason;
 use crate::domain::token::ResumeToken;
 use crate::telemetry;
 
-pub(super) struct Watcher {
+/// As long as no process lives.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// What a watcher costs at the most, and how long it lives.
+pub(super) struct Limits {
+    batch_bytes: usize,
+    deadline: Option<Instant>,
+    /// `None`: it is the service's own, which never gets too old.
+    seat: Option<Seat>,
+}
+
+impl Limits {
+    pub fn of_call(call: &Call, seat: Seat) -> Self {
+        Self { batch_bytes: MAX_PAGE_BYTES, deadline: call.deadline, seat: Some(seat) }
+    }
+
+    pub fn own(batch_bytes: usize) -> Self {
+        Self { batch_bytes, deadline: None, seat: None }
+    }
+}
+
+pub(in crate::app) struct Watcher {
     inner: Arc<Inner>,
     filter: Filter,
     bell: Bell,
@@ -36,20 +57,20 @@ pub(super) struct Watcher {
     /// What is to be said before anything else, the end included.
     outbox: VecDeque<Result<WatchItem>>,
     ended: bool,
-    _seat: Seat,
+    batch_bytes: usize,
+    _seat: Option<Seat>,
 }
 
 impl Watcher {
-    pub async fn open(
+    pub(super) async fn open(
         inner: Arc<Inner>,
-        call: &Call,
         request: &WatchRequest,
         filter: Filter,
-        seat: Seat,
+        limits: Limits,
     ) -> Result<Self> {
         // The bell hangs before the place is taken, so that nothing rings unheard in between.
         let bell = inner.live.bells.hang(filter.sessions());
-        let cursor = start::find(&inner, request).await?;
+        let cursor = start::find(&inner, &request.start).await?;
         let now = Instant::now();
         let jitter = inner.entropy.u64();
         let interval = request.progress_interval.unwrap_or(inner.options.progress_interval);
@@ -57,8 +78,8 @@ impl Watcher {
         let progress_interval = interval.mul_f64(0.9 + 0.2 * (jitter % 1024) as f64 / 1024.0);
         let max_age =
             inner.options.watch_max_age.mul_f64(0.9 + 0.2 * (jitter / 1024 % 1024) as f64 / 1024.0);
-        let oldest = now + max_age;
-        let (end, ends_by_age) = match call.deadline {
+        let oldest = now + if limits.seat.is_some() { max_age } else { NEVER };
+        let (end, ends_by_age) = match limits.deadline {
             Some(deadline) if deadline < oldest => (deadline, false),
             _ => (oldest, true),
         };
@@ -76,7 +97,8 @@ impl Watcher {
             ends_by_age,
             outbox: VecDeque::new(),
             ended: false,
-            _seat: seat,
+            batch_bytes: limits.batch_bytes,
+            _seat: limits.seat,
         };
         if watcher.initial.is_none() {
             let progress = watcher.progress();
@@ -85,7 +107,12 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// The next step; `None` after the end.
+    /// Everything up to here has been handed out or filtered out.
+    pub fn place(&self) -> Place {
+        self.cursor
+    }
+
+    /// The next step; `None` after the end. Dropped before it has answered, it loses nothing.
     pub async fn next(&mut self) -> Option<Result<WatchItem>> {
         if let Some(item) = self.outbox.pop_front() {
             self.ended |= item.is_err();
@@ -130,7 +157,7 @@ impl Watcher {
             match self
                 .inner
                 .live
-                .recent(self.cursor.position, MAX_PAGE_BYTES, |record| filter.lets_pass(record))
+                .recent(self.cursor.position, self.batch_bytes, |record| filter.lets_pass(record))
             {
                 Recent::Events { events, reached } => {
                     self.cursor = reached;
@@ -174,7 +201,7 @@ impl Watcher {
         let mut bytes = 0;
         for record in chunk.iter().filter(|record| record.position > after) {
             if self.filter.lets_pass(record) {
-                if bytes > 0 && bytes + record.wire.len() > MAX_PAGE_BYTES {
+                if bytes > 0 && bytes + record.wire.len() > self.batch_bytes {
                     break;
                 }
                 bytes += record.wire.len();

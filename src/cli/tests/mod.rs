@@ -4,6 +4,7 @@ mod groups;
 mod recorder;
 mod sessions;
 mod simulator;
+mod webhooks;
 
 use std::collections::BTreeSet;
 

@@ -20,10 +20,10 @@ use super::output::Output;
 use super::{Done, spans, text};
 use crate::pb;
 
-pub use start::Moment;
+pub use start::{Moment, Start, token_to_text};
 
 use print::Printer;
-use start::{Place, Start};
+use start::Place;
 use token_file::TokenFile;
 
 const HELP: &str = "\

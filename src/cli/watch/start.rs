@@ -54,6 +54,18 @@ pub enum Start {
     Time(Moment),
 }
 
+impl Start {
+    /// As requests have it; `None` for now.
+    pub fn wire(&self) -> Option<Wire> {
+        match self {
+            Self::Now => None,
+            Self::Earliest => Some(Wire::Earliest(Earliest {})),
+            Self::Token(token) => Some(Wire::ResumeToken(token.clone())),
+            Self::Time(moment) => Some(Wire::StartTime(moment.timestamp())),
+        }
+    }
+}
+
 impl FromStr for Start {
     type Err = String;
 
@@ -98,13 +110,7 @@ impl Place {
     /// Spans are taken from now once: a connection that breaks before the first token begins again
     /// at the same moment.
     pub fn new(start: &Start, initial_state: bool) -> Self {
-        let start = match start {
-            Start::Now => None,
-            Start::Earliest => Some(Wire::Earliest(Earliest {})),
-            Start::Token(token) => Some(Wire::ResumeToken(token.clone())),
-            Start::Time(moment) => Some(Wire::StartTime(moment.timestamp())),
-        };
-        Self { start, initial_state, token: None }
+        Self { start: start.wire(), initial_state, token: None }
     }
 
     pub fn after(token: Bytes) -> Self {

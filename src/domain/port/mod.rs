@@ -1,6 +1,8 @@
 //! What the service needs of the outside: traits that adapters in higher modules implement.
 
+pub mod courier;
 pub mod engine;
 pub mod picture;
 pub mod repository;
+pub mod webhooks;
 pub mod world;

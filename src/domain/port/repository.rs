@@ -8,6 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::webhooks::WebhookStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::event::{EventId, EventRecord, EventType};
@@ -57,7 +58,14 @@ impl From<StoreError> for Error {
 
 /// Everything at once; what the app holds.
 pub trait Repository:
-    EventLog + GroupStore + SessionStore + ReservationStore + DeletionStore + AliasStore + fmt::Debug
+    EventLog
+    + GroupStore
+    + SessionStore
+    + ReservationStore
+    + DeletionStore
+    + AliasStore
+    + WebhookStore
+    + fmt::Debug
 {
 }
 
@@ -68,6 +76,7 @@ impl<T> Repository for T where
         + ReservationStore
         + DeletionStore
         + AliasStore
+        + WebhookStore
         + fmt::Debug
 {
 }

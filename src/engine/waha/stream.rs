@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
-};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use url::Url;
 
 use super::server::Server;
 use crate::tls;
@@ -49,7 +51,12 @@ fn broken(what: &str) -> Broken {
     Broken(what.to_owned())
 }
 
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// With TLS or without.
+trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
+pub(super) struct Socket(WebSocketStream<Box<dyn Connection>>);
 
 pub(super) async fn connect(server: &Server, patience: Duration) -> Result<Socket, Broken> {
     let url =
@@ -57,14 +64,31 @@ pub(super) async fn connect(server: &Server, patience: Duration) -> Result<Socke
     let limits = WebSocketConfig::default()
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
-    let trust = tls::client_config().map_err(|_| broken("TLS cannot be set up"))?;
-    let connector = Some(Connector::Rustls(Arc::new(trust)));
-    let connecting = connect_async_tls_with_config(url.as_str(), Some(limits), true, connector);
-    match timeout(patience, connecting).await {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(error)) => Err(cause(&error)),
-        Err(_) => Err(broken("it does not answer in time")),
+    let shaking = async {
+        let connection = reach(&url).await?;
+        let shaken = client_async_with_config(url.as_str(), connection, Some(limits)).await;
+        shaken.map(|(socket, _)| Socket(socket)).map_err(|error| cause(&error))
+    };
+    timeout(patience, shaking).await.unwrap_or_else(|_| Err(broken("it does not answer in time")))
+}
+
+/// A connection to the server, its certificate verified where it has one.
+async fn reach(url: &Url) -> Result<Box<dyn Connection>, Broken> {
+    let failed = |error: std::io::Error| Broken(error.to_string());
+    let host = url.host_str().ok_or_else(|| broken("its address has no host"))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = url.port_or_known_default().ok_or_else(|| broken("its address has no port"))?;
+    let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
+    // Events are small, and somebody waits for them.
+    stream.set_nodelay(true).map_err(failed)?;
+    if url.scheme() != "wss" {
+        return Ok(Box::new(stream));
     }
+    let trust = tls::client_config().map_err(|_| broken("TLS cannot be set up"))?;
+    let name = ServerName::try_from(host.to_owned());
+    let name = name.map_err(|_| broken("its host is no name for a certificate"))?;
+    let stream = TlsConnector::from(Arc::new(trust)).connect(name, stream).await;
+    Ok(Box::new(stream.map_err(failed)?))
 }
 
 /// The events, as they come; ends with the cause.
@@ -73,7 +97,7 @@ pub(super) fn frames(socket: Socket) -> impl Stream<Item = Result<Bytes, Broken>
         let mut socket = socket?;
         loop {
             // Pings are answered by reading on.
-            let ended = match timeout(SILENCE, socket.next()).await {
+            let ended = match timeout(SILENCE, socket.0.next()).await {
                 Ok(Some(Ok(Message::Text(text)))) => return Some((Ok(text.into()), Some(socket))),
                 Ok(Some(Ok(Message::Binary(bytes)))) => return Some((Ok(bytes), Some(socket))),
                 Ok(Some(Ok(Message::Close(frame)))) => closed(frame),
@@ -106,7 +130,6 @@ fn cause(error: &tungstenite::Error) -> Broken {
         tungstenite::Error::Http(response) => {
             Broken(format!("it answers {} instead of a stream", response.status().as_u16()))
         }
-        tungstenite::Error::Tls(error) => Broken(format!("TLS: {error}")),
         tungstenite::Error::Capacity(_) => broken("an event was larger than 8 MiB"),
         tungstenite::Error::Protocol(error) => Broken(error.to_string()),
         _ => broken("the connection failed"),

@@ -7,6 +7,7 @@ mod m20261123_000004_create_reservations;
 mod m20261123_000005_create_world;
 mod m20261123_000006_add_jobs;
 mod m20261125_000007_create_aliases;
+mod m20261126_000008_create_webhooks;
 mod schema;
 
 pub(super) use self::schema::random_number;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000005_create_world::Migration),
             Box::new(m20261123_000006_add_jobs::Migration),
             Box::new(m20261125_000007_create_aliases::Migration),
+            Box::new(m20261126_000008_create_webhooks::Migration),
         ]
     }
 }

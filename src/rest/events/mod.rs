@@ -3,7 +3,7 @@
 //! What WAHA cannot do: each message has an id, and a client that comes back with the last one
 //! (`Last-Event-ID`, which browsers send by themselves) gets exactly what followed.
 
-mod envelope;
+mod history;
 mod socket;
 
 use std::convert::Infallible;
@@ -17,39 +17,100 @@ use futures::StreamExt as _;
 use prost::Message as _;
 use serde_json::json;
 
-use self::envelope::Teller;
-pub use self::socket::open as open_socket;
 use super::Gateway;
+use super::openapi::{
+    Body, Tag, group_id_text, header, number, one_of, optional, repeated, says, text,
+};
 use super::refusal::Refusal;
 use super::request::Incoming;
+use super::route::{Route, at, get};
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::event::EventRecord;
+use crate::domain::id::GroupId;
 use crate::domain::token::{LogId, ResumeToken};
+use crate::domain::webhook::EventName;
+use crate::envelope::Teller;
 use crate::pb;
 
-pub async fn follow(
+/// Every event that can be told, by name.
+pub fn event_names() -> [&'static str; 8] {
+    EventName::ALL.map(EventName::as_str)
+}
+
+/// The most groups that a stream is narrowed to.
+const MAX_GROUPS: usize = 100;
+
+pub fn routes() -> Vec<Route> {
+    let names = event_names();
+    let names = [&["*"], names.as_slice()].concat();
+    let of_waha = "Which events; `*` is all. Without it, those that WAHA has.";
+    let last = "The id of the last message that was seen; the stream goes on behind it.";
+    let group = "The groups, where not all are meant.";
+    vec![
+        get(
+            at("/events"),
+            follow,
+            says("followEvents", Tag::Events, "The session's log as server-sent events")
+                .detail(
+                    "Each message has an id. Whoever comes back with the last one misses nothing.",
+                )
+                .query(repeated("events", of_waha, one_of(&names)))
+                .query(repeated("group", group, group_id_text()))
+                .query(optional("from", "Where it begins.", one_of(&["now", "earliest"])))
+                .header(optional("Last-Event-ID", last, text()))
+                .answers(200, "Events, as they happen.", Body::Stream)
+                .refuses(&[409, 410, 429]),
+        ),
+        get(
+            "/ws",
+            socket::open,
+            says("openSocket", Tag::Events, "The same as a WebSocket, in WAHA's words")
+                .detail(
+                    "Each text frame is an event. There is no resume. The key stands in the query.",
+                )
+                .query(optional("session", "The session; without it, or `*`: all.", text()))
+                .query(repeated("events", "Which events; without it, those that WAHA has.", text()))
+                .answers(101, "Frames follow.", Body::Nothing)
+                .refuses_only(&[401, 403, 404]),
+        ),
+        get(
+            at("/{id}/events"),
+            history::of_group,
+            says("listGroupEvents", Tag::Events, "What the log holds of a group")
+                .query(repeated("events", "Which events; without it, all.", one_of(&names)))
+                .query(optional("order", "`desc`: the newest first.", one_of(&["asc", "desc"])))
+                .query(optional("before", "Only events before this sequence.", number(1)))
+                .query(optional("after", "Only events after this sequence.", number(0)))
+                .query(optional("limit", "How many are looked at for a page.", history::limit()))
+                .answers(200, "A page of events.", Body::Json("EventPage"))
+                .with_header(
+                    "X-Wagroups-Sequence",
+                    header("The sequence at which the answer holds.", number(0)),
+                ),
+        ),
+    ]
+}
+
+async fn follow(
     State(gateway): State<Gateway>,
     mut incoming: Incoming,
 ) -> Result<Response, Refusal> {
     let session = incoming.session();
-    let names = incoming.query_list("events");
-    for name in names.iter().filter(|name| !envelope::NAMES.contains(&name.as_str())) {
-        let must = format!("must be among {}; it is {name:?}", envelope::NAMES.join(", "));
-        incoming.refuse_field("events", &must);
-    }
+    let names = names(&mut incoming, &EventName::OF_WAHA);
+    let group_ids = group_ids(&mut incoming);
     let start = start(&mut incoming);
     let (session, start) = incoming.finish(session.zip(start))?;
     let request = WatchRequest {
         sessions: vec![session.clone()],
-        group_ids: Vec::new(),
+        group_ids,
         types: Vec::new(),
         start,
         progress_interval: None,
     };
     let known = gateway.app.get_session(&incoming.call, &session).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
-    let teller = Teller::new(&known, gateway.shape, names);
+    let teller = Teller::new(Some(&known), gateway.shape.words(), names);
     let items = gateway.app.watch(&incoming.call, request).await;
     let items = items.map_err(|error| incoming.refuse(error))?;
     // A watch has a seat of its own; the request's place is for requests that end.
@@ -58,6 +119,39 @@ pub async fn follow(
         futures::stream::iter(messages(&teller, item)).map(Ok::<_, Infallible>)
     });
     Ok(Sse::new(messages).into_response())
+}
+
+/// The events that are asked for; `*` is all of them.
+fn names(incoming: &mut Incoming, otherwise: &[EventName]) -> Vec<EventName> {
+    let asked = incoming.query_list("events");
+    if asked.is_empty() {
+        return otherwise.to_vec();
+    }
+    if asked.iter().any(|name| name == "*") {
+        return EventName::ALL.to_vec();
+    }
+    let mut names = Vec::new();
+    for name in asked {
+        match name.parse() {
+            Ok(name) => names.push(name),
+            Err(_) => {
+                let known = event_names().join(", ");
+                let must = format!("must be * or among {known}; it is {name:?}");
+                incoming.refuse_field("events", &must);
+            }
+        }
+    }
+    names
+}
+
+/// The groups whose events are asked for; none = all.
+fn group_ids(incoming: &mut Incoming) -> Vec<GroupId> {
+    let asked = incoming.query_list("group");
+    if asked.len() > MAX_GROUPS {
+        incoming.refuse_field("group", &format!("must stand there at most {MAX_GROUPS} times"));
+        return Vec::new();
+    }
+    asked.iter().filter_map(|id| incoming.parsed("group", id)).collect()
 }
 
 /// After the last id, else from now, or from the beginning with `from=earliest`.
@@ -108,7 +202,7 @@ fn message(teller: &Teller, event: &EventRecord, log_id: LogId) -> Option<Event>
     let token = ResumeToken { log_id, position, fingerprint };
     let event = pb::GroupEvent::decode(event.wire.clone()).ok()?;
     let told = teller.tell(&event)?;
-    Some(Event::default().id(id(&token)).event(told.name).data(told.body.to_string()))
+    Some(Event::default().id(id(&token)).event(told.name.as_str()).data(told.body.to_string()))
 }
 
 fn id(token: &ResumeToken) -> String {

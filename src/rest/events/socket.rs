@@ -15,16 +15,18 @@ use futures::{Stream, StreamExt as _};
 use prost::Message as _;
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::envelope::{self, Teller};
 use crate::app::Call;
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
 use crate::domain::auth::Caller;
 use crate::domain::error::Result as DomainResult;
 use crate::domain::event::EventRecord;
 use crate::domain::id::SessionName;
+use crate::domain::webhook::EventName;
+use crate::envelope::Teller;
 use crate::pb;
 use crate::rest::Gateway;
 use crate::rest::refusal::Asked;
+use crate::rest::request::{caller_of, refuse_foreign_pages};
 
 /// WAHA's: whoever has not answered by the next one is cut off.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
@@ -37,13 +39,21 @@ pub async fn open(
     State(gateway): State<Gateway>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let asked = Asked { method, uri, time: gateway.clock.now() };
     let Ok(upgrade) = upgrade else {
-        let asked = Asked { method, uri, time: gateway.clock.now() };
-        return asked.no_such_path().into_response();
+        return match caller_of(&gateway, &headers, &asked.uri) {
+            Ok(_) => asked.no_such_path().into_response(),
+            Err(error) => asked.refuse(error).into_response(),
+        };
     };
-    let wished = Wished::read(uri.query().unwrap_or_default());
+    // No rule of browsers keeps pages from opening sockets elsewhere.
+    if let Err(error) = refuse_foreign_pages(&gateway, &headers) {
+        return asked.refuse(error).into_response();
+    }
+    let wished = Wished::read(asked.uri.query().unwrap_or_default());
     upgrade
         .max_message_size(MAX_RECEIVED_BYTES)
         .on_upgrade(move |socket| async move { follow(gateway, wished, socket).await })
@@ -55,8 +65,8 @@ struct Wished {
     key: Option<String>,
     /// Empty = all that the key may see.
     session: String,
-    /// Empty = all.
-    events: Vec<String>,
+    /// Empty = all that WAHA has.
+    events: Vec<EventName>,
     /// Events were named, and none that there is.
     is_nothing: bool,
 }
@@ -82,9 +92,9 @@ impl Wished {
         if named.is_empty() || named.iter().any(|name| name == "*") {
             return wished;
         }
-        named.retain(|name| envelope::NAMES.contains(&name.as_str()));
-        wished.is_nothing = named.is_empty();
-        Self { events: named, ..wished }
+        let events: Vec<EventName> = named.iter().filter_map(|name| name.parse().ok()).collect();
+        wished.is_nothing = events.is_empty();
+        Self { events, ..wished }
     }
 }
 
@@ -185,7 +195,8 @@ impl Frames {
             let Ok(session) = self.gateway.app.get_session(&self.call, &event.session).await else {
                 continue;
             };
-            let teller = Teller::new(&session, self.gateway.shape, self.wished.events.clone());
+            let (words, names) = (self.gateway.shape.words(), self.wished.events.clone());
+            let teller = Teller::new(Some(&session), words, names);
             let told = pb::GroupEvent::decode(event.wire.clone()).ok();
             if let Some(told) = told.and_then(|event| teller.tell(&event)) {
                 messages.push(Message::Text(told.body.to_string().into()));
@@ -218,7 +229,7 @@ mod tests {
             "session=shop&events=group.v2.join,message&events=group.v2.leave&X-API-KEY=a%26b",
         );
         assert_eq!((some.session.as_str(), some.key.as_deref()), ("shop", Some("a&b")));
-        assert_eq!(some.events, ["group.v2.join", "group.v2.leave"]);
+        assert_eq!(some.events, [EventName::Join, EventName::Leave]);
         assert!(Wished::read("events=message").is_nothing);
     }
 }

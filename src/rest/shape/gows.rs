@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{code_of, names, own_name, person, ranks, timer, wire};
+use super::{code_of, names, number_of, own_name, person, ranks, timer, wire};
 use crate::domain::participant::{ParticipantResult, ParticipantStatus};
 use crate::pb;
 use crate::pb::wire::to_timestamp;
@@ -16,9 +16,7 @@ fn time(time: Option<&prost_types::Timestamp>) -> String {
 
 /// A person named by one id: that id, and the phone number where the id is hidden and the person a member.
 fn both(group: &pb::Group, id: &str) -> (String, String) {
-    let member = group.participants.iter().find(|member| member.id == id);
-    let phone = member.map_or("", |member| names(member).1);
-    (wire(id), if id.ends_with("@lid") { wire(phone) } else { String::new() })
+    (wire(id), number_of(group, id))
 }
 
 pub fn group(group: &pb::Group, with_participants: bool) -> Value {
@@ -95,7 +93,15 @@ pub fn participant(group: &pb::Group, participant: &pb::Participant) -> Value {
 /// The group; who could not be added stands among the members, with the error.
 pub fn created(made: &pb::Group, results: &[ParticipantResult]) -> Value {
     let mut info = group(made, true);
-    let failed = results.iter().filter(|result| result.status != ParticipantStatus::Ok);
+    // Who made the group is in it whether invited or not.
+    let is_member = |result: &ParticipantResult| {
+        let names =
+            [Some(result.account.id().to_string()), result.account.phone().map(|n| n.to_string())];
+        let mut members = made.participants.iter();
+        members
+            .any(|m| names.iter().flatten().any(|name| *name == m.id || *name == m.phone_number_id))
+    };
+    let failed = results.iter().filter(|r| r.status != ParticipantStatus::Ok && !is_member(r));
     if let Some(members) = info["Participants"].as_array_mut() {
         members.extend(failed.map(|failed| result(made, failed)));
     }

@@ -5,7 +5,7 @@
 //! they are written.
 
 mod gows;
-pub mod normalized;
+mod normalized;
 mod noweb;
 
 use axum::response::Response;
@@ -16,6 +16,8 @@ use super::respond::{empty, text};
 use crate::domain::event::MemberAction;
 use crate::domain::id::InviteCode;
 use crate::domain::participant::{ParticipantResult, ParticipantStatus};
+use crate::envelope::Words;
+use crate::envelope::words::names;
 use crate::pb;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,41 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// As the settings name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normalized => "normalized",
+            Self::Gows => "gows",
+            Self::Noweb => "noweb",
+        }
+    }
+
+    /// What a client takes the engine for.
+    pub fn engine(self) -> &'static str {
+        match self {
+            Self::Normalized => "wagroups",
+            Self::Gows => "GOWS",
+            Self::Noweb => "NOWEB",
+        }
+    }
+
+    /// Whether naming those who made a group or named it takes the members.
+    pub fn names_by_members(self) -> bool {
+        match self {
+            Self::Normalized => false,
+            Self::Gows | Self::Noweb => true,
+        }
+    }
+
+    /// Whose words events are told in.
+    pub fn words(self) -> Words {
+        match self {
+            Self::Normalized => Words::NORMALIZED,
+            Self::Gows => Words::GOWS,
+            Self::Noweb => Words::NOWEB,
+        }
+    }
+
     /// A group, with or without its members.
     pub fn group(self, group: &pb::Group, with_participants: bool) -> Value {
         match self {
@@ -50,7 +87,11 @@ impl Shape {
 
     /// A group as it stands in a list.
     pub fn listed(self, group: &pb::Group, with_participants: bool) -> String {
-        let value = self.group(group, with_participants);
+        let mut value = self.group(group, with_participants);
+        if self == Self::Normalized && !with_participants {
+            // How many there are, where WAHA leaves one without.
+            value["size"] = json!(group.member_count);
+        }
         match self {
             Self::Normalized | Self::Gows => value.to_string(),
             Self::Noweb => format!("{}:{value}", json!(group.id)),
@@ -168,17 +209,6 @@ fn wire(id: &str) -> String {
     }
 }
 
-/// The names of a member: hidden id, phone number; empty where unknown.
-fn names(participant: &pb::Participant) -> (&str, &str) {
-    let find = |suffix: &str| {
-        [&participant.id, &participant.lid, &participant.phone_number_id]
-            .into_iter()
-            .find(|id| id.ends_with(suffix))
-            .map_or("", String::as_str)
-    };
-    (find("@lid"), find("@c.us"))
-}
-
 /// How the group itself names a member.
 fn own_name<'a>(group: &pb::Group, participant: &'a pb::Participant) -> &'a str {
     let (lid, phone) = names(participant);
@@ -205,6 +235,15 @@ fn person(group: &pb::Group, result: &ParticipantResult) -> pb::Participant {
         id,
         role: pb::Role::Unspecified.into(),
     })
+}
+
+/// The phone number of a person who is named by a hidden id, as far as the members tell; else nothing.
+fn number_of(group: &pb::Group, id: &str) -> String {
+    if !id.ends_with("@lid") {
+        return String::new();
+    }
+    let member = group.participants.iter().find(|member| member.id == id);
+    wire(member.map_or("", |member| names(member).1))
 }
 
 fn seconds(time: Option<&prost_types::Timestamp>) -> Option<i64> {

@@ -2,38 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{code_of, names, person};
+use super::{code_of, person};
 use crate::domain::id::InviteCode;
 use crate::domain::participant::ParticipantResult;
+pub use crate::envelope::words::{group, participant};
 use crate::pb;
-
-pub fn group(group: &pb::Group, with_participants: bool) -> Value {
-    let settings = group.settings.unwrap_or_default();
-    let mut info = json!({
-        "id": group.id,
-        "subject": group.subject,
-        "description": group.description,
-        "membersCanAddNewMember": settings.member_add_mode() != pb::MemberAddMode::Admins,
-        "membersCanSendMessages": !settings.messages_admin_only,
-        "newMembersApprovalRequired": settings.membership_approval,
-    });
-    if with_participants {
-        info["participants"] = group.participants.iter().map(participant).collect();
-    }
-    info
-}
-
-pub fn participant(participant: &pb::Participant) -> Value {
-    let (_, phone) = names(participant);
-    let role = match participant.role() {
-        pb::Role::Superadmin => "superadmin",
-        pb::Role::Admin => "admin",
-        pb::Role::Participant => "participant",
-        pb::Role::Left | pb::Role::Unspecified => "left",
-    };
-    let phone = Some(phone).filter(|phone| !phone.is_empty());
-    json!({ "id": participant.id, "pn": phone, "role": role })
-}
 
 pub fn created(made: &pb::Group, results: &[ParticipantResult]) -> Value {
     let mut info = group(made, true);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{code_of, names, own_name, ranks, seconds, timer, wire};
+use super::{code_of, names, number_of, own_name, ranks, seconds, timer, wire};
 use crate::domain::event::MemberAction;
 use crate::domain::participant::ParticipantResult;
 use crate::pb;
@@ -33,12 +33,15 @@ pub fn group(group: &pb::Group, with_participants: bool) -> Value {
     };
     add("addressingMode", json!(addressing));
     add("subjectOwner", json!(wire(&group.subject_owner)));
+    add("subjectOwnerPn", json!(number_of(group, &group.subject_owner)));
     add("subjectTime", json!(seconds(group.subject_time.as_ref())));
     add("creation", json!(seconds(group.create_time.as_ref())));
     add("owner", json!(wire(&group.owner)));
+    add("ownerPn", json!(number_of(group, &group.owner)));
     add("desc", json!(group.description));
     add("descId", json!(group.description_id));
     add("descOwner", json!(wire(&group.description_owner)));
+    add("descOwnerPn", json!(number_of(group, &group.description_owner)));
     add("descTime", json!(seconds(group.description_time.as_ref())));
     add("linkedParent", json!(group.parent_group_id));
     add("ephemeralDuration", json!(timer(group)));

@@ -13,6 +13,7 @@ use wagroups::pb;
 use wagroups::pb::groups_service_client::GroupsServiceClient;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
 use wagroups::pb::simulator_service_client::SimulatorServiceClient;
+use wagroups::pb::webhooks_service_client::WebhooksServiceClient;
 use wagroups::repository::SeaRepository;
 use wagroups::server::Server;
 
@@ -72,19 +73,7 @@ impl Service {
 
     /// Stops the service and starts it anew on the same database.
     pub async fn restart(&mut self) {
-        self.server.take().expect("a running service").stop().await;
-        let server = eventually("the service starts again", || async {
-            match Server::start(&self.settings).await {
-                Ok(server) => Some(server),
-                // Until it has begun to run its program, a process that another test spawns has all that
-                // this one has open, the lock of the SQLite file too.
-                Err(error) if error.to_string().contains("in use by another wagroups") => None,
-                Err(error) => panic!("the service starts again: {error}"),
-            }
-        })
-        .await;
-        self.channel = connect(&server).await;
-        self.server = Some(server);
+        self.restart_with(|_| ()).await;
         let mut sessions = self.sessions();
         eventually("session default works again", || {
             let mut sessions = sessions.clone();
@@ -98,6 +87,24 @@ impl Service {
         })
         .await;
         let _ = &mut sessions;
+    }
+
+    /// The same with other settings, and without waiting for any session.
+    pub async fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.server.take().expect("a running service").stop().await;
+        let server = eventually("the service starts again", || async {
+            match Server::start(&self.settings).await {
+                Ok(server) => Some(server),
+                // Until it has begun to run its program, a process that another test spawns has all that
+                // this one has open, the lock of the SQLite file too.
+                Err(error) if error.to_string().contains("in use by another wagroups") => None,
+                Err(error) => panic!("the service starts again: {error}"),
+            }
+        })
+        .await;
+        self.channel = connect(&server).await;
+        self.server = Some(server);
     }
 
     /// The PostgreSQL database that it runs on.
@@ -124,6 +131,10 @@ impl Service {
 
     pub fn simulator(&self) -> SimulatorServiceClient<Channel> {
         SimulatorServiceClient::new(self.channel.clone())
+    }
+
+    pub fn webhooks(&self) -> WebhooksServiceClient<Channel> {
+        WebhooksServiceClient::new(self.channel.clone())
     }
 
     /// Where webhooks are taken, without a path.

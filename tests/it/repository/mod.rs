@@ -11,6 +11,7 @@ mod opening;
 mod reservations;
 mod retention;
 mod sessions;
+mod webhooks;
 mod world;
 
 use crate::harness::database::on_both_databases;
@@ -80,6 +81,10 @@ on_both_databases! {
             the_same_id_under_another_key_session_or_rpc_is_another,
         ],
         deletions: [a_deletion_is_kept_until_it_ends],
+        webhooks: [
+            a_webhook_comes_back_as_it_was_written,
+            how_far_a_webhook_is_is_written_by_the_process_that_delivers,
+        ],
         world: [the_world_is_loaded_as_it_was_saved, the_last_word_on_a_key_counts],
         opening: [migrating_twice_changes_nothing, ping_answers],
     }

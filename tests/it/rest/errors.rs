@@ -77,7 +77,7 @@ async fn a_session_that_cannot_serve_is_422_in_the_words_of_the_session_waiter()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_whatsapp_refuses_is_500_with_an_exception_and_without_the_callers_body() {
     let (service, rest) = served(|_| ()).await;
-    let path = format!("/{NOWHERE}/subject?x-api-key=secret");
+    let path = format!("/{NOWHERE}/subject?one=1&x-api-key=secret");
     let answer = rest.put(&path, json!({ "subject": "Of the caller" })).await;
     assert_eq!(answer.said(), (500, "GROUP_NOT_FOUND"));
     for private in ["Of the caller", "secret", "stack"] {
@@ -95,7 +95,10 @@ async fn what_whatsapp_refuses_is_500_with_an_exception_and_without_the_callers_
     assert_eq!(request["path"], json!(format!("/api/default/groups/{NOWHERE}/subject")));
     assert_eq!(request["method"], json!("PUT"));
     assert_eq!(request.get("body"), None);
+    assert_eq!(request["query"], json!({ "one": "1" }));
     assert_eq!(body["version"]["tier"], json!("CORE"));
+    assert_eq!(body["version"]["worker"], json!({ "id": null }));
+    assert!(body["version"]["platform"].as_str().is_some_and(|text| text.contains('/')), "{body}");
     assert!(body["version"]["version"].is_string() && body["version"]["engine"].is_string());
 
     // WhatsApp's own code stands where NOWEB has it.
@@ -144,7 +147,8 @@ async fn a_path_that_is_not_served_is_404_in_the_words_of_nest() {
     let (_service, rest) = served(|_| ()).await;
     let cases = [
         ("GET", "/api/default/chats"),
-        ("GET", "/"),
+        ("POST", "/"),
+        ("GET", "/dashboard"),
         ("GET", "/api/default/groups/count/more"),
         ("PATCH", "/api/default/groups"),
         ("DELETE", "/api/default/groups/120363000000000001@g.us/subject"),
@@ -210,9 +214,10 @@ async fn a_body_that_does_not_arrive_is_given_up() {
     let read = tokio::time::timeout(PATIENCE, socket.read_to_string(&mut answer));
     read.await.expect("an answer in time").expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
-    assert!(head.starts_with("HTTP/1.1 4"), "{head}");
+    assert!(head.starts_with("HTTP/1.1 408"), "{head}");
     assert!(head.contains("x-wagroups-reason: INVALID_REQUEST"), "{head}");
     let body: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!((&body["error"], &body["statusCode"]), (&json!("Request Timeout"), &json!(408)));
     assert!(body["message"].as_str().is_some_and(|text| text.contains("in time")), "{body}");
     assert!(service.log("default").await.is_empty());
     assert_eq!(rest.get("/count").await.ok(), json!({ "count": 0 }));

@@ -64,6 +64,18 @@ async fn no_route_is_served_without_a_key_or_with_a_wrong_one() {
     is_401(&rest.get("?x-api-key=wrong").await);
     is_401(&rest.get("?X-API-KEY=wag_all").await);
     is_401(&rest.with_header("x-api-key", "WAG_ALL").get("").await);
+    // Whether or not there is such a path.
+    for (method, path) in
+        [("GET", "/api/default/chats"), ("PATCH", "/api/default/groups"), ("GET", "/x")]
+    {
+        is_401(&rest.send_to(method, path, "").await);
+        let known = rest.with_header("x-api-key", ALL).send_to(method, path, "").await;
+        assert_eq!(known.said(), (404, "METHOD_NOT_FOUND"), "{method} {path}");
+    }
+    is_401(&rest.send_to("GET", "/api/sessions", "").await);
+    is_401(&rest.send_to("GET", "/api/sessions/default", "").await);
+    is_401(&rest.get("/events").await);
+    is_401(&rest.get(&format!("/{GROUP}/events")).await);
     // Before a body is looked at.
     is_401(&rest.send("POST", "", "{").await);
 }
@@ -104,7 +116,18 @@ async fn a_key_sees_its_sessions_and_does_not_learn_of_others() {
         let own = route.over_rest(&rest, "shop-unknown", GROUP).await;
         assert_eq!(own.said(), (422, "SESSION_NOT_FOUND"), "{} {}", route.method, route.path);
     }
+    is_403(&rest.send_to("GET", "/api/sessions/default", "").await);
+    is_403(&rest.send_to("GET", "/api/sessions/never-made", "").await);
+    is_403(&rest.of_session("default").get("/events").await);
+    is_403(&rest.of_session("default").get(&format!("/{GROUP}/events")).await);
+    let names = |listed: Value| -> Vec<Value> {
+        listed.as_array().expect("a list").iter().map(|session| session["name"].clone()).collect()
+    };
+    let own = rest.send_to("GET", "/api/sessions?all=true", "").await.ok();
+    assert_eq!(names(own), [json!("shop-1")]);
     let all = Rest::new(&service).with_header("x-api-key", ALL);
+    let known = all.send_to("GET", "/api/sessions", "").await.ok();
+    assert_eq!(names(known), [json!("default"), json!("shop-1")]);
     assert_eq!(all.of_session("default").get("").await.ok(), json!([]));
 }
 

@@ -15,6 +15,8 @@ served_on_each_database!(
     limit_and_offset_cut_the_list_as_waha_does,
     groups_are_sorted_by_id_or_subject,
     participants_can_be_left_out,
+    groups_are_found_by_a_part_of_their_subject,
+    a_path_may_end_with_a_slash,
     more_groups_than_a_page_are_listed_whole,
 );
 
@@ -44,9 +46,14 @@ async fn limit_and_offset_cut_the_list_as_waha_does(service: Service) {
     assert_eq!(all.len(), GROUPS);
     assert!(all.is_sorted(), "by id where nothing is said");
     // Without a limit the offset says nothing, and a limit of 0 is none.
-    for query in
-        ["limit=0", "offset=10", "limit=0&offset=10", "limit=1000000", "limit=30", "offset=99"]
-    {
+    for query in [
+        "limit=0",
+        "offset=10",
+        "limit=0&offset=10",
+        "limit=1000000",
+        "limit=30",
+        "limit=99999999999999999999",
+    ] {
         assert_eq!(ids(&rest.get(&format!("?{query}")).await), all, "{query}");
     }
     for (limit, offset) in
@@ -71,8 +78,14 @@ async fn limit_and_offset_cut_the_list_as_waha_does(service: Service) {
 async fn groups_are_sorted_by_id_or_subject(service: Service) {
     let rest = with_groups(&service).await;
     for (key, query) in [("id", "sortBy=id"), ("subject", "sortBy=subject"), ("id", "")] {
-        for (order, descends) in [("", false), ("&sortOrder=asc", false), ("&sortOrder=desc", true)]
-        {
+        for (order, descends) in [
+            ("", false),
+            ("&sortOrder=asc", false),
+            ("&sortOrder=desc", true),
+            // WAHA takes any text.
+            ("&sortOrder=DESC", true),
+            ("&sortOrder=upwards", false),
+        ] {
             let answer = rest.get(&format!("?{query}{order}&limit=20&offset=5")).await;
             let whole = rest.get(&format!("?{query}{order}")).await.ok();
             let whole = whole.as_array().expect("a list");
@@ -98,12 +111,59 @@ async fn participants_can_be_left_out(service: Service) {
             .zip(whole.as_array().expect("a list"))
         {
             assert_eq!(without.get("participants"), None);
+            // How many there are is told all the same.
+            let size = without.as_object_mut().and_then(|group| group.remove("size"));
+            assert_eq!(size, Some(json!(3)));
             without["participants"] = whole["participants"].clone();
             assert_eq!(without, whole, "nothing else is left out");
         }
     }
     assert_eq!(rest.get("?exclude=").await.ok(), whole);
     assert_eq!(whole[0]["participants"].as_array().map(Vec::len), Some(3));
+}
+
+async fn groups_are_found_by_a_part_of_their_subject(service: Service) {
+    let rest = with_groups(&service).await;
+    rest.create("100 % Größe_", &[]).await;
+    for (search, count) in [
+        ("group", GROUPS),
+        ("GROUP%201", 10),
+        ("up%2007", 1),
+        ("%25", 1),
+        ("_", 1),
+        ("größe", 1),
+        ("x", 0),
+    ] {
+        let answer = rest.get(&format!("?search={search}")).await;
+        assert_eq!(ids(&answer).len(), count, "{search}");
+        assert_eq!(answer.header("x-total-count"), count.to_string(), "{search}");
+    }
+    let page = rest.get("?search=group&sortBy=subject&limit=2&offset=3&exclude=participants").await;
+    assert_eq!(page.header("x-total-count"), GROUPS.to_string());
+    let page = page.ok();
+    assert_eq!(
+        (&page[0]["subject"], &page[1]["subject"]),
+        (&json!("Group 03"), &json!("Group 04"))
+    );
+    assert_eq!(ids(&rest.get("?search=").await).len(), GROUPS + 1);
+    let long = rest.get(&format!("?search={}", "x".repeat(101))).await;
+    assert_eq!(long.said(), (400, "INVALID_REQUEST"));
+    assert_eq!(long.json()["message"], json!(["search must have at most 100 characters"]));
+}
+
+/// As Express takes it.
+async fn a_path_may_end_with_a_slash(service: Service) {
+    let rest = Rest::new(&service);
+    let (_, id) = rest.create("Team", &["4915120000001"]).await;
+    assert_eq!(ids(&rest.get("/?limit=1").await), [id.as_str()]);
+    assert_eq!(rest.get(&format!("/{id}/")).await.ok()["id"], json!(id));
+    assert_eq!(
+        rest.get(&format!("/{id}/participants/")).await.ok().as_array().map(Vec::len),
+        Some(2)
+    );
+    let renamed = rest.put(&format!("/{id}/subject/"), json!({ "subject": "Crew" })).await;
+    assert_eq!(renamed.status, 200, "{renamed:?}");
+    assert_eq!(rest.get("/count//").await.status, 404);
 }
 
 async fn more_groups_than_a_page_are_listed_whole(service: Service) {

@@ -1,14 +1,19 @@
 //! WAHA's paths over real HTTP: the same answers as gRPC's, in each shape, and errors as WAHA has them.
 
 mod client;
+mod document;
 mod errors;
 mod fields;
+mod foreign_pages;
+mod history;
 mod idempotency;
 mod keys;
 mod listing;
+mod pages;
 mod parity;
 mod refusals;
 mod routes;
+mod sessions;
 mod shapes;
 mod told;
 mod words;

@@ -46,8 +46,10 @@ async fn a_session_is_made_at_the_server_and_linked() {
 async fn a_session_that_is_missing_there_is_made() {
     let scene = Scene::usual().await;
     scene.create("fresh", None).await.expect("a session");
-    scene.until("fresh", pb::SessionStatus::Working).await;
+    scene.until("fresh", pb::SessionStatus::ScanQrCode).await;
     assert_eq!(scene.asked("POST", "/api/sessions"), 1);
+    scene.server().link("fresh").await;
+    scene.until("fresh", pb::SessionStatus::Working).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

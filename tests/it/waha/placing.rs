@@ -22,7 +22,7 @@ async fn a_new_session_takes_the_server_with_the_most_room() {
         let session = scene.create(&format!("s{number}"), None).await.expect("room");
         placed.push(server_of(&session));
     }
-    assert_eq!(placed, ["waha-0", "waha-1", "waha-2", "waha-0", "waha-1", "waha-2"]);
+    assert_eq!(placed, ["waha-00", "waha-01", "waha-02", "waha-00", "waha-01", "waha-02"]);
     let full = scene.create("one-too-many", None).await.expect_err("no room");
     assert_eq!(reason(&full), "SESSION_LIMIT_REACHED");
     let full = scene.create("here-neither", Some(1)).await.expect_err("no room");
@@ -33,7 +33,7 @@ async fn a_new_session_takes_the_server_with_the_most_room() {
     let delete = pb::DeleteSessionRequest { session: "s4".into() };
     scene.service.sessions().delete_session(delete).await.expect("deleted");
     let session = scene.create("room-again", None).await.expect("room");
-    assert_eq!(server_of(&session), "waha-1");
+    assert_eq!(server_of(&session), "waha-01");
 
     let config = pb::WahaConfig { webhooks_only: true, ..Default::default() };
     let request = pb::CreateSessionRequest {
@@ -59,13 +59,13 @@ async fn a_session_moves_to_another_server_with_its_log() {
         session: "shop".into(),
         update_mask: Some(prost_types::FieldMask { paths: vec!["waha".into()] }),
         config: Some(Config::Waha(pb::WahaConfig {
-            server: "waha-1".into(),
+            server: "waha-01".into(),
             ..Default::default()
         })),
         ..Default::default()
     };
     let moved = scene.service.sessions().update_session(update).await.expect("moved").into_inner();
-    assert_eq!(server_of(&moved.session.expect("a session")), "waha-1");
+    assert_eq!(server_of(&moved.session.expect("a session")), "waha-01");
     scene.until("shop", pb::SessionStatus::Working).await;
     scene.servers[0].kill().await;
     scene.rename("shop", &group_id, "Moved").await.expect("by the other server");
@@ -89,7 +89,7 @@ async fn another_account_is_not_followed() {
         session: "shop".into(),
         update_mask: Some(prost_types::FieldMask { paths: vec!["waha".into()] }),
         config: Some(Config::Waha(pb::WahaConfig {
-            server: "waha-1".into(),
+            server: "waha-01".into(),
             remote_session: "other".into(),
             ..Default::default()
         })),

@@ -27,7 +27,7 @@ pub fn set_servers(settings: &mut Settings, servers: &[Arc<WahaServer>], capacit
     let servers = servers.iter().enumerate().map(|(index, server)| {
         let key = server.options().api_key.expect("a key");
         let table = format!(
-            "name = \"waha-{index}\"\nurl = \"{}\"\napi_key = \"{key}\"\ncapacity = {capacity}",
+            "name = \"waha-{index:02}\"\nurl = \"{}\"\napi_key = \"{key}\"\ncapacity = {capacity}",
             server.url()
         );
         toml::from_str::<ServerSettings>(&table).expect("a server's settings")
@@ -76,7 +76,7 @@ impl Scene {
     /// Makes a session on a server, chosen where it is `None`; it may exist there or not.
     pub async fn create(&self, name: &str, server: Option<usize>) -> Result<pb::Session, Status> {
         let config = pb::WahaConfig {
-            server: server.map(|index| format!("waha-{index}")).unwrap_or_default(),
+            server: server.map(|index| format!("waha-{index:02}")).unwrap_or_default(),
             ..Default::default()
         };
         let request = pb::CreateSessionRequest {

@@ -55,13 +55,14 @@ impl Walk {
         let rename = pb::act_request::Action::ChangeSubject(pb::ChangeSubjectAction { subject });
         let actor = number_of(&self.service, "default").await;
         act(&self.service, &actor, &self.group, rename, false).await.expect("renamed");
-        clear(&self.service).await;
         assert_ne!(self.held().await.subject, "Nobody told us");
         let refreshed = self.send("POST", "/refresh", None).await;
         assert_eq!(refreshed.ok(), json!({ "success": true }));
         assert_eq!(self.held().await.subject, "Nobody told us");
         let log = self.service.log("default").await;
         assert_eq!(log.last().expect("an event").origin(), pb::Origin::Reconciled);
+        // Not before: the news may be on its way for a moment.
+        clear(&self.service).await;
     }
 
     pub(super) async fn leaves(&mut self) {
@@ -72,10 +73,12 @@ impl Walk {
 
         self.group = group_of(&self.service, "default", &[PERSON]).await;
         let before = self.service.log("default").await.len();
-        assert_eq!(self.send("DELETE", "/{id}", None).await.bare(), "true");
-        let gone = self.service.get_group(&self.group, 0).await.expect_err("gone");
+        let deleted = self.send("DELETE", "/{id}", None).await;
+        assert_eq!(deleted.bare(), "true");
+        let gone = self.service.get_group(&self.group, deleted.sequence()).await.expect_err("gone");
         assert_eq!(reason(&gone), "GROUP_NOT_FOUND");
         let log = self.service.log("default").await;
+        assert_eq!(deleted.sequence(), log.last().expect("an event").sequence);
         assert!(log[before..].iter().all(|event| event.origin() == pb::Origin::Api), "{log:?}");
         let told: Vec<_> = log[before..].iter().map(pb::GroupEvent::r#type).collect();
         assert!(told.ends_with(&[pb::EventType::ParticipantsChanged, pb::EventType::Left]));

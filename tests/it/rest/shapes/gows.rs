@@ -151,6 +151,19 @@ async fn who_could_not_be_added_stands_among_the_members_with_the_error() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_makes_a_group_stands_in_it_once_invited_or_not() {
+    let scene = Scene::of(RestShape::Gows).await;
+    let me = scene.rest.send_to("GET", "/api/sessions/default", "").await.ok()["me"].clone();
+    for id in ["id", "lid"] {
+        let id = me[id].as_str().expect("an id");
+        let made = scene.rest.create("Other", &[id, FRIEND]).await.0.json();
+        let members = made["Participants"].as_array().expect("a list");
+        let errors: Vec<_> = members.iter().map(|member| &member["Error"]).collect();
+        assert_eq!(errors, [&json!(0), &json!(0)], "{members:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_of_people_answer_participants() {
     let scene = Scene::of(RestShape::Gows).await;
     let errors = |results: &Value| -> Vec<Value> {

@@ -19,7 +19,7 @@ use crate::harness::service::{Service, eventually, reason};
 on_each_database!(each_rpc_is_refused_as_the_contract_says);
 
 /// Reasons that this table does not reach, and the test that does, or why none can.
-const ELSEWHERE: [(&str, &str); 19] = [
+const ELSEWHERE: [(&str, &str); 21] = [
     ("CANCELLED", "the client's own word for a call that it gave up; nothing is answered to it"),
     ("CONCURRENT_UPDATE", "needs other processes that keep writing; src/app/writer.rs"),
     ("CONNECTION_AGED", "test: a_watch_ends_at_its_age_with_a_token"),
@@ -42,6 +42,8 @@ const ELSEWHERE: [(&str, &str); 19] = [
     ("TOO_MANY_WATCHERS", "test: one_watcher_too_many_is_refused_and_served_once_there_is_room"),
     ("UNAUTHENTICATED", "test: without_a_key_or_with_a_wrong_one_nothing_is_served"),
     ("UNSUPPORTED_BY_ENGINE", "test: whatever_would_have_to_be_asked_of_whatsapp_is_unsupported"),
+    ("WEBHOOK_LIMIT_REACHED", "test: one_webhook_too_many_is_refused_until_one_is_deleted"),
+    ("WEBHOOK_NOT_FOUND", "test: a_deleted_webhook_posts_no_more"),
 ];
 
 /// What was refused, and what is wrong with how.

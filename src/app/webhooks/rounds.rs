@@ -1,0 +1,93 @@
+//! What runs besides the workers: whether there is one for each webhook that delivers, how far they are
+//! behind, and which webhooks retention has overtaken.
+
+use std::time::Duration;
+
+use super::hooks::{Hook, set_state, start};
+use crate::app::App;
+use crate::domain::error::Result;
+use crate::domain::webhook::WebhookState;
+use crate::telemetry;
+
+/// How often it is looked.
+const ROUND: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Keeps a worker for each webhook that delivers, until the service stops.
+    pub async fn deliver_webhooks(&self) {
+        let inner = &self.inner;
+        loop {
+            for hook in inner.hooks.all() {
+                // Whoever has its turn sees to it.
+                if let Ok(mut running) = hook.turn.try_lock() {
+                    start(inner, &hook, &mut running);
+                }
+            }
+            self.measure_webhooks();
+            tokio::select! {
+                () = tokio::time::sleep(ROUND) => {}
+                () = inner.draining.cancelled() => return,
+            }
+        }
+    }
+
+    fn measure_webhooks(&self) {
+        let inner = &self.inner;
+        let (mut events, mut age) = (0, Duration::ZERO);
+        let mut states = WebhookState::ALL.map(|state| (state.as_str(), 0));
+        for hook in inner.hooks.all() {
+            let view = inner.view(&hook);
+            let state = view.webhook.status.state;
+            for (name, count) in &mut states {
+                *count += usize::from(*name == state.as_str());
+            }
+            if state.delivers() {
+                events = view.behind.max(events);
+                let waiting = view.oldest_waiting.map(|time| inner.clock.now().since(time));
+                age = waiting.unwrap_or_default().max(age);
+            }
+        }
+        telemetry::webhook_subscriptions(&states, events, age);
+    }
+
+    /// Marks the webhooks that do not deliver and are overtaken by retention.
+    pub(in crate::app) async fn expire_webhooks(&self) -> Result<()> {
+        let inner = &self.inner;
+        if inner.hooks.len() == 0 {
+            return Ok(());
+        }
+        let trimmed = inner.repository.bounds().await?.trimmed;
+        for hook in inner.hooks.all() {
+            let Ok(_turn) = hook.turn.try_lock() else { continue };
+            let webhook = hook.webhook();
+            let place = webhook.progress.cursor;
+            let stands = match webhook.status.state {
+                WebhookState::Paused | WebhookState::PausedByFailure => true,
+                // Its own worker finds out.
+                WebhookState::Active | WebhookState::Failing | WebhookState::Expired => false,
+            };
+            if !stands || place.log_id != inner.live.log_id() || place.position >= trimmed {
+                continue;
+            }
+            let reason = note_lost(&hook, trimmed - place.position);
+            let now = inner.clock.now();
+            let webhook = hook.change(|webhook| {
+                set_state(webhook, WebhookState::Expired, &reason, now);
+                webhook.clone()
+            });
+            inner
+                .repository
+                .put_webhook_progress(webhook.id, &webhook.status, &webhook.progress, inner.epoch)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts what retention took; answers it in words.
+pub(super) fn note_lost(hook: &Hook, lost: u64) -> String {
+    hook.change(|webhook| webhook.progress.lost_count += lost);
+    format!(
+        "retention has removed {lost} events after its place; resume it to go on with those that are kept"
+    )
+}

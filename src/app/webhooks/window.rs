@@ -1,0 +1,322 @@
+//! What a webhook is being told of: a stretch of the log from its place on, one lane for each session.
+//!
+//! In a lane the events go out one after the other. The place moves over whatever is delivered from the
+//! stretch's beginning on, so that it never passes an event that is not.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::app::live::Place;
+use crate::domain::clock::Timestamp;
+use crate::domain::event::EventRecord;
+use crate::domain::id::SessionName;
+use crate::domain::webhook::{Failure, FailureCause};
+
+/// Events between the place and the last one that was read.
+const MAX_SLOTS: usize = 1024;
+/// Undelivered events in memory, at one at the least.
+const MAX_BYTES: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Window {
+    /// In the order of the log.
+    slots: VecDeque<Slot>,
+    lanes: BTreeMap<SessionName, Lane>,
+    /// Everything up to here is done.
+    place: Place,
+    bytes: usize,
+    /// A failure of an earlier worker, until its event is delivered or fails again.
+    earlier: Option<Failure>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    place: Place,
+    is_done: bool,
+}
+
+#[derive(Debug)]
+struct Lane {
+    /// The first one is tried.
+    events: VecDeque<Arc<EventRecord>>,
+    turn: Turn,
+    /// Of the first one.
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Out,
+    /// Whoever has waited longest goes first.
+    Since(Instant),
+}
+
+impl Window {
+    pub fn new(place: Place, earlier: Option<Failure>) -> Self {
+        Self { slots: VecDeque::new(), lanes: BTreeMap::new(), place, bytes: 0, earlier }
+    }
+
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.slots.len() < MAX_SLOTS && self.bytes < MAX_BYTES
+    }
+
+    /// Takes in the events that follow those before.
+    pub fn push(&mut self, events: Vec<Arc<EventRecord>>, now: Instant) {
+        for event in events {
+            self.slots.push_back(Slot { place: Place::from(event.as_ref()), is_done: false });
+            self.bytes += event.wire.len();
+            let lane = self.lanes.entry(event.session.clone()).or_insert_with(|| Lane {
+                events: VecDeque::new(),
+                turn: Turn::Since(now),
+                failure: None,
+            });
+            lane.events.push_back(event);
+        }
+    }
+
+    /// The log was read up to here.
+    pub fn passed(&mut self, place: Place) {
+        if self.slots.is_empty() {
+            self.place = place;
+        }
+    }
+
+    /// The next event that may go out; its lane waits for what becomes of it.
+    pub fn take(&mut self, now: Instant) -> Option<Arc<EventRecord>> {
+        let due = self.lanes.values_mut().filter_map(|lane| match lane.turn {
+            Turn::Since(time) if time <= now => Some((time, lane)),
+            Turn::Since(_) | Turn::Out => None,
+        });
+        let (_, lane) = due.min_by_key(|(time, _)| *time)?;
+        lane.turn = Turn::Out;
+        lane.events.front().cloned()
+    }
+
+    /// When the next try is due of those whose time is yet to come.
+    pub fn next_try(&self, now: Instant) -> Option<Instant> {
+        let times = self.lanes.values().filter_map(|lane| match lane.turn {
+            Turn::Since(time) => Some(time),
+            Turn::Out => None,
+        });
+        times.filter(|time| *time > now).min()
+    }
+
+    /// The event that was out is delivered.
+    pub fn done(&mut self, session: &SessionName, now: Instant) {
+        let Some(lane) = self.lanes.get_mut(session) else { return };
+        (lane.turn, lane.failure) = (Turn::Since(now), None);
+        let Some(event) = lane.events.pop_front() else { return };
+        if lane.events.is_empty() {
+            self.lanes.remove(session);
+        }
+        self.bytes -= event.wire.len();
+        if self.earlier.as_ref().is_some_and(|failure| failure.position == event.position) {
+            self.earlier = None;
+        }
+        let position = event.position;
+        if let Ok(index) = self.slots.binary_search_by_key(&position, |slot| slot.place.position) {
+            self.slots[index].is_done = true;
+        }
+        while let Some(slot) = self.slots.pop_front_if(|slot| slot.is_done) {
+            self.place = slot.place;
+        }
+    }
+
+    /// The event that was out is not delivered. Answers how it fails; [`Window::wait`] must follow.
+    pub fn failed(
+        &mut self,
+        session: &SessionName,
+        now: Timestamp,
+        cause: FailureCause,
+    ) -> Option<&Failure> {
+        let lane = self.lanes.get_mut(session)?;
+        let event = lane.events.front()?;
+        let earlier = self.earlier.take_if(|failure| failure.position == event.position);
+        let failure = match lane.failure.take().or(earlier) {
+            Some(failure) => failure.again(now, cause),
+            None => Failure::of(event, now, cause),
+        };
+        Some(lane.failure.insert(failure))
+    }
+
+    /// The lane's event is tried again at this time.
+    pub fn wait(&mut self, session: &SessionName, until: Instant) {
+        if let Some(lane) = self.lanes.get_mut(session) {
+            lane.turn = Turn::Since(until);
+        }
+    }
+
+    /// What has failed for longest.
+    pub fn failure(&self) -> Option<&Failure> {
+        let failures = self.lanes.values().filter_map(|lane| lane.failure.as_ref());
+        failures.chain(&self.earlier).min_by_key(|failure| failure.since)
+    }
+
+    /// When the oldest event was recorded that is not delivered.
+    pub fn oldest_waiting(&self) -> Option<Timestamp> {
+        let heads = self.lanes.values().filter_map(|lane| lane.events.front());
+        heads.min_by_key(|event| event.position).map(|event| event.record_time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::clock::Entropy;
+    use crate::domain::event::{EventId, EventType};
+
+    struct Numbered(u64);
+
+    impl Entropy for Numbered {
+        fn fill(&self, bytes: &mut [u8]) {
+            for (byte, value) in bytes.iter_mut().zip(self.0.to_le_bytes()) {
+                *byte = value;
+            }
+        }
+    }
+
+    fn event(position: u64, session: &str) -> Arc<EventRecord> {
+        Arc::new(EventRecord {
+            position,
+            id: EventId::new(Timestamp::EPOCH, &Numbered(position)),
+            session: session.parse().unwrap(),
+            sequence: position,
+            group_id: None,
+            event_type: EventType::Joined,
+            record_time: Timestamp::from_seconds(position.cast_signed()),
+            wire: Bytes::from_static(b"1234567890"),
+        })
+    }
+
+    fn window(events: &[(u64, &str)]) -> Window {
+        let mut window = Window::new(Place { position: 0, fingerprint: [0; 8] }, None);
+        let events = events.iter().map(|(position, session)| event(*position, session)).collect();
+        window.push(events, Instant::now());
+        window
+    }
+
+    fn out(window: &mut Window, now: Instant) -> Vec<u64> {
+        std::iter::from_fn(|| window.take(now)).map(|event| event.position).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_event_of_each_session_is_out_at_a_time() {
+        let mut window = window(&[(1, "a"), (2, "a"), (4, "b"), (5, "a")]);
+        let now = Instant::now();
+        assert_eq!(out(&mut window, now), [1, 4]);
+        window.done(&"a".parse().unwrap(), now);
+        assert_eq!(window.place().position, 1);
+        assert_eq!(out(&mut window, now), [2]);
+        // What lies behind an event that is not delivered does not move the place.
+        window.done(&"b".parse().unwrap(), now);
+        assert_eq!(window.place().position, 1);
+        window.done(&"a".parse().unwrap(), now);
+        assert_eq!(window.place().position, 4);
+        assert_eq!(window.oldest_waiting(), Some(Timestamp::from_seconds(5)));
+        window.passed(Place { position: 9, fingerprint: [9; 8] });
+        assert_eq!(window.place().position, 4);
+        assert_eq!(out(&mut window, now), [5]);
+        window.done(&"a".parse().unwrap(), now);
+        window.passed(Place { position: 9, fingerprint: [9; 8] });
+        assert_eq!((window.place().position, window.oldest_waiting()), (9, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_fails_holds_up_its_session_alone() {
+        let mut window = window(&[(1, "a"), (2, "b"), (3, "a"), (4, "b")]);
+        let start = Instant::now();
+        let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
+        assert_eq!(out(&mut window, start), [1, 2]);
+        let failure = window.failed(&a, Timestamp::from_seconds(7), FailureCause::Timeout);
+        assert_eq!(failure.map(|failure| (failure.position, failure.failures)), Some((1, 1)));
+        let later = start + Duration::from_secs(2);
+        window.wait(&a, later);
+        window.done(&b, start);
+        assert_eq!(out(&mut window, start), [4]);
+        window.done(&b, start);
+        assert_eq!((window.place().position, window.next_try(start)), (0, Some(later)));
+        assert_eq!(out(&mut window, later), [1]);
+        let failure = window.failed(&a, Timestamp::from_seconds(9), FailureCause::Connect);
+        let failure = failure.expect("a failure").clone();
+        assert_eq!((failure.failures, failure.since.as_micros()), (2, 7_000_000));
+        assert_eq!(window.failure(), Some(&failure));
+        window.done(&a, start);
+        assert_eq!((window.failure(), window.place().position), (None, 2));
+    }
+
+    #[test]
+    fn a_failure_goes_on_where_an_earlier_worker_left_it() {
+        let failed = Failure::of(&event(2, "a"), Timestamp::EPOCH, FailureCause::Status(500));
+        let place = Place { position: 0, fingerprint: [0; 8] };
+        let mut window = Window::new(place, Some(failed));
+        let start = Instant::now();
+        window.push(vec![event(1, "a"), event(2, "a")], start);
+        let a = "a".parse().unwrap();
+        window.done(&a, start);
+        assert_eq!(window.failure().map(|failure| failure.failures), Some(1));
+        let failure = window.failed(&a, Timestamp::from_seconds(1), FailureCause::Connect);
+        assert_eq!(failure.map(|f| (f.failures, f.since)), Some((2, Timestamp::EPOCH)));
+        window.done(&a, start);
+        assert_eq!(window.failure(), None);
+    }
+
+    #[test]
+    fn no_more_is_read_than_may_be_held() {
+        let now = Instant::now();
+        let mut window = window(&[]);
+        let mut position = 0;
+        while window.has_room() {
+            position += 1;
+            window.push(vec![event(position, "a")], now);
+        }
+        assert_eq!(position, 1024);
+        window.done(&"a".parse().unwrap(), now);
+        assert!(window.has_room());
+    }
+
+    proptest! {
+        /// Whatever succeeds and fails in which order: the place is right before the first event that is
+        /// not delivered, and no session's event goes out before the one before it.
+        #[test]
+        fn the_place_never_passes_what_is_not_delivered(
+            sessions in proptest::collection::vec(0..4_u8, 1..40),
+            steps in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..200),
+        ) {
+            let names = ["a", "b", "c", "d"];
+            let events: Vec<(u64, &str)> =
+                (1..).zip(&sessions).map(|(at, s)| (at, names[usize::from(*s)])).collect();
+            let mut window = window(&events);
+            let now = Instant::now();
+            let mut undelivered: std::collections::BTreeSet<u64> = events.iter().map(|e| e.0).collect();
+            let mut out: Vec<Arc<EventRecord>> = Vec::new();
+            for (choice, succeeds) in steps {
+                out.extend(std::iter::from_fn(|| window.take(now)));
+                if out.is_empty() { break; }
+                let event = out.swap_remove(choice.index(out.len()));
+                let first = events.iter().find(|(at, s)| *s == event.session.as_str() && undelivered.contains(at));
+                prop_assert_eq!(first.map(|(at, _)| *at), Some(event.position));
+                if succeeds {
+                    window.done(&event.session, now);
+                    undelivered.remove(&event.position);
+                } else {
+                    window.failed(&event.session, Timestamp::EPOCH, FailureCause::Connect);
+                    window.wait(&event.session, now);
+                }
+                let last = events.len() as u64;
+                let expected = undelivered.first().map_or(last, |at| at - 1);
+                prop_assert_eq!(window.place().position, expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! Delivers for one webhook: follows the log from its place, posts, tries again, and keeps the place.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use prost::Message as _;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::hooks::{Hook, set_state};
+use super::rounds::note_lost;
+use super::window::Window;
+use crate::app::Inner;
+use crate::app::live::Place;
+use crate::app::watch::{self, WatchItem, WatchRequest, WatchStart, Watcher};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::{EventRecord, EventType};
+use crate::domain::id::SessionName;
+use crate::domain::port::courier::{Parcel, Undelivered};
+use crate::domain::reason::Reason;
+use crate::domain::token::{LogId, ResumeToken};
+use crate::domain::webhook::{
+    EventName, FailureCause, MAX_DELAY, WebhookConfig, WebhookId, WebhookState,
+};
+use crate::envelope::Teller;
+use crate::pb;
+use crate::telemetry;
+
+/// Posts of one webhook that are out at the same time.
+const LANES: usize = 4;
+/// Events are taken in at about so many bytes at a time.
+const BATCH_BYTES: usize = 64 * 1024;
+/// How often the place is written while events are delivered: a crash repeats what came after.
+const SAVE_INTERVAL: Duration = Duration::from_millis(500);
+/// How often it is written while only events pass that are none of its concern.
+const IDLE_SAVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often it is looked how far such events have gone by.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// How long posts that are out may take once the worker is to end.
+const LINGER: Duration = Duration::from_secs(2);
+/// Between two tries to read the log or to write the place.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Worker {
+    inner: Arc<Inner>,
+    hook: Arc<Hook>,
+    config: Arc<WebhookConfig>,
+    stop: CancellationToken,
+    /// The log that the place is in, which after a restore may be another one than this database's.
+    log_id: LogId,
+    window: Window,
+    /// Up to where the log was read.
+    read_to: Place,
+    posts: JoinSet<Posted>,
+    save: Save,
+}
+
+/// Whether there is something to write, and when.
+struct Save {
+    last: Option<Instant>,
+    /// The place that was written.
+    cursor: ResumeToken,
+    /// A delivery or a failure came after it.
+    news: bool,
+}
+
+struct Posted {
+    session: SessionName,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Delivered,
+    /// WAHA has no word for it.
+    Untold,
+    Failed(Undelivered),
+}
+
+/// Why a worker ends.
+enum End {
+    /// It was told to.
+    Stopped,
+    /// The webhook delivers no more, from a cause of its own.
+    State(WebhookState, String),
+    /// Somebody else writes to this database.
+    Fenced,
+}
+
+impl Worker {
+    pub fn new(inner: Arc<Inner>, hook: Arc<Hook>, stop: CancellationToken) -> Self {
+        let webhook = hook.webhook();
+        let cursor = webhook.progress.cursor;
+        let place = Place { position: cursor.position, fingerprint: cursor.fingerprint };
+        Self {
+            inner,
+            hook,
+            config: Arc::new(webhook.config),
+            stop,
+            log_id: cursor.log_id,
+            window: Window::new(place, webhook.progress.failure),
+            read_to: place,
+            posts: JoinSet::new(),
+            save: Save { last: None, cursor, news: false },
+        }
+    }
+
+    pub async fn run(mut self) {
+        let end = loop {
+            match self.follow().await {
+                Ok(end) => break end,
+                Err(error) => match error.reason() {
+                    Reason::Draining => break End::Stopped,
+                    Reason::ResumeTokenExpired => break self.expired().await,
+                    Reason::LogMismatch | Reason::LogDiverged => {
+                        let reason = "its place is in no log of this database, as after restoring a backup; \
+                                      replay it from another place";
+                        break End::State(WebhookState::PausedByFailure, reason.to_owned());
+                    }
+                    _ => {
+                        let cause = error.cause();
+                        tracing::warn!(webhook = %self.hook.id, %error, cause, "a webhook cannot read the log");
+                        tokio::select! {
+                            () = self.stop.cancelled() => break End::Stopped,
+                            () = tokio::time::sleep(STORE_PAUSE) => {}
+                        }
+                    }
+                },
+            }
+        };
+        self.end(end).await;
+    }
+
+    /// Delivers until there is a reason to end. An error is one of reading the log.
+    async fn follow(&mut self) -> Result<End> {
+        let mut watcher = match self.watcher().await? {
+            Ok(watcher) => watcher,
+            Err(end) => return Ok(end),
+        };
+        loop {
+            self.send();
+            let wake = self.wake_time();
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(End::Stopped),
+                Some(posted) = self.posts.join_next() => {
+                    if let Some(end) = self.posted(posted) {
+                        return Ok(end);
+                    }
+                }
+                () = sleep_until(wake) => {}
+                item = watcher.next(), if self.window.has_room() => {
+                    match item.unwrap_or_else(|| Err(Error::internal("the watch has ended")))? {
+                        WatchItem::Events { events, .. } => {
+                            self.window.push(events, Instant::now());
+                        }
+                        WatchItem::Progress { .. }
+                        | WatchItem::LastToken(_)
+                        | WatchItem::InitialGroups(_)
+                        | WatchItem::InitialStateEnd { .. } => {}
+                    }
+                }
+            }
+            self.read_to = watcher.place();
+            self.window.passed(self.read_to);
+            self.note();
+            let is_due = self.save_time().is_some_and(|time| time <= Instant::now());
+            if is_due && !self.save().await {
+                return Ok(End::Fenced);
+            }
+        }
+    }
+
+    async fn watcher(&self) -> Result<std::result::Result<Watcher, End>> {
+        let key_name = self.hook.change(|webhook| webhook.key_name.clone());
+        let gone = |reason: &str| End::State(WebhookState::PausedByFailure, reason.to_owned());
+        let Some(owner) = self.inner.hooks.owner(&key_name) else {
+            return Ok(Err(gone("the API key that it belongs to is no longer in the settings")));
+        };
+        let named = &self.config.sessions;
+        let sessions: Vec<SessionName> =
+            named.iter().filter(|session| owner.may_see(session)).cloned().collect();
+        if sessions.is_empty() && !named.is_empty() {
+            return Ok(Err(gone("its API key may no longer see the sessions that it names")));
+        }
+        let names = if self.config.events.is_empty() {
+            &EventName::OF_WAHA
+        } else {
+            &self.config.events[..]
+        };
+        let types: Vec<EventType> =
+            names.iter().flat_map(|name| name.event_types()).copied().collect();
+        let start = WatchStart::After(self.token(self.read_to));
+        let progress_interval = Some(PROGRESS_INTERVAL);
+        let request =
+            WatchRequest { sessions, group_ids: Vec::new(), types, start, progress_interval };
+        watch::follow(self.inner.clone(), owner, &request, BATCH_BYTES).await.map(Ok)
+    }
+
+    /// Lets go out what may.
+    fn send(&mut self) {
+        // A receiver that fails is asked by one at a time, and takes no places from the others.
+        let at_once = if self.window.failure().is_some() { 1 } else { LANES };
+        while self.posts.len() < at_once {
+            let Some(event) = self.window.take(Instant::now()) else { return };
+            let (inner, config, id) = (self.inner.clone(), self.config.clone(), self.hook.id);
+            self.posts.spawn(async move {
+                let session = event.session.clone();
+                let posted = AssertUnwindSafe(post(&inner, id, &config, &event)).catch_unwind();
+                let outcome = posted.await.unwrap_or_else(|_| {
+                    telemetry::panicked();
+                    Outcome::Failed(internal())
+                });
+                Posted { session, outcome }
+            });
+        }
+    }
+
+    fn posted(&mut self, posted: std::result::Result<Posted, JoinError>) -> Option<End> {
+        let Posted { session, outcome } = match posted {
+            Ok(posted) => posted,
+            Err(error) => {
+                // Its lane would wait for ever; whoever looks after workers starts another one.
+                tracing::error!(webhook = %self.hook.id, %error, "a post has ended badly");
+                return Some(End::Stopped);
+            }
+        };
+        let now = self.inner.clock.now();
+        let moment = Instant::now();
+        self.save.news = true;
+        let undelivered = match outcome {
+            Outcome::Failed(undelivered) => undelivered,
+            Outcome::Untold => {
+                self.window.done(&session, moment);
+                return None;
+            }
+            Outcome::Delivered => {
+                self.window.done(&session, moment);
+                self.hook.change(|webhook| {
+                    webhook.progress.delivered_count += 1;
+                    webhook.progress.last_delivery_time = Some(now);
+                });
+                return None;
+            }
+        };
+        let failure = self.window.failed(&session, now, undelivered.cause)?;
+        let retries = &self.config.retries;
+        let failing_for = now.since(failure.since);
+        if retries.are_used_up(failure.failures)
+            && failing_for >= self.inner.hooks.options.pause_after
+        {
+            let times = failure.failures;
+            let reason = format!("an event failed {times} times; at last {}", undelivered.cause);
+            return Some(End::State(WebhookState::PausedByFailure, reason));
+        }
+        let own = retries.delay(failure.failures, self.inner.entropy.u64());
+        let asked = undelivered.retry_after.unwrap_or_default().min(MAX_DELAY);
+        self.window.wait(&session, moment + own.max(asked));
+        None
+    }
+
+    /// Shows where the webhook is.
+    fn note(&self) {
+        let failure = self.window.failure().cloned();
+        let now = self.inner.clock.now();
+        let cursor = self.token(self.window.place());
+        self.hook.change(|webhook| {
+            match &failure {
+                Some(failure) => {
+                    set_state(webhook, WebhookState::Failing, &failure.cause.to_string(), now);
+                }
+                None => set_state(webhook, WebhookState::Active, "", now),
+            }
+            (webhook.progress.cursor, webhook.progress.failure) = (cursor, failure);
+        });
+        self.hook.note_oldest_waiting(self.window.oldest_waiting());
+    }
+
+    /// When the loop has to look again by itself.
+    fn wake_time(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let save_time = self.save_time().map(|time| time.max(now));
+        // A try that is due already waits for a place among those that are out.
+        [self.window.next_try(now), save_time].into_iter().flatten().min()
+    }
+
+    /// When the place is to be written; `None` where it is.
+    fn save_time(&self) -> Option<Instant> {
+        let interval = if self.save.news {
+            SAVE_INTERVAL
+        } else if self.save.cursor != self.token(self.window.place()) {
+            IDLE_SAVE_INTERVAL
+        } else {
+            return None;
+        };
+        Some(self.save.last.map_or_else(Instant::now, |last| last + interval))
+    }
+
+    /// Writes how far it is; `false` where this process may no longer. What cannot be written now is
+    /// written later: in the worst case events are delivered again.
+    async fn save(&mut self) -> bool {
+        let webhook = self.hook.webhook();
+        let (id, epoch) = (webhook.id, self.inner.epoch);
+        let repository = &self.inner.repository;
+        self.save.last = Some(Instant::now());
+        match repository.put_webhook_progress(id, &webhook.status, &webhook.progress, epoch).await {
+            Ok(is_ours) => {
+                (self.save.news, self.save.cursor) = (false, webhook.progress.cursor);
+                is_ours
+            }
+            Err(error) => {
+                tracing::warn!(webhook = %id, %error, "how far a webhook is could not be written");
+                true
+            }
+        }
+    }
+
+    /// What follows its place is no longer kept.
+    async fn expired(&self) -> End {
+        let place = self.window.place().position;
+        let lost = match self.inner.repository.bounds().await {
+            Ok(bounds) => bounds.trimmed.saturating_sub(place),
+            Err(error) => {
+                tracing::warn!(webhook = %self.hook.id, %error, "it is not known how much a webhook lost");
+                0
+            }
+        };
+        End::State(WebhookState::Expired, note_lost(&self.hook, lost))
+    }
+
+    /// Waits a moment for the posts that are out, and writes how far it got.
+    async fn end(mut self, end: End) {
+        let until = Instant::now() + LINGER;
+        while let Ok(Some(posted)) = tokio::time::timeout_at(until, self.posts.join_next()).await {
+            let _ = self.posted(posted);
+        }
+        self.posts.shutdown().await;
+        if matches!(end, End::Fenced) {
+            return self.inner.hooks.fence();
+        }
+        self.window.passed(self.read_to);
+        self.note();
+        if let End::State(state, reason) = end {
+            tracing::warn!(webhook = %self.hook.id, state = state.as_str(), reason, "a webhook has stopped");
+            let now = self.inner.clock.now();
+            self.hook.change(|webhook| set_state(webhook, state, &reason, now));
+        }
+        self.hook.note_oldest_waiting(None);
+        self.save().await;
+    }
+
+    fn token(&self, place: Place) -> ResumeToken {
+        place.token(self.log_id)
+    }
+}
+
+async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn internal() -> Undelivered {
+    Undelivered { cause: FailureCause::Internal, retry_after: None }
+}
+
+/// Tells the receiver of one event, once.
+async fn post(
+    inner: &Inner,
+    id: WebhookId,
+    config: &WebhookConfig,
+    record: &EventRecord,
+) -> Outcome {
+    let hooks = &inner.hooks;
+    let Ok(_place) = hooks.places.acquire().await else { return Outcome::Failed(internal()) };
+    let event = match pb::GroupEvent::decode(record.wire.clone()) {
+        Ok(event) => event,
+        Err(error) => {
+            tracing::error!(webhook = %id, event = %record.id, %error, "an event cannot be told");
+            return Outcome::Failed(internal());
+        }
+    };
+    let session = inner.directory.get(&record.session).ok();
+    let teller = Teller::new(session.as_deref(), hooks.options.words, config.events.clone());
+    let Some(told) = teller.tell(&event) else { return Outcome::Untold };
+    let parcel = Parcel {
+        url: config.url.clone(),
+        headers: config.headers.clone(),
+        hmac_key: config.hmac_key.clone(),
+        delivery_id: id.delivery_id(record.id),
+        time: told.time,
+        body: told.body.to_string().into(),
+    };
+    let began = Instant::now();
+    let posted = hooks.courier.post(parcel).await;
+    let outcome = match &posted {
+        Ok(_) => "delivered",
+        Err(undelivered) => undelivered.cause.as_str(),
+    };
+    telemetry::delivery(outcome, began.elapsed());
+    match posted {
+        Ok(_) => {
+            telemetry::delivery_lag(inner.clock.now().since(record.record_time));
+            Outcome::Delivered
+        }
+        Err(undelivered) => Outcome::Failed(undelivered),
+    }
+}

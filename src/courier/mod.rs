@@ -1,0 +1,129 @@
+//! Posts to the receivers of webhooks as WAHA does: its headers, its signature. Unlike WAHA it waits for an
+//! answer only so long, verifies certificates, and does not follow redirects.
+
+mod retry_after;
+mod signature;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, Response, redirect};
+
+use crate::domain::clock::Clock;
+use crate::domain::error::{Error, Result};
+use crate::domain::port::courier::{Courier, Parcel, Undelivered};
+use crate::domain::web_url::WebUrl;
+use crate::domain::webhook::FailureCause;
+use crate::outbound::{self, Guard};
+use crate::tls;
+
+/// As much of an answer is read, so that the connection can be used again; it means nothing to us.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// Connections to one receiver that are kept for the next post, and for how long.
+const IDLE_CONNECTIONS: usize = 8;
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Lets URLs lead to private addresses: for tests and closed networks.
+    pub allow_private_addresses: bool,
+    /// How long one post may take.
+    pub timeout: Duration,
+}
+
+pub struct HttpCourier {
+    client: Client,
+    guard: Guard,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for HttpCourier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpCourier")
+    }
+}
+
+impl HttpCourier {
+    pub fn new(options: Options, clock: Arc<dyn Clock>) -> Result<Self> {
+        let guard = Guard::new(options.allow_private_addresses);
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls::client_config().map_err(Error::internal)?)
+            .dns_resolver(guard)
+            // A proxy would look the address up by itself.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .user_agent(concat!("wagroups/", env!("CARGO_PKG_VERSION")))
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_idle_timeout(IDLE_TIME)
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self { client, guard, timeout: options.timeout, clock })
+    }
+
+    async fn send(&self, parcel: Parcel) -> Result<u16, Undelivered> {
+        let failed = |cause| Undelivered { cause, retry_after: None };
+        if !self.guard.admits(parcel.url.as_url()) {
+            return Err(failed(FailureCause::AddressNotAllowed));
+        }
+        let mut request = self
+            .client
+            .post(parcel.url.as_url().clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("x-webhook-request-id", &parcel.delivery_id)
+            .header("x-webhook-timestamp", parcel.time.to_string());
+        if let Some(key) = &parcel.hmac_key {
+            request = request
+                .header("x-webhook-hmac", signature::sign(key, &parcel.body))
+                .header("x-webhook-hmac-algorithm", "sha512");
+        }
+        for header in &parcel.headers {
+            request = request.header(header.name(), header.expose());
+        }
+        let sent = request.body(parcel.body).send().await;
+        let response = sent.map_err(|error| {
+            failed(if outbound::was_refused(&error) {
+                FailureCause::AddressNotAllowed
+            } else {
+                FailureCause::Connect
+            })
+        })?;
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| {
+            let text = value.to_str().ok()?;
+            retry_after::parse(text, self.clock.now())
+        });
+        read(response).await;
+        if status.is_success() {
+            return Ok(status.as_u16());
+        }
+        Err(Undelivered { cause: FailureCause::Status(status.as_u16()), retry_after })
+    }
+}
+
+/// Reads the answer to its end, unless that is far away. What was answered counts, also where this fails.
+async fn read(mut response: Response) {
+    let mut length = 0;
+    while length <= MAX_ANSWER_BYTES {
+        match response.chunk().await {
+            Ok(Some(chunk)) => length += chunk.len(),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+#[async_trait]
+impl Courier for HttpCourier {
+    fn may_post_to(&self, url: &WebUrl) -> bool {
+        self.guard.admits(url.as_url())
+    }
+
+    async fn post(&self, parcel: Parcel) -> Result<u16, Undelivered> {
+        let sent = tokio::time::timeout(self.timeout, self.send(parcel)).await;
+        sent.unwrap_or(Err(Undelivered { cause: FailureCause::Timeout, retry_after: None }))
+    }
+}

@@ -1,0 +1,211 @@
+//! Our events in WAHA's envelope: what the REST gateway streams, and what webhooks post.
+
+mod changes;
+mod version;
+pub mod words;
+
+pub use version::version;
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::clock::Timestamp;
+use crate::domain::event::EventId;
+use crate::domain::session::Session;
+use crate::domain::webhook::{EventName, WebhookId};
+use crate::pb::group_change::Change;
+use crate::pb::group_event::Body;
+use crate::pb::{self, JoinRequestAction, ParticipantAction, wire};
+
+/// The event of a webhook's test; WAHA has none of that name.
+const TEST: &str = "webhook.test";
+
+/// Which of WAHA's engines the events look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    engine: &'static str,
+    /// The payload's clock: WAHA's documentation has seconds, the socket engines give milliseconds.
+    in_milliseconds: bool,
+}
+
+impl Words {
+    pub const NORMALIZED: Self = Self { engine: "wagroups", in_milliseconds: false };
+    pub const GOWS: Self = Self { engine: "GOWS", in_milliseconds: true };
+    pub const NOWEB: Self = Self { engine: "NOWEB", in_milliseconds: true };
+}
+
+/// An event in WAHA's words.
+#[derive(Debug)]
+pub struct Told {
+    pub name: EventName,
+    /// In milliseconds; it stands in the body too.
+    pub time: i64,
+    pub body: Value,
+}
+
+/// Tells one session's events.
+#[derive(Debug)]
+pub struct Teller {
+    me: Value,
+    metadata: Value,
+    words: Words,
+    /// Empty = those that WAHA has.
+    names: Vec<EventName>,
+}
+
+impl Teller {
+    /// A session that was deleted still has events to tell; `None` stands for it.
+    pub fn new(session: Option<&Session>, words: Words, names: Vec<EventName>) -> Self {
+        let me = session.map_or(Value::Null, me);
+        let metadata = session.map_or_else(|| json!({}), |session| json!(session.metadata));
+        Self { me, metadata, words, names }
+    }
+
+    /// `None` where it is not asked for.
+    pub fn tell(&self, event: &pb::GroupEvent) -> Option<Told> {
+        let (name, mut payload) = payload(event)?;
+        let wanted = if self.names.is_empty() { &EventName::OF_WAHA } else { &self.names[..] };
+        if !wanted.contains(&name) {
+            return None;
+        }
+        let time = event.occur_time.unwrap_or_default();
+        let millis = millis(&time);
+        payload["timestamp"] =
+            json!(if self.words.in_milliseconds { millis } else { time.seconds });
+        payload["_data"] = json!({
+            "sequence": event.sequence, "author": event.actor, "requestId": event.request_id,
+            "origin": event.origin().as_str_name(),
+        });
+        if let Some(Body::Updated(updated)) = &event.body {
+            let changes = updated.changes.iter().filter_map(|change| change.change.as_ref());
+            payload["_data"]["changes"] = changes.map(changes::change).collect();
+        }
+        let time = self::millis(&event.record_time.unwrap_or_default());
+        let mut body = envelope(&event.id, time, name.as_str(), payload, self.words);
+        body["session"] = json!(event.session);
+        body["metadata"] = self.metadata.clone();
+        body["me"] = self.me.clone();
+        Some(Told { name, time, body })
+    }
+}
+
+/// Who a session is.
+pub fn me(session: &Session) -> Value {
+    let Some(account) = session.account else { return Value::Null };
+    json!({
+        "id": account.phone().map_or_else(|| account.id().to_string(), |phone| phone.to_string()),
+        "lid": account.lid().map(|lid| lid.to_string()),
+        "pushName": session.push_name,
+    })
+}
+
+/// What a webhook's test posts: an envelope of no session.
+pub fn test(id: EventId, time: Timestamp, webhook: WebhookId, words: Words) -> Value {
+    let payload = json!({ "webhook": webhook.to_string() });
+    envelope(&id.to_string(), millis(&wire::timestamp(time)), TEST, payload, words)
+}
+
+fn envelope(id: &str, time: i64, name: &str, payload: Value, words: Words) -> Value {
+    json!({
+        "id": id,
+        "timestamp": time,
+        "event": name,
+        "session": "",
+        "metadata": {},
+        "me": null,
+        "payload": payload,
+        "engine": words.engine,
+        "environment": version(words.engine),
+    })
+}
+
+fn millis(time: &prost_types::Timestamp) -> i64 {
+    time.seconds * 1000 + i64::from(time.nanos / 1_000_000)
+}
+
+fn payload(event: &pb::GroupEvent) -> Option<(EventName, Value)> {
+    let id = json!({ "id": event.group_id });
+    Some(match event.body.as_ref()? {
+        Body::Joined(joined) => {
+            (EventName::Join, json!({ "group": words::group(joined.group.as_ref()?, true) }))
+        }
+        Body::Left(_) | Body::Deleted(_) => (EventName::Leave, json!({ "group": id })),
+        Body::ParticipantsChanged(changed) => {
+            let action = match changed.action() {
+                ParticipantAction::Join => "join",
+                ParticipantAction::Leave => "leave",
+                ParticipantAction::Promote => "promote",
+                ParticipantAction::Demote => "demote",
+                ParticipantAction::Unspecified => return None,
+            };
+            let people: Value = changed.participants.iter().map(words::participant).collect();
+            (
+                EventName::Participants,
+                json!({ "group": id, "type": action, "participants": people }),
+            )
+        }
+        Body::Updated(updated) => {
+            let mut group = Map::new();
+            updated
+                .changes
+                .iter()
+                .filter_map(|c| c.change.as_ref())
+                .for_each(|c| note(c, &mut group));
+            // The lock, the timer and the like have no word in WAHA's events, nor have second names.
+            let name = if group.is_empty() { EventName::OtherUpdate } else { EventName::Update };
+            group.insert("id".to_owned(), json!(event.group_id));
+            (name, json!({ "group": group }))
+        }
+        Body::InviteRevoked(_) => (EventName::Update, json!({ "group": id })),
+        Body::JoinRequest(changed) => {
+            let action = match changed.action() {
+                JoinRequestAction::Created => "created",
+                JoinRequestAction::Rejected => "rejected",
+                JoinRequestAction::Revoked => "revoked",
+                // It shows as the join.
+                JoinRequestAction::Approved | JoinRequestAction::Unspecified => return None,
+            };
+            let requester = changed.request.as_ref()?.requester.as_ref()?;
+            let named = words::participant(requester);
+            let payload = json!({
+                "group": id, "action": action, "requesterId": named["id"], "requesterPn": named["pn"],
+                "requestMethod": null,
+            });
+            (EventName::JoinRequest, payload)
+        }
+        Body::PictureChanged(changed) => {
+            (EventName::Picture, json!({ "group": id, "pictureId": changed.picture_id }))
+        }
+        Body::SessionDeleted(_) => (EventName::SessionDeleted, json!({})),
+    })
+}
+
+/// Notes the fields of `GroupInfo` that a change is about.
+fn note(change: &Change, group: &mut Map<String, Value>) {
+    let mut put = |name: &str, value: Value| drop(group.insert(name.to_owned(), value));
+    match change {
+        Change::Subject(change) => {
+            put("subject", json!(change.new.as_ref().map_or("", |new| &new.text)));
+        }
+        Change::Description(change) => {
+            put("description", json!(change.new.as_ref().map_or("", |new| &new.text)));
+        }
+        Change::MessagesAdminOnly(change) => put("membersCanSendMessages", json!(!change.new)),
+        Change::MemberAddMode(change) => {
+            put("membersCanAddNewMember", json!(change.new() != pb::MemberAddMode::Admins));
+        }
+        Change::MembershipApproval(change) => put("newMembersApprovalRequired", json!(change.new)),
+        Change::Completed(all) => {
+            if let Value::Object(fields) = words::group(all, true) {
+                group.extend(fields);
+            }
+        }
+        Change::InfoAdminOnly(_)
+        | Change::MemberShareHistory(_)
+        | Change::DisappearingTimer(_)
+        | Change::Owner(_)
+        | Change::AddressingMode(_)
+        | Change::ParentGroupId(_)
+        | Change::Suspended(_)
+        | Change::Alias(_) => {}
+    }
+}

@@ -1,0 +1,334 @@
+//! WebhooksService.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tonic::{Request, Response, Status};
+
+use super::request::{Fields, HasRequestId, call};
+use super::respond::refuse;
+use crate::app::App;
+use crate::app::watch::WatchStart;
+use crate::app::webhooks::{NewWebhook, WebhookTest, WebhookUpdate, WebhookView};
+use crate::domain::error::Error;
+use crate::domain::id::{RequestId, SessionName};
+use crate::domain::session::WebhookSecret;
+use crate::domain::token::ResumeToken;
+use crate::domain::web_url::WebUrl;
+use crate::domain::webhook::{
+    EventName, Header, MAX_ATTEMPTS, MAX_DELAY, MAX_HEADERS, MAX_SESSIONS, Retries, WebhookConfig,
+    WebhookId, WebhookState,
+};
+use crate::pb::webhooks_service_server::WebhooksService;
+use crate::pb::wire::{number, timestamp};
+use crate::pb::{self, create_webhook_request, replay_webhook_request};
+
+/// What an update's mask may name.
+const PATHS: &str = "url, sessions, events, hmac_key, headers, retries";
+
+#[derive(Debug, Clone)]
+pub struct Webhooks {
+    app: App,
+}
+
+impl Webhooks {
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+fn webhook_id(text: &str) -> Result<WebhookId, Status> {
+    let mut fields = Fields::default();
+    let id = fields.parse("webhook_id", text);
+    fields.finish(id)
+}
+
+/// Where to begin, as both requests have it.
+enum Start<'a> {
+    Token(&'a [u8]),
+    Time(&'a prost_types::Timestamp),
+    Earliest,
+}
+
+/// `None` where a field is refused. A token that is none is kept apart: it has a reason of its own.
+fn start(
+    fields: &mut Fields,
+    start: Option<Start<'_>>,
+    refused_token: &mut Option<Error>,
+) -> Option<WatchStart> {
+    match start {
+        None => Some(WatchStart::Now),
+        Some(Start::Earliest) => Some(WatchStart::Earliest),
+        Some(Start::Time(time)) => fields.time("start_time", Some(time)).map(WatchStart::Time),
+        Some(Start::Token(token)) => match ResumeToken::decode(token) {
+            Ok(token) => Some(WatchStart::After(token)),
+            Err(error) => {
+                *refused_token = Some(error);
+                None
+            }
+        },
+    }
+}
+
+fn new_webhook(message: &pb::CreateWebhookRequest) -> Result<NewWebhook, Status> {
+    use create_webhook_request::Start as Given;
+    let mut fields = Fields::default();
+    let request_id = match message.request_id.as_str() {
+        "" => None,
+        text => fields.parse::<RequestId>("request_id", text),
+    };
+    let url = fields.parse::<WebUrl>("url", &message.url);
+    let sessions = sessions(&mut fields, &message.sessions);
+    let events = events(&mut fields, &message.events);
+    let hmac_key = hmac_key(&mut fields, &message.hmac_key);
+    let headers = headers(&mut fields, &message.headers);
+    let retries = retries(&mut fields, message.retries.as_ref());
+    let given = message.start.as_ref().map(|start| match start {
+        Given::ResumeToken(token) => Start::Token(token),
+        Given::StartTime(time) => Start::Time(time),
+        Given::Earliest(pb::Earliest {}) => Start::Earliest,
+    });
+    let mut refused_token = None;
+    let start = start(&mut fields, given, &mut refused_token);
+    if let Some(error) = refused_token {
+        fields.finish(Some(()))?;
+        return Err(refuse(error));
+    }
+    fields.finish(url.zip(start).map(|(url, start)| NewWebhook {
+        request_id,
+        request_sha256: Sha256::digest(message.without_request_id()).into(),
+        config: WebhookConfig { url, sessions, events, hmac_key, headers, retries },
+        paused: message.paused,
+        start,
+    }))
+}
+
+fn sessions(fields: &mut Fields, texts: &[String]) -> Vec<SessionName> {
+    let mut names: Vec<SessionName> = fields.each("sessions", texts, MAX_SESSIONS);
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn events(fields: &mut Fields, texts: &[String]) -> Vec<EventName> {
+    let mut names: Vec<EventName> = fields.each("events", texts, EventName::ALL.len());
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn hmac_key(fields: &mut Fields, text: &str) -> Option<WebhookSecret> {
+    match text {
+        "" => None,
+        text => fields.parse("hmac_key", text),
+    }
+}
+
+fn headers(fields: &mut Fields, given: &[pb::WebhookHeader]) -> Vec<Header> {
+    if given.len() > MAX_HEADERS {
+        fields.add(
+            "headers",
+            format!("must have at most {MAX_HEADERS} entries; it has {}", given.len()),
+        );
+        return Vec::new();
+    }
+    let mut headers: Vec<Header> = Vec::new();
+    for (index, each) in given.iter().enumerate() {
+        let path = format!("headers[{index}]");
+        match Header::new(&each.name, &each.value) {
+            Ok(header) if headers.iter().any(|other| other.name() == header.name()) => {
+                fields.add(path, format!("{} is there twice", header.name()));
+            }
+            Ok(header) => headers.push(header),
+            Err(error) => fields.add(path, error.to_string()),
+        }
+    }
+    headers
+}
+
+fn retries(fields: &mut Fields, given: Option<&pb::WebhookRetries>) -> Retries {
+    let mut retries = Retries::default();
+    let Some(given) = given else { return retries };
+    match pb::RetryPolicy::try_from(given.policy) {
+        Ok(policy) => retries.policy = policy.to_domain().unwrap_or_default(),
+        Err(_) => fields.add("retries.policy", "must be a known policy"),
+    }
+    if let Some(delay) = given.delay {
+        match Duration::try_from(delay) {
+            Ok(delay) if delay <= MAX_DELAY => retries.delay = delay,
+            _ => fields.add("retries.delay", "must be 0 seconds to 1 hour"),
+        }
+    }
+    if let Some(attempts) = given.attempts {
+        match u32::try_from(attempts) {
+            Ok(attempts) if attempts <= MAX_ATTEMPTS => retries.attempts = attempts,
+            _ => fields.add("retries.attempts", format!("must be 0 to {MAX_ATTEMPTS}")),
+        }
+    }
+    retries
+}
+
+/// What an update changes: each path of the mask as a whole.
+fn update(fields: &mut Fields, message: &pb::UpdateWebhookRequest) -> WebhookUpdate {
+    let mut update = WebhookUpdate::default();
+    let paths = message.update_mask.as_ref().map(|mask| mask.paths.as_slice()).unwrap_or_default();
+    if paths.is_empty() {
+        fields.add("update_mask", format!("must name what to change: {PATHS}"));
+    }
+    for path in paths {
+        match path.as_str() {
+            "url" => update.url = fields.parse("url", &message.url),
+            "sessions" => update.sessions = Some(sessions(fields, &message.sessions)),
+            "events" => update.events = Some(events(fields, &message.events)),
+            "hmac_key" => update.hmac_key = Some(hmac_key(fields, &message.hmac_key)),
+            "headers" => update.headers = Some(headers(fields, &message.headers)),
+            "retries" => update.retries = Some(retries(fields, message.retries.as_ref())),
+            _ => {
+                fields.add("update_mask", format!("{path:?} cannot be changed; there are {PATHS}"));
+            }
+        }
+    }
+    update
+}
+
+fn shown(view: &WebhookView) -> Option<pb::Webhook> {
+    let mut webhook = pb::Webhook::from(&view.webhook);
+    webhook.behind_count = number(view.behind);
+    webhook.oldest_waiting_time = view.oldest_waiting.map(timestamp);
+    Some(webhook)
+}
+
+fn tested(test: &WebhookTest) -> pb::TestWebhookResponse {
+    let (status, cause) = match test.outcome {
+        Ok(status) => (Some(status), pb::WebhookFailureCause::Unspecified),
+        Err(undelivered) => (undelivered.cause.status(), undelivered.cause.into()),
+    };
+    pb::TestWebhookResponse {
+        delivered: test.outcome.is_ok(),
+        status: status.map_or(0, i32::from),
+        cause: cause.into(),
+        duration: prost_types::Duration::try_from(test.elapsed).ok(),
+    }
+}
+
+#[tonic::async_trait]
+impl WebhooksService for Webhooks {
+    async fn create_webhook(
+        &self,
+        request: Request<pb::CreateWebhookRequest>,
+    ) -> Result<Response<pb::CreateWebhookResponse>, Status> {
+        let call = call(&request)?;
+        let new = new_webhook(request.get_ref())?;
+        let view = self.app.create_webhook(&call, new).await.map_err(refuse)?;
+        Ok(Response::new(pb::CreateWebhookResponse { webhook: shown(&view) }))
+    }
+
+    async fn get_webhook(
+        &self,
+        request: Request<pb::GetWebhookRequest>,
+    ) -> Result<Response<pb::GetWebhookResponse>, Status> {
+        let id = webhook_id(&request.get_ref().webhook_id)?;
+        let view = self.app.get_webhook(&call(&request)?, id).await.map_err(refuse)?;
+        Ok(Response::new(pb::GetWebhookResponse { webhook: shown(&view) }))
+    }
+
+    async fn list_webhooks(
+        &self,
+        request: Request<pb::ListWebhooksRequest>,
+    ) -> Result<Response<pb::ListWebhooksResponse>, Status> {
+        let call = call(&request)?;
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let page_size = fields.page_size(message.page_size);
+        let mut states: Vec<WebhookState> = Vec::new();
+        for (index, state) in message.states.iter().enumerate() {
+            match pb::WebhookState::try_from(*state).ok().and_then(pb::WebhookState::to_domain) {
+                Some(state) => states.push(state),
+                None => fields.add(format!("states[{index}]"), "must be a known state"),
+            }
+        }
+        fields.finish(Some(()))?;
+        let listed = self.app.list_webhooks(&call, &states, page_size, &message.page_token).await;
+        let (views, next_page_token) = listed.map_err(refuse)?;
+        let webhooks = views.iter().filter_map(shown).collect();
+        Ok(Response::new(pb::ListWebhooksResponse { webhooks, next_page_token }))
+    }
+
+    async fn update_webhook(
+        &self,
+        request: Request<pb::UpdateWebhookRequest>,
+    ) -> Result<Response<pb::UpdateWebhookResponse>, Status> {
+        let call = call(&request)?;
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let id = fields.parse("webhook_id", &message.webhook_id);
+        let update = update(&mut fields, message);
+        let id = fields.finish(id)?;
+        let change = self.app.update_webhook(&call, id, update).await.map_err(refuse)?;
+        let webhook = shown(&change.view);
+        Ok(Response::new(pb::UpdateWebhookResponse { webhook, changed: change.changed }))
+    }
+
+    async fn delete_webhook(
+        &self,
+        request: Request<pb::DeleteWebhookRequest>,
+    ) -> Result<Response<pb::DeleteWebhookResponse>, Status> {
+        let id = webhook_id(&request.get_ref().webhook_id)?;
+        self.app.delete_webhook(&call(&request)?, id).await.map_err(refuse)?;
+        Ok(Response::new(pb::DeleteWebhookResponse {}))
+    }
+
+    async fn pause_webhook(
+        &self,
+        request: Request<pb::PauseWebhookRequest>,
+    ) -> Result<Response<pb::PauseWebhookResponse>, Status> {
+        let id = webhook_id(&request.get_ref().webhook_id)?;
+        let change = self.app.pause_webhook(&call(&request)?, id).await.map_err(refuse)?;
+        let webhook = shown(&change.view);
+        Ok(Response::new(pb::PauseWebhookResponse { webhook, changed: change.changed }))
+    }
+
+    async fn resume_webhook(
+        &self,
+        request: Request<pb::ResumeWebhookRequest>,
+    ) -> Result<Response<pb::ResumeWebhookResponse>, Status> {
+        let id = webhook_id(&request.get_ref().webhook_id)?;
+        let change = self.app.resume_webhook(&call(&request)?, id).await.map_err(refuse)?;
+        let webhook = shown(&change.view);
+        Ok(Response::new(pb::ResumeWebhookResponse { webhook, changed: change.changed }))
+    }
+
+    async fn replay_webhook(
+        &self,
+        request: Request<pb::ReplayWebhookRequest>,
+    ) -> Result<Response<pb::ReplayWebhookResponse>, Status> {
+        use replay_webhook_request::Start as Given;
+        let call = call(&request)?;
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let id = fields.parse("webhook_id", &message.webhook_id);
+        let given = message.start.as_ref().map(|start| match start {
+            Given::ResumeToken(token) => Start::Token(token),
+            Given::StartTime(time) => Start::Time(time),
+            Given::Earliest(pb::Earliest {}) => Start::Earliest,
+        });
+        let mut refused_token = None;
+        let start = start(&mut fields, given, &mut refused_token);
+        if let Some(error) = refused_token {
+            fields.finish(id)?;
+            return Err(refuse(error));
+        }
+        let (id, start) = fields.finish(id.zip(start))?;
+        let view = self.app.replay_webhook(&call, id, start).await.map_err(refuse)?;
+        Ok(Response::new(pb::ReplayWebhookResponse { webhook: shown(&view) }))
+    }
+
+    async fn test_webhook(
+        &self,
+        request: Request<pb::TestWebhookRequest>,
+    ) -> Result<Response<pb::TestWebhookResponse>, Status> {
+        let id = webhook_id(&request.get_ref().webhook_id)?;
+        let test = self.app.test_webhook(&call(&request)?, id).await.map_err(refuse)?;
+        Ok(Response::new(tested(&test)))
+    }
+}

@@ -1,0 +1,157 @@
+//! Webhooks and how far they are.
+
+use async_trait::async_trait;
+use sea_orm::{FromQueryResult, Value};
+
+use super::SeaRepository;
+use super::rows::{corrupt, parsed, unsigned};
+use super::sql::{Sql, number};
+use crate::domain::clock::Timestamp;
+use crate::domain::port::repository::{Result, StoreError};
+use crate::domain::port::webhooks::WebhookStore;
+use crate::domain::token::ResumeToken;
+use crate::domain::webhook::{Progress, Webhook, WebhookId, WebhookState, WebhookStatus};
+
+#[derive(FromQueryResult)]
+struct WebhookRow {
+    id: String,
+    key_name: String,
+    request_sha256: Vec<u8>,
+    config: String,
+    state: String,
+    state_reason: String,
+    state_time: i64,
+    cursor_token: Vec<u8>,
+    delivered_count: i64,
+    last_delivery_time: i64,
+    failure: String,
+    lost_count: i64,
+    create_time: i64,
+    update_time: i64,
+}
+
+/// What changes as the webhook delivers.
+const PROGRESS: [&str; 8] = [
+    "state",
+    "state_reason",
+    "state_time",
+    "cursor_token",
+    "delivered_count",
+    "last_delivery_time",
+    "failure",
+    "lost_count",
+];
+
+#[async_trait]
+impl WebhookStore for SeaRepository {
+    async fn webhooks(&self) -> Result<Vec<Webhook>> {
+        let columns = PROGRESS.join(", ");
+        let sql = Sql::new(&format!(
+            "SELECT id, key_name, request_sha256, config, create_time, update_time, {columns} FROM webhooks ORDER BY id"
+        ));
+        let rows: Vec<WebhookRow> = self.read_all(sql).await?;
+        rows.into_iter().map(webhook).collect()
+    }
+
+    async fn put_webhook(&self, webhook: &Webhook) -> Result<()> {
+        let mut row: Vec<Value> = vec![
+            webhook.id.to_string().into(),
+            webhook.key_name.as_str().into(),
+            webhook.request_sha256.to_vec().into(),
+            json(&webhook.config)?.into(),
+            webhook.create_time.as_micros().into(),
+            webhook.update_time.as_micros().into(),
+        ];
+        row.extend(progress_columns(&webhook.status, &webhook.progress)?);
+        let replaced: Vec<String> = ["key_name", "config", "update_time"]
+            .iter()
+            .chain(&PROGRESS)
+            .map(|column| format!("{column} = excluded.{column}"))
+            .collect();
+        let sql = Sql::new("INSERT INTO webhooks (id, key_name, request_sha256, config, create_time, update_time, ")
+            .push(&PROGRESS.join(", "))
+            .push(") VALUES ")
+            .bind_rows([row])
+            .push(" ON CONFLICT (id) DO UPDATE SET ")
+            .push(&replaced.join(", "));
+        self.write(sql).await.map(drop)
+    }
+
+    async fn put_webhook_progress(
+        &self,
+        id: WebhookId,
+        status: &WebhookStatus,
+        progress: &Progress,
+        epoch: u64,
+    ) -> Result<bool> {
+        let mut sql = Sql::new("UPDATE webhooks SET ");
+        for (index, value) in progress_columns(status, progress)?.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            sql = sql.push(comma).push(PROGRESS[index]).push(" = ").bind(value);
+        }
+        let sql = sql
+            .push(" WHERE id = ")
+            .bind(id.to_string())
+            .push(" AND (SELECT epoch FROM log_head WHERE log_head.id = 1) <= ")
+            .bind(number(epoch));
+        Ok(self.write(sql).await? > 0)
+    }
+
+    async fn remove_webhook(&self, id: WebhookId) -> Result<bool> {
+        let sql = Sql::new("DELETE FROM webhooks WHERE id = ").bind(id.to_string());
+        Ok(self.write(sql).await? > 0)
+    }
+}
+
+/// In the order of [`PROGRESS`].
+fn progress_columns(status: &WebhookStatus, progress: &Progress) -> Result<[Value; 8]> {
+    Ok([
+        status.state.as_str().into(),
+        status.reason.as_str().into(),
+        status.time.as_micros().into(),
+        progress.cursor.encode().to_vec().into(),
+        number(progress.delivered_count).into(),
+        progress.last_delivery_time.map_or(0, Timestamp::as_micros).into(),
+        progress.failure.as_ref().map(json).transpose()?.unwrap_or_default().into(),
+        number(progress.lost_count).into(),
+    ])
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(column: &str, text: &str) -> Result<T> {
+    // The text itself may hold secrets.
+    serde_json::from_str(text).map_err(|error| corrupt(column, format!("{:?}", error.classify())))
+}
+
+fn webhook(row: WebhookRow) -> Result<Webhook> {
+    let state = WebhookState::from_name(&row.state);
+    let failure = Some(row.failure.as_str()).filter(|text| !text.is_empty());
+    Ok(Webhook {
+        id: parsed("webhooks.id", &row.id)?,
+        key_name: row.key_name,
+        request_sha256: row
+            .request_sha256
+            .try_into()
+            .map_err(|_| corrupt("webhooks.request_sha256", "no SHA-256"))?,
+        config: from_json("webhooks.config", &row.config)?,
+        status: WebhookStatus {
+            state: state.ok_or_else(|| corrupt("webhooks.state", &row.state))?,
+            reason: row.state_reason,
+            time: Timestamp::from_micros(row.state_time),
+        },
+        progress: Progress {
+            cursor: ResumeToken::decode(&row.cursor_token)
+                .map_err(|_| corrupt("webhooks.cursor_token", "no token"))?,
+            delivered_count: unsigned("webhooks.delivered_count", row.delivered_count)?,
+            last_delivery_time: Some(Timestamp::from_micros(row.last_delivery_time))
+                .filter(|_| row.last_delivery_time != 0),
+            failure: failure.map(|text| from_json("webhooks.failure", text)).transpose()?,
+            lost_count: unsigned("webhooks.lost_count", row.lost_count)?,
+        },
+        create_time: Timestamp::from_micros(row.create_time),
+        update_time: Timestamp::from_micros(row.update_time),
+    })
+}

@@ -1,0 +1,130 @@
+//! Bodies of requests.
+
+use utoipa::ToSchema;
+
+/// One person.
+#[derive(ToSchema)]
+pub struct Participant {
+    /// A phone number with its country code, alone or as `…@c.us`, or a hidden id, `…@lid`. Numbers may be
+    /// written as people write them, too: `+49 151 2000-0001`.
+    #[schema(
+        example = "4915120000001@c.us",
+        pattern = r"^(\+?[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?|[1-9][0-9]{0,17}@lid)$"
+    )]
+    id: String,
+}
+
+#[derive(ToSchema)]
+pub struct CreateGroupRequest {
+    /// The subject: not all blank, without control characters.
+    #[schema(
+        example = "Team",
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    name: String,
+    /// Who is invited; who cannot be added is named in the answer.
+    #[schema(max_items = 1024)]
+    participants: Vec<Participant>,
+}
+
+#[derive(ToSchema)]
+pub struct ParticipantsRequest {
+    #[schema(min_items = 1, max_items = 1024)]
+    participants: Vec<Participant>,
+}
+
+#[derive(ToSchema)]
+pub struct JoinGroupRequest {
+    /// An invite code, or a link with one.
+    #[schema(
+        example = "https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
+        pattern = r"^(https://chat\.whatsapp\.com/)?[A-Za-z0-9_-]{6,64}$"
+    )]
+    code: String,
+}
+
+#[derive(ToSchema)]
+pub struct SubjectRequest {
+    /// Not all blank, without control characters.
+    #[schema(
+        example = "Team",
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    subject: String,
+}
+
+#[derive(ToSchema)]
+pub struct DescriptionRequest {
+    /// Empty to have none; no control characters but line breaks.
+    #[schema(
+        example = "What we are about",
+        max_length = 2048,
+        pattern = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*$"
+    )]
+    description: String,
+}
+
+#[derive(ToSchema)]
+pub struct PictureRequest {
+    /// A file by its address, or by its bytes.
+    #[schema(schema_with = super::super::file)]
+    file: String,
+}
+
+#[derive(ToSchema)]
+pub struct RemoteFile {
+    /// Where the file is, at a public address.
+    #[schema(example = "https://example.com/picture.jpg", max_length = 2048, format = "uri")]
+    url: String,
+    #[schema(nullable = false, example = "image/jpeg")]
+    mimetype: Option<String>,
+    #[schema(nullable = false)]
+    filename: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct BinaryFile {
+    /// The file in base64: JPEG, PNG or WebP, of at most 10 MiB.
+    #[schema(
+        content_encoding = "base64",
+        example = "iVBORw0KGgo=",
+        pattern = r"^(data:[a-z]+/[a-z0-9.+-]+;base64,)?([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
+    )]
+    data: String,
+    #[schema(nullable = false, example = "image/png")]
+    mimetype: Option<String>,
+    #[schema(nullable = false)]
+    filename: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct AdminsOnly {
+    /// Whether only admins may.
+    admins_only: bool,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct MemberAddMode {
+    /// Whether every member may add others, and not only admins.
+    members_can_add_new_member: bool,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct MembershipApproval {
+    /// Whether an admin has to let in who comes by the link.
+    new_members_approval_required: bool,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct MemberShareHistory {
+    /// Whether every member may share what was said before with new ones.
+    members_can_share_history: bool,
+}

@@ -1,0 +1,41 @@
+//! A route: where it is, who answers it, and what the OpenAPI document says of it. The router and the
+//! document are made of the same list, so that neither has what the other lacks.
+
+use axum::handler::Handler;
+use axum::routing::{self, MethodRouter};
+use utoipa::openapi::HttpMethod;
+
+use super::Gateway;
+use super::openapi::Says;
+
+pub struct Route {
+    pub method: HttpMethod,
+    pub path: String,
+    pub handler: MethodRouter<Gateway>,
+    pub says: Says,
+}
+
+/// What a group route's path begins with.
+pub fn at(path: &str) -> String {
+    format!("/api/{{session}}/groups{path}")
+}
+
+macro_rules! methods {
+    ($($name:ident, $method:ident;)+) => {
+        $(pub fn $name<H, T>(path: impl Into<String>, handler: H, says: Says) -> Route
+        where
+            H: Handler<T, Gateway>,
+            T: 'static,
+        {
+            let (method, handler) = (HttpMethod::$method, routing::$name(handler));
+            Route { method, path: path.into(), handler, says }
+        })+
+    };
+}
+
+methods! {
+    get, Get;
+    post, Post;
+    put, Put;
+    delete, Delete;
+}

@@ -1,0 +1,106 @@
+//! Sessions, as WAHA lists them. They are made and changed over gRPC.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::Gateway;
+use super::openapi::{Body, Tag, flag, optional, says};
+use super::refusal::Refusal;
+use super::request::Incoming;
+use super::respond::json;
+use super::route::{Route, get};
+use super::shape::Shape;
+use crate::app::sessions::SessionQuery;
+use crate::domain::error::Error;
+use crate::domain::page::MAX_PAGE_SIZE;
+use crate::domain::reason::Reason;
+use crate::domain::session::{Session, SessionStatus};
+use crate::envelope::me;
+
+type Answered = Result<Response, Refusal>;
+
+pub fn routes() -> Vec<Route> {
+    let sessions = |id, summary| says(id, Tag::Sessions, summary);
+    let all = "Whether to list those, too, that are stopped.";
+    vec![
+        get(
+            "/api/sessions",
+            list,
+            sessions("listSessions", "The sessions that the key may see")
+                .query(optional("all", all, flag()))
+                .answers(200, "The sessions.", Body::JsonList("Session")),
+        ),
+        get(
+            "/api/sessions/{session}",
+            get_session,
+            sessions("getSession", "A session")
+                .answers(200, "The session.", Body::Json("Session"))
+                .refuses(&[404]),
+        ),
+    ]
+}
+
+/// Those that the key may see; without `all`, those that run.
+async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let all = incoming.query_flag("all");
+    incoming.finish(Some(()))?;
+    let mut statuses = SessionStatus::ALL.to_vec();
+    statuses.retain(|status| all || *status != SessionStatus::Stopped);
+    let query = SessionQuery { statuses, engines: Vec::new() };
+    let (mut listed, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = gateway.app.list_sessions(&incoming.call, &query, MAX_PAGE_SIZE, &token).await;
+        let (sessions, next) = page.map_err(|error| incoming.refuse(error))?;
+        listed.extend(sessions.iter().map(|session| told(session, gateway.shape)));
+        token = next;
+        if token.is_empty() {
+            return Ok(json(Value::Array(listed)));
+        }
+    }
+}
+
+async fn get_session(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let name = incoming.session();
+    let name = incoming.finish(name)?;
+    match gateway.app.get_session(&incoming.call, &name).await {
+        Ok(session) => Ok(json(told(&session, gateway.shape))),
+        // Here WAHA says it otherwise than where groups are asked for.
+        Err(error) if error.reason() == Reason::SessionNotFound => {
+            let error = Error::new(Reason::SessionNotFound, "Session not found");
+            Err(incoming.refuse(error).with_status(StatusCode::NOT_FOUND))
+        }
+        Err(error) => Err(incoming.refuse(error)),
+    }
+}
+
+/// A status in WAHA's words, which has none for an account that was logged out.
+pub fn status(status: SessionStatus) -> String {
+    match status {
+        SessionStatus::LoggedOut => SessionStatus::ScanQrCode.contract_name(),
+        other => other.contract_name(),
+    }
+}
+
+fn told(session: &Session, shape: Shape) -> Value {
+    json!({
+        "name": session.name.as_str(),
+        "status": status(session.status),
+        "config": { "metadata": session.metadata },
+        "me": me(session),
+        "presence": null,
+        "timestamps": { "activity": null },
+        "engine": { "engine": shape.engine() },
+        // What WAHA has no word for.
+        "wagroups": {
+            "engine": session.engine.as_str(),
+            "sequence": session.sequence,
+            "createTime": session.create_time.to_string(),
+            "status": session.status.as_str(),
+            "statusReason": session.status_reason,
+            "statusTime": session.status_time.to_string(),
+            "syncedTime": session.synced_time.map(|time| time.to_string()),
+        },
+    })
+}

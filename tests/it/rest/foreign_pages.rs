@@ -1,0 +1,85 @@
+//! Pages of other sites, which a browser on this machine may be made to show: they cannot call.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use wagroups::config::{ApiKey, Settings};
+
+use super::client::Rest;
+use super::listening;
+use crate::harness::service::Service;
+
+fn locked(settings: &mut Settings) {
+    listening(settings);
+    settings.auth.keys = vec![ApiKey {
+        name: "all".into(),
+        sha256: hex::encode(Sha256::digest("wag_all")).parse().expect("a digest"),
+        sessions: vec!["*".parse().expect("a pattern")],
+    }];
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_site_changes_and_reads_nothing() {
+    let service = Service::on_sqlite_with(listening).await;
+    let rest = Rest::new(&service);
+    let team = json!({ "name": "Team", "participants": [] });
+    for site in ["cross-site", "same-site", "whatever"] {
+        let page = rest.with_header("sec-fetch-site", site);
+        assert_eq!(page.post("", team.clone()).await.said(), (403, "PERMISSION_DENIED"), "{site}");
+        assert_eq!(page.get("").await.said(), (403, "PERMISSION_DENIED"), "{site}");
+        let sessions = page.send_to("GET", "/api/sessions", "").await;
+        assert_eq!(sessions.json(), json!({ "message": "Forbidden", "statusCode": 403 }));
+    }
+    for origin in ["http://evil.example", "null", "http://127.0.0.1:1", "127.0.0.1"] {
+        let page = rest.with_header("origin", origin);
+        assert_eq!(
+            page.post("", team.clone()).await.said(),
+            (403, "PERMISSION_DENIED"),
+            "{origin}"
+        );
+        // Sockets obey no rule of browsers but this one.
+        let socket = page
+            .with_header("connection", "upgrade")
+            .with_header("upgrade", "websocket")
+            .with_header("sec-websocket-version", "13")
+            .with_header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(
+            socket.send_to("GET", "/ws", "").await.said(),
+            (403, "PERMISSION_DENIED"),
+            "{origin}"
+        );
+    }
+    assert!(service.log("default").await.is_empty());
+    // Ours, an address that somebody typed, and everybody who is no browser.
+    for rest in [
+        rest.with_header("sec-fetch-site", "same-origin"),
+        rest.with_header("sec-fetch-site", "none"),
+        rest.with_header("origin", &service.rest_url()),
+        rest.clone(),
+    ] {
+        assert_eq!(rest.post("", team.clone()).await.status, 201);
+    }
+}
+
+/// A name that leads to this machine makes a stranger's page one of the same site.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_keys_a_browser_reaches_this_machine_by_its_own_names_only() {
+    let service = Service::on_sqlite_with(listening).await;
+    let page = Rest::new(&service).with_header("sec-fetch-site", "same-origin");
+    for host in ["evil.example", "localhost.evil.example:3000", "127.0.0.1.evil.example", "", "x@y"]
+    {
+        let answer = page.with_header("host", host).get("").await;
+        assert_eq!(answer.said(), (403, "PERMISSION_DENIED"), "{host:?}");
+    }
+    for host in ["localhost", "localhost:3000", "app.localhost", "127.0.0.1:3000", "[::1]:3000"] {
+        assert_eq!(page.with_header("host", host).get("").await.status, 200, "{host:?}");
+    }
+    // Where keys are set, a stranger's page has none.
+    let service = Service::on_sqlite_with(locked).await;
+    let page = Rest::new(&service).with_header("sec-fetch-site", "same-origin");
+    let page = page.with_header("host", "groups.example.com");
+    assert_eq!(page.get("").await.status, 401);
+    assert_eq!(page.with_header("x-api-key", "wag_all").get("").await.status, 200);
+    let elsewhere = Rest::new(&service).with_header("sec-fetch-site", "cross-site");
+    assert_eq!(elsewhere.get("").await.status, 401);
+    assert_eq!(elsewhere.with_header("x-api-key", "wag_all").get("").await.status, 200);
+}
