@@ -3,6 +3,7 @@
 # simulator. Arguments go to pytest:
 #
 #   scripts/pages.sh -k pause
+#   scripts/pages.sh --chromium   only finds or installs the browser, and names it
 #
 # It leaves pictures of the pages in target/pages/.
 set -euo pipefail
@@ -45,6 +46,11 @@ install_chromium() {
 find_chromium >/dev/null || install_chromium
 CHROMIUM_BIN=$(find_chromium)
 export CHROMIUM_BIN
+# For those who want to know whether there is one.
+if [[ ${1:-} == --chromium ]]; then
+  printf '%s\n' "$CHROMIUM_BIN"
+  exit
+fi
 
 cargo build --bin wagroups
 WAGROUPS_BIN=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)/wagroups

@@ -14,6 +14,7 @@ mod identities;
 mod ingest;
 mod live;
 mod mutate;
+mod own_changes;
 mod pending;
 mod reads;
 mod report;
@@ -55,6 +56,7 @@ use identities::Identities;
 use ingest::Ingest;
 use live::Live;
 use mutate::CallsInFlight;
+use own_changes::OwnChanges;
 use pending::PendingCalls;
 use told_status::ToldStatuses;
 use turns::Turns;
@@ -126,6 +128,7 @@ struct Inner {
     doubts: Doubts,
     identities: Identities,
     told: ToldStatuses,
+    own_changes: OwnChanges,
     calls: CallsInFlight,
     catch_up: CatchUp,
     watchers: WatcherCount,
@@ -206,6 +209,7 @@ impl App {
             doubts,
             identities: Identities::default(),
             told,
+            own_changes: OwnChanges::default(),
             calls: CallsInFlight::default(),
             catch_up,
             watchers: WatcherCount::default(),

@@ -204,10 +204,17 @@ fn known_settings() -> BTreeMap<String, toml::Value> {
 /// `WAGROUPS_GRPC__LISTEN` is `grpc.listen`; `None` for what is no setting of ours.
 fn setting_of_variable(name: &str) -> Option<String> {
     let rest = name.strip_prefix(PREFIX)?;
-    if NOT_SETTINGS.contains(&name) || rest.starts_with("TEST_") {
+    if NOT_SETTINGS.contains(&name) || rest.starts_with("TEST_") || is_of_kubernetes(rest) {
         return None;
     }
     Some(rest.to_ascii_lowercase().replace("__", "."))
+}
+
+/// Kubernetes tells every pod where the services of its namespace are, in variables that begin with the
+/// service's name; one called `wagroups` must not look like a wrong setting. Settings have `__`.
+fn is_of_kubernetes(rest: &str) -> bool {
+    let is_port = rest == "PORT" || rest.starts_with("PORT_");
+    !rest.contains("__") && (is_port || rest.starts_with("SERVICE_"))
 }
 
 /// Texts, as all variables and flags are, in the form that the default has.

@@ -27,7 +27,6 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use sea_orm_migration::MigratorTrait;
 
 pub use self::open::{ConnectOptions, OpenError};
 
@@ -86,9 +85,7 @@ impl SeaRepository {
     pub async fn migrate(&self) -> Result<()> {
         match &self.commits {
             Commits::Postgres { server, .. } => server.migrate().await,
-            Commits::Sqlite { .. } => {
-                migration::Migrator::up(&self.writer, None).await.map_err(fault::undecided)
-            }
+            Commits::Sqlite { .. } => migration::run(&self.writer).await.map_err(fault::undecided),
         }
     }
 

@@ -241,6 +241,12 @@ impl App {
             {
                 inner.bring_up(name, &AccountWish::default()).await
             }
+            // Somebody linked it again at its server.
+            (ConnectionNews::Online, SessionStatus::LoggedOut)
+                if session.wanted && session.engine == EngineKind::Waha =>
+            {
+                inner.bring_up(name, &AccountWish::default()).await
+            }
             // Late news of a session that was stopped or started anew meanwhile.
             (
                 ConnectionNews::Online
@@ -365,10 +371,23 @@ impl Inner {
         Ok(())
     }
 
-    /// The session's connection is there, perhaps for the first time that somebody linked it.
+    /// The session's connection is there, perhaps for the first time that somebody linked it; and where
+    /// others link it, perhaps with another account.
     async fn come_online(&self, session: &Session) -> Result<()> {
         if session.account.is_none() {
             return self.bring_up(&session.name, &AccountWish::default()).await;
+        }
+        if session.engine == EngineKind::Waha {
+            let engine = self.engine(session.engine)?;
+            let login = engine.log_in(&session.name, &AccountWish::default()).await;
+            let adopted = match login.map_err(|error| error.error)? {
+                Some(login) => self.adopt_login(session, login).await,
+                None => return self.bring_up(&session.name, &AccountWish::default()).await,
+            };
+            if let Err(error) = adopted {
+                self.set_status(&session.name, SessionStatus::Failed, error.message()).await?;
+                return Err(error);
+            }
         }
         self.set_working(&session.name).await
     }

@@ -102,6 +102,11 @@ fn variables_of_the_client_and_of_tests_are_no_settings() {
         ("WAGROUPS_API_KEY", "y"),
         ("WAGROUPS_TEST_POSTGRES_URL", "z"),
         ("PATH", "p"),
+        // What Kubernetes says of a service named wagroups.
+        ("WAGROUPS_SERVICE_HOST", "10.0.0.1"),
+        ("WAGROUPS_SERVICE_PORT_GRPC", "50051"),
+        ("WAGROUPS_PORT", "tcp://10.0.0.1:50051"),
+        ("WAGROUPS_PORT_50051_TCP_ADDR", "10.0.0.1"),
     ];
     assert_eq!(problems(&client), Vec::<String>::new());
 }

@@ -75,6 +75,11 @@ impl ServerInfo {
         }
     }
 
+    /// Whether an empty description is taken: GOWS hung at it for ever.
+    pub fn clears_descriptions(&self) -> bool {
+        self.engine != WahaEngine::Gows || self.version >= Version(2026, 8, 2)
+    }
+
     /// Whether `participants/v2` is there, which names members by both names.
     pub fn has_participants_v2(&self) -> bool {
         self.version >= Version(2025, 11, 1)

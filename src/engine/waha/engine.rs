@@ -199,6 +199,8 @@ impl GroupEngine for WahaServers {
     }
 
     async fn log_in(&self, session: &SessionName, _: &AccountWish) -> Result<Option<Login>> {
+        // Also where its server is away just now: its return is to be noticed.
+        self.routes.set_started(session, true);
         let login = self.carried(session).await?.login().await?;
         self.routes.set_account(session, login.as_ref().map(|login| login.account));
         Ok(login)

@@ -12,9 +12,39 @@ mod schema;
 
 pub(super) use self::schema::random_number;
 
+use std::collections::BTreeSet;
+
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-pub(super) struct Migrator;
+/// Brings the schema up to date. One that a newer version has migrated is taken as it is, so that a rollback
+/// needs no restore: migrations only add, and what they add has defaults.
+pub(super) async fn run(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let known: BTreeSet<String> =
+        Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let applied = Migrator::get_migration_models(db).await?;
+    let applied: BTreeSet<String> = applied.into_iter().map(|model| model.version).collect();
+    let newer: Vec<&str> = applied.difference(&known).map(String::as_str).collect();
+    if newer.is_empty() {
+        return Migrator::up(db, None).await;
+    }
+    let lacking: Vec<&str> = known.difference(&applied).map(String::as_str).collect();
+    if !lacking.is_empty() {
+        return Err(DbErr::Migration(format!(
+            "a newer version has migrated the schema ({}), and it lacks what this one needs ({}); run a version \
+             that knows both",
+            newer.join(", "),
+            lacking.join(", ")
+        )));
+    }
+    tracing::warn!(
+        migrations = newer.join(", "),
+        "a newer version has migrated the schema; this one runs on what it knows of it"
+    );
+    Ok(())
+}
+
+struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {

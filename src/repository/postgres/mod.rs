@@ -7,10 +7,9 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection, Executor};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
-use sea_orm_migration::MigratorTrait;
 
 use super::fault::{self, Stage};
-use super::migration::Migrator;
+use super::migration;
 use super::open::{ConnectOptions, OpenError};
 use crate::domain::port::repository::{Result, StoreError};
 
@@ -145,8 +144,8 @@ impl Server {
             .await
             .map_err(direct)?;
         let pool = PgPoolOptions::new().max_connections(2).connect_lazy_with(self.options.clone());
-        let migrated =
-            Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone()), None).await;
+        let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+        let migrated = migration::run(&connection).await;
         pool.close().await;
         lock.close().await.map_err(direct)?;
         migrated.map_err(fault::undecided)

@@ -1,5 +1,6 @@
 //! One test on both databases.
 
+use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 use wagroups::repository::{ConnectOptions, SeaRepository};
 
@@ -33,6 +34,13 @@ impl Database {
 
     pub fn options() -> ConnectOptions {
         postgres::options()
+    }
+
+    /// Says something to the database past the repository.
+    pub async fn execute(&self, sql: &str) {
+        let database = sea_orm::Database::connect(self.url()).await.expect("a connection");
+        database.execute_unprepared(sql).await.expect("done");
+        database.close().await.expect("closed");
     }
 
     /// As a process of its own would open it.

@@ -17,6 +17,22 @@ pub async fn migrating_twice_changes_nothing(database: &Database) {
     assert_eq!((after.log_id, after.head), (before.log_id, 1));
 }
 
+/// After a rollback, the older version finds what the newer one has migrated.
+pub async fn a_schema_of_a_newer_version_is_taken_as_it_is(database: &Database) {
+    let repository = database.open().await;
+    let newer =
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)";
+    database.execute(newer).await;
+    repository.migrate().await.expect("it has all that this version needs");
+    made(&repository, "a").await;
+    // One that lacks something is of no use.
+    let lacking = "DELETE FROM seaql_migrations WHERE version LIKE '%create_webhooks'";
+    database.execute(lacking).await;
+    let refused = repository.migrate().await.expect_err("it lacks a table");
+    let said = refused.to_string();
+    assert!(said.contains("m29991231_000001_later") && said.contains("create_webhooks"), "{said}");
+}
+
 pub async fn ping_answers(database: &Database) {
     database.open().await.ping().await.expect("an answer");
 }

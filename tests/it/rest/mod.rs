@@ -15,6 +15,7 @@ mod refusals;
 mod routes;
 mod sessions;
 mod shapes;
+mod socket;
 mod told;
 mod words;
 

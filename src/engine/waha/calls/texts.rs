@@ -10,7 +10,7 @@ use crate::domain::id::GroupId;
 use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Result};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::Carried;
+use crate::engine::waha::carried::{Carried, unsupported};
 
 impl Carried {
     pub async fn leave(&self, group_id: &GroupId) -> Result<EngineAnswer<()>> {
@@ -62,6 +62,9 @@ impl Carried {
         description: &DescriptionText,
     ) -> Result<()> {
         let operation = EngineOperation::SetGroupDescription;
+        if description.as_str().is_empty() && !self.info.clears_descriptions() {
+            return Err(unsupported(operation, "clear a description in this version"));
+        }
         let body = json!({ "description": description.as_str() });
         self.change(operation, Method::PUT, &[group_id.as_str(), "description"], body).await
     }
