@@ -53,10 +53,11 @@ def test_every_alert_has_a_chapter_and_every_chapter_an_alert() -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     # Without the line of `--help` that says what each does: that is the command's own.
-    for words in sorted(set(re.findall(r"wagroups ((?:[a-z-]+ ?)+)", "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))))):
+    written = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) + re.findall(r"`(wagroups [^`]+)`", PAGE))
+    for words in sorted(set(re.findall(r"wagroups ((?:[a-z-]+ ?)+)", written))):
         command = words.split()
-        if command[0] in ("migrate", "healthcheck", "sessions", "groups", "watch", "config", "api-key", "import"):
-            depth = 2 if command[0] in ("sessions", "groups", "api-key", "import") else 1
+        if command[0] in ("migrate", "healthcheck", "sessions", "groups", "webhooks", "watch", "config", "api-key", "import"):
+            depth = 2 if command[0] in ("sessions", "groups", "webhooks", "api-key", "import") else 1
             asked = run([*command[:depth], "--help"], {})
             assert asked.returncode == 0, f"{BIN} {' '.join(command[:depth])}"
 
