@@ -79,7 +79,6 @@ def test_nothing_runs_with_rights(rendered: List[Object]) -> None:
 def test_nothing_gets_a_token_or_variables_of_other_services(rendered: List[Object]) -> None:
     for name, template in pods(rendered):
         assert template["spec"]["automountServiceAccountToken"] is False, name
-        # A Service named `wagroups` would bring WAGROUPS_PORT, which is no setting: the program would not start.
         assert template["spec"]["enableServiceLinks"] is False, name
     for account in of_kind(rendered, "ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
