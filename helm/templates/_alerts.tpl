@@ -138,4 +138,32 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
     summary: WAHA's events come late
     description: >-
       {{ `The 99th percentile of their age is {{ $value | humanizeDuration }}.` }}
+- alert: WagroupsDeliveriesBehind
+  expr: >-
+    max(wagroups_delivery_behind_seconds{ {{- $of -}} }) > {{ $limits.deliveryBehindSeconds }}
+  # A replay begins with old events, and is usually through by then.
+  for: 15m
+  labels: {severity: warning}
+  annotations:
+    summary: The receiver of a webhook is behind
+    description: >-
+      {{ `The oldest event that is not delivered is {{ $value | humanizeDuration }} old; a receiver fails, or is slow.` }}
+- alert: WagroupsWebhookPaused
+  expr: >-
+    max(wagroups_webhook_subscriptions{ {{- $of }},state="paused_by_failure"}) > 0
+  for: 1m
+  labels: {severity: warning}
+  annotations:
+    summary: A webhook has paused itself
+    description: >-
+      {{ `{{ $value }} webhooks are paused and do not go on by themselves. Nothing is lost while the log keeps what they wait for.` }}
+- alert: WagroupsWebhookExpired
+  expr: >-
+    max(wagroups_webhook_subscriptions{ {{- $of }},state="expired"}) > 0
+  for: 1m
+  labels: {severity: warning}
+  annotations:
+    summary: A webhook has lost events
+    description: >-
+      {{ `{{ $value }} webhooks stand still, and retention has removed events that they had not delivered.` }}
 {{- end }}

@@ -16,3 +16,13 @@
   {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* Where URLs of callers may lead, pictures and receivers of webhooks; the program refuses other addresses by itself. */}}
+{{- define "wagroups.publicAddresses" -}}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except: [10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+- ipBlock:
+    cidr: ::/0
+    except: ["::1/128", "fc00::/7", "fe80::/10"]
+{{- end }}

@@ -2,8 +2,8 @@
 
 {{- define "wagroups.podBasics" -}}
 automountServiceAccountToken: false
-# Kubernetes tells pods of Services by variables, of ours as WAGROUPS_SERVICE_HOST and the like. The program
-# takes WAGROUPS_… for settings, and refuses those that it does not know.
+# Kubernetes tells pods of Services by variables. The program ignores those of a Service named `wagroups`
+# (WAGROUPS_SERVICE_HOST, WAGROUPS_PORT); WAGROUPS_OPS_SERVICE_HOST and the like it would take for wrong settings.
 enableServiceLinks: false
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:

@@ -44,6 +44,8 @@ LABELS: Dict[str, Dict[str, Set[str]]] = {
     "wagroups_waha_server_up": {},
     "wagroups_waha_stream_open": {},
     "wagroups_webhooks_refused_total": {"cause": _words("webhook")},
+    "wagroups_delivery_behind_seconds": {},
+    "wagroups_webhook_subscriptions": {"state": _words("domain/webhook")},
     # The names of gRPC's codes as `{code:?}` writes them.
     "wagroups_rpcs_total": {
         "code": {

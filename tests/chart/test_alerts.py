@@ -69,6 +69,18 @@ CASES: List[Tuple[str, str, List[Series], bool]] = [
                                          series("wagroups_waha_stream_open", "0x60", ',server="a"')], True),
     ("WagroupsWatchersNearLimit", "10m", [series("wagroups_watchers", "18000x30")], False),
     ("WagroupsWatchersNearLimit", "10m", [series("wagroups_watchers", "18001x30")], True),
+    ("WagroupsDeliveriesBehind", "60m", [series("wagroups_delivery_behind_seconds", "3600x150")], False),
+    ("WagroupsDeliveriesBehind", "60m", [series("wagroups_delivery_behind_seconds", "3601+30x150")], True),
+    # A replay: old at first, and soon through.
+    *[("WagroupsDeliveriesBehind", f"{minute}m", [series("wagroups_delivery_behind_seconds", "0x10 600000x25 0x150")], False)
+      for minute in range(5, 20)],
+    ("WagroupsWebhookPaused", "10m", [series("wagroups_webhook_subscriptions", "2x60", ',state="paused_by_failure"')], True),
+    ("WagroupsWebhookPaused", "10m", [series("wagroups_webhook_subscriptions", "0x60", ',state="paused_by_failure"'),
+                                      series("wagroups_webhook_subscriptions", "2x60", ',state="paused"'),
+                                      series("wagroups_webhook_subscriptions", "2x60", ',state="failing"')], False),
+    ("WagroupsWebhookExpired", "10m", [series("wagroups_webhook_subscriptions", "1x60", ',state="expired"')], True),
+    ("WagroupsWebhookExpired", "10m", [series("wagroups_webhook_subscriptions", "0x60", ',state="expired"'),
+                                       series("wagroups_webhook_subscriptions", "1x60", ',state="paused_by_failure"')], False),
 ]  # fmt: skip
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
 
-from rendering import CHART, Object, hooks_of, maps_of, of_kind, pod_template, render, render_with, scenario, the, title
+from rendering import CHART, Object, find, hooks_of, maps_of, of_kind, pod_template, render, render_with, scenario, the, title
 
 OURS = "app.kubernetes.io/"
 
@@ -78,7 +79,6 @@ def test_nothing_runs_with_rights(rendered: List[Object]) -> None:
 def test_nothing_gets_a_token_or_variables_of_other_services(rendered: List[Object]) -> None:
     for name, template in pods(rendered):
         assert template["spec"]["automountServiceAccountToken"] is False, name
-        # A Service named `wagroups` would bring WAGROUPS_PORT, which is no setting: the program would not start.
         assert template["spec"]["enableServiceLinks"] is False, name
     for account in of_kind(rendered, "ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
@@ -261,13 +261,29 @@ def test_a_policy_opens_the_listeners_and_no_other_port() -> None:
     service = policies["groups"]
     assert [rule["ports"][0]["port"] for rule in service["ingress"]] == ["grpc", "rest", "webhook", "ops"]
     assert all(rule["from"] for rule in service["ingress"]), "an empty list would let everyone in"
-    assert {p["port"] for rule in service["egress"] for p in rule["ports"]} == {53, 6432, 80, 443, 3000, 3128}
+    assert {p["port"] for rule in service["egress"] for p in rule["ports"]} == {53, 6432, 80, 443, 3000, 8443, 3128}
     [waha] = [rule for rule in service["egress"] if "namespaceSelector" in str(rule.get("to"))]
     assert [p["port"] for p in waha["ports"]] == [3000, 443, 80]
+    # Pictures and our own webhooks get to the internet, and by no means into the cluster.
+    to_the_internet = [rule for rule in service["egress"] if "0.0.0.0/0" in str(rule.get("to"))]
+    assert [[p["port"] for p in rule["ports"]] for rule in to_the_internet] == [[80, 443], [443, 8443]]
+    for rule in to_the_internet:
+        assert {peer["ipBlock"]["cidr"] for peer in rule["to"]} == {"0.0.0.0/0", "::/0"}
+        closed = [ip_network(block) for peer in rule["to"] for block in peer["ipBlock"]["except"]]
+        for address in ("10.96.0.1", "172.31.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.1", "fd00::1", "fe80::1", "::1"):
+            assert any(ip_address(address) in block for block in closed), address
     migration = policies["groups-migrate"]
     assert "ingress" not in migration and migration["policyTypes"] == ["Ingress", "Egress"]
     assert {p["port"] for rule in migration["egress"] for p in rule["ports"]} == {53, 6432}
     assert [rule for rule in service["egress"] if rule.get("to") == [{"ipBlock": {"cidr": "192.0.2.10/32"}}]]
+
+
+@pytest.mark.parametrize("whom, ports", [("pictures", [443, 8443]), ("webhooks", [80, 443])])
+def test_a_policy_closes_what_is_not_wanted(whom: str, ports: List[int]) -> None:
+    rendered = render(scenario("everything"), "--set", f"networkPolicy.egress.{whom}=false")
+    policy = find(rendered, "NetworkPolicy", "groups")
+    [rule] = [rule for rule in policy["spec"]["egress"] if "0.0.0.0/0" in str(rule.get("to"))]
+    assert [p["port"] for p in rule["ports"]] == ports
 
 
 def test_the_volume_outlives_the_release() -> None:

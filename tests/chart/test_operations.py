@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Set
 
 from metrics import METRICS, SOURCE
-from program import BIN, run, settings_in_force
+from program import BIN, Service, free_ports, run, settings_in_force
 from rendering import CHART, ROOT, render, scenario, the
 
 PAGE = (ROOT / "docs/OPERATIONS.md").read_text()
@@ -53,12 +56,32 @@ def test_every_alert_has_a_chapter_and_every_chapter_an_alert() -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     # Without the line of `--help` that says what each does: that is the command's own.
-    for words in sorted(set(re.findall(r"wagroups ((?:[a-z-]+ ?)+)", "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))))):
+    written = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) + re.findall(r"`(wagroups [^`]+)`", PAGE))
+    for words in sorted(set(re.findall(r"wagroups ((?:[a-z-]+ ?)+)", written))):
         command = words.split()
-        if command[0] in ("migrate", "healthcheck", "sessions", "groups", "watch", "config", "api-key", "import"):
-            depth = 2 if command[0] in ("sessions", "groups", "api-key", "import") else 1
+        if command[0] in ("migrate", "healthcheck", "sessions", "groups", "webhooks", "watch", "config", "api-key", "import"):
+            depth = 2 if command[0] in ("sessions", "groups", "webhooks", "api-key", "import") else 1
             asked = run([*command[:depth], "--help"], {})
             assert asked.returncode == 0, f"{BIN} {' '.join(command[:depth])}"
+
+
+def test_an_older_version_starts_on_a_newer_schema(tmp_path: Path) -> None:
+    """What the chapter on upgrading says of `helm rollback`, which runs no migration."""
+    grpc, ops = free_ports(2)
+    environment = {
+        "WAGROUPS_DATABASE__URL": f"sqlite://{tmp_path}/wagroups.db?mode=rwc",
+        "WAGROUPS_GRPC__LISTEN": f"127.0.0.1:{grpc}",
+        "WAGROUPS_OPS__LISTEN": f"127.0.0.1:{ops}",
+    }
+    assert run(["migrate"], environment).returncode == 0
+    with closing(sqlite3.connect(tmp_path / "wagroups.db")) as database, database:
+        database.execute("INSERT INTO seaql_migrations VALUES ('m29991231_000001_later', 1)")
+    with Service(environment, tmp_path / "log") as service:
+        service.wait_until(["healthcheck", "--addr", f"http://127.0.0.1:{grpc}"], {})
+        assert service.stop() == 0
+    warnings = [line for line in service.log.read_text().splitlines() if "m29991231_000001_later" in line]
+    quoted = re.search(r'does not know \("(.*?)"\)', PAGE, re.DOTALL)[1].replace("\n", " ")
+    assert len(warnings) == 1 and "WARN" in warnings[0] and quoted in warnings[0]
 
 
 def test_links_lead_somewhere() -> None:

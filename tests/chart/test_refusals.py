@@ -46,6 +46,8 @@ REFUSED: List[Tuple[str, Dict[str, Any], List[str]]] = [
     ("a tag in the repository", {"image": {"repository": "a/b:1"}}, ["'/image/repository'"]),
     ("a percentile above the last bucket", {"prometheusRule": {"thresholds": {"commitSeconds": 90}}},
      ["'/prometheusRule/thresholds/commitSeconds'"]),
+    ("receivers on every port", {"networkPolicy": {"egress": {"webhookPorts": []}}},
+     ["'/networkPolicy/egress/webhookPorts'", "minItems"]),
     # By the templates: what does not go together, and what would.
     ("no database", {"database": {"existingSecret": ""}},
      ["database: where is it?", "kubectl create secret generic", "--from-literal=uri=postgres://"]),

@@ -132,7 +132,19 @@ def test_a_broken_key_ends_the_migration_too(tmp_path: Path) -> None:
     assert refused.returncode == 2 and "auth.keys" in refused.stderr
 
 
-def test_variables_of_a_service_by_the_programs_name_would_end_it() -> None:
-    """Why pods are told of no Services: Kubernetes would set these for the chart's own one."""
-    refused = run(["config"], {"WAGROUPS_SERVICE_HOST": "10.0.0.1", "WAGROUPS_PORT": "tcp://10.0.0.1:50051"})
-    assert refused.returncode == 2 and "WAGROUPS_SERVICE_HOST" in refused.stderr
+def test_variables_of_a_service_by_the_programs_name_are_no_settings() -> None:
+    """Kubernetes sets these for a Service named `wagroups` in pods that others make, such as those of a CronJob."""
+    variables = {
+        "WAGROUPS_SERVICE_HOST": "10.0.0.1",
+        "WAGROUPS_SERVICE_PORT": "50051",
+        "WAGROUPS_SERVICE_PORT_GRPC": "50051",
+        "WAGROUPS_PORT": "tcp://10.0.0.1:50051",
+        "WAGROUPS_PORT_50051_TCP": "tcp://10.0.0.1:50051",
+        "WAGROUPS_PORT_50051_TCP_PROTO": "tcp",
+        "WAGROUPS_PORT_50051_TCP_PORT": "50051",
+        "WAGROUPS_PORT_50051_TCP_ADDR": "10.0.0.1",
+    }
+    assert settings_in_force(variables) == settings_in_force({})
+    # What is only misspelt is refused as ever.
+    refused = run(["config"], {"WAGROUPS_GRPC__LISTEM": "127.0.0.1:1"})
+    assert refused.returncode == 2 and "grpc.listen" in refused.stderr
