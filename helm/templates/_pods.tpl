@@ -2,8 +2,7 @@
 
 {{- define "wagroups.podBasics" -}}
 automountServiceAccountToken: false
-# Kubernetes tells pods of Services by variables. The program ignores those of a Service named `wagroups`
-# (WAGROUPS_SERVICE_HOST, WAGROUPS_PORT); WAGROUPS_OPS_SERVICE_HOST and the like it would take for wrong settings.
+# Kubernetes tells pods of Services by variables. The program ignores them; without them there is less to look at.
 enableServiceLinks: false
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:

@@ -211,10 +211,16 @@ fn setting_of_variable(name: &str) -> Option<String> {
 }
 
 /// Kubernetes tells every pod where the services of its namespace are, in variables that begin with the
-/// service's name; one called `wagroups` must not look like a wrong setting. Settings have `__`.
+/// service's name; one called `wagroups` or `wagroups-rest` must not look like a wrong setting. Settings have
+/// `__`.
 fn is_of_kubernetes(rest: &str) -> bool {
-    let is_port = rest == "PORT" || rest.starts_with("PORT_");
-    !rest.contains("__") && (is_port || rest.starts_with("SERVICE_"))
+    let rest = format!("_{rest}");
+    let is_port = |(_, after): (&str, &str)| after.starts_with(|c: char| c.is_ascii_digit());
+    !rest.contains("__")
+        && (rest.ends_with("_SERVICE_HOST")
+            || rest.contains("_SERVICE_PORT")
+            || rest.ends_with("_PORT")
+            || rest.split_once("_PORT_").is_some_and(is_port))
 }
 
 /// Texts, as all variables and flags are, in the form that the default has.

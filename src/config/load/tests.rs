@@ -107,6 +107,9 @@ fn variables_of_the_client_and_of_tests_are_no_settings() {
         ("WAGROUPS_SERVICE_PORT_GRPC", "50051"),
         ("WAGROUPS_PORT", "tcp://10.0.0.1:50051"),
         ("WAGROUPS_PORT_50051_TCP_ADDR", "10.0.0.1"),
+        ("WAGROUPS_OPS_SERVICE_HOST", "10.0.0.2"),
+        ("WAGROUPS_OPS_PORT", "tcp://10.0.0.2:9090"),
+        ("WAGROUPS_OPS_PORT_9090_TCP", "tcp://10.0.0.2:9090"),
     ];
     assert_eq!(problems(&client), Vec::<String>::new());
 }
