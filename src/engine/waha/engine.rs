@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +37,10 @@ use crate::domain::setting::Setting;
 /// its groups and the first event.
 const STREAM_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Lists of all groups that are on their way from all servers: each may have `max_list_bytes`, and they are
+/// in memory whole.
+const MAX_LISTS: usize = 16;
+
 #[derive(Debug, Clone)]
 pub struct Options {
     pub servers: Vec<ServerOptions>,
@@ -57,8 +61,8 @@ pub struct WahaServers {
 
 struct Carrier {
     server: Arc<Server>,
-    /// Whether its stream of events is open.
-    streams: watch::Receiver<bool>,
+    /// Whether its stream of events is open; `None` until it was tried.
+    streams: watch::Receiver<Option<bool>>,
 }
 
 impl fmt::Debug for WahaServers {
@@ -77,10 +81,11 @@ impl WahaServers {
     ) -> std::result::Result<Self, Error> {
         let routes = Arc::new(Routes::default());
         let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let lists = Arc::new(Semaphore::new(MAX_LISTS));
         let mut servers = BTreeMap::new();
         for server in options.servers {
-            let server = Arc::new(Server::new(server, options.limits)?);
-            let (tells, streams) = watch::channel(false);
+            let server = Arc::new(Server::new(server, options.limits, lists.clone())?);
+            let (tells, streams) = watch::channel(None);
             let monitor = Monitor {
                 server: server.clone(),
                 routes: routes.clone(),
@@ -210,8 +215,9 @@ impl GroupEngine for WahaServers {
         let carried = self.carried(session).await?;
         if let Some(carrier) = self.servers.get(&*carried.server.name) {
             let mut streams = carrier.streams.clone();
-            // Without a stream the session still works: its server may be set to post webhooks.
-            let _ = timeout(STREAM_PATIENCE, streams.wait_for(|is_open| *is_open)).await;
+            // Without a stream the session still works: its server may be set to post webhooks. Once it opens,
+            // what was missed is found.
+            let _ = timeout(STREAM_PATIENCE, streams.wait_for(Option::is_some)).await;
         }
         self.routes.set_started(session, true);
         let started = carried.start().await?;

@@ -42,8 +42,8 @@ pub(super) struct Monitor {
     pub entropy: Arc<dyn Entropy>,
     pub connect_timeout: Duration,
     pub status_interval: Duration,
-    /// Whether the stream is open.
-    pub streams: watch::Sender<bool>,
+    /// Whether the stream is open; `None` until it was tried.
+    pub streams: watch::Sender<Option<bool>>,
 }
 
 /// What the sessions were last said to be.
@@ -58,7 +58,7 @@ impl Monitor {
             let cause = match stream::connect(&self.server, self.connect_timeout).await {
                 Ok(socket) => {
                     telemetry::waha_stream_open(&self.server.name, true);
-                    self.streams.send_replace(true);
+                    self.streams.send_replace(Some(true));
                     if last_cause.take().is_some() {
                         tracing::info!(server = %self.server.name, "the stream of events is back");
                     }
@@ -67,11 +67,11 @@ impl Monitor {
                     known.clear();
                     let cause = self.follow(stream::frames(socket), &mut known).await;
                     telemetry::waha_stream_open(&self.server.name, false);
-                    self.streams.send_replace(false);
                     cause
                 }
                 Err(cause) => cause,
             };
+            self.streams.send_replace(Some(false));
             if last_cause.as_ref() != Some(&cause) {
                 tracing::warn!(server = %self.server.name, %cause, "no stream of events; trying again");
                 last_cause = Some(cause);

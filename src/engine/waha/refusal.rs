@@ -252,3 +252,171 @@ fn message(body: &Value) -> &str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::port::engine::Outcome;
+    use EngineOperation as Op;
+
+    fn verdict(status: u16, body: &str, operation: Op) -> (Outcome, Reason, bool) {
+        let status = StatusCode::from_u16(status).unwrap();
+        let refused =
+            Refused { server: "a", operation, status, retry_after: None, body: body.as_bytes() };
+        let Verdict { error, is_wahas } = refused.verdict();
+        (error.outcome, error.error.reason(), is_wahas)
+    }
+
+    fn exception(extras: Value) -> String {
+        let mut exception = json!({ "name": "Error", "stack": "" });
+        for (name, value) in extras.as_object().unwrap() {
+            exception[name] = value.clone();
+        }
+        json!({ "statusCode": 500, "exception": exception }).to_string()
+    }
+
+    #[test]
+    fn each_engines_words_are_understood() {
+        let said = |message: &str| json!({ "message": message });
+        let cases = [
+            // GOWS
+            (
+                said("2 UNKNOWN: info query returned status 403: forbidden"),
+                Op::SetGroupSubject,
+                Reason::NotGroupAdmin,
+            ),
+            (
+                said("2 UNKNOWN: info query returned status 409: conflict"),
+                Op::SetGroupDescription,
+                Reason::DescriptionConflict,
+            ),
+            (
+                said("2 UNKNOWN: info query returned status 429: rate-overlimit"),
+                Op::FetchAll,
+                Reason::RateLimited,
+            ),
+            (said("2 UNKNOWN: that group does not exist"), Op::FetchGroup, Reason::GroupNotFound),
+            (
+                said("2 UNKNOWN: you're not participating in that group"),
+                Op::FetchGroup,
+                Reason::NotGroupMember,
+            ),
+            (
+                said("2 UNKNOWN: that group invite link has been revoked"),
+                Op::JoinGroup,
+                Reason::InviteRevoked,
+            ),
+            (
+                said("2 UNKNOWN: the given data is not a valid image"),
+                Op::SetGroupPicture,
+                Reason::PictureRejected,
+            ),
+            // NOWEB
+            (
+                json!({ "message": "not-authorized", "data": 401, "isBoom": true }),
+                Op::PromoteParticipants,
+                Reason::NotGroupAdmin,
+            ),
+            (json!({ "message": "gone", "data": 410 }), Op::JoinGroup, Reason::InviteRevoked),
+            (
+                json!({ "message": "not-acceptable", "data": 406 }),
+                Op::GetJoinInfo,
+                Reason::InviteInvalid,
+            ),
+            (said("Group with id '1@g.us' not found"), Op::FetchGroup, Reason::GroupNotFound),
+            (
+                json!({ "message": "rate-overlimit", "data": 429 }),
+                Op::FetchGroup,
+                Reason::RateLimited,
+            ),
+            // WEBJS
+            (json!({ "message": "b", "name": "b" }), Op::RevokeInviteCode, Reason::NotGroupAdmin),
+            (json!({ "message": "b", "name": "b" }), Op::JoinGroup, Reason::InviteInvalid),
+            (
+                json!({ "message": "Cannot read properties of undefined (reading 'x')", "name": "TypeError" }),
+                Op::SetGroupSubject,
+                Reason::GroupNotFound,
+            ),
+            // WPP
+            (
+                json!({ "message": "You are not admin in 1@g.us", "code": "group_you_are_not_admin" }),
+                Op::SetInfoAdminOnly,
+                Reason::NotGroupAdmin,
+            ),
+            (said("Invalid Invite Code"), Op::GetJoinInfo, Reason::InviteInvalid),
+            (said("304: not-modified"), Op::JoinGroup, Reason::AlreadyMember),
+        ];
+        for (extras, operation, reason) in cases {
+            let what = extras.to_string();
+            let expected = (Outcome::Rejected, reason, true);
+            assert_eq!(verdict(500, &exception(extras), operation), expected, "{what}");
+        }
+    }
+
+    /// What nobody can know of a change is a read's reason to try again.
+    #[test]
+    fn what_may_have_happened_is_never_to_be_sent_again() {
+        let silent = exception(json!({ "message": "2 UNKNOWN: info query timed out" }));
+        let failing = exception(
+            json!({ "message": "2 UNKNOWN: info query returned status 500: internal-server-error" }),
+        );
+        let new = exception(json!({ "message": "something that nobody has seen" }));
+        for (status, body, is_wahas) in [
+            (500, silent.as_str(), true),
+            (500, failing.as_str(), true),
+            (500, new.as_str(), true),
+            (500, "Internal Server Error", false),
+            (502, "<html>", false),
+            (504, "", false),
+            (302, "", false),
+        ] {
+            let change = verdict(status, body, Op::SetGroupSubject);
+            assert_eq!(change, (Outcome::Unknown, Reason::OutcomeUnknown, is_wahas), "{body}");
+            let read = verdict(status, body, Op::FetchGroup);
+            assert_eq!(read, (Outcome::NotSent, Reason::EngineUnavailable, is_wahas), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_tried_is_not_sent() {
+        let session = |status: &str| {
+            json!({ "error": "Session status is not as expected", "session": "x", "status": status }).to_string()
+        };
+        let missing =
+            json!({ "error": "Session \"x\" does not exist", "session": "x" }).to_string();
+        let nest = |message: &str| json!({ "message": message, "statusCode": 404 }).to_string();
+        for (status, body, reason) in [
+            (401, nest("Unauthorized"), Reason::EngineUnavailable),
+            (403, nest("Forbidden"), Reason::EngineUnavailable),
+            (422, session("STARTING"), Reason::SessionStarting),
+            (422, session("SCAN_QR_CODE"), Reason::SessionNotWorking),
+            (422, session("SOMETHING_NEW"), Reason::SessionStarting),
+            (422, missing, Reason::SessionNotWorking),
+            (404, nest("Cannot PUT /api/x/groups/1@g.us/later"), Reason::UnsupportedByEngine),
+            (
+                501,
+                nest("The method is not implemented by 'GOWS' engine."),
+                Reason::UnsupportedByEngine,
+            ),
+        ] {
+            let expected = (Outcome::NotSent, reason, true);
+            assert_eq!(verdict(status, &body, Op::SetGroupSubject), expected, "{body}");
+        }
+        let bad = json!({ "message": ["sortBy must be one of …"], "statusCode": 400 }).to_string();
+        let refused = verdict(400, &bad, Op::FetchAll);
+        assert_eq!(refused, (Outcome::Rejected, Reason::RefusedByWhatsapp, true));
+    }
+
+    #[test]
+    fn no_more_of_a_strangers_words_is_kept_than_a_log_needs() {
+        let body = "x".repeat(100_000);
+        let status = StatusCode::BAD_GATEWAY;
+        let operation = Op::FetchGroup;
+        let refused =
+            Refused { server: "a", operation, status, retry_after: None, body: body.as_bytes() };
+        let cause = refused.verdict().error.error.cause().unwrap().len();
+        assert!(cause < 2 * MAX_CAUSE_BYTES, "{cause}");
+    }
+}

@@ -1,8 +1,11 @@
 //! Making a WAHA server post a session's events to a webhook of ours.
 
+use std::sync::Arc;
+
 use http::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::server::{Ask, Limits, Server, ServerOptions};
@@ -37,7 +40,7 @@ pub async fn register_webhook(
     limits: Limits,
     registration: Registration<'_>,
 ) -> Result<Registered, Error> {
-    let server = Server::new(server, limits)?;
+    let server = Server::new(server, limits, Arc::new(Semaphore::new(1)))?;
     let path = || vec!["api", "sessions", registration.session];
     let look = Ask::get(EngineOperation::FetchAll, path());
     let session = server.ask(look).await.map_err(|failed| not_found(failed, &registration))?;

@@ -24,8 +24,8 @@ use crate::tls;
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// Of a refusal only the beginning counts.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
-/// Lists of all groups that are on their way from one server, over all its sessions: each may have
-/// megabytes, here and there.
+/// Lists of all groups that are on their way from one server, over all its sessions: making one is work for
+/// the server, too.
 const MAX_LISTS: usize = 4;
 
 /// A server as the operator has set it.
@@ -57,6 +57,8 @@ pub(super) struct Server {
     breaker: Breaker,
     info: RwLock<Option<ServerInfo>>,
     lists: Semaphore,
+    /// Shared by all servers.
+    all_lists: Arc<Semaphore>,
     max_list_bytes: usize,
     /// Something looks as if a session's status there is not what we think.
     pub look_again: Notify,
@@ -131,7 +133,11 @@ impl Answer {
 }
 
 impl Server {
-    pub fn new(options: ServerOptions, limits: Limits) -> std::result::Result<Self, Error> {
+    pub fn new(
+        options: ServerOptions,
+        limits: Limits,
+        all_lists: Arc<Semaphore>,
+    ) -> std::result::Result<Self, Error> {
         let client = Client::builder()
             .tls_backend_preconfigured(tls::client_config().map_err(Error::internal)?)
             .redirect(redirect::Policy::none())
@@ -160,6 +166,7 @@ impl Server {
             breaker: Breaker::default(),
             info: RwLock::new(None),
             lists: Semaphore::new(MAX_LISTS),
+            all_lists,
             max_list_bytes: limits.max_list_bytes,
             look_again: Notify::new(),
         })
@@ -196,12 +203,10 @@ impl Server {
 
     /// A list of all groups, as it came.
     pub async fn ask_list(&self, ask: Ask<'_>) -> Result<Bytes> {
-        // Never closed.
-        let _place = self
-            .lists
-            .acquire()
-            .await
-            .map_err(|error| EngineError::not_sent(Error::internal(error)))?;
+        // Neither is ever closed. In this order, so that one server's many do not keep the others out.
+        let closed = |error| EngineError::not_sent(Error::internal(error));
+        let _place = self.lists.acquire().await.map_err(closed)?;
+        let _place_of_all = self.all_lists.acquire().await.map_err(closed)?;
         self.send(ask, self.max_list_bytes).await
     }
 
@@ -366,7 +371,7 @@ mod tests {
             capacity: 1,
         };
         let limits = Limits { connect_timeout: Duration::from_secs(5), max_list_bytes: 1024 };
-        Server::new(options, limits).unwrap()
+        Server::new(options, limits, Arc::new(Semaphore::new(1))).unwrap()
     }
 
     #[test]
