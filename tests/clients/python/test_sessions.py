@@ -173,10 +173,16 @@ def test_bad_fields_are_named_all_at_once(api: Api) -> None:
     ]
 
 
-def test_engines_and_servers_that_this_build_lacks(api: Api) -> None:
-    for lacking in ({"engine": sessions_pb2.ENGINE_NATIVE}, {"waha": sessions_pb2.WahaConfig(server="x")}):
-        failure = refused(api.sessions.CreateSession, sessions_pb2.CreateSessionRequest(session="x", **lacking))
-        assert (failure.code, failure.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNSUPPORTED_BY_ENGINE")
+def test_an_engine_that_this_build_lacks(api: Api) -> None:
+    request = sessions_pb2.CreateSessionRequest(session="x", engine=sessions_pb2.ENGINE_NATIVE)
+    failure = refused(api.sessions.CreateSession, request)
+    assert (failure.code, failure.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNSUPPORTED_BY_ENGINE")
+
+
+def test_a_server_that_the_settings_lack(api: Api) -> None:
+    request = sessions_pb2.CreateSessionRequest(session="x", waha=sessions_pb2.WahaConfig(server="x"))
+    failure = refused(api.sessions.CreateSession, request)
+    assert (failure.code, set(failure.violations)) == (grpc.StatusCode.INVALID_ARGUMENT, {"waha.server"})
 
 
 def test_unknown_sessions_are_not_found(api: Api) -> None:
