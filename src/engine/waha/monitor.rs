@@ -210,6 +210,14 @@ impl Monitor {
                 }
             }
         }
+        // News of groups finds its own order, statuses count as they come.
+        let is_of_groups = |event: &(SessionName, Told)| matches!(event.1.news, News::Groups(_));
+        for together in told.chunk_by(|a, b| is_of_groups(a) && is_of_groups(b)) {
+            self.tell(together.to_vec()).await;
+        }
+    }
+
+    async fn tell(&self, mut told: Vec<(SessionName, Told)>) {
         while !told.is_empty() {
             let taking =
                 told.iter().map(|(session, told)| self.sink.take_in(session, told.clone()));
