@@ -3,11 +3,11 @@
 use http::Method;
 use serde_json::json;
 
-use super::participants::{accounts, find, settled};
+use super::participants::{accounts, find, settled, unnamed};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{Description, Group, GroupSettings, MemberAddMode, Subject};
 use crate::domain::id::GroupId;
-use crate::domain::participant::{Account, Participant, ParticipantResult, Role};
+use crate::domain::participant::{Participant, ParticipantResult, Role};
 use crate::domain::port::engine::{
     Created, EngineAnswer, EngineError, EngineOperation, NewGroup, Result,
 };
@@ -106,11 +106,12 @@ impl Carried {
         members: &[Participant],
     ) -> Vec<ParticipantResult> {
         // Who cannot be named is found by the name that the caller gave, or not at all.
-        let named = match self.named(&new.participants, &accounts(members)).await {
+        let unnamed = unnamed(&new.participants);
+        let named = match self.named(&unnamed, &accounts(members)).await {
             Ok(named) => named,
             Err(error) => {
                 note(group_id, "the names of its members", &error);
-                new.participants.iter().map(|id| Account::new(*id)).collect()
+                unnamed
             }
         };
         let invited = new.participants.iter().enumerate().zip(&named);

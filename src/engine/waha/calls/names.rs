@@ -24,17 +24,17 @@ impl Carried {
     /// may be in it, is asked for.
     pub(super) async fn named(
         &self,
-        people: &[ParticipantId],
+        people: &[Account],
         listed: &[Account],
     ) -> Result<Vec<Account>> {
         let hides = listed.iter().any(|account| account.phone().is_none());
         let mut named = Vec::with_capacity(people.len());
-        for id in people {
-            let known = listed.iter().find(|account| account.goes_by(*id));
-            named.push(match (known, id) {
-                (Some(account), _) => account.merged_with(&Account::new(*id)),
-                (None, ParticipantId::Phone(_)) if hides => self.behind_number(*id).await?,
-                (None, _) => Account::new(*id),
+        for person in people {
+            let known = listed.iter().find(|account| account.is_same(person));
+            named.push(match (known, person.id()) {
+                (Some(account), _) => account.merged_with(person),
+                (None, id @ ParticipantId::Phone(_)) if hides => self.behind_number(id).await?,
+                (None, _) => *person,
             });
         }
         Ok(named)

@@ -25,8 +25,9 @@ impl Carried {
     ) -> Result<ParticipantsAnswer> {
         let operation = EngineOperation::of_member_action(action);
         let before = self.members_before(group_id, action).await?;
-        let known =
-            self.named(participants, &accounts(before.as_deref().unwrap_or_default())).await?;
+        let known = self
+            .named(&unnamed(participants), &accounts(before.as_deref().unwrap_or_default()))
+            .await?;
         let sent = known.iter().map(|account| listed_id(account, before.as_deref()));
         let path = match action {
             MemberAction::Join => [group_id.as_str(), "participants", "add"],
@@ -56,13 +57,13 @@ impl Carried {
         {
             // It was done; only for whom is not known if this fails.
             let members = self.members(group_id).await.map_err(unread)?;
-            let named = self.named(participants, &accounts(&members)).await.map_err(unread)?;
-            let people = known.iter().zip(&named).map(|(known, named)| known.merged_with(named));
-            for ((result, id), account) in results.iter_mut().zip(participants).zip(people) {
+            // Whom the first look named is not asked for again.
+            let people = self.named(&known, &accounts(&members)).await.map_err(unread)?;
+            for ((result, id), account) in results.iter_mut().zip(participants).zip(&people) {
                 let result = result.get_or_insert_with(|| {
-                    settled(*id, &account, action, before.as_deref(), &members)
+                    settled(*id, account, action, before.as_deref(), &members)
                 });
-                result.account = result.account.merged_with(&account);
+                result.account = result.account.merged_with(account);
             }
             after = Some(members);
         }
@@ -126,6 +127,11 @@ fn listed_id(account: &Account, members: Option<&[Participant]>) -> ParticipantI
         (None, Some(phone)) => ParticipantId::Phone(phone),
         (None, None) => account.id(),
     }
+}
+
+/// People by the one name that the caller gave.
+pub(super) fn unnamed(people: &[ParticipantId]) -> Vec<Account> {
+    people.iter().map(|id| Account::new(*id)).collect()
 }
 
 pub(super) fn accounts(members: &[Participant]) -> Vec<Account> {

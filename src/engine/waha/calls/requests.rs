@@ -3,6 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use super::participants::unnamed;
 use crate::domain::error::Error;
 use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, ParticipantId};
@@ -57,7 +58,7 @@ impl Carried {
         let operation = EngineOperation::of_request_answer(answer);
         let open = self.join_requests(group_id).await?;
         let listed: Vec<Account> = open.iter().map(|request| request.requester).collect();
-        let known = self.named(participants, &listed).await?;
+        let known = self.named(&unnamed(participants), &listed).await?;
         let asked: Vec<Option<&JoinRequest>> = known
             .iter()
             .map(|account| open.iter().find(|request| request.requester.is_same(account)))
