@@ -15,4 +15,4 @@ venv=target/clients/waha/venv
 scripts/venv.sh "$venv" waha-py==2026.9.2 httpx==0.28.1 pydantic==2.12.5 pytest==8.4.2
 
 export PYTHONDONTWRITEBYTECODE=1
-"$venv/bin/python" -m pytest -p no:cacheprovider tests/clients/waha "$@"
+"$venv/bin/python" -m pytest -p no:cacheprovider -o pythonpath=tests/clients tests/clients/waha "$@"

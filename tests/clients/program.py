@@ -50,10 +50,17 @@ def _free_ports(count: int) -> List[int]:
 class Program:
     """`wagroups serve --rest`, on a database of its own, which a restart keeps.
 
-    `keys` maps names of API keys to the patterns of sessions that they see; without any it is open.
+    `keys` maps names of API keys to the patterns of sessions that they see; without any it is open. `settings` are
+    further ones, as the environment names them after `WAGROUPS_`.
     """
 
-    def __init__(self, directory: Path, shape: str = "normalized", keys: Optional[Mapping[str, str]] = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        shape: str = "normalized",
+        keys: Optional[Mapping[str, str]] = None,
+        settings: Optional[Mapping[str, str]] = None,
+    ) -> None:
         grpc, ops, rest = (f"127.0.0.1:{port}" for port in _free_ports(3))
         self.shape = shape
         self.url = f"http://{rest}"
@@ -74,6 +81,7 @@ class Program:
             "GRPC__LISTEN": grpc,
             "OPS__LISTEN": ops,
             "REST__SHAPE": shape,
+            **(settings or {}),
         }
         self._settings = {name: value for name, value in self._settings.items() if value}
         self.start()

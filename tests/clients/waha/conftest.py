@@ -69,7 +69,7 @@ def new_account(gateway: Gateway, client_of: Callable[..., Account]) -> Callable
     def account() -> Account:
         number = next(_numbers)
         phone = f"49151{number:07}"
-        gateway.new_session(f"sdk-{number}", phone)
+        gateway.simulate_session(f"sdk-{number}", phone)
         return client_of(f"sdk-{number}", gateway.key, phone)
 
     return account
