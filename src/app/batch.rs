@@ -131,6 +131,13 @@ impl Batch {
         }
 
         for observation in &report.observations {
+            if report.may_be_late
+                && observation.change.is_whole()
+                && pending.own_changes.has(session, &observation.group_id)
+            {
+                draft.doubtful.insert(observation.group_id.clone());
+                continue;
+            }
             let claim = if report.is_notification {
                 pending.claim(
                     session,
@@ -372,5 +379,69 @@ impl SessionDraft {
             answers: self.answers.clone(),
             deletes_session: self.deletes_session,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::group::Group;
+    use crate::domain::reducer::Change;
+    use crate::domain::session::EngineKind;
+
+    struct Zero;
+
+    impl Entropy for Zero {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    /// A server's description of a new group, the call that renamed it, and its answer, in the order in which
+    /// each gets its turn with the writer.
+    #[test]
+    fn a_description_that_gets_its_turn_after_a_call_was_answered_is_no_news() {
+        let session: SessionName = "shop".parse().unwrap();
+        let group_id: GroupId = "120363000000000001@g.us".parse().unwrap();
+        let described = |subject: &str| {
+            let mut group = Group::partial(group_id.clone());
+            group.subject.text = subject.to_owned();
+            Observation {
+                group_id: group_id.clone(),
+                change: Change::Full(Box::new(group)),
+                actor: None,
+                occur_time: Timestamp::EPOCH,
+                stamp: None,
+            }
+        };
+        let told = |id: &str| Report {
+            observations: vec![described("Team")],
+            source_ids: vec![id.to_owned()],
+            is_notification: true,
+            may_be_late: true,
+            ..Report::new(session.clone(), EngineKind::Waha, Origin::Engine)
+        };
+        let numbers = SessionNumbers {
+            head: SessionHead { sequence: 0, revision: 0, epoch: 1 },
+            account: None,
+        };
+        let pending = PendingCalls::default();
+        let mut batch =
+            Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
+
+        batch.reduce(&told("evt_1"), Some(&numbers), &pending, &Zero);
+        pending.own_changes.note(&session, &group_id);
+        let answer = Report {
+            observations: vec![described("Crew")],
+            ..Report::new(session.clone(), EngineKind::Waha, Origin::Api)
+        };
+        batch.reduce(&answer, Some(&numbers), &pending, &Zero);
+        batch.reduce(&told("evt_2"), Some(&numbers), &pending, &Zero);
+
+        let sequences: Vec<_> =
+            batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence).collect();
+        assert_eq!(sequences, [1, 2, 2]);
+        let (_, draft) = &batch.into_drafts()[0];
+        assert_eq!(draft.doubtful().collect::<Vec<_>>(), [&group_id], "it is read anew instead");
     }
 }

@@ -56,7 +56,6 @@ use identities::Identities;
 use ingest::Ingest;
 use live::Live;
 use mutate::CallsInFlight;
-use own_changes::OwnChanges;
 use pending::PendingCalls;
 use told_status::ToldStatuses;
 use turns::Turns;
@@ -128,7 +127,6 @@ struct Inner {
     doubts: Doubts,
     identities: Identities,
     told: ToldStatuses,
-    own_changes: OwnChanges,
     calls: CallsInFlight,
     catch_up: CatchUp,
     watchers: WatcherCount,
@@ -209,7 +207,6 @@ impl App {
             doubts,
             identities: Identities::default(),
             told,
-            own_changes: OwnChanges::default(),
             calls: CallsInFlight::default(),
             catch_up,
             watchers: WatcherCount::default(),

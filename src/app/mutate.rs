@@ -343,7 +343,7 @@ where
     };
     let verdict = answered.value;
     if let Some(group_id) = verdict.group_id.as_ref().or(mutation.group_id.as_ref()) {
-        inner.own_changes.note(&mutation.session, group_id);
+        inner.pending.own_changes.note(&mutation.session, group_id);
     }
     let report = Report {
         observations: answered.observations,

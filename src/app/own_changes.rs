@@ -2,7 +2,8 @@
 //!
 //! A server tells of a new group by describing it as a whole, and that description may arrive after a later
 //! call was answered that changed it. No clock can order the two: the server's is not ours. So a whole
-//! description is not taken for news so soon after a call; the group is read anew instead.
+//! description is not taken for news so soon after a call; the group is read anew instead. The writer decides
+//! it: until a description's turn comes, another call may be answered.
 
 use std::fmt;
 use std::time::Duration;

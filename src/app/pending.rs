@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::own_changes::OwnChanges;
 use crate::domain::event::{JoinRequestAction, MemberAction};
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::participant::Account;
@@ -17,6 +18,8 @@ pub(super) type CallKey = Arc<str>;
 
 #[derive(Debug, Default)]
 pub(super) struct PendingCalls {
+    /// What calls changed that were answered a moment ago.
+    pub own_changes: OwnChanges,
     calls: Mutex<HashMap<SessionName, Vec<PendingCall>>>,
 }
 

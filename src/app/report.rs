@@ -19,6 +19,9 @@ pub(super) struct Report {
     pub source_ids: Vec<String>,
     /// Whether a known source id means that all of this was dealt with before.
     pub is_notification: bool,
+    /// Whether a whole description in it may be older than the answer of a call of ours: it is then not
+    /// written, and the group is doubtful.
+    pub may_be_late: bool,
     /// The call that this is the answer of, or (from engines that can tell) the echo of.
     pub call_key: Option<CallKey>,
     pub request_id: Option<RequestId>,
@@ -41,6 +44,7 @@ impl Report {
             observations: Vec::new(),
             source_ids: Vec::new(),
             is_notification: false,
+            may_be_late: false,
             call_key: None,
             request_id: None,
             answer: None,

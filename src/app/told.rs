@@ -13,7 +13,7 @@ use super::{App, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
-use crate::domain::id::{GroupId, Lid, PhoneNumber, SessionName};
+use crate::domain::id::{Lid, PhoneNumber, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::port::engine::{ConnectionNews, Login, News, Taken, Told};
 use crate::domain::port::repository::SessionPatch;
@@ -112,7 +112,6 @@ impl Inner {
         aliases: &[(Lid, PhoneNumber)],
         mut observations: Vec<Observation>,
     ) -> Result<Taken> {
-        let doubtful = self.set_aside(name, &mut observations);
         let _under_way = self.identify(name, &mut observations, aliases, time).await?;
         // Who is named beside the news may be known in this group under one name only.
         let beside = observations.last().filter(|_| !aliases.is_empty()).map(|last| Observation {
@@ -126,29 +125,11 @@ impl Inner {
             observations,
             source_ids: vec![source_id],
             is_notification: true,
+            may_be_late: true,
             ..Report::new(name.clone(), engine, Origin::Engine)
         };
         let committed = self.writer.write(report).await?;
-        for group_id in doubtful.iter().filter(|_| !committed.known) {
-            self.doubts.raise(name, group_id);
-        }
         Ok(if committed.known { Taken::Duplicate } else { Taken::Accepted })
-    }
-
-    /// Takes out whole descriptions of groups that a call has changed since they may have been made, and says
-    /// of which groups.
-    fn set_aside(&self, name: &SessionName, observations: &mut Vec<Observation>) -> Vec<GroupId> {
-        let mut doubtful = Vec::new();
-        observations.retain(|observation| {
-            let is_whole =
-                matches!(observation.change, Change::Full(_) | Change::FullExcept { .. });
-            let is_doubtful = is_whole && self.own_changes.has(name, &observation.group_id);
-            if is_doubtful {
-                doubtful.push(observation.group_id.clone());
-            }
-            !is_doubtful
-        });
-        doubtful
     }
 
     /// Learns who the session is. Groups of two accounts must not mix in one log.

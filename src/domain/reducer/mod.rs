@@ -73,6 +73,11 @@ impl Change {
         let group = Box::new(group);
         if untold.is_empty() { Self::Full(group) } else { Self::FullExcept { group, untold } }
     }
+
+    /// Whether it describes the group as a whole.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::FullExcept { .. })
+    }
 }
 
 /// What we hold of one group: its state, and how we know.
