@@ -43,6 +43,8 @@ pub(super) struct Directory {
     sessions: RwLock<BTreeMap<SessionName, watch::Sender<SessionState>>>,
     /// One at a time changes what a session is.
     changing: Turns,
+    /// Held from when a session is found room until it is counted: the last place is given once.
+    placing: tokio::sync::Mutex<()>,
 }
 
 impl Directory {
@@ -186,6 +188,11 @@ impl Directory {
 
     pub fn end_progress(&self, name: &SessionName) {
         self.modify(name, |state| state.progress = None);
+    }
+
+    /// Waits until no other session is being placed.
+    pub async fn placing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.placing.lock().await
     }
 
     /// Waits for its turn to change the session.

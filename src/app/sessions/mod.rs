@@ -58,10 +58,11 @@ impl App {
         call.caller.authorize(&new.name)?;
         inner.refuse_if_draining()?;
         let kind = new.config.kind();
+        let _turn = inner.directory.lock(&new.name).await;
+        let placing = inner.directory.placing().await;
         let config = inner.placed(new.config)?;
         let wish =
             AccountWish { phone_number: config.phone_number(), push_name: new.push_name.clone() };
-        let _turn = inner.directory.lock(&new.name).await;
         if inner.directory.contains(&new.name) {
             return Err(already_exists(&new.name));
         }
@@ -96,6 +97,7 @@ impl App {
             SessionInsert::Inserted => {}
         }
         inner.directory.put(session);
+        drop(placing);
         inner.writer.forget(&new.name).await;
         if new.start {
             if let Err(error) = inner.bring_up(&new.name, &wish).await {
@@ -167,6 +169,7 @@ impl App {
         let _turn = inner.directory.lock(name).await;
         let session = inner.directory.get(name)?;
         let metadata = update.metadata.clone().filter(|metadata| *metadata != session.metadata);
+        let placing = inner.directory.placing().await;
         let config = updated_config(&session, update)?.filter(|config| *config != session.config);
         let config = match config {
             Some(config) if config.server() != session.config.server() => {
@@ -179,6 +182,7 @@ impl App {
         if changed {
             inner.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;
         }
+        drop(placing);
         if is_moved {
             inner.reroute(name).await?;
         }

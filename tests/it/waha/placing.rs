@@ -45,6 +45,23 @@ async fn a_new_session_takes_the_server_with_the_most_room() {
     assert_eq!(server_of(&told.into_inner().session.expect("a session")), "");
 }
 
+/// Those that come at once are given as many places as there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_place_is_given_once() {
+    let scene = Scene::holding(vec![Options::default(); 2], 2, |_| ()).await;
+    let names: Vec<String> = (0..12).map(|number| format!("s{number}")).collect();
+    let created =
+        futures::future::join_all(names.iter().map(|name| scene.create(name, None))).await;
+    let (placed, refused): (Vec<_>, Vec<_>) = created.into_iter().partition(Result::is_ok);
+    let mut servers: Vec<String> =
+        placed.into_iter().map(|session| server_of(&session.expect("placed"))).collect();
+    servers.sort();
+    assert_eq!(servers, ["waha-00", "waha-00", "waha-01", "waha-01"]);
+    for refused in refused {
+        assert_eq!(reason(&refused.expect_err("no room")), "SESSION_LIMIT_REACHED");
+    }
+}
+
 /// One call moves a session; its log goes on, and what is different there becomes events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_moves_to_another_server_with_its_log() {
