@@ -1,15 +1,94 @@
-//! What our own HTTPS clients trust: Mozilla's roots, which come with the program.
+//! Whom our own HTTPS clients trust: the authorities of Mozilla's list, which comes with the program, and
+//! those that the operator names beside them.
 
+use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-/// For clients that connect to servers with certificates of public authorities.
-pub fn client_config() -> Result<ClientConfig, rustls::Error> {
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+/// Authorities whose certificates are believed. Cheap to clone.
+#[derive(Clone)]
+pub struct Trust(Arc<RootCertStore>);
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self(Arc::new(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())))
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Trust({} authorities)", self.0.len())
+    }
+}
+
+impl Trust {
+    /// Trusts the authorities of this PEM file as well. Refuses one without any, or with one that is broken:
+    /// who names a file wants all of it to count.
+    pub fn and_of(self, file: &Path) -> Result<Self, String> {
+        let shown = file.display();
+        let mut roots = self.0.as_ref().clone();
+        let before = roots.len();
+        let certificates = CertificateDer::pem_file_iter(file)
+            .map_err(|error| format!("{shown} cannot be read: {error}"))?;
+        for certificate in certificates {
+            certificate
+                .map_err(|error| error.to_string())
+                .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()))
+                .map_err(|error| format!("a certificate in {shown} cannot be used: {error}"))?;
+        }
+        if roots.len() == before {
+            return Err(format!("{shown} has no certificate; it must be a PEM file"));
+        }
+        Ok(Self(Arc::new(roots)))
+    }
+
+    pub fn client_config(&self) -> Result<ClientConfig, rustls::Error> {
+        Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(self.0.clone())
+            .with_no_client_auth())
+    }
+}
+
+/// Whether the other side's certificate is why a call failed.
+pub fn distrusts(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        // An I/O error leaves what it is made of out of its sources.
+        let made_of = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match made_of {
+            Some(made_of) => Some(made_of),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_authorities_counts_as_a_whole_or_is_refused() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/waha/certificates");
+        let trusted = Trust::default().and_of(&tests.join("authority.pem")).unwrap();
+        assert_eq!(trusted.0.len(), Trust::default().0.len() + 1);
+        for (file, wrong) in [
+            ("missing.pem", "cannot be read"),
+            ("README.md", "has no certificate"),
+            ("server.key", "has no certificate"),
+        ] {
+            let refused = Trust::default().and_of(&tests.join(file)).unwrap_err();
+            assert!(refused.contains(wrong), "{refused}");
+        }
+    }
 }

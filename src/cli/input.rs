@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use super::errors::Failure;
+use crate::tls::Trust;
 
 /// A secret with its line break.
 const MAX_SECRET_BYTES: u64 = 1024;
@@ -26,6 +28,14 @@ pub fn read_text(path: &str, limit: u64) -> Result<String, Failure> {
 pub fn read_secret(path: &str) -> Result<String, Failure> {
     let text = read_text(path, MAX_SECRET_BYTES)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Mozilla's list of authorities, and those of a file.
+pub fn trusting(ca_file: Option<&Path>) -> Result<Trust, Failure> {
+    match ca_file {
+        Some(file) => Trust::default().and_of(file).map_err(Failure::Usage),
+        None => Ok(Trust::default()),
+    }
 }
 
 fn bounded(source: impl Read, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {

@@ -1,6 +1,7 @@
 //! `wagroups waha`: setting up a WAHA server for this service. It talks to the server itself, so that it
 //! works also for sessions of which the service knows no server.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -9,7 +10,7 @@ use url::Url;
 
 use super::Done;
 use super::errors::Failure;
-use super::input::read_secret;
+use super::input::{read_secret, trusting};
 use super::output::Output;
 use crate::domain::id::SessionName;
 use crate::domain::session::WebhookSecret;
@@ -44,6 +45,9 @@ struct RegisterArgs {
     /// Its API key, in a file; - for standard input
     #[arg(long, value_name = "FILE")]
     server_key_file: Option<String>,
+    /// Certificates to trust beside Mozilla's list, where the server is reached by https: a PEM file
+    #[arg(long, value_name = "FILE")]
+    server_ca_file: Option<PathBuf>,
     /// Where it is to post, as it reaches this service: https://wagroups.example.com/webhook/NAME
     #[arg(long, value_name = "URL")]
     url: Url,
@@ -83,12 +87,14 @@ async fn register(args: RegisterArgs, output: Output) -> Result<Done, Failure> {
     };
     let secret = SecretString::from(secret);
     let registration = Registration { session: &args.session, url: &args.url, secret: &secret };
-    let registered = register_webhook(server, LIMITS, registration).await.map_err(|error| {
-        Failure::Local(match error.cause() {
-            Some(cause) => format!("{} ({cause})", error.message()),
-            None => error.message().to_owned(),
-        })
-    })?;
+    let trust = trusting(args.server_ca_file.as_deref())?;
+    let registered =
+        register_webhook(server, LIMITS, trust, registration).await.map_err(|error| {
+            Failure::Local(match error.cause() {
+                Some(cause) => format!("{} ({cause})", error.message()),
+                None => error.message().to_owned(),
+            })
+        })?;
     let (session, url) = (&args.session, &args.url);
     output.line(&match registered {
         Registered::Added => {

@@ -11,6 +11,7 @@ mod values;
 mod waha;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,7 @@ pub struct Settings {
     pub cache: Cache,
     pub engine: Engine,
     pub reconcile: Reconcile,
+    pub outbound: Outbound,
     pub picture: Picture,
     pub simulator: Simulator,
     pub waha: Waha,
@@ -223,6 +225,15 @@ pub struct Reconcile {
     /// A new connection leads to a comparison, but not so soon after the last one.
     #[serde(with = "humantime_serde")]
     pub min_interval: Duration,
+}
+
+/// Our own calls by HTTPS: to WAHA servers, to receivers of webhooks, for pictures.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outbound {
+    /// A PEM file of authorities that are trusted beside Mozilla's list.
+    #[serde(with = "values::file")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Pictures that are given as URLs.

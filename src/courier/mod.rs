@@ -18,7 +18,7 @@ use crate::domain::port::courier::{Courier, Parcel, Undelivered};
 use crate::domain::web_url::WebUrl;
 use crate::domain::webhook::FailureCause;
 use crate::outbound::{self, Guard};
-use crate::tls;
+use crate::tls::Trust;
 
 /// As much of an answer is read, so that the connection can be used again; it means nothing to us.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -48,10 +48,10 @@ impl fmt::Debug for HttpCourier {
 }
 
 impl HttpCourier {
-    pub fn new(options: Options, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub fn new(options: Options, trust: &Trust, clock: Arc<dyn Clock>) -> Result<Self> {
         let guard = Guard::new(options.allow_private_addresses);
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::client_config().map_err(Error::internal)?)
+            .tls_backend_preconfigured(trust.client_config().map_err(Error::internal)?)
             .dns_resolver(guard)
             // A proxy would look the address up by itself.
             .redirect(redirect::Policy::none())

@@ -15,7 +15,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::port::picture::{MAX_FILE_BYTES, PictureUrl};
 use crate::domain::reason::Reason;
 use crate::outbound::{self, Guard};
-use crate::tls;
+use crate::tls::Trust;
 
 const MAX_REDIRECTS: usize = 3;
 
@@ -86,10 +86,10 @@ impl From<Cause> for Error {
 }
 
 impl Fetcher {
-    pub fn new(options: Options) -> Result<Self> {
+    pub fn new(options: Options, trust: &Trust) -> Result<Self> {
         let guard = Guard::new(options.allow_private_addresses);
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::client_config().map_err(Error::internal)?)
+            .tls_backend_preconfigured(trust.client_config().map_err(Error::internal)?)
             .dns_resolver(guard)
             // Redirects are followed here, so that each is looked at; a proxy would look for itself.
             .redirect(redirect::Policy::none())

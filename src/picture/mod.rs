@@ -16,6 +16,7 @@ use self::image::NoPicture;
 use crate::domain::error::{Error, Result};
 use crate::domain::port::picture::{MAX_FILE_BYTES, Picture, PictureMaker, PictureSource};
 use crate::domain::reason::Reason;
+use crate::tls::Trust;
 
 /// Pictures that are worked on at the same time: each takes a core, and up to 256 MiB.
 const AT_ONCE: usize = 2;
@@ -40,8 +41,8 @@ impl fmt::Debug for Pictures {
 }
 
 impl Pictures {
-    pub fn new(options: Options) -> Result<Self> {
-        Ok(Self { fetcher: Fetcher::new(options)?, places: Semaphore::new(AT_ONCE) })
+    pub fn new(options: Options, trust: &Trust) -> Result<Self> {
+        Ok(Self { fetcher: Fetcher::new(options, trust)?, places: Semaphore::new(AT_ONCE) })
     }
 
     async fn squared(&self, file: Bytes, field: &'static str) -> Result<Picture> {

@@ -61,6 +61,7 @@ impl Server {
     /// Connects, migrates, takes the database over, and listens. On return the service is ready.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let metrics = telemetry::install().map_err(StartError::other)?;
+        let trust = startup::trust(settings)?;
         let repository = startup::connect_and_migrate(settings).await?;
         let clock: Arc<telemetry::SystemClock> = Arc::default();
         let entropy: Arc<telemetry::SystemEntropy> = Arc::default();
@@ -68,8 +69,8 @@ impl Server {
             repository.clone(),
             clock.clone(),
             entropy.clone(),
-            startup::pictures(settings)?,
-            startup::courier(settings, clock.clone())?,
+            startup::pictures(settings, &trust)?,
+            startup::courier(settings, &trust, clock.clone())?,
             startup::options(settings),
         )
         .await
@@ -83,7 +84,7 @@ impl Server {
             entropy.clone(),
         )
         .await?;
-        let waha = startup::open_waha(settings, &app, clock.clone(), entropy.clone())?;
+        let waha = startup::open_waha(settings, &app, trust, clock.clone(), entropy.clone())?;
         startup::create_default_session(settings, &app).await?;
 
         let closing = CancellationToken::new();

@@ -18,6 +18,7 @@ use crate::engine::waha::{self, WahaServers};
 use crate::picture::{self, Pictures};
 use crate::repository::{ConnectOptions, SeaRepository};
 use crate::rest;
+use crate::tls::Trust;
 
 /// Why the service does not start; the text says what would be right.
 #[derive(Debug)]
@@ -126,6 +127,7 @@ pub(super) async fn open_simulator(
 pub(super) fn open_waha(
     settings: &Settings,
     app: &App,
+    trust: Trust,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Arc<WahaServers>, StartError> {
@@ -137,6 +139,7 @@ pub(super) fn open_waha(
             max_list_bytes: usize::try_from(settings.waha.max_list_bytes.get())
                 .unwrap_or(usize::MAX),
         },
+        trust,
         status_interval: settings.waha.status_interval,
     };
     let engine = WahaServers::open(options, app.sink(), clock, entropy.clone())
@@ -212,23 +215,35 @@ pub(super) async fn create_default_session(
     }
 }
 
+/// Whom our own HTTPS clients trust.
+pub(super) fn trust(settings: &Settings) -> Result<Trust, StartError> {
+    let trust = Trust::default();
+    match &settings.outbound.ca_file {
+        Some(file) => trust
+            .and_of(file)
+            .map_err(|cause| StartError::other(format!("outbound.ca_file: {cause}"))),
+        None => Ok(trust),
+    }
+}
+
 /// Who posts to the receivers of webhooks.
 pub(super) fn courier(
     settings: &Settings,
+    trust: &Trust,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<HttpCourier>, StartError> {
     let options = courier::Options {
         allow_private_addresses: settings.webhooks.allow_private_addresses,
         timeout: settings.webhooks.timeout,
     };
-    Ok(Arc::new(HttpCourier::new(options, clock).map_err(StartError::service)?))
+    Ok(Arc::new(HttpCourier::new(options, trust, clock).map_err(StartError::service)?))
 }
 
 /// The maker of pictures.
-pub(super) fn pictures(settings: &Settings) -> Result<Arc<Pictures>, StartError> {
+pub(super) fn pictures(settings: &Settings, trust: &Trust) -> Result<Arc<Pictures>, StartError> {
     let options = picture::Options {
         allow_private_addresses: settings.picture.allow_private_addresses,
         fetch_timeout: settings.picture.fetch_timeout,
     };
-    Ok(Arc::new(Pictures::new(options).map_err(StartError::service)?))
+    Ok(Arc::new(Pictures::new(options, trust).map_err(StartError::service)?))
 }

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use wagroups::domain::Reason;
 use wagroups::domain::port::picture::{PictureMaker, PictureSource, PictureUrl};
 use wagroups::picture::{Options, Pictures};
+use wagroups::tls::Trust;
 
 fn png() -> Vec<u8> {
     let mut file = std::io::Cursor::new(Vec::new());
@@ -79,7 +80,8 @@ async fn server() -> SocketAddr {
 
 fn maker(allow_private_addresses: bool) -> Pictures {
     let fetch_timeout = Duration::from_secs(2);
-    Pictures::new(Options { allow_private_addresses, fetch_timeout }).expect("a maker")
+    Pictures::new(Options { allow_private_addresses, fetch_timeout }, &Trust::default())
+        .expect("a maker")
 }
 
 async fn make(maker: &Pictures, url: &str) -> Result<(), (Reason, String)> {

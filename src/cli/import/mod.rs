@@ -4,6 +4,8 @@ mod bodies;
 mod post;
 mod summary;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
 
@@ -12,7 +14,7 @@ use self::post::{Answered, Poster};
 use self::summary::Summary;
 use super::Done;
 use super::errors::Failure;
-use super::input::read_secret;
+use super::input::{read_secret, trusting};
 use super::output::Output;
 use super::progress::Progress;
 use crate::domain::id::SessionName;
@@ -50,6 +52,9 @@ struct WahaArgs {
     /// The session's webhook secret, in a file
     #[arg(long, value_name = "FILE")]
     secret_file: String,
+    /// Certificates to trust beside Mozilla's list, where the URL is https: a PEM file
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// How many to post at the same time. One keeps the order of the recording; more is faster, and ends
     /// in the same state with perhaps other events on the way
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -66,7 +71,7 @@ async fn waha(args: WahaArgs, output: Output) -> Result<Done, Failure> {
     let secret = read_secret(&args.secret_file)?.parse().map_err(|error| {
         Failure::Usage(format!("the webhook secret in {} {error}", args.secret_file))
     })?;
-    let poster = Poster::new(&args.url, args.session, secret)?;
+    let poster = Poster::new(&args.url, args.session, secret, &trusting(args.ca_file.as_deref())?)?;
     let bodies = Bodies::of(&args.paths)?;
     let size = bodies.total_bytes();
     let progress = Progress::begin(output, "posting webhooks");

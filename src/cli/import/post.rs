@@ -15,7 +15,7 @@ use crate::cli::errors::Failure;
 use crate::cli::{ambient, text};
 use crate::domain::id::SessionName;
 use crate::domain::session::WebhookSecret;
-use crate::tls;
+use crate::tls::Trust;
 
 /// How often a body is posted before the import gives up.
 const TRIES: u32 = 8;
@@ -81,6 +81,7 @@ impl Poster {
         url: &str,
         session: Option<SessionName>,
         secret: WebhookSecret,
+        trust: &Trust,
     ) -> Result<Self, Failure> {
         let url = Url::parse(url)
             .ok()
@@ -88,7 +89,7 @@ impl Poster {
             .ok_or_else(|| Failure::Usage("--url must be like http://127.0.0.1:8090".to_owned()))?;
         let failed = |error: &dyn fmt::Display| Failure::Local(format!("no HTTP client: {error}"));
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::client_config().map_err(|error| failed(&error))?)
+            .tls_backend_preconfigured(trust.client_config().map_err(|error| failed(&error))?)
             .timeout(TIMEOUT)
             .user_agent(concat!("wagroups/", env!("CARGO_PKG_VERSION")))
             .build()

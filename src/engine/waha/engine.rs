@@ -32,6 +32,7 @@ use crate::domain::port::engine::{
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
 use crate::domain::setting::Setting;
+use crate::tls::Trust;
 
 /// How long a session that starts waits for its server's stream, so that nothing falls between the list of
 /// its groups and the first event.
@@ -45,6 +46,7 @@ const MAX_LISTS: usize = 16;
 pub struct Options {
     pub servers: Vec<ServerOptions>,
     pub limits: Limits,
+    pub trust: Trust,
     /// How often servers are asked where their sessions stand, beside what their events say.
     pub status_interval: Duration,
 }
@@ -84,7 +86,12 @@ impl WahaServers {
         let lists = Arc::new(Semaphore::new(MAX_LISTS));
         let mut servers = BTreeMap::new();
         for server in options.servers {
-            let server = Arc::new(Server::new(server, options.limits, lists.clone())?);
+            let server = Arc::new(Server::new(
+                server,
+                options.limits,
+                options.trust.clone(),
+                lists.clone(),
+            )?);
             let (tells, streams) = watch::channel(None);
             let monitor = Monitor {
                 server: server.clone(),

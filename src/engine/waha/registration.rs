@@ -13,6 +13,7 @@ use super::stream::EVENTS;
 use crate::domain::error::Error;
 use crate::domain::port::engine::{EngineError, EngineOperation};
 use crate::domain::reason::Reason;
+use crate::tls::Trust;
 
 /// A webhook that a session is to have.
 #[derive(Debug)]
@@ -38,9 +39,10 @@ pub enum Registered {
 pub async fn register_webhook(
     server: ServerOptions,
     limits: Limits,
+    trust: Trust,
     registration: Registration<'_>,
 ) -> Result<Registered, Error> {
-    let server = Server::new(server, limits, Arc::new(Semaphore::new(1)))?;
+    let server = Server::new(server, limits, trust, Arc::new(Semaphore::new(1)))?;
     let path = || vec!["api", "sessions", registration.session];
     let look = Ask::get(EngineOperation::FetchAll, path());
     let session = server.ask(look).await.map_err(|failed| not_found(failed, &registration))?;

@@ -18,7 +18,7 @@ use crate::domain::error::Error;
 use crate::domain::port::engine::{EngineError, EngineOperation, Result};
 use crate::domain::reason::Reason;
 use crate::telemetry;
-use crate::tls;
+use crate::tls::{self, Trust};
 
 /// The largest answer but for lists of all groups.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -54,6 +54,8 @@ pub(super) struct Server {
     pub capacity: usize,
     key: Option<HeaderValue>,
     client: Client,
+    /// Also for its stream, which is no business of the client's.
+    pub trust: Trust,
     breaker: Breaker,
     info: RwLock<Option<ServerInfo>>,
     lists: Semaphore,
@@ -136,10 +138,11 @@ impl Server {
     pub fn new(
         options: ServerOptions,
         limits: Limits,
+        trust: Trust,
         all_lists: Arc<Semaphore>,
     ) -> std::result::Result<Self, Error> {
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::client_config().map_err(Error::internal)?)
+            .tls_backend_preconfigured(trust.client_config().map_err(Error::internal)?)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
@@ -163,6 +166,7 @@ impl Server {
             capacity: options.capacity,
             key,
             client,
+            trust,
             breaker: Breaker::default(),
             info: RwLock::new(None),
             lists: Semaphore::new(MAX_LISTS),
@@ -289,6 +293,11 @@ impl Server {
 
     fn unreached(&self, error: &reqwest::Error, operation: EngineOperation) -> EngineError {
         let cause = without_url(error);
+        if tls::distrusts(error) {
+            let what =
+                "shows a certificate that is not trusted; outbound.ca_file can name its authority";
+            return EngineError::not_sent(self.unavailable(what).caused_by(cause));
+        }
         if error.is_connect() {
             return EngineError::not_sent(self.unavailable("cannot be reached").caused_by(cause));
         }
@@ -371,7 +380,7 @@ mod tests {
             capacity: 1,
         };
         let limits = Limits { connect_timeout: Duration::from_secs(5), max_list_bytes: 1024 };
-        Server::new(options, limits, Arc::new(Semaphore::new(1))).unwrap()
+        Server::new(options, limits, Trust::default(), Arc::new(Semaphore::new(1))).unwrap()
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use url::Url;
 
 use super::server::Server;
-use crate::tls;
+use crate::tls::Trust;
 
 /// What we ask to be told. The events from before `group.v2` say nothing that these do not.
 pub(super) const EVENTS: [&str; 6] = [
@@ -65,7 +65,7 @@ pub(super) async fn connect(server: &Server, patience: Duration) -> Result<Socke
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
     let shaking = async {
-        let connection = reach(&url).await?;
+        let connection = reach(&url, &server.trust).await?;
         let shaken = client_async_with_config(url.as_str(), connection, Some(limits)).await;
         shaken.map(|(socket, _)| Socket(socket)).map_err(|error| cause(&error))
     };
@@ -73,7 +73,7 @@ pub(super) async fn connect(server: &Server, patience: Duration) -> Result<Socke
 }
 
 /// A connection to the server, its certificate verified where it has one.
-async fn reach(url: &Url) -> Result<Box<dyn Connection>, Broken> {
+async fn reach(url: &Url, trust: &Trust) -> Result<Box<dyn Connection>, Broken> {
     let failed = |error: std::io::Error| Broken(error.to_string());
     let host = url.host_str().ok_or_else(|| broken("its address has no host"))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -84,7 +84,7 @@ async fn reach(url: &Url) -> Result<Box<dyn Connection>, Broken> {
     if url.scheme() != "wss" {
         return Ok(Box::new(stream));
     }
-    let trust = tls::client_config().map_err(|_| broken("TLS cannot be set up"))?;
+    let trust = trust.client_config().map_err(|_| broken("TLS cannot be set up"))?;
     let name = ServerName::try_from(host.to_owned());
     let name = name.map_err(|_| broken("its host is no name for a certificate"))?;
     let stream = TlsConnector::from(Arc::new(trust)).connect(name, stream).await;

@@ -15,6 +15,7 @@ use wagroups::engine::simulator::world::Operation;
 use wagroups::engine::waha::webhook::WahaEngine;
 use wagroups::engine::waha::{Limits, Options, ServerOptions, WahaServers};
 use wagroups::telemetry::{SystemClock, SystemEntropy};
+use wagroups::tls::Trust;
 
 use super::conforms;
 use super::stage::{Inbox, Member, Outside, Scene, Stage};
@@ -136,6 +137,7 @@ async fn conforms_on(engine: WahaEngine) {
             api_key: options.api_key.map(|key| key.to_owned().into()),
             capacity: 10,
         }],
+        trust: Trust::default(),
         limits: Limits { connect_timeout: Duration::from_secs(5), max_list_bytes: 64 << 20 },
         status_interval: Duration::from_secs(60),
     };

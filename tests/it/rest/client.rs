@@ -77,7 +77,7 @@ impl Answer {
 impl Rest {
     /// For session `default`.
     pub fn new(service: &Service) -> Self {
-        let tls = wagroups::tls::client_config().expect("TLS");
+        let tls = wagroups::tls::Trust::default().client_config().expect("TLS");
         let client = Client::builder().tls_backend_preconfigured(tls).build().expect("a client");
         let (url, session) = (service.rest_url(), "default".to_owned());
         Self { client, url, session, headers: Vec::new() }

@@ -143,7 +143,7 @@ async fn a_page_is_refused_in_the_words_of_waha(service: Service) {
 
 /// The data of the first `count` messages of a stream.
 async fn streamed(service: &Service, query: &str, count: usize) -> Vec<Value> {
-    let tls = wagroups::tls::client_config().expect("TLS");
+    let tls = wagroups::tls::Trust::default().client_config().expect("TLS");
     let client =
         reqwest::Client::builder().tls_backend_preconfigured(tls).build().expect("a client");
     let url = format!("{}/api/default/groups/events?from=earliest&{query}", service.rest_url());

@@ -2,6 +2,7 @@
 //! WAHA servers on the other.
 
 mod calls;
+mod encrypted;
 mod failures;
 mod kills;
 mod linking;

@@ -61,6 +61,16 @@ impl Scene {
         for options in options {
             servers.push(WahaServer::start(&whatsapp, options).await);
         }
+        Self::of(whatsapp, servers, capacity, change).await
+    }
+
+    /// A service in front of servers that are there.
+    pub async fn of(
+        whatsapp: Arc<Whatsapp>,
+        servers: Vec<Arc<WahaServer>>,
+        capacity: usize,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let service = Service::on_sqlite_with(|settings| {
             set_servers(settings, &servers, capacity);
             change(settings);

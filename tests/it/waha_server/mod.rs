@@ -115,7 +115,9 @@ impl WahaServer {
             sessions: Mutex::default(),
             hub: Hub::default(),
             http: reqwest::Client::builder()
-                .tls_backend_preconfigured(wagroups::tls::client_config().expect("TLS"))
+                .tls_backend_preconfigured(
+                    wagroups::tls::Trust::default().client_config().expect("TLS"),
+                )
                 .build()
                 .expect("a client"),
             requests: Mutex::default(),

@@ -38,7 +38,7 @@ impl Answer {
 impl Sender {
     /// For the service at `url`, as `Service::webhook_url` answers it.
     pub fn new(url: &str, secret: &str) -> Self {
-        let tls = wagroups::tls::client_config().expect("TLS");
+        let tls = wagroups::tls::Trust::default().client_config().expect("TLS");
         let client = Client::builder().tls_backend_preconfigured(tls).build().expect("a client");
         Self { client, url: url.to_owned(), secret: secret.to_owned() }
     }

@@ -109,7 +109,7 @@ struct Said {
 
 impl Rest {
     fn new(server: &WahaServer) -> Self {
-        let tls = wagroups::tls::client_config().expect("TLS");
+        let tls = wagroups::tls::Trust::default().client_config().expect("TLS");
         let http = Client::builder().tls_backend_preconfigured(tls).build().expect("a client");
         Self { http, url: server.url() }
     }
