@@ -24,6 +24,7 @@ import {
 } from "./gen/wagroups/v1/groups.js";
 import { CreateSessionRequest, GetSessionRequest, type Session, SessionStatus } from "./gen/wagroups/v1/sessions.js";
 import { SimulatorServiceClient } from "./gen/wagroups/v1/simulator.js";
+import { WebhooksServiceClient } from "./gen/wagroups/v1/webhooks.js";
 import { call, connect, explain, type Failure, isServiceError, type Unary } from "./wagroups-client.js";
 
 /** How long a test waits for something that must happen, in seconds. */
@@ -174,6 +175,7 @@ export class Api {
   readonly groups;
   readonly sessions;
   readonly simulator;
+  readonly webhooks;
 
   constructor({ address }: { address: string }, { apiKey, interceptors = [] }: { apiKey?: string; interceptors?: Interceptor[] } = {}) {
     const options = {
@@ -186,6 +188,7 @@ export class Api {
     this.sessions = this.wagroups.sessions;
     const channelOverride = this.wagroups.channel;
     this.simulator = new SimulatorServiceClient(address, this.wagroups.credentials, { channelOverride, interceptors });
+    this.webhooks = new WebhooksServiceClient(address, this.wagroups.credentials, { channelOverride, interceptors });
   }
 
   close(): void {

@@ -7,9 +7,11 @@ import { after, before, test } from "node:test";
 import * as pb from "./gen/wagroups/v1/groups.js";
 import * as sessionsPb from "./gen/wagroups/v1/sessions.js";
 import * as simulatorPb from "./gen/wagroups/v1/simulator.js";
+import { WebhooksServiceService } from "./gen/wagroups/v1/webhooks.js";
 import { Api, eventually, phoneNumber, recording, refused, Service } from "./harness.js";
 import { walks } from "./walk-groups.js";
 import { act, deadline, responses, step, until } from "./walk-steps.js";
+import { webhooks } from "./walk-webhooks.js";
 
 const { SessionStatus } = sessionsPb;
 const called = new Set<string>();
@@ -17,7 +19,8 @@ let service: Service;
 let api: Api;
 
 before(async () => {
-  service = await Service.start();
+  // The receiver of webhooks is on this machine.
+  service = await Service.start({ WEBHOOKS__ALLOW_PRIVATE_ADDRESSES: "true" });
   api = new Api(service, { interceptors: [recording(called)] });
 });
 
@@ -186,12 +189,15 @@ test("the simulator", async () => {
   assert.deepEqual(statistics.repeatedRequestIds, []);
 });
 
+test("webhooks of our own", () => webhooks(api));
+
 // The last test of this file: it looks at what the others called.
 test("nothing of the contract was left out", () => {
   const services = [
     pb.GroupsServiceService,
     sessionsPb.SessionsServiceService,
     simulatorPb.SimulatorServiceService,
+    WebhooksServiceService,
   ];
   const inContract = services.flatMap((definition) => Object.values(definition).map(({ path }) => path));
   assert.deepEqual([...called].sort(), inContract.sort());
