@@ -13,14 +13,20 @@ use crate::waha_server::{Fault, Options};
 const ANNA: &str = "4915120000001@c.us";
 
 async fn scene() -> (Scene, String) {
+    let scene = impatient().await;
+    let group_id = scene.group_id("shop", &[ANNA]).await;
+    (scene, group_id)
+}
+
+/// Calls are given up soon.
+async fn impatient() -> Scene {
     let scene = Scene::with(vec![Options::default()], |settings| {
         settings.engine.read_timeout = Duration::from_millis(700);
         settings.engine.write_timeout = Duration::from_millis(700);
     })
     .await;
     scene.working("shop").await;
-    let group_id = scene.group_id("shop", &[ANNA]).await;
-    (scene, group_id)
+    scene
 }
 
 fn exception(message: &str, extras: serde_json::Value) -> Fault {
@@ -108,7 +114,8 @@ async fn a_failed_change_says_what_is_known_of_it() {
 /// A read is sent again where that may help.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_read_is_sent_again() {
-    let (scene, group_id) = scene().await;
+    let scene = impatient().await;
+    let group_id = scene.group_of_another("shop", ANNA).await;
     let path = format!("/groups/{group_id}");
     for fault in [
         Fault::Hang,

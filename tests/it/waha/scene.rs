@@ -6,7 +6,7 @@ use std::time::Duration;
 use prost::Message as _;
 use tonic::Status;
 use wagroups::config::{Settings, WahaServer as ServerSettings};
-use wagroups::domain::group::Group;
+use wagroups::domain::group::{AddressingMode, Group, GroupSettings};
 use wagroups::domain::id::{GroupId, ParticipantId};
 use wagroups::domain::port::engine::GroupEngine as _;
 use wagroups::engine::simulator::world::Operation;
@@ -169,6 +169,24 @@ impl Scene {
     pub async fn act(&self, person: &str, operation: Operation) {
         let person: ParticipantId = person.parse().expect("a number");
         self.whatsapp.simulator().act(person, operation, false).await.expect("done");
+    }
+
+    /// A group that somebody else made with the session's account: no call of ours has anything to do with it,
+    /// so that nothing is read anew because of one.
+    pub async fn group_of_another(&self, session: &str, person: &str) -> String {
+        let me = self.session(session).await.account.expect("an account").id;
+        let create = Operation::Create {
+            subject: "Theirs".to_owned(),
+            description: String::new(),
+            participants: vec![me.parse().expect("an id")],
+            settings: GroupSettings::default(),
+            addressing_mode: AddressingMode::Lid,
+        };
+        let person: ParticipantId = person.parse().expect("a number");
+        let made = self.whatsapp.simulator().act(person, create, false).await.expect("done");
+        let group_id = made.group_id.expect("a group").to_string();
+        self.until_subject(session, &group_id, "Theirs").await;
+        group_id
     }
 
     /// Somebody else renames the group.
