@@ -3,10 +3,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{App, Call};
+use crate::domain::clock::Entropy;
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::ConnectionNews;
 
@@ -52,13 +55,9 @@ impl App {
             };
             followers.retain(|name, _| self.inner.directory.contains(name));
             let follower = followers.entry(session.clone()).or_insert_with(|| {
-                let (sender, mut news) = mpsc::unbounded_channel();
+                let (sender, news) = mpsc::unbounded_channel();
                 let app = self.clone();
-                tokio::spawn(async move {
-                    while let Some(news) = news.recv().await {
-                        app.follow_connection(&session, news).await;
-                    }
-                });
+                tokio::spawn(async move { app.follow_one(&session, news).await });
                 sender
             });
             // It ends only when its sender is dropped.
@@ -66,32 +65,102 @@ impl App {
         }
     }
 
-    async fn follow_connection(&self, session: &SessionName, news: ConnectionNews) {
-        let is_online = news == ConnectionNews::Online;
-        self.connection_changed(session, news).await;
-        if is_online && !self.inner.is_draining() {
-            let (app, session) = (self.clone(), session.clone());
-            tokio::spawn(async move { app.compare_after_connect(&session).await });
+    /// Deals with one session's news. A connection that is there, but of which the session could not be brought
+    /// up, is tried again: nobody tells of it once more.
+    async fn follow_one(
+        &self,
+        session: &SessionName,
+        mut news: mpsc::UnboundedReceiver<ConnectionNews>,
+    ) {
+        let mut pauses = Pauses::default();
+        let mut again = None;
+        loop {
+            let due = again.unwrap_or_else(Instant::now);
+            let next = tokio::select! {
+                biased;
+                received = news.recv() => match received {
+                    Some(received) => received,
+                    None => return,
+                },
+                () = sleep_until(due), if again.is_some() => ConnectionNews::Online,
+            };
+            again = None;
+            if self.inner.is_draining() {
+                continue;
+            }
+            let is_there = matches!(next, ConnectionNews::Online | ConnectionNews::Linked);
+            let is_online = next == ConnectionNews::Online;
+            match self.connection_changed(session, next).await {
+                Ok(()) => {
+                    pauses = Pauses::default();
+                    if is_online {
+                        let (app, session) = (self.clone(), session.clone());
+                        tokio::spawn(async move { app.compare_after_connect(&session).await });
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%session, %error, "a session could not follow its connection");
+                    if is_there && error.reason().invites_retry() {
+                        again = Some(Instant::now() + pauses.next(self.inner.entropy.as_ref()));
+                    }
+                }
+            }
         }
     }
 
     /// What changed while nobody told us becomes events now. A connection that comes and goes does not
-    /// make WhatsApp list all groups each time.
+    /// make WhatsApp list all groups each time; but until a list was made after it came, it is tried again.
     async fn compare_after_connect(&self, session: &SessionName) {
         let inner = &self.inner;
-        if let Some(compared) = inner.directory.compared_time(session) {
-            let passed = inner.clock.now().since(compared);
-            let pause = inner.options.min_compare_interval.saturating_sub(passed);
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = inner.draining.cancelled() => return,
+        let since = inner.clock.now();
+        let mut pauses = Pauses::default();
+        loop {
+            if let Some(compared) = inner.directory.compared_time(session) {
+                if compared >= since {
+                    return;
+                }
+                let passed = inner.clock.now().since(compared);
+                let pause = inner.options.min_compare_interval.saturating_sub(passed);
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = inner.draining.cancelled() => return,
+                }
+            }
+            match self.refresh_groups(&Call::internal(), session, &[], false).await {
+                // Perhaps it was one that had begun before.
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%session, %error, "the groups could not be compared with WhatsApp's");
+                    // What is no longer up is compared when it is up again.
+                    if !error.reason().invites_retry() || !inner.directory.is_up(session) {
+                        return;
+                    }
+                    tokio::select! {
+                        () = sleep(pauses.next(inner.entropy.as_ref())) => {}
+                        () = inner.draining.cancelled() => return,
+                    }
+                }
             }
         }
-        match self.refresh_groups(&Call::internal(), session, &[], false).await {
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(%session, %error, "the groups could not be compared with WhatsApp's");
-            }
-        }
+    }
+}
+
+/// Between tries: longer each time, and never the same for two sessions.
+#[derive(Debug, Default)]
+pub(super) struct Pauses(u32);
+
+impl Pauses {
+    const FIRST: Duration = Duration::from_secs(2);
+    const LONGEST: Duration = Duration::from_secs(120);
+
+    /// How many were taken.
+    pub fn count(&self) -> u32 {
+        self.0
+    }
+
+    pub fn next(&mut self, entropy: &dyn Entropy) -> Duration {
+        let pause = Self::FIRST.saturating_mul(1 << self.0.min(16)).min(Self::LONGEST);
+        self.0 += 1;
+        pause.mul_f64(0.5 + (entropy.u64() % 1024) as f64 / 1024.0)
     }
 }

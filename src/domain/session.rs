@@ -99,6 +99,14 @@ impl EngineConfig {
         }
     }
 
+    /// The session's name at that server.
+    pub fn name_at_server<'a>(&'a self, session: &'a SessionName) -> &'a str {
+        match self {
+            Self::Waha { remote_session: Some(remote), .. } => remote,
+            Self::Waha { .. } | Self::Simulator { .. } | Self::Native {} => session.as_str(),
+        }
+    }
+
     /// The account that the session would like to be, where its engine lets one choose.
     pub fn phone_number(&self) -> Option<PhoneNumber> {
         match self {

@@ -108,6 +108,7 @@ impl App {
         let inner = &self.inner;
         let engine = inner.working_engine(session, EngineOperation::FetchAll)?;
         // What we held before the list was made: an event in between makes the list the older one.
+        let began = inner.clock.now();
         let before = inner.sequences_of_groups(session).await?;
         let mut snapshot = engine.fetch_all(session).await.map_err(|error| error.error)?;
         let mut listed: HashMap<GroupId, Group> =
@@ -160,7 +161,7 @@ impl App {
         let patch =
             SessionPatch { synced_time: Some(refreshed.synced_time), ..SessionPatch::default() };
         inner.patch(session, patch).await?;
-        inner.directory.note_compared(session, inner.clock.now());
+        inner.directory.note_compared(session, began);
         Ok(refreshed)
     }
 }
@@ -227,6 +228,9 @@ impl Inner {
         for (id, group) in listed.drain() {
             if is_blank(&group) {
                 comparison.losses.doubts += 1;
+                comparison.doubtful.push(id);
+            } else if before.contains_key(&id) {
+                // We left it while the list was on its way.
                 comparison.doubtful.push(id);
             } else {
                 comparison.differences.push(Difference { group, held_sequence: 0 });

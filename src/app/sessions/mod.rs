@@ -61,6 +61,7 @@ impl App {
         let _turn = inner.directory.lock(&new.name).await;
         let placing = inner.directory.placing().await;
         let config = inner.placed(new.config)?;
+        inner.claim(call, &new.name, &config)?;
         let wish =
             AccountWish { phone_number: config.phone_number(), push_name: new.push_name.clone() };
         if inner.directory.contains(&new.name) {
@@ -177,6 +178,9 @@ impl App {
             }
             config => config,
         };
+        if let Some(config) = &config {
+            inner.claim(call, name, config)?;
+        }
         let is_moved = config.as_ref().is_some_and(|config| moves(&session.config, config));
         let changed = metadata.is_some() || config.is_some();
         if changed {
@@ -227,6 +231,31 @@ impl Inner {
             sessions.iter().filter(|session| session.config.server() == Some(server)).count()
         };
         self.engine(config.kind())?.place(config, &load)
+    }
+
+    /// Refuses a session of a server that another one here is, or that the caller's key may not use under its
+    /// name there: whoever has it reads and changes all groups of that account.
+    fn claim(&self, call: &Call, name: &SessionName, config: &EngineConfig) -> Result<()> {
+        let Some(server) = config.server() else { return Ok(()) };
+        let remote = config.name_at_server(name);
+        if remote != name.as_str() {
+            call.caller.authorize(&remote.parse().map_err(Error::internal)?)?;
+        }
+        let is_taken = self.directory.all().iter().any(|held| {
+            held.name != *name
+                && held.config.server() == Some(server)
+                && held.config.name_at_server(&held.name) == remote
+        });
+        if is_taken {
+            let message = format!(
+                "session {remote} of the WAHA server {server} is another session here already; two cannot share one"
+            );
+            return Err(Error::new(Reason::InvalidRequest, message).blaming(
+                "waha.remote_session",
+                "must be a session that no other session here is",
+            ));
+        }
+        Ok(())
     }
 
     /// The session has another server, or another name there: from now on it is carried there.

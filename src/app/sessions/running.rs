@@ -192,10 +192,10 @@ impl App {
         &self,
         name: &SessionName,
         news: ConnectionNews,
-    ) {
+    ) -> Result<()> {
         let inner = &self.inner;
         let turn = inner.directory.lock(name).await;
-        let Ok(session) = inner.directory.get(name) else { return };
+        let Ok(session) = inner.directory.get(name) else { return Ok(()) };
         let moved = match (news, session.status) {
             (ConnectionNews::Online, SessionStatus::Working) if inner.directory.is_up(name) => {
                 Ok(())
@@ -257,15 +257,10 @@ impl App {
                 | ConnectionNews::Unlinked
                 | ConnectionNews::Failed(_),
                 _,
-            ) => return,
+            ) => Ok(()),
         };
         drop(turn);
-        match moved {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::warn!(session = %name, %error, "a session could not follow its connection");
-            }
-        }
+        moved
     }
 }
 

@@ -1,5 +1,7 @@
 //! Each call of the port, passed on.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -26,6 +28,10 @@ impl GroupEngine for Gateway {
 
     fn supports(&self, session: &SessionName, operation: Op) -> bool {
         self.engine.supports(session, operation)
+    }
+
+    fn upstream(&self, session: &SessionName) -> Arc<str> {
+        self.engine.upstream(session)
     }
 
     fn place(

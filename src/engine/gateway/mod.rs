@@ -8,15 +8,16 @@ mod calls;
 mod lane;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::lane::{Lane, Lanes};
+use self::upstream::{Upstream, Upstreams};
 use crate::domain::clock::Entropy;
 use crate::domain::error::Error;
 use crate::domain::id::SessionName;
@@ -29,8 +30,6 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often a read is sent at the most.
 const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Calls of all sessions that are out at the same time.
-const MAX_OUT: usize = 256;
 
 /// Limits of an engine that reaches WhatsApp.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +55,7 @@ pub struct Gateway {
     entropy: Arc<dyn Entropy>,
     options: Options,
     lanes: Lanes,
-    out: Semaphore,
+    upstreams: Upstreams,
 }
 
 impl fmt::Debug for Gateway {
@@ -72,7 +71,7 @@ impl Gateway {
             entropy,
             options,
             lanes: Lanes::new(options.pace),
-            out: Semaphore::new(MAX_OUT),
+            upstreams: Upstreams::default(),
         }
     }
 
@@ -112,10 +111,13 @@ impl Gateway {
     where
         Fut: Future<Output = Result<T>> + Send,
     {
-        let lane = self.lanes.of(session);
+        let way = Way {
+            lane: self.lanes.of(session),
+            upstream: self.upstreams.of(&self.engine.upstream(session)),
+        };
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {
-            match self.pass_once(&lane, operation, &call).await {
+            match self.pass_once(&way, operation, &call).await {
                 Err(error) if operation.is_read() && is_passing(&error) => {
                     telemetry::engine_retry(self.engine.kind().as_str(), operation.as_str());
                     sleep(self.jittered(pause)).await;
@@ -124,12 +126,12 @@ impl Gateway {
                 ended => return ended,
             }
         }
-        self.pass_once(&lane, operation, &call).await
+        self.pass_once(&way, operation, &call).await
     }
 
     async fn pass_once<T, Fut>(
         &self,
-        lane: &Lane,
+        way: &Way,
         operation: EngineOperation,
         call: &(impl Fn() -> Fut + Sync),
     ) -> Result<T>
@@ -138,13 +140,11 @@ impl Gateway {
     {
         let engine = self.engine.kind().as_str();
         let asked = Instant::now();
-        let entered = lane.enter(operation).await;
+        let entered = way.enter(operation).await;
         telemetry::engine_waited(engine, asked.elapsed());
-        let _in_lane = entered.inspect_err(|_| {
+        let _places = entered.inspect_err(|_| {
             telemetry::engine_call(engine, operation.as_str(), "held_back", Duration::ZERO);
         })?;
-        // Never closed.
-        let _out = self.out.acquire().await.map_err(|error| not_sent(Error::internal(error)))?;
         let _running = telemetry::EngineRunning::begin(engine);
         let started = Instant::now();
         let ended = match timeout(self.timeout_of(operation), call()).await {
@@ -155,7 +155,7 @@ impl Gateway {
         if let Err(error) = &ended
             && error.error.reason() == Reason::RateLimited
         {
-            lane.hold_back(error.error.retry_delay());
+            way.lane.hold_back(error.error.retry_delay());
         }
         ended
     }
@@ -207,13 +207,22 @@ impl Gateway {
     }
 }
 
+/// What a session's call passes through.
+struct Way {
+    lane: Arc<Lane>,
+    upstream: Arc<Upstream>,
+}
+
+impl Way {
+    async fn enter(&self, operation: EngineOperation) -> Result<(lane::Place, upstream::Place)> {
+        let in_lane = self.lane.enter(operation).await?;
+        Ok((in_lane, self.upstream.enter(operation).await?))
+    }
+}
+
 /// Whether the next try of a read may well succeed.
 fn is_passing(error: &EngineError) -> bool {
     error.outcome == Outcome::Unknown || error.error.reason() == Reason::EngineUnavailable
-}
-
-fn not_sent(error: Error) -> EngineError {
-    EngineError::not_sent(error)
 }
 
 fn outcome<T>(ended: &Result<T>) -> &'static str {

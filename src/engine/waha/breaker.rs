@@ -14,6 +14,8 @@ const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(30);
 /// A call that is given up after so long tells that the server hangs; before, only that nobody waits.
 const HANGS: Duration = Duration::from_secs(10);
+/// A call that tries for all is not waited for longer than that: another one may go.
+const LONGEST_PROBE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub(super) struct Breaker(Mutex<State>);
@@ -24,8 +26,8 @@ struct State {
     /// No call goes out before; `None` = closed.
     open_until: Option<Instant>,
     rest: Duration,
-    /// One call tries whether the server is back.
-    probing: bool,
+    /// Since when one call tries whether the server is back.
+    probing: Option<Instant>,
 }
 
 /// A call that may go out. What became of it must be said; dropped, it counts by how long it took.
@@ -45,11 +47,23 @@ impl Breaker {
         let is_probe = match state.open_until {
             None => false,
             Some(until) if until > now => return Err(until - now),
-            Some(_) if state.probing => return Err(FIRST_REST),
+            Some(_) if state.probing.is_some_and(|since| now - since < LONGEST_PROBE) => {
+                return Err(FIRST_REST);
+            }
             Some(_) => true,
         };
-        state.probing |= is_probe;
+        if is_probe {
+            state.probing = Some(now);
+        }
         Ok(Permit { breaker: self, began: now, is_probe, told: false })
+    }
+
+    /// The server was heard of by another way: the next call may try at once.
+    pub fn try_now(&self) {
+        let mut state = self.lock();
+        if let Some(until) = &mut state.open_until {
+            *until = Instant::now().min(*until);
+        }
     }
 
     /// Whether calls go out.
@@ -77,11 +91,14 @@ impl Permit<'_> {
     fn fail(&self) {
         let mut state = self.breaker.lock();
         state.failures = state.failures.saturating_add(1);
-        if self.is_probe || state.failures >= FAILURES {
+        // Those that were out already when the circuit opened say nothing new.
+        if self.is_probe || (state.failures >= FAILURES && state.open_until.is_none()) {
             state.rest = (state.rest * 2).clamp(FIRST_REST, LONGEST_REST);
             state.open_until = Some(Instant::now() + state.rest);
         }
-        state.probing &= !self.is_probe;
+        if self.is_probe {
+            state.probing = None;
+        }
     }
 }
 
@@ -93,7 +110,7 @@ impl Drop for Permit<'_> {
         if self.began.elapsed() >= HANGS {
             self.fail();
         } else if self.is_probe {
-            self.breaker.lock().probing = false;
+            self.breaker.lock().probing = None;
         }
     }
 }
@@ -125,6 +142,21 @@ mod tests {
         tokio::time::advance(LONGEST_REST).await;
         breaker.admit().unwrap().answered();
         assert!(breaker.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_were_out_together_fail_as_one() {
+        let breaker = Breaker::default();
+        let out: Vec<_> = (0..3 * FAILURES).map(|_| breaker.admit().unwrap()).collect();
+        out.into_iter().for_each(Permit::failed);
+        assert_eq!(breaker.admit().unwrap_err(), FIRST_REST);
+        breaker.try_now();
+        let hangs = breaker.admit().unwrap();
+        assert_eq!(breaker.admit().unwrap_err(), FIRST_REST);
+        tokio::time::advance(LONGEST_PROBE).await;
+        breaker.admit().expect("another may try").answered();
+        assert!(breaker.is_closed());
+        drop(hangs);
     }
 
     #[tokio::test(start_paused = true)]

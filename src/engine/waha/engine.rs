@@ -155,6 +155,10 @@ impl GroupEngine for WahaServers {
         }
     }
 
+    fn upstream(&self, session: &SessionName) -> Arc<str> {
+        self.routes.get(session).map(|route| route.server.name.clone()).unwrap_or_default()
+    }
+
     fn place(
         &self,
         config: EngineConfig,
@@ -213,7 +217,11 @@ impl GroupEngine for WahaServers {
     async fn log_in(&self, session: &SessionName, _: &AccountWish) -> Result<Option<Login>> {
         // Also where its server is away just now: its return is to be noticed.
         self.routes.set_started(session, true);
-        let login = self.carried(session).await?.login().await?;
+        let carried = self.carried(session).await?;
+        let login = {
+            let _turn = carried.server.log_in_turn().await?;
+            carried.login().await?
+        };
         self.routes.set_account(session, login.as_ref().map(|login| login.account));
         Ok(login)
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::routes::Routes;
 use super::server::{Ask, Server};
@@ -20,7 +20,7 @@ use super::webhook::{self, Content, WahaStatus};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::{
-    ConnectionNews, EngineOperation, News, NotificationSink, Result, Told,
+    ConnectionNews, EngineError, EngineOperation, News, NotificationSink, Result, Told,
 };
 use crate::telemetry;
 
@@ -33,6 +33,12 @@ const PAIRING_INTERVAL: Duration = Duration::from_secs(15);
 const BATCH: usize = 64;
 /// Between two tries to hand an event in.
 const TELL_PAUSE: Duration = Duration::from_secs(1);
+/// A server that says nothing for so long does not answer any more. Meanwhile no event is read.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// After a look that failed, and then longer.
+const LOOK_PAUSE: Duration = Duration::from_secs(2);
+/// While the stream is open the server is there: one look that fails says nothing of its sessions.
+const LOOKS_THAT_COUNT: u32 = 3;
 
 pub(super) struct Monitor {
     pub server: Arc<Server>,
@@ -46,12 +52,18 @@ pub(super) struct Monitor {
     pub streams: watch::Sender<Option<bool>>,
 }
 
-/// What the sessions were last said to be.
-type Known = HashMap<SessionName, WahaStatus>;
+/// What is known of the sessions.
+#[derive(Debug, Default)]
+struct Known {
+    /// What they were last said to be.
+    statuses: HashMap<SessionName, WahaStatus>,
+    /// Looks that failed in a row.
+    failed_looks: u32,
+}
 
 impl Monitor {
     pub async fn run(self) {
-        let mut known = Known::new();
+        let mut known = Known::default();
         let mut pause = FIRST_PAUSE;
         let mut last_cause = None;
         loop {
@@ -62,11 +74,16 @@ impl Monitor {
                     if last_cause.take().is_some() {
                         tracing::info!(server = %self.server.name, "the stream of events is back");
                     }
-                    pause = FIRST_PAUSE;
                     // What was told while nobody listened is found by comparing.
-                    known.clear();
+                    known.statuses.clear();
+                    self.server.is_heard_of();
+                    let opened = Instant::now();
                     let cause = self.follow(stream::frames(socket), &mut known).await;
                     telemetry::waha_stream_open(&self.server.name, false);
+                    // One that is closed as soon as it opens (a wrong key, a proxy) is no success.
+                    if opened.elapsed() >= LONGEST_PAUSE {
+                        pause = FIRST_PAUSE;
+                    }
                     cause
                 }
                 Err(cause) => cause,
@@ -77,13 +94,13 @@ impl Monitor {
                 last_cause = Some(cause);
             }
             // Perhaps it is the stream alone that is not there.
-            self.look(&mut known).await;
+            self.look(&mut known, false).await;
             let resting = sleep(self.jittered(pause));
             tokio::pin!(resting);
             tokio::select! {
                 () = &mut resting => {}
                 () = self.server.look_again.notified() => {
-                    self.look(&mut known).await;
+                    self.look(&mut known, false).await;
                     resting.await;
                 }
             }
@@ -97,10 +114,16 @@ impl Monitor {
         known: &mut Known,
     ) -> Broken {
         // The server may be a newer one than before.
-        if let Err(error) = self.server.read_info().await {
-            tracing::warn!(server = %self.server.name, %error, "the server does not say what it is");
+        match timeout(PATIENCE, self.server.read_info()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(server = %self.server.name, %error, "the server does not say what it is");
+            }
+            Err(_) => {
+                tracing::warn!(server = %self.server.name, "the server does not answer what it is");
+            }
         }
-        self.look(known).await;
+        self.look(known, true).await;
         let mut batches = frames.ready_chunks(BATCH);
         let mut next_look = self.next_look(known);
         loop {
@@ -122,11 +145,11 @@ impl Monitor {
                 () = self.server.look_again.notified() => {
                     // Whoever asked has just changed something; it takes a moment.
                     sleep(FIRST_PAUSE).await;
-                    self.look(known).await;
+                    self.look(known, true).await;
                     next_look = self.next_look(known);
                 }
                 () = sleep_until(next_look) => {
-                    self.look(known).await;
+                    self.look(known, true).await;
                     next_look = self.next_look(known);
                 }
             }
@@ -134,8 +157,10 @@ impl Monitor {
     }
 
     fn next_look(&self, known: &Known) -> Instant {
-        let is_pairing = known.values().any(|status| *status == WahaStatus::ScanQrCode);
-        let interval = if is_pairing {
+        let is_pairing = known.statuses.values().any(|status| *status == WahaStatus::ScanQrCode);
+        let interval = if known.failed_looks > 0 {
+            self.status_interval.min(LOOK_PAUSE * known.failed_looks)
+        } else if is_pairing {
             self.status_interval.min(PAIRING_INTERVAL)
         } else {
             self.status_interval
@@ -144,19 +169,25 @@ impl Monitor {
     }
 
     /// Where all sessions of the server stand; those of which that is news are told.
-    async fn look(&self, known: &mut Known) {
+    async fn look(&self, known: &mut Known, is_open: bool) {
         let ours = self.routes.of_server(&self.server);
         if ours.is_empty() {
-            known.clear();
+            *known = Known::default();
             return;
         }
-        let statuses = match self.statuses().await {
+        let silent = || EngineError::not_sent(self.server.unavailable("does not answer"));
+        let looked = timeout(PATIENCE, self.statuses()).await.unwrap_or_else(|_| Err(silent()));
+        let statuses = match looked {
             Ok(statuses) => statuses,
             Err(error) => {
                 tracing::debug!(server = %self.server.name, %error, "the sessions could not be looked at");
+                known.failed_looks = known.failed_looks.saturating_add(1);
+                if is_open && known.failed_looks < LOOKS_THAT_COUNT {
+                    return;
+                }
                 for (session, _) in ours {
                     // So that it is news once the server is back.
-                    if known.insert(session.clone(), WahaStatus::Starting)
+                    if known.statuses.insert(session.clone(), WahaStatus::Starting)
                         != Some(WahaStatus::Starting)
                     {
                         self.sink.connection_changed(&session, ConnectionNews::Offline);
@@ -165,6 +196,8 @@ impl Monitor {
                 return;
             }
         };
+        known.failed_looks = 0;
+        let known = &mut known.statuses;
         known.retain(|session, _| ours.iter().any(|(own, _)| own == session));
         for (session, remote) in ours {
             let status = statuses.get(&*remote).cloned();
@@ -188,8 +221,11 @@ impl Monitor {
     async fn statuses(&self) -> Result<HashMap<String, WahaStatus>> {
         let ask = Ask::get(EngineOperation::FetchAll, vec!["api", "sessions"]).with("all", "true");
         let answer = self.server.ask(ask).await?;
-        let listed = answer.json().and_then(Value::as_array).into_iter().flatten();
+        let listed = answer.json().and_then(Value::as_array).ok_or_else(|| {
+            EngineError::not_sent(self.server.unavailable("answers no list of sessions"))
+        })?;
         Ok(listed
+            .iter()
             .filter_map(|session| {
                 let text = |name: &str| session.get(name).and_then(Value::as_str);
                 Some((text("name")?.to_owned(), WahaStatus::named(text("status")?)))
@@ -253,7 +289,7 @@ impl Monitor {
             Content::Group(observations) => News::Groups(observations),
             Content::Status(status) => {
                 let (ours, reason) = status.in_our_terms();
-                known.insert(session.clone(), status);
+                known.statuses.insert(session.clone(), status);
                 News::Status(ours, reason)
             }
             Content::Ignored(_) => return Ok(None),

@@ -58,11 +58,10 @@ impl Refused<'_> {
             (500, Some(body)) if body.get("exception").is_some() => {
                 self.exception(&body["exception"])
             }
-            (400..=499, Some(body)) => EngineError::rejected(whatsapp_code::refusal(
-                self.status.as_u16().into(),
-                message(body),
-                self.operation,
-            )),
+            // A gateway's own 404 is no word of WhatsApp's.
+            (400..=499, Some(body)) if body.get("statusCode").is_some() => EngineError::rejected(
+                whatsapp_code::refusal(self.status.as_u16().into(), message(body), self.operation),
+            ),
             _ => {
                 return Verdict {
                     error: self.unclear("answers nothing that is WAHA's"),
@@ -138,10 +137,19 @@ impl Refused<'_> {
             Some(Meant::Haste) => self.coded(429, said),
             // WhatsApp Web's own errors have one letter where the account is no admin, or the invite leads
             // nowhere.
+            // Thrown perhaps over WhatsApp's answer, when the group was made already.
+            None if (is_minified || name == "TypeError")
+                && self.operation == EngineOperation::CreateGroup =>
+            {
+                self.unclear("failed")
+            }
             None if is_minified && self.is_joining() => self.reasoned(Reason::InviteInvalid, said),
             None if is_minified => self.reasoned(Reason::NotGroupAdmin, said),
             // In a browser a group that is not there is `undefined`, of which fields are read. What we send is
             // well-formed.
+            None if name == "TypeError" && self.operation == EngineOperation::JoinGroup => {
+                self.unclear("failed")
+            }
             None if name == "TypeError" => self.reasoned(Reason::GroupNotFound, said),
             None => self.unclear("failed"),
         }

@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, StatusCode};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::breaker::Breaker;
@@ -22,11 +22,11 @@ use crate::tls::{self, Trust};
 
 /// The largest answer but for lists of all groups.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-/// Of a refusal only the beginning counts.
-const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 /// Lists of all groups that are on their way from one server, over all its sessions: making one is work for
 /// the server, too.
 const MAX_LISTS: usize = 4;
+/// Sessions that are looked up at once.
+const MAX_LOG_INS: usize = 16;
 
 /// A server as the operator has set it.
 #[derive(Debug, Clone)]
@@ -59,6 +59,7 @@ pub(super) struct Server {
     breaker: Breaker,
     info: RwLock<Option<ServerInfo>>,
     lists: Semaphore,
+    log_ins: Semaphore,
     /// Shared by all servers.
     all_lists: Arc<Semaphore>,
     max_list_bytes: usize,
@@ -170,6 +171,7 @@ impl Server {
             breaker: Breaker::default(),
             info: RwLock::new(None),
             lists: Semaphore::new(MAX_LISTS),
+            log_ins: Semaphore::new(MAX_LOG_INS),
             all_lists,
             max_list_bytes: limits.max_list_bytes,
             look_again: Notify::new(),
@@ -198,6 +200,17 @@ impl Server {
         })?;
         *self.info.write().unwrap_or_else(PoisonError::into_inner) = Some(info);
         Ok(info)
+    }
+
+    /// The server was heard of by another way than a call's answer.
+    pub fn is_heard_of(&self) {
+        self.breaker.try_now();
+    }
+
+    /// Waits for its turn to look who is linked: when a server is back, all of its sessions want to know.
+    pub async fn log_in_turn(&self) -> Result<SemaphorePermit<'_>> {
+        // Never closed.
+        self.log_ins.acquire().await.map_err(|error| EngineError::not_sent(Error::internal(error)))
     }
 
     pub async fn ask(&self, ask: Ask<'_>) -> Result<Answer> {
@@ -267,8 +280,8 @@ impl Server {
         let retry_after = response.headers().get(http::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let retry_after = retry_after.map(Duration::from_secs);
-        // A refusal that is cut off is one all the same.
-        let body = read(response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
+        // It may repeat the request with all of a picture. One that is cut off is a refusal all the same.
+        let body = read(response, MAX_ANSWER_BYTES).await.unwrap_or_default();
         Refused { server: &self.name, operation, status, retry_after, body: &body }.verdict()
     }
 

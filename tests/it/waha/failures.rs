@@ -137,6 +137,58 @@ async fn a_failed_read_is_sent_again() {
     assert_eq!(reason(&failed), "ENGINE_UNAVAILABLE");
 }
 
+/// What says nothing of a group says not that everybody has left it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_says_nothing_changes_nothing() {
+    let scene = impatient().await;
+    let group_id = scene.group_of_another("shop", ANNA).await;
+    let path = format!("/groups/{group_id}");
+    let held = scene.group("shop", &group_id).await.expect("the group");
+    let page = || Fault::Status(200, "text/html", "<html>Down for maintenance</html>".to_owned());
+    let nothing = || Fault::Status(200, "application/json", String::new());
+    let gateways =
+        || Fault::Status(404, "application/json", r#"{"message":"no Route matched"}"#.to_owned());
+    for fault in [page, nothing, gateways] {
+        for _ in 0..3 {
+            scene.server().fail_next(("GET", path.as_str()), fault());
+        }
+        let what = format!("{:?}", fault());
+        let failed = scene.refresh(&group_id).await.expect_err(&what);
+        assert_eq!(reason(&failed), "ENGINE_UNAVAILABLE", "{what}");
+    }
+    scene.server().blank(&group_id.parse().expect("an id"));
+    let failed = scene.refresh(&group_id).await.expect_err("a group without name and members");
+    assert_eq!(reason(&failed), "ENGINE_UNAVAILABLE");
+    scene.compare().await.expect("with a group that is left as it is");
+    let now = scene.group("shop", &group_id).await.expect("the group");
+    assert_eq!((now.subject, now.participants), (held.subject, held.participants));
+    // A page instead of the list of sessions does not mean that there are none.
+    for _ in 0..2 {
+        scene.server().fail_next(("GET", "/api/sessions"), page());
+        scene.server().fail_next(("PUT", "/subject"), session_starts());
+        let starting = scene.rename("shop", &group_id, "Later").await.expect_err("not yet");
+        assert_eq!(reason(&starting), "SESSION_STARTING");
+    }
+    scene.server().unblank(&group_id.parse().expect("an id"));
+    scene.refresh(&group_id).await.expect("all is well again");
+    assert_eq!(scene.session("shop").await.status(), pb::SessionStatus::Working);
+}
+
+/// WAHA repeats the request in its refusal, with all of the picture.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_refusal_is_one_all_the_same() {
+    let (scene, group_id) = scene().await;
+    for number in 0..6 {
+        let extras = json!({ "request": "x".repeat(1_400_000) });
+        scene
+            .server()
+            .fail_next(("PUT", "/subject"), exception("admin permission required", extras));
+        let failed = scene.rename("shop", &group_id, &format!("No {number}")).await;
+        assert_eq!(reason(&failed.expect_err("refused")), "NOT_GROUP_ADMIN");
+    }
+    scene.rename("shop", &group_id, "Yes").await.expect("the server is not given up");
+}
+
 /// A list is read up to its limit, however large; what is cut off is no list.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_are_believed_only_whole() {

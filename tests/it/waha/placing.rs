@@ -62,6 +62,36 @@ async fn the_last_place_is_given_once() {
     }
 }
 
+/// Whoever is a session of a server reads its account's groups: one session here may be it, and its name there
+/// must be one that the caller's key may use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_of_a_server_belongs_to_one_session_here() {
+    let scene = Scene::with(vec![Options::default(); 2], |_| ()).await;
+    scene.working("shop").await;
+    let config = |server: &str| pb::WahaConfig {
+        server: server.to_owned(),
+        remote_session: "shop".into(),
+        ..Default::default()
+    };
+    let create = |server: &str| pb::CreateSessionRequest {
+        session: "other".into(),
+        config: Some(pb::create_session_request::Config::Waha(config(server))),
+        ..Default::default()
+    };
+    let mut sessions = scene.service.sessions();
+    let refused = sessions.create_session(create("waha-00")).await.expect_err("it is shop's");
+    assert_eq!(violated_fields(&refused), ["waha.remote_session"]);
+    sessions.create_session(create("waha-01")).await.expect("another server's");
+    let update = pb::UpdateSessionRequest {
+        session: "other".into(),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["waha".into()] }),
+        config: Some(Config::Waha(config("waha-00"))),
+        ..Default::default()
+    };
+    let refused = sessions.update_session(update).await.expect_err("it is shop's");
+    assert_eq!(violated_fields(&refused), ["waha.remote_session"]);
+}
+
 /// One call moves a session; its log goes on, and what is different there becomes events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_moves_to_another_server_with_its_log() {

@@ -4,6 +4,7 @@ mod notification;
 mod operation;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -183,6 +184,12 @@ pub trait GroupEngine: Send + Sync + 'static {
     /// Whether the session's engine can do this at all. What it cannot is answered with
     /// UNSUPPORTED_BY_ENGINE, and nothing is sent.
     fn supports(&self, session: &SessionName, operation: EngineOperation) -> bool;
+
+    /// What the session's calls go to. Calls to one upstream share its places, so that one that hangs does not
+    /// keep the calls to others waiting.
+    fn upstream(&self, _session: &SessionName) -> Arc<str> {
+        Arc::default()
+    }
 
     /// Completes the settings of a new session, or refuses them: where they leave open which server carries
     /// it, the engine chooses. `load` says how many sessions a server has.

@@ -30,6 +30,10 @@ impl Carried {
             WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.see(group_id).await?,
         };
         let seen = seen.filter(|seen| is_in(&seen.group, self.me.as_ref()));
+        if seen.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.untold)) {
+            // Believed, everybody would leave a group that has no name any more.
+            return Err(self.unread("knows too little of the group yet"));
+        }
         Ok(match seen {
             Some(Seen { group, untold }) => {
                 FetchedGroup { group: Some(group), untold, stamp: None }
@@ -43,7 +47,8 @@ impl Carried {
         match self.server.ask(ask).await {
             Ok(Answer::Json(object)) => Ok(native::group(self.info.engine, &object, self.now)),
             // A browser answers nothing for what it does not know.
-            Ok(Answer::Empty | Answer::Text(_)) => Ok(None),
+            Ok(Answer::Empty) if self.is_browser() => Ok(None),
+            Ok(Answer::Empty | Answer::Text(_)) => Err(self.unread("answers no group")),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
@@ -79,7 +84,14 @@ impl Carried {
         let is_v2 = self.info.has_participants_v2() && self.info.engine != WahaEngine::Noweb;
         let path: &[&str] = if is_v2 { &[id, "participants", "v2"] } else { &[id, "participants"] };
         let answer = self.server.ask(self.get(EngineOperation::FetchGroup, path)).await?;
-        Ok(native::members(answer.json()))
+        let listed = answer.json().filter(|value| value.is_array());
+        let listed = listed.ok_or_else(|| self.unread("answers no members"))?;
+        Ok(native::members(Some(listed)))
+    }
+
+    /// An answer that says nothing, though it came with 200: a page of a proxy, a store that is not filled.
+    fn unread(&self, what: &str) -> EngineError {
+        EngineError::not_sent(self.server.unavailable(what))
     }
 
     pub async fn fetch_all(&self) -> Result<Snapshot> {
@@ -135,6 +147,12 @@ fn is_in(group: &Group, me: Option<&Account>) -> bool {
     }
     let hides_us = |member: &Participant| member.account.phone().is_none();
     me.lid().is_none() && group.participants().iter().any(hides_us)
+}
+
+/// Whether the server names the group and no more: no group is without name or members.
+fn is_blank(group: &Group, untold: &[Field]) -> bool {
+    let says_subject = !untold.contains(&Field::Subject);
+    (says_subject && group.subject.text.is_empty()) || group.participants().is_empty()
 }
 
 /// Whether the refusal says that there is no such group for us.
