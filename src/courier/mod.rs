@@ -22,6 +22,8 @@ use crate::tls::Trust;
 
 /// As much of an answer is read, so that the connection can be used again; it means nothing to us.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// How long that may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections to one receiver that are kept for the next post, and for how long.
 const IDLE_CONNECTIONS: usize = 8;
 const IDLE_TIME: Duration = Duration::from_secs(30);
@@ -65,7 +67,7 @@ impl HttpCourier {
         Ok(Self { client, guard, timeout: options.timeout, clock })
     }
 
-    async fn send(&self, parcel: Parcel) -> Result<u16, Undelivered> {
+    async fn send(&self, parcel: Parcel) -> Result<Response, Undelivered> {
         let failed = |cause| Undelivered { cause, retry_after: None };
         if !self.guard.admits(parcel.url.as_url()) {
             return Err(failed(FailureCause::AddressNotAllowed));
@@ -85,19 +87,23 @@ impl HttpCourier {
             request = request.header(header.name(), header.expose());
         }
         let sent = request.body(parcel.body).send().await;
-        let response = sent.map_err(|error| {
+        sent.map_err(|error| {
             failed(if outbound::was_refused(&error) {
                 FailureCause::AddressNotAllowed
             } else {
                 FailureCause::Connect
             })
-        })?;
+        })
+    }
+
+    /// What was answered counts, also where the rest of the answer does not come.
+    async fn take(&self, response: Response) -> Result<u16, Undelivered> {
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| {
             let text = value.to_str().ok()?;
             retry_after::parse(text, self.clock.now())
         });
-        read(response).await;
+        let _ = tokio::time::timeout(READ_TIMEOUT, read(response)).await;
         if status.is_success() {
             return Ok(status.as_u16());
         }
@@ -105,7 +111,7 @@ impl HttpCourier {
     }
 }
 
-/// Reads the answer to its end, unless that is far away. What was answered counts, also where this fails.
+/// Reads the answer to its end, unless that is far away.
 async fn read(mut response: Response) {
     let mut length = 0;
     while length <= MAX_ANSWER_BYTES {
@@ -123,7 +129,9 @@ impl Courier for HttpCourier {
     }
 
     async fn post(&self, parcel: Parcel) -> Result<u16, Undelivered> {
-        let sent = tokio::time::timeout(self.timeout, self.send(parcel)).await;
-        sent.unwrap_or(Err(Undelivered { cause: FailureCause::Timeout, retry_after: None }))
+        let late = Err(Undelivered { cause: FailureCause::Timeout, retry_after: None });
+        let response =
+            tokio::time::timeout(self.timeout, self.send(parcel)).await.unwrap_or(late)?;
+        self.take(response).await
     }
 }

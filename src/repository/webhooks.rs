@@ -8,9 +8,14 @@ use super::rows::{corrupt, parsed, unsigned};
 use super::sql::{Sql, number};
 use crate::domain::clock::Timestamp;
 use crate::domain::port::repository::{Result, StoreError};
-use crate::domain::port::webhooks::WebhookStore;
+use crate::domain::port::webhooks::{ProgressWrite, WebhookStore};
 use crate::domain::token::ResumeToken;
 use crate::domain::webhook::{Progress, Webhook, WebhookId, WebhookState, WebhookStatus};
+
+#[derive(FromQueryResult)]
+struct EpochRow {
+    epoch: i64,
+}
 
 #[derive(FromQueryResult)]
 struct WebhookRow {
@@ -83,7 +88,7 @@ impl WebhookStore for SeaRepository {
         status: &WebhookStatus,
         progress: &Progress,
         epoch: u64,
-    ) -> Result<bool> {
+    ) -> Result<ProgressWrite> {
         let mut sql = Sql::new("UPDATE webhooks SET ");
         for (index, value) in progress_columns(status, progress)?.into_iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
@@ -94,7 +99,13 @@ impl WebhookStore for SeaRepository {
             .bind(id.to_string())
             .push(" AND (SELECT epoch FROM log_head WHERE log_head.id = 1) <= ")
             .bind(number(epoch));
-        Ok(self.write(sql).await? > 0)
+        if self.write(sql).await? > 0 {
+            return Ok(ProgressWrite::Written);
+        }
+        let held = Sql::new("SELECT epoch FROM log_head WHERE id = 1");
+        let held = self.read_one::<EpochRow>(held).await?;
+        let is_ours = held.is_some_and(|row| row.epoch <= number(epoch));
+        Ok(if is_ours { ProgressWrite::Gone } else { ProgressWrite::Fenced })
     }
 
     async fn remove_webhook(&self, id: WebhookId) -> Result<bool> {

@@ -186,7 +186,9 @@ impl App {
     pub async fn pause_webhook(&self, call: &Call, id: WebhookId) -> Result<WebhookChange> {
         let hook = self.inner.hook_to_change(call, id)?;
         self.change_webhook(hook, |webhook, now| {
-            let changed = webhook.status.state.delivers();
+            // One that a failure has paused is known of from now on.
+            let state = webhook.status.state;
+            let changed = state.delivers() || state == WebhookState::PausedByFailure;
             if changed {
                 set_state(webhook, WebhookState::Paused, "", now);
             }
@@ -208,14 +210,11 @@ impl App {
             Ok(cursor) => (cursor, 0),
             Err(error) if error.reason() == Reason::ResumeTokenExpired => {
                 let oldest = self.inner.token_of(&WatchStart::Earliest).await?;
-                // An expired webhook's loss was counted when it was found.
-                let is_new = webhook.status.state != WebhookState::Expired;
-                let lost = oldest.position.saturating_sub(cursor.position);
-                (oldest, if is_new { lost } else { 0 })
+                (oldest, oldest.position.saturating_sub(cursor.position))
             }
             Err(error) => return Err(error),
         };
-        let owner = self.inner.owner_after(call, &webhook);
+        let owner = self.inner.owner_after(call, &webhook)?;
         self.change_webhook(hook, move |webhook, now| {
             if webhook.status.state.delivers() {
                 return false;
@@ -236,7 +235,7 @@ impl App {
     ) -> Result<WebhookView> {
         let hook = self.inner.hook_to_change(call, id)?;
         let cursor = self.inner.token_of(&start).await?;
-        let owner = self.inner.owner_after(call, &hook.webhook());
+        let owner = self.inner.owner_after(call, &hook.webhook())?;
         let change = self.change_webhook(hook, move |webhook, now| {
             begin_at(webhook, cursor, owner, now);
             true
@@ -374,12 +373,24 @@ impl Inner {
         WebhookView { behind, oldest_waiting: hook.oldest_waiting(), webhook }
     }
 
-    /// The key that the webhook belongs to once the caller has let it go on.
-    fn owner_after(&self, call: &Call, webhook: &Webhook) -> String {
-        match self.hooks.owner(&webhook.key_name) {
-            Some(owner) => owner.key_name().to_owned(),
-            None => call.caller.key_name().to_owned(),
+    /// The key that the webhook belongs to once the caller has let it go on. One that is told of all that its
+    /// key may see would be told of more by another key, and its receiver is not the caller's.
+    fn owner_after(&self, call: &Call, webhook: &Webhook) -> Result<String> {
+        if let Some(owner) = self.hooks.owner(&webhook.key_name) {
+            return Ok(owner.key_name().to_owned());
         }
+        let new = call.caller.key_name();
+        let saw_all = webhook.key_name.is_empty();
+        if webhook.config.sessions.is_empty() && !saw_all && new != webhook.key_name {
+            let message = format!(
+                "the API key {} that this webhook belongs to is gone, and key {new} may see other sessions; name \
+                 the sessions that it is to be told of with UpdateWebhook first",
+                webhook.key_name
+            );
+            return Err(Error::new(Reason::InvalidRequest, message)
+                .blaming("webhook_id", "must be a webhook that names its sessions"));
+        }
+        Ok(new.to_owned())
     }
 
     async fn token_of(&self, start: &WatchStart) -> Result<ResumeToken> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::hooks::{Hook, set_state, start};
 use crate::app::App;
+use crate::app::watch::WatchStart;
 use crate::domain::error::Result;
 use crate::domain::webhook::WebhookState;
 use crate::telemetry;
@@ -19,7 +20,9 @@ impl App {
         loop {
             for hook in inner.hooks.all() {
                 // Whoever has its turn sees to it.
-                if let Ok(mut running) = hook.turn.try_lock() {
+                if let Ok(mut running) = hook.turn.try_lock()
+                    && inner.hooks.get(hook.id).is_some()
+                {
                     start(inner, &hook, &mut running);
                 }
             }
@@ -56,7 +59,7 @@ impl App {
         if inner.hooks.len() == 0 {
             return Ok(());
         }
-        let trimmed = inner.repository.bounds().await?.trimmed;
+        let oldest = inner.token_of(&WatchStart::Earliest).await?;
         for hook in inner.hooks.all() {
             let Ok(_turn) = hook.turn.try_lock() else { continue };
             let webhook = hook.webhook();
@@ -66,12 +69,14 @@ impl App {
                 // Its own worker finds out.
                 WebhookState::Active | WebhookState::Failing | WebhookState::Expired => false,
             };
-            if !stands || place.log_id != inner.live.log_id() || place.position >= trimmed {
+            if !stands || place.log_id != oldest.log_id || place.position >= oldest.position {
                 continue;
             }
-            let reason = note_lost(&hook, trimmed - place.position);
+            let reason = note_lost(&hook, oldest.position - place.position);
             let now = inner.clock.now();
             let webhook = hook.change(|webhook| {
+                // What is lost is counted once, so that the place moves with it.
+                webhook.progress.cursor = oldest;
                 set_state(webhook, WebhookState::Expired, &reason, now);
                 webhook.clone()
             });

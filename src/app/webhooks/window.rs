@@ -84,6 +84,7 @@ impl Window {
     pub fn passed(&mut self, place: Place) {
         if self.slots.is_empty() {
             self.place = place;
+            self.forget_what_passed();
         }
     }
 
@@ -126,6 +127,13 @@ impl Window {
         while let Some(slot) = self.slots.pop_front_if(|slot| slot.is_done) {
             self.place = slot.place;
         }
+        self.forget_what_passed();
+    }
+
+    /// What failed may be none of its concern any more: its filter was changed, or its key sees less.
+    fn forget_what_passed(&mut self) {
+        let place = self.place.position;
+        self.earlier.take_if(|failure| failure.position <= place);
     }
 
     /// The event that was out is not delivered. Answers how it fails; [`Window::wait`] must follow.

@@ -20,6 +20,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
 use crate::domain::id::SessionName;
 use crate::domain::port::courier::{Parcel, Undelivered};
+use crate::domain::port::webhooks::ProgressWrite;
 use crate::domain::reason::Reason;
 use crate::domain::token::{LogId, ResumeToken};
 use crate::domain::webhook::{
@@ -85,6 +86,8 @@ enum End {
     Stopped,
     /// The webhook delivers no more, from a cause of its own.
     State(WebhookState, String),
+    /// The webhook is gone.
+    Gone,
     /// Somebody else writes to this database.
     Fenced,
 }
@@ -167,8 +170,12 @@ impl Worker {
             self.window.passed(self.read_to);
             self.note();
             let is_due = self.save_time().is_some_and(|time| time <= Instant::now());
-            if is_due && !self.save().await {
-                return Ok(End::Fenced);
+            if is_due {
+                match self.save().await {
+                    ProgressWrite::Written => {}
+                    ProgressWrite::Gone => return Ok(End::Gone),
+                    ProgressWrite::Fenced => return Ok(End::Fenced),
+                }
             }
         }
     }
@@ -298,30 +305,37 @@ impl Worker {
         Some(self.save.last.map_or_else(Instant::now, |last| last + interval))
     }
 
-    /// Writes how far it is; `false` where this process may no longer. What cannot be written now is
-    /// written later: in the worst case events are delivered again.
-    async fn save(&mut self) -> bool {
+    /// Writes how far it is. What cannot be written now is written later: in the worst case events are
+    /// delivered again.
+    async fn save(&mut self) -> ProgressWrite {
         let webhook = self.hook.webhook();
         let (id, epoch) = (webhook.id, self.inner.epoch);
         let repository = &self.inner.repository;
         self.save.last = Some(Instant::now());
         match repository.put_webhook_progress(id, &webhook.status, &webhook.progress, epoch).await {
-            Ok(is_ours) => {
+            Ok(written) => {
                 (self.save.news, self.save.cursor) = (false, webhook.progress.cursor);
-                is_ours
+                written
             }
             Err(error) => {
                 tracing::warn!(webhook = %id, %error, "how far a webhook is could not be written");
-                true
+                ProgressWrite::Written
             }
         }
     }
 
     /// What follows its place is no longer kept.
-    async fn expired(&self) -> End {
+    async fn expired(&mut self) -> End {
         let place = self.window.place().position;
-        let lost = match self.inner.repository.bounds().await {
-            Ok(bounds) => bounds.trimmed.saturating_sub(place),
+        let lost = match self.inner.token_of(&WatchStart::Earliest).await {
+            Ok(oldest) => {
+                // What is lost is counted once, so that the place moves with it.
+                let place_of_oldest =
+                    Place { position: oldest.position, fingerprint: oldest.fingerprint };
+                self.window = Window::new(place_of_oldest, None);
+                self.read_to = place_of_oldest;
+                oldest.position.saturating_sub(place)
+            }
             Err(error) => {
                 tracing::warn!(webhook = %self.hook.id, %error, "it is not known how much a webhook lost");
                 0
@@ -337,8 +351,11 @@ impl Worker {
             let _ = self.posted(posted);
         }
         self.posts.shutdown().await;
-        if matches!(end, End::Fenced) {
-            return self.inner.hooks.fence();
+        match end {
+            End::Fenced => return self.inner.hooks.fence(),
+            // Deleted, though its deletion seemed to fail, or by hand.
+            End::Gone => return self.inner.hooks.remove(self.hook.id),
+            End::Stopped | End::State(..) => {}
         }
         self.window.passed(self.read_to);
         self.note();

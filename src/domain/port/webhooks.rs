@@ -5,6 +5,16 @@ use async_trait::async_trait;
 use super::repository::Result;
 use crate::domain::webhook::{Progress, Webhook, WebhookId, WebhookStatus};
 
+/// What became of writing how far a webhook is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgressWrite {
+    Written,
+    /// There is no such webhook any more.
+    Gone,
+    /// A process that started later has taken the database over.
+    Fenced,
+}
+
 #[async_trait]
 pub trait WebhookStore: Send + Sync + 'static {
     /// All there are, by id.
@@ -13,15 +23,14 @@ pub trait WebhookStore: Send + Sync + 'static {
     /// Makes the webhook, or writes all of it anew.
     async fn put_webhook(&self, webhook: &Webhook) -> Result<()>;
 
-    /// Writes how far it is and where it stands, and nothing else. `false` where the webhook is gone, or a
-    /// process that started later than `epoch` has taken the database over.
+    /// Writes how far it is and where it stands, and nothing else.
     async fn put_webhook_progress(
         &self,
         id: WebhookId,
         status: &WebhookStatus,
         progress: &Progress,
         epoch: u64,
-    ) -> Result<bool>;
+    ) -> Result<ProgressWrite>;
 
     /// `false` where there was none.
     async fn remove_webhook(&self, id: WebhookId) -> Result<bool>;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wagroups::domain::port::repository::EventLog;
-use wagroups::domain::port::webhooks::WebhookStore;
+use wagroups::domain::port::webhooks::{ProgressWrite, WebhookStore};
 use wagroups::domain::token::{LogId, ResumeToken};
 use wagroups::domain::webhook::{
     EventName, Failure, FailureCause, Header, Progress, Retries, RetryPolicy, Webhook,
@@ -101,17 +101,18 @@ pub async fn how_far_a_webhook_is_is_written_by_the_process_that_delivers(databa
     let epoch = repository.begin_epoch().await.expect("an epoch");
     let (status, progress) = further(&made.progress);
     let put = repository.put_webhook_progress(made.id, &status, &progress, epoch).await;
-    assert!(put.expect("written"));
+    assert_eq!(put.expect("an answer"), ProgressWrite::Written);
     let expected = [Webhook { status: status.clone(), progress: progress.clone(), ..made.clone() }];
     assert_eq!(repository.webhooks().await.expect("webhooks"), expected);
+
+    let gone = WebhookId::of_digest([9; 16]);
+    let put = repository.put_webhook_progress(gone, &status, &progress, epoch).await;
+    assert_eq!(put.expect("an answer"), ProgressWrite::Gone);
 
     // A process that started later has taken over; what the earlier one says counts no more.
     repository.begin_epoch().await.expect("the next epoch");
     let late = Progress { delivered_count: 99, ..progress };
     let put = repository.put_webhook_progress(made.id, &status, &late, epoch).await;
-    assert!(!put.expect("an answer"));
+    assert_eq!(put.expect("an answer"), ProgressWrite::Fenced);
     assert_eq!(repository.webhooks().await.expect("webhooks"), expected);
-    let gone = WebhookId::of_digest([9; 16]);
-    let put = repository.put_webhook_progress(gone, &status, &late, epoch + 1).await;
-    assert!(!put.expect("an answer"));
 }

@@ -37,16 +37,20 @@ fn html(status: u16) -> Fault {
     Fault::HtmlFromProxy(status)
 }
 
+fn session_starts() -> Fault {
+    let refused = json!({
+        "error": "Session status is not as expected. Try again later or restart the session",
+        "session": "shop", "status": "STARTING", "expected": ["WORKING"],
+    });
+    Fault::Status(422, "application/json", refused.to_string())
+}
+
 /// A change that fails is either certainly not made, or of unknown outcome; never "try again" where it may
 /// have been made.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_change_says_what_is_known_of_it() {
     let (scene, group_id) = scene().await;
     let none = || json!({});
-    let refused_by_session = json!({
-        "error": "Session status is not as expected. Try again later or restart the session",
-        "session": "shop", "status": "STARTING", "expected": ["WORKING"],
-    });
     let unimplemented = json!({
         "message": "The method is not implemented by 'GOWS' engine.", "error": "Not Implemented", "statusCode": 501,
     });
@@ -58,7 +62,7 @@ async fn a_failed_change_says_what_is_known_of_it() {
         (Fault::CloseAfterApplying, "OUTCOME_UNKNOWN", true),
         (html(502), "OUTCOME_UNKNOWN", false),
         (Fault::HtmlFromProxyAfterApplying(504), "OUTCOME_UNKNOWN", true),
-        (Fault::Status(422, json, refused_by_session.to_string()), "SESSION_STARTING", false),
+        (session_starts(), "SESSION_STARTING", false),
         (Fault::Status(501, json, unimplemented.to_string()), "UNSUPPORTED_BY_ENGINE", false),
         (
             Fault::Status(401, json, r#"{"message":"Unauthorized","statusCode":401}"#.to_owned()),
@@ -180,9 +184,10 @@ async fn a_large_refusal_is_one_all_the_same() {
     let (scene, group_id) = scene().await;
     for number in 0..6 {
         let extras = json!({ "request": "x".repeat(1_400_000) });
-        scene
-            .server()
-            .fail_next(("PUT", "/subject"), exception("admin permission required", extras));
+        scene.server().fail_next(
+            ("PUT", "/subject"),
+            exception("2 UNKNOWN: info query returned status 403: forbidden", extras),
+        );
         let failed = scene.rename("shop", &group_id, &format!("No {number}")).await;
         assert_eq!(reason(&failed.expect_err("refused")), "NOT_GROUP_ADMIN");
     }

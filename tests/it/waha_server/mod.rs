@@ -151,6 +151,11 @@ impl WahaServer {
         self.faults.lock().expect("the faults").push(planned);
     }
 
+    /// It is synced now.
+    pub fn unblank(&self, group_id: &GroupId) {
+        self.blank.lock().expect("the blank groups").remove(group_id);
+    }
+
     /// Of this group nothing is shown any more but its id, as of one that the engine has not synced.
     pub fn blank(&self, group_id: &GroupId) {
         self.blank.lock().expect("the blank groups").insert(group_id.clone());
