@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use wagroups::domain::port::webhooks::WebhookStore as _;
 use wagroups::pb::{self, WebhookFailureCause as Cause, WebhookState};
 
 use super::receiver::{Answer, Receiver};
@@ -13,6 +14,8 @@ use crate::harness::service::{Service, eventually};
 posted_on_each_database!(
     what_fails_is_tried_again_under_the_same_id_until_it_is_taken,
     a_session_that_fails_does_not_hold_up_the_others,
+    what_fails_and_is_filtered_out_fails_no_more,
+    a_webhook_whose_row_is_gone_stops_no_other,
 );
 
 async fn what_fails_is_tried_again_under_the_same_id_until_it_is_taken(service: Service) {
@@ -83,6 +86,41 @@ async fn a_session_that_fails_does_not_hold_up_the_others(service: Service) {
     assert_eq!(receiver.taken().iter().filter(|post| post.session() == "default").count(), 3);
 }
 
+async fn what_fails_and_is_filtered_out_fails_no_more(service: Service) {
+    let receiver = Receiver::start().await;
+    receiver.answer(|post| {
+        Answer::Status(if post.text("/event") == "group.v2.update" { 422 } else { 200 })
+    });
+    let webhook = service.create_webhook(to(&receiver)).await;
+    let group = service.group_id("Team", &[]).await;
+    service.rename("default", &group, 0..1).await;
+    service.until_state(&webhook.id, WebhookState::Failing).await;
+    let request = pb::UpdateWebhookRequest {
+        webhook_id: webhook.id.clone(),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["events".into()] }),
+        events: vec!["group.v2.join".into()],
+        ..Default::default()
+    };
+    service.webhooks().update_webhook(request).await.expect("changed");
+    service.group_id("Another", &[]).await;
+    let told = service.until_delivered(&webhook.id).await;
+    assert_eq!((told.state(), told.failure), (WebhookState::Active, None));
+}
+
+/// Removed by hand, or by a deletion of which the database's answer was lost: no sign of another process.
+async fn a_webhook_whose_row_is_gone_stops_no_other(service: Service) {
+    let receiver = Receiver::start().await;
+    let gone = service.create_webhook(to(&receiver)).await;
+    let id = gone.id.parse().expect("an id");
+    assert!(service.repository().remove_webhook(id).await.expect("removed"));
+    service.group_id("Team", &[]).await;
+    eventually("it is gone", || async { service.get_webhook(&gone.id).await.err() }).await;
+    let webhook = service.create_webhook(to(&receiver)).await;
+    service.group_id("Another", &[]).await;
+    let told = service.until_delivered(&webhook.id).await;
+    assert_eq!((told.state(), told.delivered_count), (WebhookState::Active, 1));
+}
+
 fn soon_paused(settings: &mut wagroups::config::Settings) {
     posting(settings);
     settings.webhooks.pause_after = Duration::ZERO;
@@ -99,12 +137,14 @@ async fn an_event_that_fails_for_too_long_pauses_the_webhook(service: Service) {
     assert_eq!(told.failure.as_ref().map(|failure| failure.failure_count), Some(3));
     assert_eq!((told.delivered_count, told.behind_count), (0, 1));
 
-    // It stays paused, whatever happens, also where somebody pauses it once more.
+    // It stays paused, whatever happens; once somebody pauses it, a failure is not why.
     service.rename("default", &group, 0..3).await;
     let request = pb::PauseWebhookRequest { webhook_id: webhook.id.clone() };
     let paused = service.webhooks().pause_webhook(request).await.expect("an answer").into_inner();
-    assert!(!paused.changed);
-    assert_eq!(paused.webhook.expect("a webhook").state(), WebhookState::PausedByFailure);
+    assert!(paused.changed);
+    let paused = paused.webhook.expect("a webhook");
+    assert_eq!((paused.state(), paused.state_reason.as_str()), (WebhookState::Paused, ""));
+    assert!(paused.failure.is_some());
     assert_eq!(receiver.posts().len(), 3);
 
     // Nothing is skipped.

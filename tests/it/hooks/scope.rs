@@ -147,7 +147,21 @@ async fn a_webhook_whose_key_is_gone_tells_nobody_anything() {
         assert!(told.state_reason.contains(cause), "{}", told.state_reason);
     }
     create_group(&service, "shop-1").await;
-    // Whoever resumes it takes it over.
+    // Whoever resumes it takes it over; but its receiver was not meant to be told of all that another key sees.
+    let refused = service
+        .webhooks()
+        .resume_webhook(by("all", pb::ResumeWebhookRequest { webhook_id: made.id.clone() }))
+        .await
+        .expect_err("of which sessions?");
+    assert_eq!(reason(&refused), "INVALID_REQUEST");
+    assert!(refused.message().contains("UpdateWebhook"), "{refused}");
+    let update = pb::UpdateWebhookRequest {
+        webhook_id: made.id.clone(),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["sessions".into()] }),
+        sessions: vec!["shop-1".into()],
+        ..Default::default()
+    };
+    service.webhooks().update_webhook(by("all", update)).await.expect("named");
     let resume = by("all", pb::ResumeWebhookRequest { webhook_id: made.id.clone() });
     let resumed = service.webhooks().resume_webhook(resume).await.expect("resumed").into_inner();
     assert_eq!(resumed.webhook.expect("a webhook").key_name, "all");
