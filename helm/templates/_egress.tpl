@@ -1,11 +1,14 @@
-{{/* Where the service and the migration must get to: names, and the database. */}}
+{{/* Where the service and the migration must get to: names, the database, and what the user adds. The migration goes
+     first: what only the service could reach would never be asked for. */}}
 {{- define "wagroups.egressBasics" -}}
 # DNS, wherever the cluster has it.
 - ports:
-    - port: 53
+    {{- range uniq (.Values.networkPolicy.egress.dnsPorts | default (list)) }}
+    - port: {{ int . }}
       protocol: UDP
-    - port: 53
+    - port: {{ int . }}
       protocol: TCP
+    {{- end }}
 {{- if eq .Values.database.type "postgres" }}
 - ports:
     - port: {{ int .Values.networkPolicy.egress.databasePort }}
@@ -14,6 +17,9 @@
   to:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
+{{- with .Values.networkPolicy.egress.extra }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 

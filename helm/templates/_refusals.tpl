@@ -90,6 +90,10 @@
 {{- $problems = append $problems "grpcRoute.parentRefs: a route hangs on a Gateway; name it, [{name: …}]" }}
 {{- end }}
 
+{{- if and .networkPolicy.enabled (not .networkPolicy.egress.dnsPorts) }}
+{{- $problems = append $problems "networkPolicy.egress.dnsPorts: on which ports does DNS listen? [53], on OpenShift [53, 5353]; a rule without one would open every port" }}
+{{- end }}
+
 {{- range list "serviceMonitor" "prometheusRule" }}
 {{- if and (index $.Values .).enabled (not $.Values.ops.enabled) }}
 {{- $problems = append $problems (printf "%s: metrics are served by ops, which is off; set ops.enabled=true" .) }}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
+import yaml
 
 from rendering import CHART, Object, find, hooks_of, maps_of, of_kind, pod_template, render, render_with, scenario, the, title
 
@@ -274,8 +275,40 @@ def test_a_policy_opens_the_listeners_and_no_other_port() -> None:
             assert any(ip_address(address) in block for block in closed), address
     migration = policies["groups-migrate"]
     assert "ingress" not in migration and migration["policyTypes"] == ["Ingress", "Egress"]
-    assert {p["port"] for rule in migration["egress"] for p in rule["ports"]} == {53, 6432}
+    assert {p["port"] for rule in migration["egress"] for p in rule["ports"]} == {53, 6432, 3128}
     assert [rule for rule in service["egress"] if rule.get("to") == [{"ipBlock": {"cidr": "192.0.2.10/32"}}]]
+
+
+def test_the_migration_is_let_out_where_the_service_is(rendered: List[Object], scenario_file: Path) -> None:
+    """It runs first, in the same cluster: what it does not reach, nobody does. And a policy may see the ports of pods."""
+    policies = of_kind(rendered, "NetworkPolicy")
+    wanted = yaml.safe_load(scenario_file.read_text()).get("networkPolicy", {})
+    if not wanted.get("enabled"):
+        assert not policies
+        return
+    components = [o["spec"]["podSelector"]["matchLabels"][OURS + "component"] for o in policies]
+    assert sorted(components) == ["migrate", "server"]
+    for o in policies:
+        rules = o["spec"]["egress"]
+        assert all(rule.get("ports") for rule in rules), f"{title(o)}: a rule without ports opens all of them"
+        names = [(port, protocol) for port in wanted["egress"].get("dnsPorts", [53]) for protocol in ("UDP", "TCP")]
+        assert [[(p["port"], p["protocol"]) for p in rule["ports"]] for rule in rules if "to" not in rule][0] == names
+        assert {"port": wanted["egress"]["databasePort"], "protocol": "TCP"} in [p for r in rules for p in r["ports"]]
+        assert wanted["egress"]["extra"], "or this would test nothing"
+        for extra in wanted["egress"]["extra"]:
+            assert rules.count(extra) == 1, title(o)
+
+
+def test_a_policy_opens_a_wahas_port_in_its_pod_beside_that_of_its_url() -> None:
+    policy = find(render(scenario("policy")), "NetworkPolicy", "rel-wagroups")["spec"]
+    waha = [rule for rule in policy["egress"] if rule.get("to") == [{"podSelector": {"matchLabels": {"app": "waha"}}}]]
+    assert sorted(p["port"] for rule in waha for p in rule["ports"]) == [80, 3000]
+
+
+def test_a_port_of_dns_that_stands_twice_is_one(tmp_path: Path) -> None:
+    rendered = render_with({"networkPolicy": {"enabled": True, "egress": {"dnsPorts": [5353, 53, 5353]}}}, tmp_path)
+    for policy in of_kind(rendered, "NetworkPolicy"):
+        assert [p["port"] for p in policy["spec"]["egress"][0]["ports"]] == [5353, 5353, 53, 53], title(policy)
 
 
 @pytest.mark.parametrize("whom, ports", [("pictures", [443, 8443]), ("webhooks", [80, 443])])
