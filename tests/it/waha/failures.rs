@@ -242,6 +242,25 @@ async fn a_dead_server_is_left_alone_and_found_again() {
     .await;
 }
 
+/// A server that is back, and still overwhelmed: nobody says twice that it is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_servers_return_needs_is_tried_until_it_succeeds() {
+    let scene = impatient().await;
+    let group_id = scene.group_of_another("shop", ANNA).await;
+    scene.server().kill().await;
+    scene.until("shop", pb::SessionStatus::Starting).await;
+    scene.others_rename(ANNA, &group_id, "Meanwhile").await;
+    // Who is linked there, and all tries of the first comparison.
+    scene.server().fail_next(("GET", "/api/sessions/shop"), html(502));
+    for _ in 0..3 {
+        scene.server().fail_next(("GET", "/shop/groups"), html(502));
+    }
+    scene.server().revive().await;
+    scene.until("shop", pb::SessionStatus::Working).await;
+    scene.until_subject("shop", &group_id, "Meanwhile").await;
+    assert_eq!(scene.server().faults_left(), 0);
+}
+
 impl Scene {
     async fn refresh(&self, group_id: &str) -> Result<(), Status> {
         let request = pb::RefreshGroupsRequest {

@@ -151,6 +151,11 @@ impl WahaServer {
         self.faults.lock().expect("the faults").push(planned);
     }
 
+    /// Faults that have not struck yet.
+    pub fn faults_left(&self) -> usize {
+        self.faults.lock().expect("the faults").len()
+    }
+
     /// It is synced now.
     pub fn unblank(&self, group_id: &GroupId) {
         self.blank.lock().expect("the blank groups").remove(group_id);
