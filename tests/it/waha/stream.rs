@@ -67,5 +67,10 @@ async fn an_event_that_comes_twice_and_by_two_ways_counts_once() {
         scene.others_rename(ANNA, &group_id, subject).await;
         scene.until_subject("shop", &group_id, subject).await;
     }
+    // Each subject comes twice both ways.
+    eventually("the webhooks are taken, too", || async {
+        (scene.server().webhooks_taken() >= 6).then_some(())
+    })
+    .await;
     assert_eq!(subjects(&scene).await, ["One", "Two", "Three"]);
 }

@@ -140,7 +140,9 @@ impl WahaServer {
                     let life = self.open.lock().expect("the port");
                     let life = life.as_ref().map(|open| open.life.clone());
                     let client = self.http.clone();
-                    webhook.deliver(client, self.options.version, now, text.clone(), life);
+                    let taken = self.webhooks_taken.clone();
+                    let version = self.options.version;
+                    webhook.deliver(client, version, now, text.clone(), life, taken);
                 }
             }
         }

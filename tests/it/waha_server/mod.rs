@@ -92,6 +92,8 @@ pub struct WahaServer {
     hub: Hub,
     /// Posts webhooks, and fetches pictures.
     http: reqwest::Client,
+    /// Webhooks that their receivers took.
+    webhooks_taken: Arc<AtomicUsize>,
     requests: Mutex<Vec<Recorded>>,
     violations: Mutex<Vec<String>>,
     faults: Mutex<Vec<Planned>>,
@@ -120,6 +122,7 @@ impl WahaServer {
                 )
                 .build()
                 .expect("a client"),
+            webhooks_taken: Arc::default(),
             requests: Mutex::default(),
             violations: Mutex::default(),
             faults: Mutex::default(),
@@ -149,6 +152,10 @@ impl WahaServer {
     pub fn fail_next(&self, which: impl Into<Match>, fault: Fault) {
         let planned = Planned { which: which.into(), fault };
         self.faults.lock().expect("the faults").push(planned);
+    }
+
+    pub fn webhooks_taken(&self) -> usize {
+        self.webhooks_taken.load(Ordering::Relaxed)
     }
 
     /// Faults that have not struck yet.

@@ -1,5 +1,7 @@
 //! Webhooks of a session, posted and signed as WAHA does it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Client;
@@ -64,14 +66,24 @@ impl Webhook {
         now: Timestamp,
         body: String,
         life: Option<CancellationToken>,
+        taken: Arc<AtomicUsize>,
     ) {
         let life = life.unwrap_or_default();
         tokio::spawn(async move {
-            life.run_until_cancelled(self.post_until_taken(&client, version, now, body)).await
+            let posting = self.post_until_taken(&client, version, now, body);
+            if life.run_until_cancelled(posting).await == Some(true) {
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
         });
     }
 
-    async fn post_until_taken(self, client: &Client, version: &str, now: Timestamp, body: String) {
+    async fn post_until_taken(
+        self,
+        client: &Client,
+        version: &str,
+        now: Timestamp,
+        body: String,
+    ) -> bool {
         let request_id = EventId::new(now, &SystemEntropy).to_string().replace("evt_", "req_");
         for retry in 0..=self.attempts {
             let mut request = client
@@ -91,7 +103,7 @@ impl Webhook {
             let mut at_least = Duration::ZERO;
             if let Ok(response) = request.body(body.clone()).send().await {
                 if response.status().is_success() {
-                    return;
+                    return true;
                 }
                 let wait = response.headers().get("retry-after");
                 let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
@@ -99,6 +111,7 @@ impl Webhook {
             }
             tokio::time::sleep(self.pause(retry + 1).max(at_least)).await;
         }
+        false
     }
 
     /// Before the retry of this number, which counts from 1.
