@@ -123,10 +123,9 @@ pub fn caller_of(gateway: &Gateway, headers: &HeaderMap, uri: &Uri) -> Result<Ca
 /// say where a request comes from; nobody else sends these headers.
 pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
     let (site, origin) = (headers.get("sec-fetch-site"), headers.get(ORIGIN));
-    if !gateway.keyring.is_open() || (site.is_none() && origin.is_none()) {
+    if !gateway.keyring.is_open() {
         return Ok(());
     }
-    let refused = |message: &str| Err(Error::new(Reason::PermissionDenied, message));
     let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
     let is_own = |origin: &HeaderValue| {
         let scheme_ends = origin.as_bytes().windows(3).position(|part| part == b"://");
@@ -134,11 +133,8 @@ pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<()
     };
     let is_same = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
     if !site.is_none_or(is_same) || !origin.is_none_or(is_own) {
-        return refused("without API keys, pages of other sites may not call this service");
-    }
-    // A name that leads here for a moment would make any page one of this site's (DNS rebinding).
-    if !names_this_machine(host) {
-        return refused("without API keys, browsers reach this service as localhost only");
+        let message = "without API keys, pages of other sites may not call this service";
+        return Err(Error::new(Reason::PermissionDenied, message));
     }
     Ok(())
 }
@@ -151,6 +147,17 @@ fn names_this_machine(host: &[u8]) -> bool {
         Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
         None => false,
     }
+}
+
+/// A name that leads here for a moment makes any page one of this site's (DNS rebinding), and browsers leave out
+/// where a request comes from where the page is not one of HTTPS. What they always say is by which name.
+pub fn refuse_foreign_names(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    if !gateway.keyring.is_open() || host.is_none_or(names_this_machine) {
+        return Ok(());
+    }
+    let message = "without API keys, this service is reached as localhost or by an address only";
+    Err(Error::new(Reason::PermissionDenied, message))
 }
 
 /// What is no text is no id either, and is refused as such.
