@@ -131,7 +131,8 @@ pub struct Webhook {
     /// How long a webhook waits for its commit, before WAHA is told to send it again.
     #[serde(with = "humantime_serde")]
     pub commit_timeout: Duration,
-    /// Webhooks that are dealt with at the same time; WAHA is told to send more of them again.
+    /// Webhooks that are dealt with at the same time, those too that nobody waits for any longer; WAHA is told
+    /// to send more of them again.
     pub max_in_flight: usize,
     /// Bodies in memory, all together.
     pub buffer_bytes: ByteSize,
