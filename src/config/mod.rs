@@ -91,7 +91,7 @@ pub struct Rest {
     pub listen: Option<SocketAddr>,
     /// In whose words groups are answered.
     pub shape: RestShape,
-    /// The largest body that is read.
+    /// The largest body that is read: of a picture; all others have at most 256 KiB.
     pub max_body_bytes: ByteSize,
     /// How long a body may take to arrive.
     #[serde(with = "humantime_serde")]
