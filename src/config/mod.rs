@@ -91,7 +91,7 @@ pub struct Rest {
     pub listen: Option<SocketAddr>,
     /// In whose words groups are answered.
     pub shape: RestShape,
-    /// The largest body that is read.
+    /// The largest body that is read: of a picture; all others have at most 256 KiB.
     pub max_body_bytes: ByteSize,
     /// How long a body may take to arrive.
     #[serde(with = "humantime_serde")]
@@ -131,7 +131,8 @@ pub struct Webhook {
     /// How long a webhook waits for its commit, before WAHA is told to send it again.
     #[serde(with = "humantime_serde")]
     pub commit_timeout: Duration,
-    /// Webhooks that are dealt with at the same time; WAHA is told to send more of them again.
+    /// Webhooks that are dealt with at the same time, those too that nobody waits for any longer; WAHA is told
+    /// to send more of them again.
     pub max_in_flight: usize,
     /// Bodies in memory, all together.
     pub buffer_bytes: ByteSize,

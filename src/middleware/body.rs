@@ -27,7 +27,13 @@ pub struct BodyLimits {
 #[derive(Debug)]
 pub struct BoundedBody {
     bytes: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    share: BodyShare,
+}
+
+/// The share of the buffer that a body takes, for as long as what was made of it is in memory.
+#[derive(Debug)]
+pub struct BodyShare {
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a body was not read.
@@ -47,6 +53,11 @@ impl BoundedBody {
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
+
+    /// Drops the bytes, and keeps their share.
+    pub fn into_share(self) -> BodyShare {
+        self.share
+    }
 }
 
 impl BodyLimits {
@@ -55,6 +66,11 @@ impl BodyLimits {
     pub fn new(max_bytes: usize, timeout: Duration, buffer_bytes: usize) -> Self {
         let buffer = Arc::new(Semaphore::new(buffer_bytes.min(Semaphore::MAX_PERMITS)));
         Self { max_bytes, timeout, buffer }
+    }
+
+    /// For bodies of at most `max_bytes`, if that is less, out of the same buffer.
+    pub fn at_most(&self, max_bytes: usize) -> Self {
+        Self { max_bytes: self.max_bytes.min(max_bytes), ..self.clone() }
     }
 
     pub async fn read(&self, request: Request) -> Result<BoundedBody, BodyError> {
@@ -109,6 +125,6 @@ impl BodyLimits {
             }
             bytes.extend_from_slice(&data);
         }
-        Ok(BoundedBody { bytes: bytes.freeze(), _share: share })
+        Ok(BoundedBody { bytes: bytes.freeze(), share: BodyShare { _permit: share } })
     }
 }

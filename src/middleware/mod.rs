@@ -12,7 +12,7 @@ mod rpc_metrics;
 mod status;
 
 pub use auth::{AuthLayer, Keyring};
-pub use body::{BodyError, BodyLimits, BoundedBody};
+pub use body::{BodyError, BodyLimits, BodyShare, BoundedBody};
 pub use coalesce::CoalescedStream;
 pub use deadline::{Deadline, DeadlineLayer};
 pub use limits::limit_calls;

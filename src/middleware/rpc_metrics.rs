@@ -1,9 +1,13 @@
 //! How many calls there are, how they end and how long they take.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use prost::{DecodeError, Message as _};
+use prost_types::FileDescriptorSet;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -11,17 +15,46 @@ use tower::{Layer, Service};
 
 use crate::telemetry;
 
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RpcMetricsLayer;
+#[derive(Debug, Clone)]
+pub struct RpcMetricsLayer {
+    served: Arc<HashSet<String>>,
+}
 
 #[derive(Debug, Clone)]
-pub struct RpcMetricsService<S>(S);
+pub struct RpcMetricsService<S> {
+    inner: S,
+    served: Arc<HashSet<String>>,
+}
+
+impl RpcMetricsLayer {
+    /// For all methods of these encoded descriptors. Calls pass here before their key is looked at, so that a
+    /// path that someone made up must leave no name behind, whatever the answer is.
+    pub fn new(descriptors: &[&[u8]]) -> Result<Self, DecodeError> {
+        let mut served = HashSet::new();
+        for descriptors in descriptors {
+            for file in FileDescriptorSet::decode(*descriptors)?.file {
+                for service in &file.service {
+                    let name = format!("/{}.{}", file.package(), service.name());
+                    let methods = service.method.iter();
+                    served.extend(methods.map(|method| format!("{name}/{}", method.name())));
+                }
+            }
+        }
+        Ok(Self { served: Arc::new(served) })
+    }
+}
 
 impl<S> Layer<S> for RpcMetricsLayer {
     type Service = RpcMetricsService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RpcMetricsService(inner)
+        RpcMetricsService { inner, served: self.served.clone() }
+    }
+}
+
+impl<S> RpcMetricsService<S> {
+    fn served<'a>(&self, path: &'a str) -> Option<&'a str> {
+        self.served.contains(path).then_some(path)
     }
 }
 
@@ -36,13 +69,13 @@ where
     type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let running = telemetry::RpcRunning::begin(request.uri().path());
+        let running = telemetry::RpcRunning::begin(self.served(request.uri().path()));
         let started = Instant::now();
-        let future = self.0.call(request);
+        let future = self.inner.call(request);
         Box::pin(async move {
             let response = future.await?;
             // Errors come with the headers; a stream's own end is not seen here.

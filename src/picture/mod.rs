@@ -18,8 +18,13 @@ use crate::domain::port::picture::{MAX_FILE_BYTES, Picture, PictureMaker, Pictur
 use crate::domain::reason::Reason;
 use crate::tls::Trust;
 
-/// Pictures that are worked on at the same time: each takes a core, and up to 256 MiB.
-const AT_ONCE: usize = 2;
+/// Pictures that are scaled at the same time: each takes a core, and up to 256 MiB.
+const SCALED_AT_ONCE: usize = 2;
+/// Pictures that are fetched, wait for their turn or are scaled: each holds a file of up to 10 MiB, also after its
+/// caller has hung up. 8 are 80 MiB, and enough for the slowest addresses not to keep the two cores idle.
+const HELD_AT_ONCE: usize = 8;
+/// By then a picture is usually done.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -31,7 +36,8 @@ pub struct Options {
 /// The maker of pictures.
 pub struct Pictures {
     fetcher: Fetcher,
-    places: Semaphore,
+    held: Semaphore,
+    scaled: Semaphore,
 }
 
 impl fmt::Debug for Pictures {
@@ -42,20 +48,29 @@ impl fmt::Debug for Pictures {
 
 impl Pictures {
     pub fn new(options: Options, trust: &Trust) -> Result<Self> {
-        Ok(Self { fetcher: Fetcher::new(options, trust)?, places: Semaphore::new(AT_ONCE) })
+        Ok(Self {
+            fetcher: Fetcher::new(options, trust)?,
+            held: Semaphore::new(HELD_AT_ONCE),
+            scaled: Semaphore::new(SCALED_AT_ONCE),
+        })
     }
 
     async fn squared(&self, file: Bytes, field: &'static str) -> Result<Picture> {
         if file.len() > MAX_FILE_BYTES {
             return Err(invalid(NoPicture::FileTooLarge, field));
         }
-        let _place = self.places.acquire().await.map_err(Error::internal)?;
+        let _place = self.scaled.acquire().await.map_err(Error::internal)?;
         let made = tokio::task::spawn_blocking(move || image::square_jpeg(&file)).await;
         match made.map_err(Error::internal)? {
             Ok(jpeg) => Ok(Picture::of_jpeg(jpeg.into())),
             Err(cause) => Err(invalid(cause, field)),
         }
     }
+}
+
+fn overloaded() -> Error {
+    let message = "too many pictures at the same time; nothing was done, try again";
+    Error::new(Reason::Overloaded, message).retry_after(RETRY_AFTER)
 }
 
 fn invalid(cause: NoPicture, field: &str) -> Error {
@@ -67,6 +82,8 @@ fn invalid(cause: NoPicture, field: &str) -> Error {
 #[async_trait]
 impl PictureMaker for Pictures {
     async fn make(&self, source: PictureSource) -> Result<Picture> {
+        // Refused and not kept waiting: what waits would hold its file, too.
+        let _held = self.held.try_acquire().map_err(|_| overloaded())?;
         match source {
             PictureSource::Data(file) => self.squared(file, "data").await,
             PictureSource::Url(url) => self.squared(self.fetcher.fetch(url).await?, "url").await,

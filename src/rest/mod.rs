@@ -122,17 +122,23 @@ fn asked(gateway: &Gateway, request: &Request) -> Asked {
     Asked { method, uri, time: gateway.clock.now() }
 }
 
-/// Counts each request, and lets a panic of one be the end of that one alone.
+/// Counts each request, refuses those that came by a stranger's name, and lets a panic of one be the end of that
+/// one alone.
 async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let asked = asked(&gateway, &request);
-    let ran = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let response = ran.unwrap_or_else(|_| {
-        telemetry::panicked();
-        asked.refuse(Error::internal("a panic, which the log tells of")).into_response()
-    });
+    let response = match request::refuse_foreign_names(&gateway, request.headers()) {
+        Ok(()) => {
+            let ran = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            ran.unwrap_or_else(|_| {
+                telemetry::panicked();
+                asked.refuse(Error::internal("a panic, which the log tells of")).into_response()
+            })
+        }
+        Err(error) => asked.refuse(error).into_response(),
+    };
     telemetry::rest_request(&method, route, response.status().as_u16(), began.elapsed());
     response
 }

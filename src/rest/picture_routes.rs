@@ -15,6 +15,9 @@ use super::route::{Route, at, delete, get, put};
 use crate::domain::port::picture::{PictureSource, PictureUrl};
 use crate::domain::reason::Reason;
 
+/// Below a session's groups.
+pub const PATH: &str = "/{id}/picture";
+
 type Answered = Result<Response, Refusal>;
 
 pub fn routes() -> Vec<Route> {
@@ -22,7 +25,7 @@ pub fn routes() -> Vec<Route> {
     let refresh = "Whether to ask WhatsApp, and not for what was asked in the last 24 hours.";
     vec![
         get(
-            at("/{id}/picture"),
+            at(PATH),
             get_picture,
             picture("getPicture", "The group's picture")
                 .query(optional("refresh", refresh, flag()))
@@ -30,7 +33,7 @@ pub fn routes() -> Vec<Route> {
                 .answers(200, "Where it is.", Body::Json("PictureResponse")),
         ),
         put(
-            at("/{id}/picture"),
+            at(PATH),
             set,
             picture("setPicture", "Change the picture").takes("PictureRequest").changes().answers(
                 200,
@@ -39,7 +42,7 @@ pub fn routes() -> Vec<Route> {
             ),
         ),
         delete(
-            at("/{id}/picture"),
+            at(PATH),
             delete_picture,
             picture("deletePicture", "Remove the picture").changes().answers(
                 200,
@@ -86,16 +89,13 @@ async fn delete_picture(State(gateway): State<Gateway>, mut incoming: Incoming) 
 }
 
 fn source(incoming: &mut Incoming) -> Option<PictureSource> {
-    let text = |field: &str| {
-        incoming.file().and_then(|file| file.get(field)).and_then(Value::as_str).map(str::to_owned)
-    };
+    let file = incoming.take_file();
+    let text = |field: &str| file.get(field).and_then(Value::as_str);
     match (text("url"), text("data")) {
-        (Some(url), None) => {
-            incoming.parsed::<PictureUrl>("file.url", &url).map(PictureSource::Url)
-        }
+        (Some(url), None) => incoming.parsed::<PictureUrl>("file.url", url).map(PictureSource::Url),
         (None, Some(data)) => {
             // Browsers put the type in front.
-            let data = data.split_once(";base64,").map_or(data.as_str(), |(_, data)| data);
+            let data = data.split_once(";base64,").map_or(data, |(_, data)| data);
             let bytes = STANDARD.decode(data).ok();
             if bytes.is_none() {
                 incoming.refuse_field("file.data", "must be base64");

@@ -9,7 +9,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::request::{IDEMPOTENCY_KEY, KEY_IN_QUERY};
+use super::request::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
@@ -48,6 +48,10 @@ impl Asked {
 
     pub fn refuse_body(&self, error: BodyError) -> Refusal {
         match error {
+            BodyError::TooLarge { limit: limit @ MAX_PLAIN_BODY_BYTES } => self.refuse(Error::new(
+                Reason::MessageTooLarge,
+                format!("the body has more than {limit} bytes, which only a picture's may have"),
+            )),
             BodyError::TooLarge { limit } => self.refuse(Error::new(
                 Reason::MessageTooLarge,
                 format!("the body has more than {limit} bytes (rest.max_body_bytes)"),

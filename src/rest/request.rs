@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 use url::{Host, Url};
 
-use super::Gateway;
 use super::refusal::{Asked, Refusal, overloaded};
+use super::route::at;
+use super::{Gateway, picture_routes};
 use crate::app::Call;
 use crate::app::groups::{RequestKey, Target};
 use crate::domain::auth::Caller;
@@ -17,6 +18,7 @@ use crate::domain::error::{Error, Violations, checked};
 use crate::domain::group::MAX_PARTICIPANTS;
 use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use crate::domain::reason::Reason;
+use crate::middleware::BodyShare;
 
 /// Where a stream of events goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -24,6 +26,9 @@ const LAST_EVENT_ID: &str = "last-event-id";
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Where a key may stand beside the headers.
 pub const KEY_IN_QUERY: &str = "x-api-key";
+/// The largest body but for that of a picture. The longest of them name 1,024 participants, which are some 60 KiB;
+/// and what is parsed takes several times the memory of its text, which must not happen with a whole buffer.
+pub const MAX_PLAIN_BODY_BYTES: usize = 256 << 10;
 
 /// A request, read whole.
 pub struct Incoming {
@@ -38,6 +43,7 @@ pub struct Incoming {
     body_sha256: [u8; 32],
     violations: Violations,
     _place: OwnedSemaphorePermit,
+    _share: BodyShare,
 }
 
 impl FromRequest<Gateway> for Incoming {
@@ -74,10 +80,13 @@ impl FromRequest<Gateway> for Incoming {
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         // A path can be written in several ways; what it names is one.
         hash.update(format!("{} {route}\n{session}\n{group_id}\n", asked.method));
-        let body = gateway.body.read(Request::from_parts(parts, body)).await;
+        let is_picture = route == at(picture_routes::PATH);
+        let limits =
+            gateway.body.at_most(if is_picture { usize::MAX } else { MAX_PLAIN_BODY_BYTES });
+        let body = limits.read(Request::from_parts(parts, body)).await;
         let body = body.map_err(|error| asked.refuse_body(error))?;
         hash.update(body.bytes());
-        let body = match body.bytes().as_ref() {
+        let parsed = match body.bytes().as_ref() {
             [] => Value::Null,
             bytes => serde_json::from_slice(bytes).map_err(|error| {
                 asked.refuse(Error::new(Reason::InvalidRequest, error.to_string()))
@@ -89,12 +98,13 @@ impl FromRequest<Gateway> for Incoming {
             session,
             group_id,
             query,
-            body,
+            body: parsed,
             request_id,
             last_event_id,
             body_sha256: hash.finalize().into(),
             violations: Violations::default(),
             _place: place,
+            _share: body.into_share(),
         })
     }
 }
@@ -123,10 +133,9 @@ pub fn caller_of(gateway: &Gateway, headers: &HeaderMap, uri: &Uri) -> Result<Ca
 /// say where a request comes from; nobody else sends these headers.
 pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
     let (site, origin) = (headers.get("sec-fetch-site"), headers.get(ORIGIN));
-    if !gateway.keyring.is_open() || (site.is_none() && origin.is_none()) {
+    if !gateway.keyring.is_open() {
         return Ok(());
     }
-    let refused = |message: &str| Err(Error::new(Reason::PermissionDenied, message));
     let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
     let is_own = |origin: &HeaderValue| {
         let scheme_ends = origin.as_bytes().windows(3).position(|part| part == b"://");
@@ -134,13 +143,21 @@ pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<()
     };
     let is_same = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
     if !site.is_none_or(is_same) || !origin.is_none_or(is_own) {
-        return refused("without API keys, pages of other sites may not call this service");
-    }
-    // A name that leads here for a moment would make any page one of this site's (DNS rebinding).
-    if !names_this_machine(host) {
-        return refused("without API keys, browsers reach this service as localhost only");
+        let message = "without API keys, pages of other sites may not call this service";
+        return Err(Error::new(Reason::PermissionDenied, message));
     }
     Ok(())
+}
+
+/// A name that leads here for a moment makes any page one of this site's (DNS rebinding), and browsers leave out
+/// where a request comes from where the page is not one of HTTPS. What they always say is by which name.
+pub fn refuse_foreign_names(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    if !gateway.keyring.is_open() || host.is_none_or(names_this_machine) {
+        return Ok(());
+    }
+    let message = "without API keys, this service is reached as localhost or by an address only";
+    Err(Error::new(Reason::PermissionDenied, message))
 }
 
 fn names_this_machine(host: &[u8]) -> bool {
@@ -223,7 +240,7 @@ impl Incoming {
 
     /// `participants: [{id}]`, each once and at least `least`.
     pub fn participants(&mut self, least: usize) -> Vec<ParticipantId> {
-        let Some(listed) = self.body.get("participants").and_then(Value::as_array).cloned() else {
+        let Some(listed) = self.body.get("participants").and_then(Value::as_array) else {
             self.violations.add("participants", "must be an array");
             return Vec::new();
         };
@@ -238,7 +255,8 @@ impl Incoming {
             match listed.get("id").and_then(Value::as_str) {
                 Some(text) => {
                     // Who stands there twice is meant once.
-                    people.extend(self.parsed(&field, text).filter(|id| !people.contains(id)));
+                    let id = self.violations.check(&field, text.parse());
+                    people.extend(id.filter(|id| !people.contains(id)));
                 }
                 None => self.violations.add(field, "must be a string"),
             }
@@ -246,9 +264,9 @@ impl Incoming {
         people
     }
 
-    /// The body's `file`.
-    pub fn file(&self) -> Option<&Value> {
-        self.body.get("file")
+    /// The body's `file`, which may be large, out of the body.
+    pub fn take_file(&mut self) -> Value {
+        self.body.get_mut("file").map(Value::take).unwrap_or_default()
     }
 
     pub fn query(&self, name: &str) -> Option<&str> {

@@ -93,10 +93,17 @@ pub(super) async fn serve_grpc(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
 
+    let metrics = RpcMetricsLayer::new(&[
+        DESCRIPTORS,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ]);
+
     // From the outside in. What a layer answers by itself passes those outside of it.
     let layers = ServiceBuilder::new()
         .layer(RequestIdLayer::new(entropy))
-        .layer(RpcMetricsLayer)
+        .layer(metrics.map_err(StartError::other)?)
         .layer(ReasonsLayer::new(settings.grpc.max_message_bytes.get()))
         .layer(CatchPanicsLayer)
         .layer(AuthLayer::new(keyring(settings)))

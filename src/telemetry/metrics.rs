@@ -294,12 +294,26 @@ pub fn notification(engine: &'static str, outcome: &'static str) {
 pub fn rest_request(method: &Method, route: Option<String>, status: u16, elapsed: Duration) {
     // What nobody serves must not become a time series for each path or method that someone makes up.
     let (method, route) = match route {
-        Some(route) => (method.to_string(), route),
-        None => ("any".to_owned(), "unknown".to_owned()),
+        Some(route) => (method_label(method), route),
+        None => ("any", "unknown".to_owned()),
     };
-    histogram!(REST_SECONDS, "method" => method.clone(), "route" => route.clone()).record(elapsed);
+    histogram!(REST_SECONDS, "method" => method, "route" => route.clone()).record(elapsed);
     let status = status.to_string();
     counter!(REST_REQUESTS, "method" => method, "route" => route, "status" => status).increment(1);
+}
+
+/// A path is found before its method is, so that a method that someone made up comes with a route.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
 }
 
 pub fn waha_server_up(server: &str, is_up: bool) {
@@ -365,18 +379,19 @@ pub fn panicked() {
 /// A call that waits for its answer.
 #[derive(Debug)]
 pub struct RpcRunning {
-    path: String,
+    served: Option<String>,
 }
 
 impl RpcRunning {
-    pub fn begin(path: &str) -> Self {
+    /// `served` is the call's path where it is one of those that are served.
+    pub fn begin(served: Option<&str>) -> Self {
         gauge!(RPCS_RUNNING).increment(1.0);
-        Self { path: path.to_owned() }
+        Self { served: served.map(str::to_owned) }
     }
 
     pub fn end(self, code: Code, elapsed: Duration) {
         // What nobody serves must not become a time series for each name that someone makes up.
-        let path = if code == Code::Unimplemented { "/unknown/unknown" } else { &self.path };
+        let path = self.served.as_deref().unwrap_or("/unknown/unknown");
         let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
         let labels = [("service", service.to_owned()), ("method", method.to_owned())];
         histogram!(RPC_SECONDS, &labels).record(elapsed);

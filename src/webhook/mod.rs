@@ -109,7 +109,7 @@ impl Receiver {
         let body = self.options.body.read(request).await?;
         signature.verify(secret, body.bytes())?;
         // Strangers must not take these.
-        let _place = self.in_flight.try_acquire().map_err(|_| Refusal::Overloaded)?;
+        let place = self.in_flight.clone().try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
 
         let read = webhook::read(body.bytes(), self.clock.now());
         let webhook = read.map_err(|error| Refusal::NotAWebhook(error.to_string()))?;
@@ -132,9 +132,12 @@ impl Receiver {
             }
         };
         let told = Told { source_id: id, time, login: me, aliases, news };
-        // It goes on also where nobody waits any longer: half of it may be written.
+        // It goes on also where nobody waits any longer: half of it may be written. So it keeps its place.
         let app = self.app.clone();
-        let taking = tokio::spawn(async move { app.take_in(&name, told).await });
+        let taking = tokio::spawn(async move {
+            let _place = place;
+            app.take_in(&name, told).await
+        });
         let taken = timeout(self.options.commit_timeout, taking)
             .await
             .map_err(|_| Refusal::NotInTime)?

@@ -131,6 +131,35 @@ async fn a_url_is_fetched_or_refused_with_its_cause() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ninth_picture_at_the_same_time_is_to_come_again() {
+    let address = server().await;
+    let maker = maker(true);
+    let (slow, good) = (format!("http://{address}/slow"), format!("http://{address}/picture"));
+    let mut eight: Vec<_> = (0..8).map(|_| Box::pin(make(&maker, &slow))).collect();
+    for one in &mut eight {
+        assert!(futures::poll!(one).is_pending());
+    }
+    // Whether it would have to be fetched or is there already.
+    for source in
+        [PictureSource::Url(good.parse().expect("a URL")), PictureSource::Data(png().into())]
+    {
+        let refused = maker.make(source).await.expect_err("one too many");
+        assert_eq!(refused.reason(), Reason::Overloaded);
+        assert_eq!(refused.retry_delay(), Some(Duration::from_secs(1)));
+    }
+    // Who hangs up gives the place back, and so does who is done.
+    drop(eight.pop());
+    assert_eq!(make(&maker, &good).await, Ok(()));
+    for ended in futures::future::join_all(eight).await {
+        assert_eq!(ended, Err((Reason::PictureFetchFailed, "TIMEOUT".to_owned())));
+    }
+    let again = (0..8).map(|_| make(&maker, &good));
+    for made in futures::future::join_all(again).await {
+        assert_eq!(made, Ok(()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn private_addresses_are_refused_however_they_are_written() {
     let port = server().await.port();
     let maker = maker(false);

@@ -34,7 +34,7 @@ impl Picture {
 
 #[async_trait]
 pub trait PictureMaker: Send + Sync + 'static {
-    /// Refuses with INVALID_PICTURE what is no picture, and with PICTURE_FETCH_FAILED what cannot be
-    /// fetched.
+    /// Refuses with INVALID_PICTURE what is no picture, with PICTURE_FETCH_FAILED what cannot be fetched, and
+    /// with OVERLOADED what is too many at the same time.
     async fn make(&self, source: PictureSource) -> Result<Picture>;
 }

@@ -56,6 +56,8 @@ pub async fn open(
     let wished = Wished::read(asked.uri.query().unwrap_or_default());
     upgrade
         .max_message_size(MAX_RECEIVED_BYTES)
+        // A frame may announce 16 MiB otherwise, and room for them is made before they arrive.
+        .max_frame_size(MAX_RECEIVED_BYTES)
         .on_upgrade(move |socket| async move { follow(gateway, wished, socket).await })
 }
 

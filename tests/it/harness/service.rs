@@ -107,6 +107,11 @@ impl Service {
         self.server = Some(server);
     }
 
+    /// Where its database is.
+    pub fn database_url(&self) -> &str {
+        self.settings.database.url.expose()
+    }
+
     /// The PostgreSQL database that it runs on.
     pub fn database(&self) -> &TestDatabase {
         self.database.as_ref().expect("a service on PostgreSQL")

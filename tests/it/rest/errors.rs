@@ -207,7 +207,7 @@ async fn a_body_that_does_not_arrive_is_given_up() {
         served(|settings| settings.rest.body_timeout = Duration::from_secs(1)).await;
     let url = service.rest_url();
     let mut socket = TcpStream::connect(url.trim_start_matches("http://")).await.expect("a socket");
-    let head = "POST /api/default/groups HTTP/1.1\r\nhost: wagroups.test\r\nconnection: close\r\n\
+    let head = "POST /api/default/groups HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
         content-type: application/json\r\ncontent-length: 100\r\n\r\n{\"name\":";
     socket.write_all(head.as_bytes()).await.expect("taken");
     let mut answer = String::new();

@@ -62,16 +62,31 @@ async fn a_page_of_another_site_changes_and_reads_nothing() {
 
 /// A name that leads to this machine makes a stranger's page one of the same site.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_keys_a_browser_reaches_this_machine_by_its_own_names_only() {
+async fn without_keys_this_machine_is_reached_by_its_own_names_only() {
     let service = Service::on_sqlite_with(listening).await;
     let page = Rest::new(&service).with_header("sec-fetch-site", "same-origin");
     for host in ["evil.example", "localhost.evil.example:3000", "127.0.0.1.evil.example", "", "x@y"]
     {
         let answer = page.with_header("host", host).get("").await;
         assert_eq!(answer.said(), (403, "PERMISSION_DENIED"), "{host:?}");
+        // Of a page that is not one of HTTPS, browsers say nothing but the name.
+        let silent = Rest::new(&service).with_header("host", host);
+        let paths = ["/", "/docs", "/openapi.json", "/assets/api.js", "/ws", "/nowhere"];
+        let data = ["/api/sessions", "/api/default/groups", "/api/default/groups/events"];
+        for path in paths.into_iter().chain(data) {
+            let answer = silent.send_to("GET", path, "").await;
+            assert_eq!(answer.said(), (403, "PERMISSION_DENIED"), "{host:?} {path}");
+        }
+        let made = silent.post("", json!({ "name": "Team", "participants": [] })).await;
+        assert_eq!(made.said(), (403, "PERMISSION_DENIED"), "{host:?}");
     }
+    assert!(service.log("default").await.is_empty());
     for host in ["localhost", "localhost:3000", "app.localhost", "127.0.0.1:3000", "[::1]:3000"] {
         assert_eq!(page.with_header("host", host).get("").await.status, 200, "{host:?}");
+        let silent = Rest::new(&service).with_header("host", host);
+        for path in ["/", "/openapi.json", "/api/default/groups"] {
+            assert_eq!(silent.send_to("GET", path, "").await.status, 200, "{host:?} {path}");
+        }
     }
     // Where keys are set, a stranger's page has none.
     let service = Service::on_sqlite_with(locked).await;
@@ -79,6 +94,8 @@ async fn without_keys_a_browser_reaches_this_machine_by_its_own_names_only() {
     let page = page.with_header("host", "groups.example.com");
     assert_eq!(page.get("").await.status, 401);
     assert_eq!(page.with_header("x-api-key", "wag_all").get("").await.status, 200);
+    let silent = Rest::new(&service).with_header("host", "groups.example.com");
+    assert_eq!(silent.send_to("GET", "/", "").await.status, 200);
     let elsewhere = Rest::new(&service).with_header("sec-fetch-site", "cross-site");
     assert_eq!(elsewhere.get("").await.status, 401);
     assert_eq!(elsewhere.with_header("x-api-key", "wag_all").get("").await.status, 200);

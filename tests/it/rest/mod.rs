@@ -1,5 +1,6 @@
 //! WAHA's paths over real HTTP: the same answers as gRPC's, in each shape, and errors as WAHA has them.
 
+mod bodies;
 mod client;
 mod document;
 mod errors;

@@ -3,6 +3,7 @@
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -124,6 +125,20 @@ async fn who_may_not_is_told_by_the_close() {
     let mut socket = Socket::open(&service, "session=*&X-API-KEY=wag_shop").await;
     socket.0.send(Message::Ping("there".into())).await.expect("sent");
     assert_eq!(socket.next().await, Message::Pong("there".into()));
+}
+
+/// What a client announces is held against the limit before room for it is made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_that_announces_too_much_ends_the_socket_before_it_is_sent() {
+    let service = Service::on_sqlite_with(listening).await;
+    let mut socket = Socket::open(&service, "").await;
+    // A masked binary frame of 1 MiB, and none of it.
+    let mut head = vec![0x82, 0x80 | 127];
+    head.extend(1_048_576_u64.to_be_bytes());
+    head.extend([0; 4]);
+    socket.0.get_mut().write_all(&head).await.expect("sent");
+    let next = timeout(PATIENCE, socket.0.next()).await.expect("in time");
+    assert!(!matches!(next, Some(Ok(Message::Text(_) | Message::Ping(_)))), "{next:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ mod faults;
 mod groups;
 mod idempotency;
 mod keys;
+mod labels;
 mod limits;
 mod many_groups;
 mod outage;

@@ -1,8 +1,10 @@
 //! More than the service may hold: some are told to come again, and whoever does is taken in.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::StreamExt;
+use sea_orm::sqlx::{self, Connection, SqliteConnection};
 use tokio::io::AsyncWriteExt;
 
 use super::raw::{Raw, head};
@@ -77,6 +79,35 @@ async fn more_than_may_be_in_flight_come_again_and_are_taken_in_once() {
     assert_eq!(log.len(), scene.log.len() + sent, "each is in the log once");
     scene.log = log;
     scene.goes_on("after the crowd").await;
+}
+
+/// What is still being written is in flight, though WAHA was told long ago to send it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_in_time_keeps_its_place_until_it_is_done() {
+    let mut scene = Scene::on_sqlite_with(|webhook| {
+        webhook.max_in_flight = 1;
+        webhook.commit_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let file = scene.service.database_url().to_owned();
+    let mut other = SqliteConnection::connect(&file).await.expect("the database");
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.expect("nobody else may write");
+    let (first, second) = (scene.good().to_string(), scene.good().to_string());
+    assert_comes_again(&scene.post(first.clone()).await, &["NOT_IN_TIME"]);
+    assert_comes_again(&scene.post(second.clone()).await, &["OVERLOADED"]);
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("they may again");
+    for (body, wanted) in [(first, ["accepted", "duplicate"]), (second, ["accepted"; 2])] {
+        let said = eventually("it is taken", || async {
+            let answer = scene.post(body.clone()).await;
+            (answer.status == 200).then(|| answer.said().1.to_owned())
+        })
+        .await;
+        assert!(wanted.contains(&said.as_str()), "{said}");
+    }
+    let log = scene.service.log(SESSION).await;
+    assert_eq!(log.len(), scene.log.len() + 2, "each is in the log once");
+    scene.log = log;
+    scene.goes_on("after the wait").await;
 }
 
 async fn deliver_until_taken(scene: &Scene, body: String, refused: &AtomicUsize) {
