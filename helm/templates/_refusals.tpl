@@ -93,6 +93,9 @@
 {{- if and .networkPolicy.enabled (not .networkPolicy.egress.dnsPorts) }}
 {{- $problems = append $problems "networkPolicy.egress.dnsPorts: on which ports does DNS listen? [53], on OpenShift [53, 5353]; a rule without one would open every port" }}
 {{- end }}
+{{- if and .networkPolicy.enabled .networkPolicy.egress.webhooks (not .networkPolicy.egress.webhookPorts) }}
+{{- $problems = append $problems "networkPolicy.egress.webhookPorts: which ports have the URLs of webhooks? [80, 443]; a rule without one would open every port" }}
+{{- end }}
 
 {{- range list "serviceMonitor" "prometheusRule" }}
 {{- if and (index $.Values .).enabled (not $.Values.ops.enabled) }}

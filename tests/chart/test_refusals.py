@@ -78,6 +78,8 @@ REFUSED: List[Tuple[str, Dict[str, Any], List[str]]] = [
      ["webhook.ingress", "set webhook.enabled=true"]),
     ("an Ingress for nothing", {"grpc": {"ingress": {"enabled": True}}}, ["grpc.ingress.hosts"]),
     ("a route on nothing", {"grpcRoute": {"enabled": True}}, ["grpcRoute.parentRefs"]),
+    ("no port of webhooks", {"networkPolicy": {"enabled": True, "egress": {"webhookPorts": None}}},
+     ["networkPolicy.egress.webhookPorts: which ports have the URLs of webhooks?", "open every port"]),
     ("no port of DNS", {"networkPolicy": {"enabled": True, "egress": {"dnsPorts": None}}},
      ["networkPolicy.egress.dnsPorts: on which ports does DNS listen?", "on OpenShift [53, 5353]", "open every port"]),
     ("metrics of nothing", {"ops": {"enabled": False}, "serviceMonitor": {"enabled": True}},
