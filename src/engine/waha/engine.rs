@@ -132,6 +132,48 @@ impl WahaServers {
         })
     }
 
+    /// Who is linked to the session at its server.
+    async fn look_up(&self, session: &SessionName) -> Result<Option<Login>> {
+        let carried = self.carried(session).await?;
+        let login = {
+            let _turn = carried.server.log_in_turn().await?;
+            carried.login().await?
+        };
+        self.routes.set_account(session, login.as_ref().map(|login| login.account));
+        Ok(login)
+    }
+
+    async fn begin(&self, session: &SessionName) -> Result<Started> {
+        let carried = self.carried(session).await?;
+        if let Some(carrier) = self.servers.get(&*carried.server.name) {
+            let mut streams = carrier.streams.clone();
+            // Without a stream the session still works: its server may be set to post webhooks. Once it opens,
+            // what was missed is found.
+            let _ = timeout(STREAM_PATIENCE, streams.wait_for(Option::is_some)).await;
+        }
+        self.routes.set_started(session, true);
+        let started = carried.start().await?;
+        match &started {
+            Started::Online => self.sink.connection_changed(session, ConnectionNews::Online),
+            // It may be up before its event is here, or the event may be lost.
+            Started::Connecting | Started::Pairing(_) => carried.server.look_again.notify_one(),
+        }
+        Ok(started)
+    }
+
+    /// A session of which this does not succeed, or not in time, is told of at the next look, whatever was told
+    /// before.
+    async fn bring_up<T>(
+        &self,
+        session: &SessionName,
+        step: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.routes.set_unsure(session);
+        let done = step.await?;
+        self.routes.take_unsure(session);
+        Ok(done)
+    }
+
     fn refuse_unknown(&self, name: &str) -> Error {
         let known: Vec<&str> = self.servers.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -217,31 +259,11 @@ impl GroupEngine for WahaServers {
     async fn log_in(&self, session: &SessionName, _: &AccountWish) -> Result<Option<Login>> {
         // Also where its server is away just now: its return is to be noticed.
         self.routes.set_started(session, true);
-        let carried = self.carried(session).await?;
-        let login = {
-            let _turn = carried.server.log_in_turn().await?;
-            carried.login().await?
-        };
-        self.routes.set_account(session, login.as_ref().map(|login| login.account));
-        Ok(login)
+        self.bring_up(session, self.look_up(session)).await
     }
 
     async fn start(&self, session: &SessionName) -> Result<Started> {
-        let carried = self.carried(session).await?;
-        if let Some(carrier) = self.servers.get(&*carried.server.name) {
-            let mut streams = carrier.streams.clone();
-            // Without a stream the session still works: its server may be set to post webhooks. Once it opens,
-            // what was missed is found.
-            let _ = timeout(STREAM_PATIENCE, streams.wait_for(Option::is_some)).await;
-        }
-        self.routes.set_started(session, true);
-        let started = carried.start().await?;
-        match &started {
-            Started::Online => self.sink.connection_changed(session, ConnectionNews::Online),
-            // It may be up before its event is here, or the event may be lost.
-            Started::Connecting | Started::Pairing(_) => carried.server.look_again.notify_one(),
-        }
-        Ok(started)
+        self.bring_up(session, self.begin(session)).await
     }
 
     async fn stop(&self, session: &SessionName) -> Result<()> {

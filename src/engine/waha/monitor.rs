@@ -210,7 +210,9 @@ impl Monitor {
             };
             let status = status.unwrap_or(WahaStatus::Stopped);
             // Its code is another one each time.
-            let is_news = known.get(&session) != Some(&status) || status == WahaStatus::ScanQrCode;
+            let is_news = self.routes.take_unsure(&session)
+                || known.get(&session) != Some(&status)
+                || status == WahaStatus::ScanQrCode;
             known.insert(session.clone(), status);
             if is_news {
                 self.sink.connection_changed(&session, news);

@@ -15,6 +15,8 @@ pub(super) struct Route {
     pub remote: Arc<str>,
     /// Whether its news is to be followed.
     pub is_started: bool,
+    /// It could not be brought up, so that where it stands there is news even where that is as before.
+    pub is_unsure: bool,
     /// Who it is there, once it was asked.
     pub account: Option<Account>,
 }
@@ -64,7 +66,7 @@ impl Routes {
         table.remove(session);
         let remote: Arc<str> = remote.into();
         table.sessions.insert((server.name.clone(), remote.clone()), session.clone());
-        let route = Route { server, remote, is_started: false, account: None };
+        let route = Route { server, remote, is_started: false, is_unsure: false, account: None };
         table.routes.insert(session.clone(), route);
     }
 
@@ -72,6 +74,20 @@ impl Routes {
         if let Some(route) = self.write().routes.get_mut(session) {
             route.is_started = is_started;
         }
+    }
+
+    pub fn set_unsure(&self, session: &SessionName) {
+        if let Some(route) = self.write().routes.get_mut(session) {
+            route.is_unsure = true;
+        }
+    }
+
+    /// Whether it was unsure; it no longer is.
+    pub fn take_unsure(&self, session: &SessionName) -> bool {
+        self.write()
+            .routes
+            .get_mut(session)
+            .is_some_and(|route| std::mem::take(&mut route.is_unsure))
     }
 
     pub fn set_account(&self, session: &SessionName, account: Option<Account>) {

@@ -4,8 +4,29 @@ use wagroups::pb;
 
 use super::scene::Scene;
 use crate::harness::service::{PATIENCE, eventually, reason};
+use crate::waha_server::{Fault, Options};
 
 /// A session that the server has not heard of is made there, shows its codes, and works once it is linked.
+/// Its server says only once that a session works, and that may have been before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_fails_on_the_way_is_made_good() {
+    let scene = Scene::with(vec![Options::default()], |settings| {
+        settings.waha.status_interval = std::time::Duration::from_secs(1);
+    })
+    .await;
+    scene.working("shop").await;
+    let mut sessions = scene.service.sessions();
+    sessions
+        .stop_session(pb::StopSessionRequest { session: "shop".into() })
+        .await
+        .expect("stopped");
+    scene.server().fail_next(("GET", "/api/sessions/shop"), Fault::HtmlFromProxy(502));
+    let start = pb::StartSessionRequest { session: "shop".into() };
+    let failed = sessions.start_session(start).await;
+    assert!(failed.is_err() || scene.server().faults_left() == 0, "{failed:?}");
+    scene.until("shop", pb::SessionStatus::Working).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_is_made_at_the_server_and_linked() {
     let scene = Scene::usual().await;
