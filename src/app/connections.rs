@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::pauses::Pauses;
 use super::{App, Call};
-use crate::domain::clock::Entropy;
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::ConnectionNews;
 
@@ -142,25 +141,5 @@ impl App {
                 }
             }
         }
-    }
-}
-
-/// Between tries: longer each time, and never the same for two sessions.
-#[derive(Debug, Default)]
-pub(super) struct Pauses(u32);
-
-impl Pauses {
-    const FIRST: Duration = Duration::from_secs(2);
-    const LONGEST: Duration = Duration::from_secs(120);
-
-    /// How many were taken.
-    pub fn count(&self) -> u32 {
-        self.0
-    }
-
-    pub fn next(&mut self, entropy: &dyn Entropy) -> Duration {
-        let pause = Self::FIRST.saturating_mul(1 << self.0.min(16)).min(Self::LONGEST);
-        self.0 += 1;
-        pause.mul_f64(0.5 + (entropy.u64() % 1024) as f64 / 1024.0)
     }
 }

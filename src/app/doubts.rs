@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 
-use super::connections::Pauses;
+use super::pauses::Pauses;
 use super::{App, Call};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::reason::Reason;

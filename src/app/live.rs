@@ -36,6 +36,12 @@ impl Place {
     }
 }
 
+impl From<ResumeToken> for Place {
+    fn from(token: ResumeToken) -> Self {
+        Self { position: token.position, fingerprint: token.fingerprint }
+    }
+}
+
 impl From<&EventRecord> for Place {
     fn from(record: &EventRecord) -> Self {
         Self { position: record.position, fingerprint: record.id.fingerprint() }

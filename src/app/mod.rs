@@ -15,6 +15,7 @@ mod ingest;
 mod live;
 mod mutate;
 mod own_changes;
+mod pauses;
 mod pending;
 mod reads;
 mod report;

@@ -381,7 +381,7 @@ impl Inner {
         }
         let new = call.caller.key_name();
         let saw_all = webhook.key_name.is_empty();
-        if webhook.config.sessions.is_empty() && !saw_all && new != webhook.key_name {
+        if webhook.config.sessions.is_empty() && !saw_all {
             let message = format!(
                 "the API key {} that this webhook belongs to is gone, and key {new} may see other sessions; name \
                  the sessions that it is to be told of with UpdateWebhook first",

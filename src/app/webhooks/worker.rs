@@ -96,7 +96,7 @@ impl Worker {
     pub fn new(inner: Arc<Inner>, hook: Arc<Hook>, stop: CancellationToken) -> Self {
         let webhook = hook.webhook();
         let cursor = webhook.progress.cursor;
-        let place = Place { position: cursor.position, fingerprint: cursor.fingerprint };
+        let place = Place::from(cursor);
         Self {
             inner,
             hook,
@@ -330,10 +330,8 @@ impl Worker {
         let lost = match self.inner.token_of(&WatchStart::Earliest).await {
             Ok(oldest) => {
                 // What is lost is counted once, so that the place moves with it.
-                let place_of_oldest =
-                    Place { position: oldest.position, fingerprint: oldest.fingerprint };
-                self.window = Window::new(place_of_oldest, None);
-                self.read_to = place_of_oldest;
+                self.read_to = Place::from(oldest);
+                self.window = Window::new(self.read_to, None);
                 oldest.position.saturating_sub(place)
             }
             Err(error) => {

@@ -120,7 +120,7 @@ impl Gateway {
             match self.pass_once(&way, operation, &call).await {
                 Err(error) if operation.is_read() && is_passing(&error) => {
                     telemetry::engine_retry(self.engine.kind().as_str(), operation.as_str());
-                    sleep(self.jittered(pause)).await;
+                    sleep(self.entropy.jittered(pause, 0.5)).await;
                     pause *= 2;
                 }
                 ended => return ended,
@@ -199,11 +199,6 @@ impl Gateway {
             _ => error,
         };
         EngineError { outcome, error }
-    }
-
-    /// 50 to 150 %, so that who failed together does not come back together.
-    fn jittered(&self, pause: Duration) -> Duration {
-        pause.mul_f64(0.5 + (self.entropy.u64() % 1024) as f64 / 1024.0)
     }
 }
 

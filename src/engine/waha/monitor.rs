@@ -306,8 +306,7 @@ impl Monitor {
         Ok(Some((session, told)))
     }
 
-    /// 75 to 125 %, so that those who failed together do not come back together.
     fn jittered(&self, pause: Duration) -> Duration {
-        pause.mul_f64(0.75 + 0.5 * (self.entropy.u64() % 1024) as f64 / 1024.0)
+        self.entropy.jittered(pause, 0.25)
     }
 }

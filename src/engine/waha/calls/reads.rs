@@ -14,6 +14,7 @@ use crate::domain::port::engine::{
     EngineError, EngineOperation, FetchedGroup, Outcome, Result, Snapshot,
 };
 use crate::domain::reason::Reason;
+use crate::domain::reconcile;
 use crate::engine::waha::carried::Carried;
 use crate::engine::waha::native::{self, Seen};
 use crate::engine::waha::server::Answer;
@@ -151,8 +152,10 @@ fn is_in(group: &Group, me: Option<&Account>) -> bool {
 
 /// Whether the server names the group and no more: no group is without name or members.
 fn is_blank(group: &Group, untold: &[Field]) -> bool {
-    let says_subject = !untold.contains(&Field::Subject);
-    (says_subject && group.subject.text.is_empty()) || group.participants().is_empty()
+    if untold.contains(&Field::Subject) {
+        return group.participants().is_empty();
+    }
+    reconcile::is_blank(group)
 }
 
 /// Whether the refusal says that there is no such group for us.
