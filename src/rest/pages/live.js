@@ -17,8 +17,11 @@ const LINK = {
 };
 
 export class Live {
-  constructor(told) {
+  /** `told` gets each event; `back` is called when the stream goes on after a loss. */
+  constructor(told, back) {
     this.told = told;
+    this.back = back;
+    this.isLost = false;
     this.session = "";
     this.group = "";
     this.isPaused = false;
@@ -67,6 +70,7 @@ export class Live {
     const { signal } = this.following;
     const { session } = this;
     this.clear();
+    this.isLost = false;
     this.state("off");
     if (!session) return;
     follow(at(session, "/events?events=*"), {
@@ -84,6 +88,10 @@ export class Live {
     const [tone, word] = LINK[state];
     by("link").replaceChildren(el("span", { class: `dot ${tone}`, "aria-hidden": "true" }), el("span", {}, word));
     by("link").title = error?.message ?? "";
+    if (state === "lost") this.isLost = true;
+    if (state !== "on" || !this.isLost) return;
+    this.isLost = false;
+    this.back();
   }
 
   take(event) {

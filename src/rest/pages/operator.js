@@ -19,7 +19,14 @@ const live = new Live((event) => {
   const names = event.payload.group?.subject !== undefined;
   const counts = ["joins", "leaves", "people"].includes(kindOf(event));
   if ((names || counts) && by("list").scrollTop < 200) listed();
-});
+}, back);
+
+/** The service is there again: what it could not answer meanwhile is asked for once more. */
+function back() {
+  groups.loadSessions();
+  listed();
+  if (groups.chosen) refreshed(groups.chosen);
+}
 
 function place(name) {
   by("panes").dataset.place = name;

@@ -246,13 +246,25 @@ def test_a_stream_that_is_cut_goes_on_where_it_was(tmp_path: Path, open_page: Op
     page.get_by_label("Search by subject").fill("x")
     expect(page.locator("#list")).to_contain_text("The service does not answer.")
     program.start()
+    # Nothing has to be pressed: the list comes back with the stream, before anything new is told.
+    expect(page.locator("#list")).to_contain_text("Nothing found", timeout=20_000)
+    expect(page.locator(".session[data-session=default]")).to_be_visible()
     rename = ("PUT", f"/api/default/groups/{made}/subject", {"subject": "After"})
     # The session starts, too.
     eventually(lambda: program.call(*rename)[0], lambda status: status != 422)
     expect(page.locator("#log .event").first).to_contain_text("After", timeout=20_000)
     expect(page.locator("#log .event")).to_have_count(2)
-    page.get_by_role("button", name="Try again").click()
-    expect(page.locator("#list")).to_contain_text("Nothing found")
     page.close()
     assert program.stop() == 0
     watched.is_clean(program)
+
+
+def test_what_could_not_be_asked_is_asked_again_on_demand(page: Page, watched: Watched) -> None:
+    watched.expected = "ERR_"
+    is_live(page)
+    page.route("**/api/default/groups?*", lambda route: route.abort())
+    page.get_by_label("Search by subject").fill("no group is called this")
+    expect(page.locator("#list")).to_contain_text("The service does not answer.")
+    page.unroute("**/api/default/groups?*")
+    page.locator("#list").get_by_role("button", name="Try again").click()
+    expect(page.locator("#list")).to_contain_text("Nothing found")
