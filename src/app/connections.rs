@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::pauses::Pauses;
 use super::{App, Call};
@@ -64,43 +65,54 @@ impl App {
         }
     }
 
-    /// Deals with one session's news. A connection that is there, but of which the session could not be brought
-    /// up, is tried again: nobody tells of it once more.
+    /// Deals with one session's news. What could not be followed is tried again until there is newer news: nobody
+    /// tells of it once more.
     async fn follow_one(
         &self,
         session: &SessionName,
         mut news: mpsc::UnboundedReceiver<ConnectionNews>,
     ) {
         let mut pauses = Pauses::default();
-        let mut again = None;
+        let mut again: Option<(Instant, ConnectionNews)> = None;
+        // A newer connection's comparison covers that of an older one.
+        let mut _comparing = None;
         loop {
-            let due = again.unwrap_or_else(Instant::now);
+            let due = again.as_ref().map_or_else(Instant::now, |(due, _)| *due);
             let next = tokio::select! {
                 biased;
                 received = news.recv() => match received {
                     Some(received) => received,
                     None => return,
                 },
-                () = sleep_until(due), if again.is_some() => ConnectionNews::Online,
+                () = sleep_until(due), if again.is_some() => match again.take() {
+                    Some((_, news)) => news,
+                    None => continue,
+                },
             };
             again = None;
             if self.inner.is_draining() {
                 continue;
             }
-            let is_there = matches!(next, ConnectionNews::Online | ConnectionNews::Linked);
             let is_online = next == ConnectionNews::Online;
-            match self.connection_changed(session, next).await {
+            match self.connection_changed(session, next.clone()).await {
                 Ok(()) => {
                     pauses = Pauses::default();
                     if is_online {
                         let (app, session) = (self.clone(), session.clone());
-                        tokio::spawn(async move { app.compare_after_connect(&session).await });
+                        let comparing = async move { app.compare_after_connect(&session).await };
+                        _comparing = Some(AbortOnDropHandle::new(tokio::spawn(comparing)));
                     }
                 }
                 Err(error) => {
                     tracing::warn!(%session, %error, "a session could not follow its connection");
-                    if is_there && error.reason().invites_retry() {
-                        again = Some(Instant::now() + pauses.next(self.inner.entropy.as_ref()));
+                    if error.reason().invites_retry() {
+                        let pause = pauses.after(&error, self.inner.entropy.as_ref());
+                        let news = match next {
+                            // The session may have left the state that the link belongs to.
+                            ConnectionNews::Linked => ConnectionNews::Online,
+                            news => news,
+                        };
+                        again = Some((Instant::now() + pause, news));
                     }
                 }
             }
@@ -134,8 +146,9 @@ impl App {
                     if !error.reason().invites_retry() || !inner.directory.is_up(session) {
                         return;
                     }
+                    let pause = pauses.after(&error, inner.entropy.as_ref());
                     tokio::select! {
-                        () = sleep(pauses.next(inner.entropy.as_ref())) => {}
+                        () = sleep(pause) => {}
                         () = inner.draining.cancelled() => return,
                     }
                 }

@@ -7,12 +7,12 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 
 use super::pauses::Pauses;
 use super::{App, Call};
+use crate::domain::error::Error;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::reason::Reason;
 
@@ -20,8 +20,12 @@ use crate::domain::reason::Reason;
 const MAX: usize = 10_000;
 /// Groups that are read at once: one server that does not answer must not keep all others waiting.
 const AT_ONCE: usize = 8;
-/// After so many reads that failed the next comparison settles it.
+/// After so many further tries the next comparison settles it.
 const TRIES: u32 = 8;
+/// The same, where an engine says that it will not know more for a while.
+const TRIES_OF_LASTING: u32 = 1;
+/// From here on what an engine wants to be left alone for is lasting.
+const LASTING: Duration = Duration::from_secs(60);
 
 type Doubt = (SessionName, GroupId);
 
@@ -91,7 +95,6 @@ impl App {
     /// Reads doubtful groups anew until the service stops.
     pub async fn settle_doubts(&self) {
         let places = Arc::new(Semaphore::new(AT_ONCE));
-        let stopped = self.inner.draining.clone().cancelled_owned().shared();
         loop {
             let next = async {
                 let place = places.clone().acquire_owned().await.ok();
@@ -99,48 +102,70 @@ impl App {
             };
             let (place, (doubt, failed)) = tokio::select! {
                 next = next => next,
-                () = stopped.clone() => return,
+                () = self.inner.draining.cancelled() => return,
             };
-            let (app, stopped) = (self.clone(), stopped.clone());
+            let app = self.clone();
             tokio::spawn(async move {
-                let again = app.settle(&doubt, failed).await;
+                app.settle(&doubt, failed).await;
                 app.inner.doubts.has_read(&doubt);
-                // Who waits for a next try holds no place.
                 drop(place);
-                if let Some((pause, failed)) = again {
-                    tokio::select! {
-                        () = sleep(pause) => app.inner.doubts.raise_again(doubt, failed),
-                        () = stopped => {}
-                    }
-                }
             });
         }
     }
 
-    /// Reads the group; answers when to try again where that may help.
-    async fn settle(&self, doubt: &Doubt, mut failed: Pauses) -> Option<(Duration, Pauses)> {
+    async fn settle(&self, doubt: &Doubt, failed: Pauses) {
         let (session, group_id) = doubt;
-        let error = self.refresh_group(&Call::internal(), session, group_id).await.err()?;
+        // An answer that is on its way already may be older than what raised the doubt.
+        self.inner.asked.groups.drop(doubt);
+        let read = self.refresh_group(&Call::internal(), session, group_id).await;
+        if let Err(error) = read {
+            self.doubt_later(doubt.clone(), &error, failed);
+        }
+    }
+
+    /// A group could not be read: another try comes later, where that may help.
+    pub(super) fn doubt_again(&self, session: &SessionName, group_id: &GroupId, error: &Error) {
+        self.doubt_later((session.clone(), group_id.clone()), error, Pauses::default());
+    }
+
+    fn doubt_later(&self, doubt: Doubt, error: &Error, mut failed: Pauses) {
         match error.reason() {
             // Who comes online hears of it, or it is gone with the session.
             Reason::SessionNotWorking
             | Reason::SessionStarting
             | Reason::SessionNotFound
             // Who is only told cannot ask; what comes later settles it.
-            | Reason::UnsupportedByEngine => return None,
+            | Reason::UnsupportedByEngine => return,
             _ => {}
         }
-        tracing::warn!(%session, %error, "a doubtful group could not be read anew");
-        if !error.reason().invites_retry() || failed.count() >= TRIES {
-            return None;
+        tracing::warn!(session = %doubt.0, %error, "a doubtful group could not be read anew");
+        if !error.reason().invites_retry() || failed.count() >= tries(error) {
+            return;
         }
-        let pause = failed.next(self.inner.entropy.as_ref());
-        Some((pause.max(error.retry_delay().unwrap_or_default()), failed))
+        let pause = failed.after(error, self.inner.entropy.as_ref());
+        let app = self.clone();
+        // Who waits for a next try holds no place.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = sleep(pause) => app.inner.doubts.raise_again(doubt, failed),
+                () = app.inner.draining.cancelled() => {}
+            }
+        });
     }
+}
+
+/// How often a group is read again after such an error. A server can hold hundreds of groups of which it knows
+/// nothing for days; a rate limit ends.
+fn tries(error: &Error) -> u32 {
+    let is_lasting = error.reason() == Reason::EngineUnavailable
+        && error.retry_delay().is_some_and(|delay| delay >= LASTING);
+    if is_lasting { TRIES_OF_LASTING } else { TRIES }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[test]

@@ -150,8 +150,7 @@ impl App {
             match self.refresh_group(&Call::internal(), session, &group_id).await {
                 Ok(committed) => refreshed.note(&committed),
                 Err(error) => {
-                    tracing::warn!(%session, %error, "a doubtful group could not be read");
-                    inner.doubts.raise(session, &group_id);
+                    self.doubt_again(session, &group_id, &error);
                     refreshed.suspect_count += 1;
                 }
             }

@@ -178,10 +178,11 @@ impl App {
             }
             config => config,
         };
-        if let Some(config) = &config {
+        let moved = config.as_ref().filter(|config| moves(&session.config, config));
+        if let Some(config) = moved {
             inner.claim(call, name, config)?;
         }
-        let is_moved = config.as_ref().is_some_and(|config| moves(&session.config, config));
+        let is_moved = moved.is_some();
         let changed = metadata.is_some() || config.is_some();
         if changed {
             inner.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;

@@ -206,8 +206,8 @@ impl App {
         }
         let cursor = webhook.progress.cursor;
         let found = self.inner.token_of(&WatchStart::After(cursor)).await;
-        let (cursor, lost) = match found {
-            Ok(cursor) => (cursor, 0),
+        let (next, lost) = match found {
+            Ok(next) => (next, 0),
             Err(error) if error.reason() == Reason::ResumeTokenExpired => {
                 let oldest = self.inner.token_of(&WatchStart::Earliest).await?;
                 (oldest, oldest.position.saturating_sub(cursor.position))
@@ -219,8 +219,11 @@ impl App {
             if webhook.status.state.delivers() {
                 return false;
             }
-            webhook.progress.lost_count += lost;
-            begin_at(webhook, cursor, owner, now);
+            // Where its place has moved meanwhile, retention's round has counted.
+            if webhook.progress.cursor == cursor {
+                webhook.progress.lost_count += lost;
+            }
+            begin_at(webhook, next, owner, now);
             true
         })
         .await

@@ -30,6 +30,8 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often a read is sent at the most.
 const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// An engine that wants to be left alone for longer is not asked again at once.
+const LONGEST_AWAITED: Duration = Duration::from_secs(1);
 
 /// Limits of an engine that reaches WhatsApp.
 #[derive(Debug, Clone, Copy)]
@@ -215,9 +217,11 @@ impl Way {
     }
 }
 
-/// Whether the next try of a read may well succeed.
+/// Whether the next try of a read, a moment later, may well succeed.
 fn is_passing(error: &EngineError) -> bool {
-    error.outcome == Outcome::Unknown || error.error.reason() == Reason::EngineUnavailable
+    let is_soon = error.error.retry_delay().is_none_or(|delay| delay <= LONGEST_AWAITED);
+    let is_away = error.error.reason() == Reason::EngineUnavailable;
+    error.outcome == Outcome::Unknown || (is_away && is_soon)
 }
 
 fn outcome<T>(ended: &Result<T>) -> &'static str {

@@ -95,8 +95,13 @@ async fn only_reads_are_sent_again_and_only_where_that_may_help() {
     let gateway = gateway(None).await;
     let refused = || EngineError::rejected(Error::new(Reason::NotGroupMember, "no"));
     let limited = || EngineError::rejected(Error::new(Reason::RateLimited, "slow down"));
+    let for_long = || {
+        let EngineError { outcome, error } = unavailable();
+        EngineError { outcome, error: error.retry_after(Duration::from_secs(60)) }
+    };
     let cases = [
         (READ, unavailable(), 3),
+        (READ, for_long(), 1),
         (READ, EngineError::unknown("lost"), 3),
         (READ, refused(), 1),
         (READ, limited(), 1),

@@ -91,14 +91,21 @@ impl Permit<'_> {
     fn fail(&self) {
         let mut state = self.breaker.lock();
         state.failures = state.failures.saturating_add(1);
-        // Those that were out already when the circuit opened say nothing new.
-        if self.is_probe || (state.failures >= FAILURES && state.open_until.is_none()) {
+        // Those that were out already when the circuit opened say nothing new, nor does a probe that another one
+        // has relieved.
+        let opens = match state.open_until {
+            None => state.failures >= FAILURES,
+            Some(_) => self.is_the_probe(&state),
+        };
+        if opens {
             state.rest = (state.rest * 2).clamp(FIRST_REST, LONGEST_REST);
             state.open_until = Some(Instant::now() + state.rest);
-        }
-        if self.is_probe {
             state.probing = None;
         }
+    }
+
+    fn is_the_probe(&self, state: &State) -> bool {
+        self.is_probe && state.probing == Some(self.began)
     }
 }
 
@@ -109,8 +116,11 @@ impl Drop for Permit<'_> {
         }
         if self.began.elapsed() >= HANGS {
             self.fail();
-        } else if self.is_probe {
-            self.breaker.lock().probing = None;
+            return;
+        }
+        let mut state = self.breaker.lock();
+        if self.is_the_probe(&state) {
+            state.probing = None;
         }
     }
 }
@@ -154,9 +164,23 @@ mod tests {
         let hangs = breaker.admit().unwrap();
         assert_eq!(breaker.admit().unwrap_err(), FIRST_REST);
         tokio::time::advance(LONGEST_PROBE).await;
-        breaker.admit().expect("another may try").answered();
-        assert!(breaker.is_closed());
+        let second = breaker.admit().expect("another may try");
         drop(hangs);
+        assert_eq!(breaker.admit().unwrap_err(), FIRST_REST, "the second one is still out");
+        second.answered();
+        assert!(breaker.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_was_relieved_closes_nothing_again() {
+        let breaker = Breaker::default();
+        fail(&breaker, FAILURES);
+        tokio::time::advance(FIRST_REST).await;
+        let hangs = breaker.admit().unwrap();
+        tokio::time::advance(LONGEST_PROBE).await;
+        breaker.admit().expect("another may try").answered();
+        hangs.failed();
+        assert!(breaker.is_closed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -112,6 +112,7 @@ impl Answer {
             return Self::Empty;
         }
         match serde_json::from_slice(body) {
+            Ok(Value::Null) => Self::Empty,
             Ok(Value::String(text)) => Self::Text(text),
             Ok(value) => Self::Json(value),
             Err(_) => Self::Text(String::from_utf8_lossy(body).into_owned()),
@@ -401,6 +402,7 @@ mod tests {
         let cases = [
             (&b""[..], Answer::Empty),
             (b" \n", Answer::Empty),
+            (b"null", Answer::Empty),
             (b"ABC123", Answer::Text("ABC123".to_owned())),
             (b"\"ABC123\"", Answer::Text("ABC123".to_owned())),
             (b"true", Answer::Json(json!(true))),

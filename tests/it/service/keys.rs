@@ -9,10 +9,10 @@ use wagroups::pb::watch_group_events_request::Start;
 
 use crate::harness::service::{Service, reason};
 
-const ALL: &str = "wag_all";
-const SHOP: &str = "wag_shop";
+pub const ALL: &str = "wag_all";
+pub const SHOP: &str = "wag_shop";
 
-fn with_keys(settings: &mut Settings) {
+pub fn with_keys(settings: &mut Settings) {
     let key = |name: &str, key: &str, pattern: &str| ApiKey {
         name: name.into(),
         sha256: hex::encode(Sha256::digest(key)).parse().expect("a digest"),
@@ -21,7 +21,7 @@ fn with_keys(settings: &mut Settings) {
     settings.auth.keys = vec![key("all", ALL, "*"), key("shop", SHOP, "shop-*")];
 }
 
-fn with_key<T>(key: &str, message: T) -> Request<T> {
+pub fn with_key<T>(key: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let value: MetadataValue<_> = format!("Bearer {key}").parse().expect("a header");
     request.metadata_mut().insert("authorization", value);

@@ -4,7 +4,7 @@ mod bad_input;
 mod faults;
 mod groups;
 mod idempotency;
-mod keys;
+pub mod keys;
 mod labels;
 mod limits;
 mod many_groups;

@@ -152,7 +152,9 @@ async fn an_answer_that_says_nothing_changes_nothing() {
     let nothing = || Fault::Status(200, "application/json", String::new());
     let gateways =
         || Fault::Status(404, "application/json", r#"{"message":"no Route matched"}"#.to_owned());
-    for fault in [page, nothing, gateways] {
+    let others =
+        || Fault::Status(200, "application/json", r#"{"status":"maintenance"}"#.to_owned());
+    for fault in [page, nothing, gateways, others] {
         for _ in 0..3 {
             scene.server().fail_next(("GET", path.as_str()), fault());
         }
@@ -163,7 +165,14 @@ async fn an_answer_that_says_nothing_changes_nothing() {
     scene.server().blank(&group_id.parse().expect("an id"));
     let failed = scene.refresh(&group_id).await.expect_err("a group without name and members");
     assert_eq!(reason(&failed), "ENGINE_UNAVAILABLE");
+    let asked = scene.asked("GET", &path);
     scene.compare().await.expect("with a group that is left as it is");
+    assert_eq!(scene.asked("GET", &path) - asked, 1, "it is not known better a moment later");
+    for _ in 0..3 {
+        scene.server().fail_next(("GET", "/groups"), others());
+    }
+    let failed = scene.compare().await.expect_err("no list of groups");
+    assert_eq!(reason(&failed), "ENGINE_UNAVAILABLE");
     let now = scene.group("shop", &group_id).await.expect("the group");
     assert_eq!((now.subject, now.participants), (held.subject, held.participants));
     // A page instead of the list of sessions does not mean that there are none.

@@ -5,6 +5,7 @@ use wagroups::pb::update_session_request::Config;
 
 use super::scene::{Scene, is_dense};
 use crate::harness::service::{eventually, reason, violated_fields};
+use crate::service::keys::{ALL, SHOP, with_key, with_keys};
 use crate::waha_server::Options;
 
 fn server_of(session: &pb::Session) -> String {
@@ -90,6 +91,39 @@ async fn a_session_of_a_server_belongs_to_one_session_here() {
     };
     let refused = sessions.update_session(update).await.expect_err("it is shop's");
     assert_eq!(violated_fields(&refused), ["waha.remote_session"]);
+}
+
+/// What somebody with more rights has set is kept by those with fewer; only a move is a claim.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_changes_the_secret_of_a_session_with_a_name_beyond_its_rights() {
+    let scene = Scene::with(vec![Options::default()], with_keys).await;
+    let mut sessions = scene.service.sessions();
+    let config = |remote: &str, secret: &str| pb::WahaConfig {
+        server: "waha-00".into(),
+        remote_session: remote.into(),
+        webhook_secret: secret.into(),
+        ..Default::default()
+    };
+    let create = |name: &str| pb::CreateSessionRequest {
+        session: name.into(),
+        config: Some(pb::create_session_request::Config::Waha(config("acc7", ""))),
+        ..Default::default()
+    };
+    let refused = sessions.create_session(with_key(SHOP, create("shop-1"))).await;
+    assert_eq!(reason(&refused.expect_err("acc7 is not its own")), "PERMISSION_DENIED");
+    sessions.create_session(with_key(ALL, create("shop-1"))).await.expect("created");
+    let update = |remote: &str, path: &str| pb::UpdateSessionRequest {
+        session: "shop-1".into(),
+        update_mask: Some(prost_types::FieldMask { paths: vec![path.into()] }),
+        config: Some(Config::Waha(config(remote, "0123456789abcdef0123456789abcdef"))),
+        ..Default::default()
+    };
+    let changed = sessions.update_session(with_key(SHOP, update("", "waha.webhook_secret"))).await;
+    assert!(changed.expect("it stays where it is").into_inner().changed);
+    let moved = sessions.update_session(with_key(SHOP, update("acc8", "waha"))).await;
+    assert_eq!(reason(&moved.expect_err("acc8 is not its own")), "PERMISSION_DENIED");
+    let moved = sessions.update_session(with_key(SHOP, update("shop-9", "waha"))).await;
+    assert!(moved.expect("its own").into_inner().changed);
 }
 
 /// One call moves a session; its log goes on, and what is different there becomes events.

@@ -22,6 +22,8 @@ use crate::engine::waha::webhook::WahaEngine;
 
 /// NOWEB keeps the list of all groups for so long, and answers nearly everything from it.
 const NOWEB_CACHE: Duration = Duration::from_secs(86_400);
+/// A group of which a server knows nothing yet is no better known a moment later.
+const BLANK_REST: Duration = Duration::from_secs(60);
 
 impl Carried {
     /// The group as the server has it.
@@ -33,7 +35,9 @@ impl Carried {
         let seen = seen.filter(|seen| is_in(&seen.group, self.me.as_ref()));
         if seen.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.untold)) {
             // Believed, everybody would leave a group that has no name any more.
-            return Err(self.unread("knows too little of the group yet"));
+            // A server can be without them for days.
+            let unread = self.server.unavailable("knows too little of the group yet");
+            return Err(EngineError::not_sent(unread.retry_after(BLANK_REST)));
         }
         Ok(match seen {
             Some(Seen { group, untold }) => {
@@ -46,7 +50,10 @@ impl Carried {
     async fn see(&self, group_id: &GroupId) -> Result<Option<Seen>> {
         let ask = self.get(EngineOperation::FetchGroup, &[group_id.as_str()]);
         match self.server.ask(ask).await {
-            Ok(Answer::Json(object)) => Ok(native::group(self.info.engine, &object, self.now)),
+            Ok(Answer::Json(object)) => {
+                let seen = native::group(self.info.engine, &object, self.now);
+                seen.map(Some).ok_or_else(|| self.unread("answers no group"))
+            }
             // A browser answers nothing for what it does not know.
             Ok(Answer::Empty) if self.is_browser() => Ok(None),
             Ok(Answer::Empty | Answer::Text(_)) => Err(self.unread("answers no group")),
@@ -103,9 +110,12 @@ impl Carried {
         };
         let mut groups = Vec::new();
         let mut untold = BTreeSet::new();
-        for row in rows(&body).map_err(is_cut)? {
+        let rows = rows(&body).map_err(is_cut)?;
+        let mut is_of_groups = rows.is_empty();
+        for row in rows {
             let object: Value = serde_json::from_str(row.get()).map_err(is_cut)?;
             let Some(seen) = native::group(self.info.engine, &object, self.now) else { continue };
+            is_of_groups = true;
             if !is_in(&seen.group, self.me.as_ref()) {
                 // A browser keeps the chats of groups that we have left.
                 continue;
@@ -115,6 +125,10 @@ impl Carried {
                 untold.extend(seen.untold);
             }
             groups.push(seen.group);
+        }
+        if !is_of_groups {
+            // `{"status":"maintenance"}` looks like NOWEB's map by id.
+            return Err(self.unread("answers a list of something else"));
         }
         let max_age = match self.info.engine {
             WahaEngine::Noweb => NOWEB_CACHE,
