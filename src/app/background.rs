@@ -99,9 +99,10 @@ impl App {
                 let name = &session.name;
                 // 90 to 110 %, so that sessions that began together do not stay together.
                 let jitter = 0.9 + 0.2 * (inner.entropy.u64() % 1024) as f64 / 1024.0;
-                let is_due = inner.directory.compared_time(name).is_none_or(|compared| {
-                    inner.clock.now().since(compared) >= interval.mul_f64(jitter)
-                });
+                let is_due = inner
+                    .directory
+                    .compared(name)
+                    .is_none_or(|began| began.elapsed() >= interval.mul_f64(jitter));
                 if !is_due || !inner.directory.is_up(name) || inner.is_draining() {
                     continue;
                 }

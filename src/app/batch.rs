@@ -11,6 +11,7 @@ use crate::domain::answer::{Answer, Settled};
 use crate::domain::clock::{Entropy, Timestamp};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{Event, EventBody, EventId, Origin};
+use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::port::repository::{
@@ -136,7 +137,11 @@ impl Batch {
                 && pending.own_changes.has(session, &observation.group_id)
             {
                 draft.doubtful.insert(observation.group_id.clone());
-                continue;
+                let held = &draft.group(session, &observation.group_id, &self.loaded).now.state;
+                // Where nothing is known, nothing newer is lost by it; and who is to read it anew may not know more.
+                if !held.group.as_ref().is_some_and(|group| is_undescribed(group)) {
+                    continue;
+                }
             }
             let claim = if report.is_notification {
                 pending.claim(
@@ -382,10 +387,14 @@ impl SessionDraft {
     }
 }
 
+/// Whether nothing is known of the group but that we are in it.
+fn is_undescribed(group: &Group) -> bool {
+    group.partial && group.subject.text.is_empty() && group.participants().is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::group::Group;
     use crate::domain::reducer::Change;
     use crate::domain::session::EngineKind;
 
@@ -443,5 +452,44 @@ mod tests {
         assert_eq!(sequences, [1, 2, 2]);
         let (_, draft) = &batch.into_drafts()[0];
         assert_eq!(draft.doubtful().collect::<Vec<_>>(), [&group_id], "it is read anew instead");
+    }
+
+    /// A server that does not know yet the group that we have just joined, and describes it a moment later.
+    #[test]
+    fn a_description_of_what_is_not_known_at_all_is_news_though_it_may_be_late() {
+        let session: SessionName = "shop".parse().unwrap();
+        let group_id: GroupId = "120363000000000001@g.us".parse().unwrap();
+        let report = |change: Change| Report {
+            observations: vec![Observation {
+                group_id: group_id.clone(),
+                change,
+                actor: None,
+                occur_time: Timestamp::EPOCH,
+                stamp: None,
+            }],
+            ..Report::new(session.clone(), EngineKind::Waha, Origin::Engine)
+        };
+        let mut described = Group::partial(group_id.clone());
+        described.partial = false;
+        described.subject.text = "Team".to_owned();
+        let numbers = SessionNumbers {
+            head: SessionHead { sequence: 0, revision: 0, epoch: 1 },
+            account: None,
+        };
+        let pending = PendingCalls::default();
+        pending.own_changes.note(&session, &group_id);
+        let mut batch =
+            Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
+        batch.reduce(&report(Change::Fields(Vec::new())), Some(&numbers), &pending, &Zero);
+        let told = Report { may_be_late: true, ..report(Change::Full(Box::new(described))) };
+        batch.reduce(&told, Some(&numbers), &pending, &Zero);
+        let (_, draft) = &mut batch.into_drafts()[0];
+        let held = draft.group(&session, &group_id, &HashMap::new()).now.state.group.clone();
+        assert_eq!(held.expect("the group").subject.text, "Team");
+        assert_eq!(
+            draft.doubtful().collect::<Vec<_>>(),
+            [&group_id],
+            "it is read anew all the same"
+        );
     }
 }

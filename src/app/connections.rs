@@ -123,14 +123,14 @@ impl App {
     /// make WhatsApp list all groups each time; but until a list was made after it came, it is tried again.
     async fn compare_after_connect(&self, session: &SessionName) {
         let inner = &self.inner;
-        let since = inner.clock.now();
+        let since = Instant::now();
         let mut pauses = Pauses::default();
         loop {
-            if let Some(compared) = inner.directory.compared_time(session) {
+            if let Some(compared) = inner.directory.compared(session) {
                 if compared >= since {
                     return;
                 }
-                let passed = inner.clock.now().since(compared);
+                let passed = compared.elapsed();
                 let pause = inner.options.min_compare_interval.saturating_sub(passed);
                 tokio::select! {
                     () = sleep(pause) => {}

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::turns::Turns;
 use crate::domain::clock::Timestamp;
@@ -23,8 +24,8 @@ pub struct SessionState {
     pub session: Arc<Session>,
     /// Since when its engine has told us of everything; `None` while this process has not started it.
     up_since: Option<Timestamp>,
-    /// When this process last compared all its groups with WhatsApp's.
-    compared_time: Option<Timestamp>,
+    /// When this process last compared all its groups with WhatsApp's; no clock that is set back counts here.
+    compared: Option<Instant>,
     pub qr_code: Option<QrCode>,
     pub pairing_code: Option<PairingCode>,
     /// The comparison with WhatsApp that runs.
@@ -113,7 +114,7 @@ impl Directory {
         let state = SessionState {
             session: session.clone(),
             up_since: None,
-            compared_time: None,
+            compared: None,
             qr_code: None,
             pairing_code: None,
             progress: None,
@@ -152,13 +153,13 @@ impl Directory {
         self.note(name, |state| state.up_since = None);
     }
 
-    /// When this process last compared all groups of the session with WhatsApp's.
-    pub fn compared_time(&self, name: &SessionName) -> Option<Timestamp> {
-        self.read().get(name).and_then(|state| state.borrow().compared_time)
+    /// When this process last compared all groups of the session with WhatsApp's: when it began to.
+    pub fn compared(&self, name: &SessionName) -> Option<Instant> {
+        self.read().get(name).and_then(|state| state.borrow().compared)
     }
 
-    pub fn note_compared(&self, name: &SessionName, time: Timestamp) {
-        self.note(name, |state| state.compared_time = Some(time));
+    pub fn note_compared(&self, name: &SessionName, began: Instant) {
+        self.note(name, |state| state.compared = Some(began));
     }
 
     pub fn show_qr_code(&self, name: &SessionName, code: QrCode) {

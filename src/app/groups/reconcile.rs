@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures::StreamExt;
+use tokio::time::Instant;
 
 use crate::app::report::{Committed, Report};
 use crate::app::{App, Call, Inner};
@@ -108,7 +109,7 @@ impl App {
         let inner = &self.inner;
         let engine = inner.working_engine(session, EngineOperation::FetchAll)?;
         // What we held before the list was made: an event in between makes the list the older one.
-        let began = inner.clock.now();
+        let began = Instant::now();
         let before = inner.sequences_of_groups(session).await?;
         let mut snapshot = engine.fetch_all(session).await.map_err(|error| error.error)?;
         let mut listed: HashMap<GroupId, Group> =

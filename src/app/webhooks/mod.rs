@@ -219,10 +219,12 @@ impl App {
             if webhook.status.state.delivers() {
                 return false;
             }
-            // Where its place has moved meanwhile, retention's round has counted.
-            if webhook.progress.cursor == cursor {
-                webhook.progress.lost_count += lost;
-            }
+            // Where its place has moved meanwhile, retention's round has moved it and has counted.
+            let (next, lost) = match webhook.progress.cursor {
+                held if held == cursor => (next, lost),
+                moved => (moved, 0),
+            };
+            webhook.progress.lost_count += lost;
             begin_at(webhook, next, owner, now);
             true
         })
@@ -276,10 +278,11 @@ impl App {
         let inner = self.inner.clone();
         let work = async move {
             let mut running = hook.turn.lock().await;
+            stop(&mut running).await;
+            // Also its worker may have found that it is gone.
             if inner.hooks.get(hook.id).is_none() {
                 return Err(not_found(hook.id));
             }
-            stop(&mut running).await;
             let mut webhook = hook.webhook();
             let changed = change(&mut webhook, inner.clock.now());
             let written = match changed {

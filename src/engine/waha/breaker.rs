@@ -58,11 +58,24 @@ impl Breaker {
         Ok(Permit { breaker: self, began: now, is_probe, told: false })
     }
 
+    /// Lets a call out that asks for nobody but the server itself: no better way to try whether it is back.
+    pub fn look(&self) -> Permit<'_> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let is_probe = state.open_until.is_some();
+        if is_probe {
+            state.probing = Some(now);
+        }
+        Permit { breaker: self, began: now, is_probe, told: false }
+    }
+
     /// The server was heard of by another way: the next call may try at once.
     pub fn try_now(&self) {
         let mut state = self.lock();
         if let Some(until) = &mut state.open_until {
             *until = Instant::now().min(*until);
+            // One that is out may wait for a connection that is no more.
+            state.probing = None;
         }
     }
 
@@ -168,6 +181,25 @@ mod tests {
         drop(hangs);
         assert_eq!(breaker.admit().unwrap_err(), FIRST_REST, "the second one is still out");
         second.answered();
+        assert!(breaker.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_looks_is_let_out_and_closes_the_circuit() {
+        let breaker = Breaker::default();
+        fail(&breaker, FAILURES);
+        breaker.look().failed();
+        assert_eq!(breaker.admit().unwrap_err(), 2 * FIRST_REST);
+        breaker.look().answered();
+        assert!(breaker.is_closed());
+
+        fail(&breaker, FAILURES);
+        tokio::time::advance(FIRST_REST).await;
+        let hangs = breaker.admit().unwrap();
+        tokio::time::advance(FIRST_REST).await;
+        breaker.try_now();
+        breaker.admit().expect("it was heard of").answered();
+        drop(hangs);
         assert!(breaker.is_closed());
     }
 

@@ -20,7 +20,7 @@ use super::webhook::{self, Content, WahaStatus};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::{
-    ConnectionNews, EngineError, EngineOperation, News, NotificationSink, Result, Told,
+    ConnectionNews, EngineError, News, NotificationSink, Result, Told,
 };
 use crate::telemetry;
 
@@ -29,6 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A code to scan is good for 20 seconds.
 const PAIRING_INTERVAL: Duration = Duration::from_secs(15);
+/// A younger one is not asked for again.
+const YOUNG_CODE: Duration = Duration::from_secs(10);
 /// Events that are handed in together.
 const BATCH: usize = 64;
 /// Between two tries to hand an event in.
@@ -57,6 +59,8 @@ pub(super) struct Monitor {
 struct Known {
     /// What they were last said to be.
     statuses: HashMap<SessionName, WahaStatus>,
+    /// When a new code to scan was last asked for.
+    codes: HashMap<SessionName, Instant>,
     /// Looks that failed in a row.
     failed_looks: u32,
 }
@@ -197,8 +201,9 @@ impl Monitor {
             }
         };
         known.failed_looks = 0;
-        let known = &mut known.statuses;
+        let Known { statuses: known, codes, .. } = known;
         known.retain(|session, _| ours.iter().any(|(own, _)| own == session));
+        codes.retain(|session, _| known.contains_key(session));
         for (session, remote) in ours {
             let status = statuses.get(&*remote).cloned();
             let news = match &status {
@@ -209,19 +214,24 @@ impl Monitor {
                 None => ConnectionNews::Failed("does not exist at the WAHA server".to_owned()),
             };
             let status = status.unwrap_or(WahaStatus::Stopped);
-            // Its code is another one each time.
+            let is_pairing = status == WahaStatus::ScanQrCode;
+            let code_is_old =
+                || codes.get(&session).is_none_or(|asked| asked.elapsed() >= YOUNG_CODE);
             let is_news = self.routes.take_unsure(&session)
                 || known.get(&session) != Some(&status)
-                || status == WahaStatus::ScanQrCode;
+                || (is_pairing && code_is_old());
             known.insert(session.clone(), status);
             if is_news {
+                if is_pairing {
+                    codes.insert(session.clone(), Instant::now());
+                }
                 self.sink.connection_changed(&session, news);
             }
         }
     }
 
     async fn statuses(&self) -> Result<HashMap<String, WahaStatus>> {
-        let ask = Ask::get(EngineOperation::FetchAll, vec!["api", "sessions"]).with("all", "true");
+        let ask = Ask::look(vec!["api", "sessions"]).with("all", "true");
         let answer = self.server.ask(ask).await?;
         let listed = answer.json().and_then(Value::as_array).ok_or_else(|| {
             EngineError::not_sent(self.server.unavailable("answers no list of sessions"))

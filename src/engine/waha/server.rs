@@ -76,15 +76,21 @@ pub(super) struct Ask<'a> {
     pub path: Vec<&'a str>,
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
+    /// Asks for nobody but the server itself, and so goes out also while the server is left alone.
+    pub is_look: bool,
 }
 
 impl<'a> Ask<'a> {
     pub fn get(operation: EngineOperation, path: Vec<&'a str>) -> Self {
-        Self { operation, method: Method::GET, path, query: Vec::new(), body: None }
+        Self::of(operation, Method::GET, path)
     }
 
     pub fn of(operation: EngineOperation, method: Method, path: Vec<&'a str>) -> Self {
-        Self { operation, method, path, query: Vec::new(), body: None }
+        Self { operation, method, path, query: Vec::new(), body: None, is_look: false }
+    }
+
+    pub fn look(path: Vec<&'a str>) -> Self {
+        Self { is_look: true, ..Self::get(EngineOperation::FetchAll, path) }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -230,7 +236,8 @@ impl Server {
 
     async fn send(&self, ask: Ask<'_>, max_bytes: usize) -> Result<Bytes> {
         let operation = ask.operation;
-        let permit = self.breaker.admit().map_err(|wait| {
+        let admitted = if ask.is_look { Ok(self.breaker.look()) } else { self.breaker.admit() };
+        let permit = admitted.map_err(|wait| {
             let error = self.unavailable("does not answer; it is tried again soon");
             EngineError::not_sent(error.retry_after(wait))
         })?;

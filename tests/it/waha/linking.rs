@@ -63,6 +63,25 @@ async fn a_session_is_made_at_the_server_and_linked() {
     scene.server().assert_polite();
 }
 
+/// A code is good for 20 seconds: until it is old, looks at the server ask for no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_not_asked_for_at_each_look() {
+    let scene = Scene::with(vec![Options::default()], |settings| {
+        settings.waha.status_interval = std::time::Duration::from_millis(200);
+    })
+    .await;
+    scene.server().add_unlinked_session("shop").await;
+    scene.create("shop", None).await.expect("a session");
+    scene.until("shop", pb::SessionStatus::ScanQrCode).await;
+    let looked = scene.asked("GET", "/api/sessions");
+    eventually("it looks", || async {
+        (scene.asked("GET", "/api/sessions") >= looked + 6).then_some(())
+    })
+    .await;
+    let codes = scene.asked("GET", "/auth/qr");
+    assert!((1..=3).contains(&codes), "{codes} codes");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_missing_there_is_made() {
     let scene = Scene::usual().await;
