@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 use crate::config::{Loaded, LogFormat, Settings, Sources, load};
-use crate::server::{Ended, Server, Signals, connect};
+use crate::server::{Ended, Server, Signals, connect, trust};
 use crate::telemetry;
 
 /// Runs the service until it is told to stop.
@@ -43,6 +43,10 @@ pub async fn serve(args: ServeArgs) -> ExitCode {
 /// Brings the database's schema up to date.
 pub async fn migrate(args: MigrateArgs) -> ExitCode {
     let Ok(Loaded { settings, .. }) = settings(&args.settings) else { return ExitCode::from(2) };
+    // A deployment migrates first: what the service would not start with is to fail while the old one runs.
+    if let Err(error) = trust(&settings) {
+        return failed(&error);
+    }
     let repository = match connect(&settings).await {
         Ok(repository) => repository,
         Err(error) => return failed(&error),

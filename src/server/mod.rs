@@ -22,7 +22,7 @@ use crate::repository::SeaRepository;
 use crate::telemetry;
 
 pub use signals::{Signals, Stop};
-pub use startup::{StartError, connect};
+pub use startup::{StartError, connect, trust};
 
 /// How long connections may take to close once every call has ended.
 const CLOSING: Duration = Duration::from_secs(5);

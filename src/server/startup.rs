@@ -216,7 +216,7 @@ pub(super) async fn create_default_session(
 }
 
 /// Whom our own HTTPS clients trust.
-pub(super) fn trust(settings: &Settings) -> Result<Trust, StartError> {
+pub fn trust(settings: &Settings) -> Result<Trust, StartError> {
     let trust = Trust::default();
     match &settings.outbound.ca_file {
         Some(file) => trust

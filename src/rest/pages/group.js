@@ -159,7 +159,9 @@ export class Group {
 
   /** An event of this group has come: everything may be other than it is shown. */
   async told(session, id) {
-    if (session !== this.session || id !== this.id || !this.panels) return;
+    if (session !== this.session || id !== this.id) return;
+    // It could not be shown yet.
+    if (!this.panels) return this.show(session, id);
     const { signal } = this.loading;
     const path = at(session, `/${encodeURIComponent(id)}`);
     try {

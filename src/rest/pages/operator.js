@@ -24,7 +24,8 @@ const live = new Live((event) => {
 /** The service is there again: what it could not answer meanwhile is asked for once more. */
 function back() {
   groups.loadSessions();
-  listed();
+  // Who has gone further keeps the place here, too: a stream ends and goes on each hour.
+  if (by("list").scrollTop < 200) listed();
   if (groups.chosen) refreshed(groups.chosen);
 }
 

@@ -48,6 +48,23 @@ async fn only_a_picture_has_a_large_body() {
     assert!(answer.text.contains("must hold") && answer.text.len() < 1000, "{}", answer.text);
 }
 
+/// Of small values a body would take many times its size, also where a large one is allowed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_has_few_values() {
+    let service = Service::on_sqlite_with(listening).await;
+    let rest = Rest::new(&service);
+    let group = group_of(&service, "default", &[PERSON]).await;
+    for (path, values) in [("/participants/add", 50_000), ("/picture", 1_000_000)] {
+        let method = if path == "/picture" { "PUT" } else { "POST" };
+        let body = format!("[{}[0]]", "[0],".repeat(values));
+        let answer = rest.send(method, &format!("/{group}{path}"), body).await;
+        assert_eq!(answer.said(), (400, "INVALID_REQUEST"), "{path}");
+        assert!(answer.text.contains("more than 16384 values"), "{}", answer.text);
+    }
+    let answer = rest.send("DELETE", &format!("/{group}/picture"), " ".repeat(257 << 10)).await;
+    assert_eq!(answer.said(), (413, "MESSAGE_TOO_LARGE"), "only a new picture is large");
+}
+
 /// What was made of a body is in memory for as long as the call takes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_has_its_share_of_the_buffer_until_its_call_ends() {
