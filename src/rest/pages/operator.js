@@ -15,17 +15,20 @@ const refreshed = settled(300, (id) => group.told(groups.session, id));
 const listed = settled(600, () => groups.load());
 const live = new Live((event) => {
   if (groupOf(event) === groups.chosen) refreshed(groupOf(event));
-  // Only the first page is read anew; who has gone further keeps the place.
   const names = event.payload.group?.subject !== undefined;
   const counts = ["joins", "leaves", "people"].includes(kindOf(event));
-  if ((names || counts) && by("list").scrollTop < 200) listed();
+  if (names || counts) relist();
 }, back);
+
+/** Only the first page is read anew; who has gone further keeps the place. */
+function relist() {
+  if (by("list").scrollTop < 200) listed();
+}
 
 /** The service is there again: what it could not answer meanwhile is asked for once more. */
 function back() {
   groups.loadSessions();
-  // Who has gone further keeps the place here, too: a stream ends and goes on each hour.
-  if (by("list").scrollTop < 200) listed();
+  relist();
   if (groups.chosen) refreshed(groups.chosen);
 }
 
