@@ -11,6 +11,7 @@ pub mod clock;
 pub mod error;
 pub mod event;
 pub mod facts;
+pub mod fair_share;
 pub mod fold;
 pub mod group;
 pub mod id;
