@@ -24,6 +24,10 @@ impl Default for Grpc {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
             max_message_bytes: ByteSize::mebibytes(12),
+            body_timeout: 30 * SECOND,
+            buffer_bytes: ByteSize::mebibytes(64),
+            answer_bytes: ByteSize::mebibytes(64),
+            max_connections: 10_000,
             max_concurrent_calls: 1024,
             max_streams_per_connection: 10_000,
             keepalive_interval: MINUTE,
@@ -44,6 +48,7 @@ impl Default for Rest {
             body_timeout: 30 * SECOND,
             max_in_flight: 1024,
             buffer_bytes: ByteSize::mebibytes(128),
+            answer_bytes: ByteSize::mebibytes(64),
             max_connections: 4096,
         }
     }
@@ -77,7 +82,7 @@ impl Default for Webhooks {
 
 impl Default for Ops {
     fn default() -> Self {
-        Self { listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))) }
+        Self { listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))), max_connections: 256 }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod auth;
 mod defaults;
+mod inbound;
 mod load;
 mod problems;
 mod values;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{ApiKey, Auth, KeyDigest};
+pub use inbound::Inbound;
 pub use load::{Loaded, Sources, load};
 pub use problems::{Problem, Problems, Source};
 pub use values::{ByteSize, DatabaseUrl};
@@ -27,6 +29,7 @@ pub use waha::{Waha, WahaKey, WahaServer};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub database: Database,
+    pub inbound: Inbound,
     pub grpc: Grpc,
     pub rest: Rest,
     pub webhook: Webhook,
@@ -66,7 +69,16 @@ pub struct Grpc {
     pub listen: SocketAddr,
     /// The largest request that is read.
     pub max_message_bytes: ByteSize,
-    /// Calls at the same time; more are refused with OVERLOADED. Watches do not count.
+    /// How long a request may take to arrive, beside what its size takes at 4 KiB/s.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
+    /// Requests that are arriving or dealt with, all together.
+    pub buffer_bytes: ByteSize,
+    /// Answers that wait to be taken, all together.
+    pub answer_bytes: ByteSize,
+    /// Connections at the same time; the oldest that has shown no key makes room.
+    pub max_connections: usize,
+    /// Calls at the same time, until their answer has left; more are refused with OVERLOADED. Watches do not count.
     pub max_concurrent_calls: usize,
     /// Streams that one connection may have open, watches included.
     pub max_streams_per_connection: u32,
@@ -100,7 +112,9 @@ pub struct Rest {
     pub max_in_flight: usize,
     /// Bodies in memory, all together.
     pub buffer_bytes: ByteSize,
-    /// Connections at the same time; more of them wait.
+    /// Answers that wait to be taken, all together.
+    pub answer_bytes: ByteSize,
+    /// Connections at the same time; the oldest that has shown no key makes room.
     pub max_connections: usize,
 }
 
@@ -136,7 +150,7 @@ pub struct Webhook {
     pub max_in_flight: usize,
     /// Bodies in memory, all together.
     pub buffer_bytes: ByteSize,
-    /// Connections at the same time; more of them wait.
+    /// Connections at the same time; the oldest over which no webhook came that was signed makes room.
     pub max_connections: usize,
 }
 
@@ -163,6 +177,8 @@ pub struct Ops {
     /// `/livez`, `/readyz` and `/metrics`; `off` for none.
     #[serde(with = "values::listen")]
     pub listen: Option<SocketAddr>,
+    /// Connections at the same time; the oldest makes room.
+    pub max_connections: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -314,6 +330,23 @@ impl Settings {
             self.grpc.max_concurrent_calls as u64,
             1..=1_000_000,
         );
+        let places = 1..=1_000_000;
+        let (grpc, ops) = (&self.grpc, &self.ops);
+        let connections = grpc.max_connections as u64;
+        problems.require_range("grpc.max_connections", connections, places.clone());
+        problems.require_range("ops.max_connections", ops.max_connections as u64, places);
+        if grpc.buffer_bytes.get() < grpc.max_message_bytes.get() {
+            let must = "must hold at least one request of grpc.max_message_bytes";
+            problems.add("grpc.buffer_bytes", must);
+        }
+        let at_least = 4 * 1024 * 1024..=u64::MAX;
+        let answers = [
+            ("grpc.answer_bytes", grpc.answer_bytes),
+            ("rest.answer_bytes", self.rest.answer_bytes),
+        ];
+        for (path, value) in answers {
+            problems.require_range(path, value.get(), at_least.clone());
+        }
         let streams = u64::from(self.grpc.max_streams_per_connection);
         problems.require_range("grpc.max_streams_per_connection", streams, 1..=1_000_000);
         problems.require_range(
@@ -368,6 +401,7 @@ impl Settings {
         problems.require_range("cache.group_bytes", self.cache.group_bytes.get(), at_least);
         for (path, value, range) in [
             ("database.connect_timeout", self.database.connect_timeout, SECOND..=5 * MINUTE),
+            ("grpc.body_timeout", self.grpc.body_timeout, SECOND..=5 * MINUTE),
             ("grpc.keepalive_interval", self.grpc.keepalive_interval, SECOND..=24 * HOUR),
             ("grpc.keepalive_timeout", self.grpc.keepalive_timeout, SECOND..=HOUR),
             ("grpc.max_connection_age", self.grpc.max_connection_age, MINUTE..=365 * DAY),
@@ -405,6 +439,7 @@ impl Settings {
         if let Some(listen) = self.rest.listen {
             self.auth.validate_reach("rest.listen", listen, problems);
         }
+        self.inbound.validate(problems);
         self.waha.validate(problems);
         self.auth.validate(problems);
     }

@@ -119,14 +119,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if request.uri().path().starts_with(OPEN_DOOR) {
-            return Either::Left(self.inner.call(request));
-        }
+        let is_open_door = request.uri().path().starts_with(OPEN_DOOR);
         match self.keyring.identify(request.headers()) {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }
+            Err(_) if is_open_door => Either::Left(self.inner.call(request)),
             Err(error) => Either::Right(ready(Ok(to_status(&error).into_http()))),
         }
     }

@@ -16,7 +16,6 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// What is gathered at the most; then it is written, flush or not.
 const MAX_GATHERED: usize = 64 * 1024;
@@ -51,14 +50,6 @@ impl CoalescedStream {
             self.gathered = BytesMut::new();
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-impl Connected for CoalescedStream {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.inner.connect_info()
     }
 }
 

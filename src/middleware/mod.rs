@@ -2,22 +2,28 @@
 
 pub mod auth;
 mod body;
+mod calls;
 mod coalesce;
+mod connection;
 mod deadline;
-mod limits;
 mod panics;
 mod reasons;
 mod request_id;
 mod rpc_metrics;
 mod status;
+mod stream_task;
 
 pub use auth::{AuthLayer, Keyring};
 pub use body::{BodyError, BodyLimits, BodyShare, BoundedBody};
+pub use calls::{
+    AdmitLayer, AnswerBody, AnswerLayer, Call, CallBounds, Calls, ReceivedBody, RequestSizes, Who,
+};
 pub use coalesce::CoalescedStream;
+pub use connection::Connection;
 pub use deadline::{Deadline, DeadlineLayer};
-pub use limits::limit_calls;
 pub use panics::CatchPanicsLayer;
 pub use reasons::ReasonsLayer;
 pub use request_id::RequestIdLayer;
 pub use rpc_metrics::RpcMetricsLayer;
 pub use status::to_status;
+pub use stream_task::StreamExecutor;

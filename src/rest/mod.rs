@@ -22,11 +22,13 @@ mod shape;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower::ServiceBuilder;
 
@@ -36,7 +38,7 @@ pub use self::shape::Shape;
 use crate::app::App;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-use crate::middleware::{BodyLimits, Keyring};
+use crate::middleware::{AnswerBody, BodyLimits, Call, Calls, Connection, Keyring, Who};
 use crate::telemetry;
 
 #[derive(Debug, Clone)]
@@ -44,8 +46,8 @@ pub struct Options {
     /// In whose words groups are answered.
     pub shape: Shape,
     pub body: BodyLimits,
-    /// Requests that are dealt with at the same time.
-    pub max_in_flight: usize,
+    /// Requests that are dealt with at the same time, and what they hold.
+    pub calls: Calls,
 }
 
 #[derive(Clone)]
@@ -55,13 +57,12 @@ struct Gateway {
     clock: Arc<dyn Clock>,
     shape: Shape,
     body: BodyLimits,
-    in_flight: Arc<Semaphore>,
+    calls: Calls,
 }
 
 pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Options) -> Router {
-    let in_flight = Arc::new(Semaphore::new(options.max_in_flight));
-    let Options { shape, body, .. } = options;
-    let gateway = Gateway { app, keyring, clock, shape, body, in_flight };
+    let Options { shape, body, calls } = options;
+    let gateway = Gateway { app, keyring, clock, shape, body, calls };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes() {
         router = router.route(&path, handler);
@@ -122,23 +123,45 @@ fn asked(gateway: &Gateway, request: &Request) -> Asked {
     Asked { method, uri, time: gateway.clock.now() }
 }
 
-/// Counts each request, refuses those that came by a stranger's name, and lets a panic of one be the end of that
-/// one alone.
+/// Counts each request, refuses those that came by a stranger's name or for which there is no place, and lets a
+/// panic of one be the end of that one alone.
 async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let asked = asked(&gateway, &request);
-    let response = match request::refuse_foreign_names(&gateway, request.headers()) {
-        Ok(()) => {
+    let admitted = request::refuse_foreign_names(&gateway, request.headers())
+        .and_then(|()| admit(&gateway, &request));
+    let response = match admitted {
+        Ok(call) => {
             let ran = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await;
-            ran.unwrap_or_else(|_| {
+            let answer = ran.unwrap_or_else(|_| {
                 telemetry::panicked();
                 asked.refuse(Error::internal("a panic, which the log tells of")).into_response()
-            })
+            });
+            hold(answer, call).unwrap_or_else(|error| asked.refuse(error).into_response())
         }
         Err(error) => asked.refuse(error).into_response(),
     };
     telemetry::rest_request(&method, route, response.status().as_u16(), began.elapsed());
     response
+}
+
+/// A place for the request. Whether its caller may do what it asks for is decided later.
+fn admit(gateway: &Gateway, request: &Request) -> Result<Arc<Call>, Error> {
+    let caller = request::caller_of(gateway, request.headers(), request.uri()).ok();
+    let who = caller.as_ref().map_or(Who::Stranger, |caller| Who::Key(caller.key_name()));
+    gateway.calls.admit(who, request.extensions().get::<Arc<Connection>>())
+}
+
+/// Lets the answer keep the place until it has left, but for a stream of events, which has places of its own.
+fn hold(response: Response, call: Arc<Call>) -> Result<Response, Error> {
+    let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_stream = content_type.is_some_and(|value| value.starts_with(b"text/event-stream"));
+    if is_stream || response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(response);
+    }
+    let size = response.body().size_hint().exact().unwrap_or_default();
+    call.answer(usize::try_from(size).unwrap_or(usize::MAX))?;
+    Ok(response.map(|body| Body::new(AnswerBody::holding(body, call))))
 }

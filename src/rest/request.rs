@@ -5,10 +5,9 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::sync::OwnedSemaphorePermit;
 use url::{Host, Url};
 
-use super::refusal::{Asked, Refusal, overloaded};
+use super::refusal::{Asked, Refusal};
 use super::route::at;
 use super::{Gateway, picture_routes};
 use crate::app::Call;
@@ -45,7 +44,6 @@ pub struct Incoming {
     last_event_id: Option<String>,
     body_sha256: [u8; 32],
     violations: Violations,
-    _place: OwnedSemaphorePermit,
     _share: BodyShare,
 }
 
@@ -58,8 +56,6 @@ impl FromRequest<Gateway> for Incoming {
             uri: request.uri().clone(),
             time: gateway.clock.now(),
         };
-        let place = gateway.in_flight.clone().try_acquire_owned();
-        let place = place.map_err(|_| asked.refuse(overloaded()))?;
         let query = query_of(&asked.uri);
         let caller = caller(gateway, request.headers(), &query);
         let caller = caller.map_err(|error| asked.refuse(error))?;
@@ -104,7 +100,6 @@ impl FromRequest<Gateway> for Incoming {
             last_event_id,
             body_sha256: hash.finalize().into(),
             violations: Violations::default(),
-            _place: place,
             _share: body.into_share(),
         })
     }

@@ -1,7 +1,8 @@
 //! The one place that builds the adapters and joins them: a whole service in one process.
 
+mod descriptors;
 mod health;
-mod http;
+mod listener;
 mod signals;
 mod stack;
 mod startup;
@@ -89,9 +90,11 @@ impl Server {
 
         let closing = CancellationToken::new();
         let readiness = health::Readiness::new(app.clone());
+        let bounds = stack::Bounds::new(settings, descriptors::raise());
         let mut listeners = Vec::new();
         let grpc = stack::serve_grpc(
             settings,
+            &bounds,
             &app,
             simulator.as_ref(),
             &readiness,
@@ -102,8 +105,10 @@ impl Server {
         listeners.push(grpc.task);
         let ops_addr = match settings.ops.listen {
             Some(addr) => {
-                let ops =
-                    stack::serve_ops(addr, metrics, readiness.clone(), closing.clone()).await?;
+                let checks = readiness.clone();
+                let closing = closing.clone();
+                let ops = stack::serve_ops(addr, settings, &bounds, metrics, checks, closing);
+                let ops = ops.await?;
                 listeners.push(ops.task);
                 Some(ops.addr)
             }
@@ -112,8 +117,8 @@ impl Server {
 
         let rest_addr = match settings.rest.listen {
             Some(addr) => {
-                let rest =
-                    stack::serve_rest(addr, settings, &app, clock.clone(), closing.clone()).await?;
+                let (clock, closing) = (clock.clone(), closing.clone());
+                let rest = stack::serve_rest(addr, settings, &bounds, &app, clock, closing).await?;
                 listeners.push(rest.task);
                 Some(rest.addr)
             }
@@ -121,7 +126,8 @@ impl Server {
         };
         let webhook_addr = match settings.webhook.listen {
             Some(addr) => {
-                let webhook = stack::serve_webhook(addr, settings, &app, clock, closing.clone());
+                let closing = closing.clone();
+                let webhook = stack::serve_webhook(addr, settings, &bounds, &app, clock, closing);
                 let webhook = webhook.await?;
                 listeners.push(webhook.task);
                 Some(webhook.addr)

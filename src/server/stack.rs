@@ -1,30 +1,31 @@
 //! The listeners, and the layers that every call passes.
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
+use axum::Router;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
+use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::HealthService;
 use tower::ServiceBuilder;
 
 use super::health::Readiness;
-use super::http;
+use super::listener::{self, ConnectionBounds, Http1, Http2};
 use super::startup::{self, StartError};
 use crate::app::App;
-use crate::config::{ByteSize, Settings};
+use crate::config::{ByteSize, Inbound, Settings};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
-    AuthLayer, BodyLimits, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer,
-    RequestIdLayer, RpcMetricsLayer, limit_calls,
+    AdmitLayer, AnswerLayer, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
+    DeadlineLayer, Keyring, ReasonsLayer, RequestIdLayer, RequestSizes, RpcMetricsLayer,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;
@@ -36,12 +37,80 @@ use crate::rest;
 use crate::telemetry::MetricsHandle;
 use crate::webhook;
 
-/// The largest head of a request: keys, ids and timeouts are small.
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
+/// The methods whose requests hold a picture.
+const LARGE_REQUESTS: [&str; 2] =
+    ["/wagroups.v1.GroupsService/SetGroupPicture", "/wagroups.v1.SimulatorService/Act"];
+/// What is left of the process' descriptors beside connections from outside: the database, files, our own calls.
+const OTHER_DESCRIPTORS: u64 = 256;
 
 pub(super) struct Listener {
     pub addr: SocketAddr,
     pub task: JoinHandle<()>,
+}
+
+/// What the listeners have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Bounds {
+    inbound: Inbound,
+    proxies: Arc<HashSet<IpAddr>>,
+    is_shared: bool,
+    /// How many descriptors the process may have.
+    descriptors: u64,
+    wanted: u64,
+}
+
+impl Bounds {
+    pub fn new(settings: &Settings, descriptors: u64) -> Self {
+        let mut wanted = settings.grpc.max_connections;
+        wanted += settings.ops.listen.map_or(0, |_| settings.ops.max_connections);
+        wanted += settings.rest.listen.map_or(0, |_| settings.rest.max_connections);
+        wanted += settings.webhook.listen.map_or(0, |_| settings.webhook.max_connections);
+        Self {
+            inbound: settings.inbound.clone(),
+            proxies: Arc::new(settings.inbound.proxies.iter().copied().collect()),
+            is_shared: settings.auth.keys.len() > 1,
+            descriptors,
+            wanted: wanted as u64,
+        }
+    }
+
+    /// What a listener may have of the connections that it is set to: where the process may not open as many files,
+    /// each has its part of what it may.
+    fn max_connections(&self, listener: &'static str, set: usize) -> usize {
+        let reserve = OTHER_DESCRIPTORS.min(self.descriptors / 4);
+        let possible = self.descriptors - reserve;
+        if self.wanted <= possible {
+            return set;
+        }
+        let part = u128::from(possible) * set as u128 / u128::from(self.wanted.max(1));
+        let part = usize::try_from(part).unwrap_or(set).max(1);
+        tracing::warn!(
+            listener,
+            set,
+            allowed = part,
+            descriptors = self.descriptors,
+            "fewer connections than are set, as the process may not open as many files; raise its limit (ulimit -n)"
+        );
+        part
+    }
+
+    fn connections(&self, listener: &'static str, max: usize) -> ConnectionBounds {
+        ConnectionBounds {
+            listener,
+            max_connections: self.max_connections(listener, max),
+            head_timeout: self.inbound.head_timeout,
+            is_shared: self.is_shared,
+        }
+    }
+
+    /// `is_watched` says that somebody else looks after answers that are not taken.
+    fn http1(&self, router: Router, is_watched: bool) -> Http1 {
+        Http1 {
+            router,
+            head_timeout: self.inbound.head_timeout,
+            write_timeout: (!is_watched).then_some(self.inbound.answer_timeout),
+        }
+    }
 }
 
 async fn bind(addr: SocketAddr, setting: &str) -> Result<TcpListener, StartError> {
@@ -52,6 +121,7 @@ async fn bind(addr: SocketAddr, setting: &str) -> Result<TcpListener, StartError
 
 pub(super) async fn serve_grpc(
     settings: &Settings,
+    bounds: &Bounds,
     app: &App,
     simulator: Option<&Arc<SimulatorEngine>>,
     readiness: &Readiness,
@@ -60,13 +130,6 @@ pub(super) async fn serve_grpc(
 ) -> Result<Listener, StartError> {
     let listener = bind(settings.grpc.listen, "grpc.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
-    let connections =
-        TcpListenerStream::new(listener).map(|connection: std::io::Result<TcpStream>| {
-            let connection = connection?;
-            connection.set_nodelay(true)?;
-            Ok::<_, std::io::Error>(CoalescedStream::new(connection))
-        });
-
     let max_bytes = usize::try_from(settings.grpc.max_message_bytes.get()).unwrap_or(usize::MAX);
     let groups =
         GroupsServiceServer::new(Groups::new(app.clone())).max_decoding_message_size(max_bytes);
@@ -93,46 +156,60 @@ pub(super) async fn serve_grpc(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
 
-    let metrics = RpcMetricsLayer::new(&[
+    let descriptors = [
         DESCRIPTORS,
         tonic_health::pb::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
-    ]);
+    ];
+    let metrics = RpcMetricsLayer::new(&descriptors);
+    let large = settings.grpc.max_message_bytes.get();
+    let sizes = RequestSizes::new(&descriptors, &LARGE_REQUESTS, large);
+    let calls = Calls::new(CallBounds {
+        listener: "grpc",
+        max_calls: settings.grpc.max_concurrent_calls,
+        max_stranger_calls: bounds.inbound.max_keyless_calls,
+        request_bytes: settings.grpc.buffer_bytes.get(),
+        answer_bytes: settings.grpc.answer_bytes.get(),
+        body_timeout: settings.grpc.body_timeout,
+        answer_timeout: bounds.inbound.answer_timeout,
+        is_shared: bounds.is_shared,
+        proxies: bounds.proxies.clone(),
+    });
 
+    let routes = Routes::new(HealthServer::new(HealthService::from_health_reporter(
+        readiness.reporter().clone(),
+    )))
+    .add_service(reflect().build_v1().map_err(StartError::other)?)
+    .add_service(reflect().build_v1alpha().map_err(StartError::other)?)
+    .add_service(groups)
+    .add_service(sessions)
+    .add_service(webhooks)
+    .add_service(simulator)
+    .prepare();
     // From the outside in. What a layer answers by itself passes those outside of it.
-    let layers = ServiceBuilder::new()
+    let service = ServiceBuilder::new()
+        .layer(AnswerLayer)
         .layer(RequestIdLayer::new(entropy))
         .layer(metrics.map_err(StartError::other)?)
-        .layer(ReasonsLayer::new(settings.grpc.max_message_bytes.get()))
+        .layer(ReasonsLayer::new(large))
         .layer(CatchPanicsLayer)
         .layer(AuthLayer::new(keyring(settings)))
         .layer(DeadlineLayer)
-        .layer(limit_calls(settings.grpc.max_concurrent_calls))
-        .into_inner();
-    let router = tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(settings.grpc.keepalive_interval))
-        .http2_keepalive_timeout(Some(settings.grpc.keepalive_timeout))
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
-        .max_concurrent_streams(settings.grpc.max_streams_per_connection)
-        .max_connection_age(settings.grpc.max_connection_age)
-        .max_connection_age_grace(settings.grpc.max_connection_age_grace)
-        .layer(layers)
-        .add_service(HealthServer::new(HealthService::from_health_reporter(
-            readiness.reporter().clone(),
-        )))
-        .add_service(reflect().build_v1().map_err(StartError::other)?)
-        .add_service(reflect().build_v1alpha().map_err(StartError::other)?)
-        .add_service(groups)
-        .add_service(sessions)
-        .add_service(webhooks)
-        .add_service(simulator);
+        .layer(AdmitLayer::new(calls.clone(), sizes.map_err(StartError::other)?))
+        .service(routes);
+    let protocol = Http2 {
+        service,
+        max_streams: settings.grpc.max_streams_per_connection,
+        keepalive_interval: settings.grpc.keepalive_interval,
+        keepalive_timeout: settings.grpc.keepalive_timeout,
+        max_age: settings.grpc.max_connection_age,
+        max_age_grace: settings.grpc.max_connection_age_grace,
+    };
+    let bounds = bounds.connections("grpc", settings.grpc.max_connections);
     let task = tokio::spawn(async move {
-        let served =
-            router.serve_with_incoming_shutdown(connections, closing.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the gRPC listener has failed");
-        }
+        let watching = calls.watch_over(closing.clone().cancelled_owned());
+        tokio::join!(watching, listener::serve(listener, protocol, bounds, closing.clone()));
     });
     Ok(Listener { addr, task })
 }
@@ -154,6 +231,7 @@ fn bytes(size: ByteSize) -> usize {
 pub(super) async fn serve_rest(
     addr: SocketAddr,
     settings: &Settings,
+    bounds: &Bounds,
     app: &App,
     clock: Arc<dyn Clock>,
     closing: CancellationToken,
@@ -161,6 +239,17 @@ pub(super) async fn serve_rest(
     let listener = bind(addr, "rest.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let rest = &settings.rest;
+    let calls = Calls::new(CallBounds {
+        listener: "rest",
+        max_calls: rest.max_in_flight,
+        max_stranger_calls: bounds.inbound.max_keyless_calls,
+        request_bytes: rest.buffer_bytes.get(),
+        answer_bytes: rest.answer_bytes.get(),
+        body_timeout: rest.body_timeout,
+        answer_timeout: bounds.inbound.answer_timeout,
+        is_shared: bounds.is_shared,
+        proxies: bounds.proxies.clone(),
+    });
     let options = rest::Options {
         shape: startup::shape(settings),
         body: BodyLimits::new(
@@ -168,16 +257,22 @@ pub(super) async fn serve_rest(
             rest.body_timeout,
             bytes(rest.buffer_bytes),
         ),
-        max_in_flight: rest.max_in_flight,
+        calls: calls.clone(),
     };
     let router = rest::router(app.clone(), keyring(settings), clock, options);
-    let task = tokio::spawn(http::serve(listener, router, rest.max_connections, closing));
+    let protocol = bounds.http1(router, true);
+    let bounds = bounds.connections("rest", rest.max_connections);
+    let task = tokio::spawn(async move {
+        let watching = calls.watch_over(closing.clone().cancelled_owned());
+        tokio::join!(watching, listener::serve(listener, protocol, bounds, closing.clone()));
+    });
     Ok(Listener { addr, task })
 }
 
 pub(super) async fn serve_webhook(
     addr: SocketAddr,
     settings: &Settings,
+    bounds: &Bounds,
     app: &App,
     clock: Arc<dyn Clock>,
     closing: CancellationToken,
@@ -195,12 +290,16 @@ pub(super) async fn serve_webhook(
         max_in_flight: settings.max_in_flight,
     };
     let router = webhook::router(app.clone(), clock, options);
-    let task = tokio::spawn(http::serve(listener, router, settings.max_connections, closing));
+    let protocol = bounds.http1(router, false);
+    let bounds = bounds.connections("webhook", settings.max_connections);
+    let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));
     Ok(Listener { addr, task })
 }
 
 pub(super) async fn serve_ops(
     addr: SocketAddr,
+    settings: &Settings,
+    bounds: &Bounds,
     metrics: MetricsHandle,
     readiness: Readiness,
     closing: CancellationToken,
@@ -208,12 +307,8 @@ pub(super) async fn serve_ops(
     let listener = bind(addr, "ops.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let router = ops::router(metrics, move || readiness.checks());
-    let task = tokio::spawn(async move {
-        let served =
-            axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the ops listener has failed");
-        }
-    });
+    let protocol = bounds.http1(router, false);
+    let bounds = bounds.connections("ops", settings.ops.max_connections);
+    let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));
     Ok(Listener { addr, task })
 }

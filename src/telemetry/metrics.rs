@@ -14,6 +14,11 @@ const RPCS: &str = "wagroups_rpcs_total";
 const RPC_SECONDS: &str = "wagroups_rpc_seconds";
 const RPCS_RUNNING: &str = "wagroups_rpcs_running";
 const PANICS: &str = "wagroups_panics_total";
+const CONNECTIONS: &str = "wagroups_connections";
+const CONNECTIONS_CLOSED: &str = "wagroups_connections_closed_total";
+const CALLS_HELD: &str = "wagroups_calls_held";
+const CALL_BYTES: &str = "wagroups_call_bytes";
+const CALLS_ENDED: &str = "wagroups_calls_ended_total";
 const COMMITS: &str = "wagroups_commits_total";
 const COMMIT_SECONDS: &str = "wagroups_commit_seconds";
 const COMMIT_EVENTS: &str = "wagroups_commit_events";
@@ -103,6 +108,21 @@ fn describe() {
     );
     describe_gauge!(RPCS_RUNNING, "Calls that wait for their answer.");
     describe_counter!(PANICS, "Panics that were caught in calls; each one is a bug.");
+    describe_gauge!(CONNECTIONS, "Connections that are open, by listener.");
+    describe_counter!(
+        CONNECTIONS_CLOSED,
+        "Connections that were closed to make room or since no request came, by listener."
+    );
+    describe_gauge!(CALLS_HELD, "Calls whose answer has not left yet, by listener.");
+    describe_gauge!(
+        CALL_BYTES,
+        Unit::Bytes,
+        "What calls hold of requests and of answers, by listener."
+    );
+    describe_counter!(
+        CALLS_ENDED,
+        "Calls that were ended as their caller kept us waiting, by listener."
+    );
     describe_counter!(COMMITS, "Transactions of the writer.");
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "How long the writer's transactions took.");
     describe_histogram!(COMMIT_EVENTS, "Events in one transaction.");
@@ -405,4 +425,26 @@ impl Drop for RpcRunning {
     fn drop(&mut self) {
         gauge!(RPCS_RUNNING).decrement(1.0);
     }
+}
+
+/// Connections that are open on a listener.
+pub fn connections(listener: &'static str, open: usize) {
+    gauge!(CONNECTIONS, "listener" => listener).set(open as f64);
+}
+
+/// A connection was closed by us: `gave_way` to others, or `no_request` came in time.
+pub fn connection_closed(listener: &'static str, cause: &'static str) {
+    counter!(CONNECTIONS_CLOSED, "listener" => listener, "cause" => cause).increment(1);
+}
+
+/// What the calls of a listener hold.
+pub fn calls_held(listener: &'static str, calls: usize, request_bytes: u64, answer_bytes: u64) {
+    gauge!(CALLS_HELD, "listener" => listener).set(calls as f64);
+    gauge!(CALL_BYTES, "listener" => listener, "of" => "requests").set(request_bytes as f64);
+    gauge!(CALL_BYTES, "listener" => listener, "of" => "answers").set(answer_bytes as f64);
+}
+
+/// Calls that were ended as their caller kept us waiting.
+pub fn calls_ended(listener: &'static str, calls: usize) {
+    counter!(CALLS_ENDED, "listener" => listener).increment(calls as u64);
 }

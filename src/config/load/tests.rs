@@ -54,7 +54,7 @@ fn each_wrong_setting_is_named_with_its_source_and_what_would_be_right() {
             "x",
             "gprc.listen (environment variable WAGROUPS_GPRC__LISTEN): there is no such setting; did you mean grpc.listen?",
         ),
-        ("WAGROUPS_GRPC__PORT", "1", "there is no such setting; there are grpc.keepalive_interval"),
+        ("WAGROUPS_GRPC__PORT", "1", "there is no such setting; there are grpc.answer_bytes"),
         ("WAGROUPS_NOPE", "1", "the sections are auth, cache"),
         (
             "WAGROUPS_GRPC__LISTEN",

@@ -13,6 +13,7 @@ pub mod refusals;
 mod retention;
 mod sessions;
 mod slow_watchers;
+mod strangers;
 mod watch;
 
 /// Declares tests that run on SQLite and on PostgreSQL: `async fn name(service: Service)`.

@@ -1,0 +1,227 @@
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures::future::{AbortHandle, AbortRegistration};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use tokio::time::advance;
+use tonic::{Code, Status};
+
+use super::*;
+use crate::domain::reason::Reason;
+
+const MIB: usize = 1 << 20;
+
+fn bounds() -> CallBounds {
+    CallBounds {
+        listener: "test",
+        max_calls: 8,
+        max_stranger_calls: 4,
+        request_bytes: MIB as u64,
+        answer_bytes: 4 * MIB as u64,
+        body_timeout: Duration::from_secs(10),
+        answer_timeout: Duration::from_secs(30),
+        is_shared: true,
+        proxies: Arc::default(),
+    }
+}
+
+/// A connection, and what is ended with it.
+fn connection(address: [u8; 4], port: u16) -> (Arc<Connection>, AbortRegistration) {
+    let (abort, registration) = AbortHandle::new_pair();
+    (Connection::new((address, port).into(), abort), registration)
+}
+
+fn is_ended(registration: &AbortRegistration) -> bool {
+    registration.handle().is_aborted()
+}
+
+fn admit_all(calls: &Calls, key: &str) -> Vec<Arc<Call>> {
+    std::iter::from_fn(|| calls.admit(Who::Key(key), None).ok()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_share_the_places_and_strangers_take_none_of_them() {
+    let calls = Calls::new(bounds());
+    let (connection, _task) = connection([127, 0, 0, 2], 1);
+    let _strangers: Vec<_> =
+        (0..100).map(|_| calls.admit(Who::Stranger, Some(&connection))).collect();
+    let greedy = admit_all(&calls, "greedy");
+    assert_eq!(greedy.len(), 4);
+    assert_eq!(admit_all(&calls, "other").len(), 2);
+    let refused = calls.admit(Who::Key("greedy"), None).expect_err("no place");
+    assert_eq!(refused.reason(), Reason::Overloaded);
+    drop(greedy);
+    assert_eq!(admit_all(&calls, "greedy").len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_strangers_the_oldest_of_the_address_that_has_the_most_gives_way() {
+    let calls = Calls::new(bounds());
+    let (kubelet, kubelet_task) = connection([10, 0, 0, 1], 1);
+    let _probe = calls.admit(Who::Stranger, Some(&kubelet)).expect("a place");
+    let attackers: Vec<_> = (1..=6).map(|port| connection([10, 0, 0, 2], port)).collect();
+    let _calls: Vec<_> = attackers
+        .iter()
+        .map(|(connection, _)| calls.admit(Who::Stranger, Some(connection)).expect("a place"))
+        .collect();
+    let ended: Vec<bool> = attackers.iter().map(|(_, task)| is_ended(task)).collect();
+    assert_eq!(ended, [true, true, true, false, false, false]);
+    assert!(!is_ended(&kubelet_task));
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_proxy_each_connection_is_somebody_else() {
+    let proxies = Arc::new([IpAddr::from([10, 0, 0, 2])].into());
+    let calls = Calls::new(CallBounds { proxies, ..bounds() });
+    let (greedy, greedy_task) = connection([10, 0, 0, 2], 1);
+    let (honest, honest_task) = connection([10, 0, 0, 2], 2);
+    let _honest = calls.admit(Who::Stranger, Some(&honest)).expect("a place");
+    let _greedy: Vec<_> =
+        (0..8).map(|_| calls.admit(Who::Stranger, Some(&greedy)).expect("a place")).collect();
+    assert!(is_ended(&greedy_task));
+    assert!(!is_ended(&honest_task));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_us_waiting_gives_way_to_those_who_do_not() {
+    let calls = Calls::new(CallBounds { is_shared: false, ..bounds() });
+    let (waiting, waiting_task) = connection([127, 0, 0, 1], 1);
+    let (working, working_task) = connection([127, 0, 0, 1], 2);
+    let slow = calls.admit(Who::Key("key"), Some(&waiting)).expect("a place");
+    slow.answer(10).expect("room");
+    let busy: Vec<_> = (0..7)
+        .map(|_| {
+            let call = calls.admit(Who::Key("key"), Some(&working)).expect("a place");
+            call.received();
+            call
+        })
+        .collect();
+    assert!(calls.admit(Who::Key("key"), None).is_err(), "nobody has waited for long");
+    advance(PATIENCE_UNDER_PRESSURE).await;
+    calls.admit(Who::Key("key"), None).expect("the place of the one that is not taken");
+    assert!(is_ended(&waiting_task));
+    assert!(!is_ended(&working_task));
+    drop((slow, busy));
+    assert_eq!(calls.0.table().held(), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_answer_is_held_where_there_is_room_and_a_small_one_always() {
+    let calls = Calls::new(bounds());
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let call = calls.admit(Who::Key("greedy"), None).expect("a place");
+        call.answer(MIB).expect("room");
+        held.push(call);
+    }
+    let third = calls.admit(Who::Key("greedy"), None).expect("a place");
+    assert!(third.answer(MIB).is_err(), "more than is left for others");
+    third.answer(100 << 10).expect("a small one is held");
+    let other = calls.admit(Who::Key("other"), None).expect("a place");
+    other.answer(MIB - (100 << 10)).expect("room for somebody else");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_taken_in_time_is_ended_and_a_slow_one_is_not() {
+    let calls = Calls::new(bounds());
+    let (still, still_task) = connection([127, 0, 0, 1], 1);
+    let (slow, slow_task) = connection([127, 0, 0, 1], 2);
+    let untaken = calls.admit(Who::Key("key"), Some(&still)).expect("a place");
+    untaken.answer(10).expect("room");
+    let taken = calls.admit(Who::Key("key"), Some(&slow)).expect("a place");
+    taken.answer(10).expect("room");
+    for _ in 0..40 {
+        advance(Duration::from_secs(1)).await;
+        taken.sent(SLOWEST as usize);
+        calls.end_overdue();
+    }
+    assert!(is_ended(&still_task));
+    assert!(!is_ended(&slow_task));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_held_until_the_last_piece_has_left() {
+    let calls = Calls::new(bounds());
+    let call = calls.admit(Who::Key("key"), None).expect("a place");
+    call.answer(100 << 10).expect("room");
+    let mut body = AnswerBody::holding(Full::new(Bytes::from(vec![7; 100 << 10])), call);
+    let mut pieces = Vec::new();
+    while let Some(frame) = body.frame().await {
+        pieces.push(frame.expect("a frame").into_data().expect("data"));
+    }
+    assert!(pieces.iter().all(|piece| piece.len() <= 16 << 10), "in small pieces");
+    assert_eq!(pieces.concat().len(), 100 << 10);
+    drop(body);
+    let last = pieces.pop().expect("a piece");
+    drop(pieces);
+    assert_eq!(calls.0.table().held().0, 1);
+    drop(last);
+    assert_eq!(calls.0.table().held(), (0, 0, 0));
+}
+
+async fn read<B>(body: ReceivedBody<B>) -> Result<Bytes, Status>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    body.collect().await.map(http_body_util::Collected::to_bytes)
+}
+
+fn message(announced: u32, length: usize) -> Bytes {
+    let mut bytes = vec![0];
+    bytes.extend(announced.to_be_bytes());
+    bytes.resize(5 + length, 0);
+    bytes.into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_refused_by_its_announced_length() {
+    let calls = Calls::new(bounds());
+    let call = calls.admit(Who::Key("key"), None).expect("a place");
+    let body = |bytes| ReceivedBody::new(Full::new(bytes), call.clone(), Some(1000));
+    assert_eq!(read(body(message(1000, 1000))).await.expect("as large as may be").len(), 1005);
+    let refused = read(body(message(1001, 1))).await.expect_err("too large");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let refused = read(body(message(10, 2000))).await.expect_err("more than announced");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_given_up_and_one_broken_off_is_no_fault_of_ours() {
+    let calls = Calls::new(bounds());
+    let call = calls.admit(Who::Stranger, None).expect("a place");
+    let silent = StreamBody::new(futures::stream::pending::<
+        Result<http_body::Frame<Bytes>, std::io::Error>,
+    >());
+    let began = Instant::now();
+    let given_up =
+        read(ReceivedBody::new(silent, call.clone(), Some(1000))).await.expect_err("too slow");
+    assert_eq!(given_up.code(), Code::DeadlineExceeded);
+    assert!(began.elapsed() >= calls.bounds().body_timeout);
+
+    let broken = StreamBody::new(futures::stream::iter([Err::<http_body::Frame<Bytes>, _>(
+        std::io::Error::from(std::io::ErrorKind::ConnectionReset),
+    )]));
+    let broken = read(ReceivedBody::new(broken, call, Some(1000))).await.expect_err("broken off");
+    assert_eq!(broken.code(), Code::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_share_what_there_is_by_key() {
+    let calls = Calls::new(bounds());
+    let call = |key| calls.admit(Who::Key(key), None).expect("a place");
+    let greedy = call("greedy");
+    greedy.receive(MIB / 2).expect("half of it");
+    assert!(greedy.receive(1).is_err());
+    call("other").receive(MIB / 4).expect("room for somebody else");
+    greedy.answer(0).expect("room");
+    assert_eq!(calls.0.table().held().1, 0, "the request is gone once it is answered");
+}
+
+#[test]
+fn a_body_says_how_long_it_is() {
+    let body = AnswerBody::new(Full::new(Bytes::from_static(b"abc")), None);
+    assert_eq!(body.size_hint().exact(), Some(3));
+    let _ = Pin::new(&body);
+}

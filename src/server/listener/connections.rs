@@ -1,0 +1,184 @@
+//! The connections that are open on a listener, and which one is closed where there is no more room.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::middleware::Connection;
+
+/// At most so many at the same time. Those who have shown no key make room, the oldest first.
+#[derive(Debug)]
+pub(super) struct Connections {
+    max: usize,
+    /// Whether there is more than one key.
+    is_shared: bool,
+    open: Mutex<Open>,
+    closed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    /// By age.
+    connections: BTreeMap<u64, Arc<Connection>>,
+}
+
+/// A connection's place, given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    connections: Arc<Connections>,
+    id: u64,
+}
+
+impl Connections {
+    pub fn new(max: usize, is_shared: bool) -> Arc<Self> {
+        Arc::new(Self { max: max.max(1), is_shared, open: Mutex::default(), closed: Notify::new() })
+    }
+
+    pub fn count(&self) -> usize {
+        self.open().connections.len()
+    }
+
+    /// A place for this connection. Where all are taken by those who have shown a key, it waits until one closes.
+    pub async fn place(self: &Arc<Self>, connection: &Arc<Connection>) -> Place {
+        loop {
+            let closed = self.closed.notified();
+            if let Some(place) = self.try_place(connection) {
+                return place;
+            }
+            closed.await;
+        }
+    }
+
+    fn try_place(self: &Arc<Self>, connection: &Arc<Connection>) -> Option<Place> {
+        let (id, ended) = {
+            let mut open = self.open();
+            let ended = if open.connections.len() < self.max {
+                None
+            } else {
+                Some(open.take_oldest_stranger().or_else(|| {
+                    self.is_shared.then(|| open.take_oldest_of_greediest(self.max)).flatten()
+                })?)
+            };
+            let id = open.next;
+            open.next += 1;
+            open.connections.insert(id, connection.clone());
+            (id, ended)
+        };
+        if let Some(ended) = ended {
+            ended.end();
+        }
+        Some(Place { connections: self.clone(), id })
+    }
+
+    /// Closes a connection of somebody who has shown no key, as there are no more descriptors; says whether there
+    /// was one.
+    pub fn close_a_stranger(&self) -> bool {
+        let stranger = self.open().take_oldest_stranger();
+        if let Some(stranger) = &stranger {
+            stranger.end();
+        }
+        stranger.is_some()
+    }
+
+    /// Nothing that runs under the lock can panic half-way.
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn take_oldest_stranger(&mut self) -> Option<Arc<Connection>> {
+        let oldest = self.connections.iter().find(|(_, connection)| connection.key().is_none());
+        let id = *oldest?.0;
+        self.connections.remove(&id)
+    }
+
+    /// Of a key that has more than half of all.
+    fn take_oldest_of_greediest(&mut self, max: usize) -> Option<Arc<Connection>> {
+        let mut by_key: HashMap<&str, (usize, u64)> = HashMap::new();
+        for (id, connection) in &self.connections {
+            if let Some(key) = connection.key() {
+                by_key.entry(key).or_insert((0, *id)).0 += 1;
+            }
+        }
+        let (count, oldest) = by_key.into_values().max()?;
+        if count * 2 <= max { None } else { self.connections.remove(&oldest) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.open().connections.remove(&self.id);
+        self.connections.closed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use futures::future::{AbortHandle, AbortRegistration};
+
+    use super::*;
+
+    fn connection(key: Option<&str>) -> (Arc<Connection>, AbortRegistration) {
+        let (abort, registration) = AbortHandle::new_pair();
+        let connection = Connection::new(([127, 0, 0, 1], 1).into(), abort);
+        if let Some(key) = key {
+            connection.vouch(key);
+        }
+        (connection, registration)
+    }
+
+    fn is_ended(registration: &AbortRegistration) -> bool {
+        registration.handle().is_aborted()
+    }
+
+    #[tokio::test]
+    async fn the_oldest_that_has_shown_no_key_makes_room() {
+        let connections = Connections::new(3, false);
+        let (known, known_task) = connection(Some("key"));
+        let (first, first_task) = connection(None);
+        let (second, second_task) = connection(None);
+        let (third, third_task) = connection(None);
+        let _known = connections.place(&known).await;
+        let _first = connections.place(&first).await;
+        let _second = connections.place(&second).await;
+        let _third = connections.place(&third).await;
+        assert_eq!(connections.count(), 3);
+        let ended = [&known_task, &first_task, &second_task, &third_task].map(is_ended);
+        assert_eq!(ended, [false, true, false, false]);
+    }
+
+    #[tokio::test]
+    async fn where_all_have_shown_a_key_the_next_one_waits_for_one_to_close() {
+        let connections = Connections::new(2, false);
+        let (first, first_task) = connection(Some("key"));
+        let (second, _second_task) = connection(Some("key"));
+        let (third, _third_task) = connection(None);
+        let first = connections.place(&first).await;
+        let _second = connections.place(&second).await;
+        let mut waiting = Box::pin(connections.place(&third));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(waiting.now_or_never().is_some());
+        assert!(!is_ended(&first_task));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_has_more_than_half_makes_room_for_others() {
+        let connections = Connections::new(4, true);
+        let mut places = Vec::new();
+        let mut tasks = Vec::new();
+        for key in ["other", "greedy", "greedy", "greedy"] {
+            let (connection, task) = connection(Some(key));
+            places.push(connections.place(&connection).await);
+            tasks.push(task);
+        }
+        let (new, _new_task) = connection(Some("new"));
+        let _new = connections.place(&new).await;
+        let ended: Vec<bool> = tasks.iter().map(is_ended).collect();
+        assert_eq!(ended, [false, true, false, false]);
+    }
+}
