@@ -154,14 +154,18 @@ fn admit(gateway: &Gateway, request: &Request) -> Result<Arc<Call>, Error> {
     gateway.calls.admit(who, request.extensions().get::<Arc<Connection>>())
 }
 
-/// Lets the answer keep the place until it has left, but for a stream of events, which has places of its own.
+/// Lets the answer keep the place until it has left. Streams of events have places of their own.
 fn hold(response: Response, call: Arc<Call>) -> Result<Response, Error> {
     let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let is_stream = content_type.is_some_and(|value| value.starts_with(b"text/event-stream"));
-    if is_stream || response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(response);
     }
-    let size = response.body().size_hint().exact().unwrap_or_default();
-    call.answer(usize::try_from(size).unwrap_or(usize::MAX))?;
+    if is_stream {
+        call.stream();
+    } else {
+        let size = response.body().size_hint().exact().unwrap_or_default();
+        call.answer(usize::try_from(size).unwrap_or(usize::MAX))?;
+    }
     Ok(response.map(|body| Body::new(AnswerBody::holding(body, call))))
 }

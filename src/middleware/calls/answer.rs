@@ -2,16 +2,22 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 
-use super::Call;
+use super::{Call, Phase};
 
 /// The most that is handed to the connection at once. HTTP/2 takes a whole piece as soon as there is room for one
 /// byte of it, and keeps it, so that a peer that opens its window by one byte holds no more than this.
 const PIECE: usize = 16 << 10;
+/// What a stream may hold of what its peer does not take, whatever others hold.
+const HELD_BY_EACH: usize = 16 << 10;
+/// What it may hold beside that, within its key's share of what all answers hold.
+const HELD_BESIDE: usize = 32 << 10;
 
 /// What holds a call's place while its answer leaves, on its way from the inner layer to the outer one.
 #[derive(Debug, Clone)]
@@ -25,15 +31,32 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub struct AnswerBody<B> {
     inner: B,
-    call: Option<Arc<Call>>,
+    leaving: Option<Leaving>,
     /// What is still to be handed over of the last frame.
     rest: Bytes,
+}
+
+/// What the connection has in its hands of an answer.
+#[derive(Debug)]
+struct Leaving {
+    call: Arc<Call>,
+    /// Of a stream, which stops taking new pieces where too many have not left.
+    stream: Option<Arc<Unsent>>,
+}
+
+#[derive(Debug, Default)]
+struct Unsent {
+    bytes: AtomicUsize,
+    /// Whether the stream holds more than each may.
+    holds_more: AtomicBool,
+    waker: AtomicWaker,
 }
 
 /// Bytes that hold a call's place until they are dropped, which the connection does once they have left.
 struct Held {
     bytes: Bytes,
     _call: Arc<Call>,
+    stream: Option<Arc<Unsent>>,
 }
 
 impl AsRef<[u8]> for Held {
@@ -42,25 +65,63 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-impl<B> AnswerBody<B> {
-    /// Of a call whose answer was counted.
-    pub fn holding(inner: B, call: Arc<Call>) -> Self {
-        Self { inner, call: Some(call), rest: Bytes::new() }
-    }
-
-    pub(super) fn new(inner: B, answer: Option<Answer>) -> Self {
-        match answer {
-            Some(Answer { call, first }) => {
-                let rest = if first.is_empty() { first } else { held(first, &call) };
-                Self { inner, call: Some(call), rest }
-            }
-            None => Self { inner, call: None, rest: Bytes::new() },
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            stream.bytes.fetch_sub(self.bytes.len(), Ordering::AcqRel);
+            stream.waker.wake();
         }
     }
 }
 
-fn held(bytes: Bytes, call: &Arc<Call>) -> Bytes {
-    Bytes::from_owner(Held { bytes, _call: call.clone() })
+impl<B> AnswerBody<B> {
+    /// Of a call whose answer was counted, or that is a stream.
+    pub fn holding(inner: B, call: Arc<Call>) -> Self {
+        Self::new(inner, Some(Answer { call, first: Bytes::new() }))
+    }
+
+    pub(super) fn new(inner: B, answer: Option<Answer>) -> Self {
+        let Some(Answer { call, first }) = answer else {
+            return Self { inner, leaving: None, rest: Bytes::new() };
+        };
+        let stream = (call.state.phase() == Phase::Streaming).then(Arc::default);
+        let leaving = Leaving { call, stream };
+        let rest = if first.is_empty() { first } else { leaving.hold(first) };
+        Self { inner, leaving: Some(leaving), rest }
+    }
+}
+
+impl Leaving {
+    fn hold(&self, bytes: Bytes) -> Bytes {
+        if let Some(stream) = &self.stream {
+            stream.bytes.fetch_add(bytes.len(), Ordering::AcqRel);
+        }
+        let (call, stream) = (self.call.clone(), self.stream.clone());
+        Bytes::from_owner(Held { bytes, _call: call, stream })
+    }
+
+    /// Ready where the stream may take something new.
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(stream) = &self.stream else { return Poll::Ready(()) };
+        stream.waker.register(cx.waker());
+        let unsent = stream.bytes.load(Ordering::Acquire);
+        let holds_more = stream.holds_more.load(Ordering::Relaxed);
+        if unsent < HELD_BY_EACH {
+            if holds_more {
+                stream.holds_more.store(false, Ordering::Relaxed);
+                self.call.hold_less();
+            }
+            return Poll::Ready(());
+        }
+        if unsent >= HELD_BY_EACH + HELD_BESIDE {
+            return Poll::Pending;
+        }
+        if holds_more || self.call.hold_more(HELD_BESIDE) {
+            stream.holds_more.store(true, Ordering::Relaxed);
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
 }
 
 impl<B> Body for AnswerBody<B>
@@ -76,12 +137,14 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = &mut *self;
         if this.rest.is_empty() {
-            let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
-            match frame {
+            if let Some(leaving) = &this.leaving {
+                ready!(leaving.poll_room(cx));
+            }
+            match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => {
-                        this.rest = match &this.call {
-                            Some(call) => held(data, call),
+                        this.rest = match &this.leaving {
+                            Some(leaving) => leaving.hold(data),
                             None => data,
                         };
                     }
@@ -92,8 +155,8 @@ where
         }
         let length = this.rest.len().min(PIECE);
         let piece = this.rest.split_to(length);
-        if let Some(call) = &this.call {
-            call.sent(length);
+        if let Some(leaving) = &this.leaving {
+            leaving.call.sent(length);
         }
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
@@ -116,8 +179,8 @@ where
 
 impl<B> Drop for AnswerBody<B> {
     fn drop(&mut self) {
-        if let Some(call) = &self.call {
-            call.handed_over();
+        if let Some(leaving) = &self.leaving {
+            leaving.call.handed_over();
         }
     }
 }

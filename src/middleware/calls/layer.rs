@@ -147,7 +147,7 @@ where
             let request = request.map(|body| ReceivedBody::new(body, receiving, max_bytes));
             let response = inner.call(request).await?;
             if method.answers_many {
-                return Ok(stream(response, call, who));
+                return Ok(stream(response, call));
             }
             call.received();
             Ok(hold(response, call).await)
@@ -156,12 +156,10 @@ where
     }
 }
 
-/// Watches of callers have a limit of their own, and end for no slowness. A stranger's place is held.
-fn stream(mut response: Response<Body>, call: Arc<Call>, who: Who<'_>) -> Response<Body> {
-    if who == Who::Stranger {
-        call.stream();
-        response.extensions_mut().insert(Answer { call, first: Bytes::new() });
-    }
+/// Streams end for no slowness.
+fn stream(mut response: Response<Body>, call: Arc<Call>) -> Response<Body> {
+    call.stream();
+    response.extensions_mut().insert(Answer { call, first: Bytes::new() });
     response
 }
 

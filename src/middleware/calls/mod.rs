@@ -289,9 +289,20 @@ impl Call {
         if has_room { Ok(()) } else { Err(overloaded()) }
     }
 
-    /// The answer has no end.
-    fn stream(&self) {
+    /// The answer has no end: its place is given back, as streams have a limit of their own.
+    pub fn stream(&self) {
         self.enter(Phase::Streaming);
+        self.calls.table().stream(self.id);
+    }
+
+    /// Whether a stream may hold so many bytes beside what each may hold.
+    fn hold_more(&self, bytes: usize) -> bool {
+        self.calls.table().hold_more(self.id, bytes as u64)
+    }
+
+    /// A stream holds no more than each may.
+    fn hold_less(&self) {
+        self.calls.table().hold_less(self.id);
     }
 
     /// Some of the answer was taken from us.

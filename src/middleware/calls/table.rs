@@ -29,6 +29,8 @@ struct Entry {
     state: Arc<State>,
     request_bytes: u64,
     answer_bytes: u64,
+    /// Streams have a limit of their own, and take no place among the calls.
+    is_stream: bool,
 }
 
 /// What a key holds, or all keys together.
@@ -37,6 +39,12 @@ struct Use {
     calls: u64,
     request_bytes: u64,
     answer_bytes: u64,
+}
+
+impl Use {
+    fn is_nothing(&self) -> bool {
+        self.calls == 0 && self.request_bytes == 0 && self.answer_bytes == 0
+    }
 }
 
 #[derive(Debug)]
@@ -73,7 +81,8 @@ impl Table {
 
     /// Calls, bytes of requests and bytes of answers that are held.
     pub fn held(&self) -> (usize, u64, u64) {
-        (self.entries.len(), self.all.request_bytes, self.all.answer_bytes)
+        let calls = self.entries.values().filter(|entry| !entry.is_stream).count();
+        (calls, self.all.request_bytes, self.all.answer_bytes)
     }
 
     /// The id of the new call; none where there is no room. Those who gave way join `ended`.
@@ -107,7 +116,8 @@ impl Table {
             }
             Holder::Stranger { .. } => self.stranger_calls += 1,
         }
-        self.entries.insert(id, Entry { holder, state, request_bytes: 0, answer_bytes: 0 });
+        let entry = Entry { holder, state, request_bytes: 0, answer_bytes: 0, is_stream: false };
+        self.entries.insert(id, entry);
         Some(id)
     }
 
@@ -162,19 +172,53 @@ impl Table {
         true
     }
 
+    /// The call turns out to be a stream: it gives its place back, and what it took of the request.
+    pub fn stream(&mut self, id: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Holder::Key(key) = entry.holder.clone() else { return };
+        entry.is_stream = true;
+        let request_bytes = std::mem::take(&mut entry.request_bytes);
+        self.count(id, &key, |used| {
+            used.calls -= 1;
+            used.request_bytes -= request_bytes;
+        });
+    }
+
+    /// Counts what a stream holds beside what each may hold; says whether there is room for it.
+    pub fn hold_more(&mut self, id: u64, bytes: u64) -> bool {
+        let Some(Holder::Key(key)) = self.entries.get(&id).map(|entry| entry.holder.clone()) else {
+            return false;
+        };
+        let has_room =
+            self.answer_bytes.allows(self.own(&key).answer_bytes, self.all.answer_bytes, bytes);
+        if has_room {
+            self.count(id, &key, |used| used.answer_bytes += bytes);
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.answer_bytes += bytes;
+            }
+        }
+        has_room
+    }
+
+    /// A stream holds no more than each may hold.
+    pub fn hold_less(&mut self, id: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Holder::Key(key) = entry.holder.clone() else { return };
+        let bytes = std::mem::take(&mut entry.answer_bytes);
+        self.count(id, &key, |used| used.answer_bytes -= bytes);
+    }
+
     pub fn remove(&mut self, id: u64) {
         let Some(entry) = self.entries.remove(&id) else { return };
         match &entry.holder {
             Holder::Key(key) => {
-                let mut is_last = false;
                 for used in [self.by_key.get_mut(key), Some(&mut self.all)].into_iter().flatten() {
-                    used.calls -= 1;
+                    used.calls -= u64::from(!entry.is_stream);
                     used.request_bytes -= entry.request_bytes;
                     used.answer_bytes -= entry.answer_bytes;
-                    is_last |= used.calls == 0;
                 }
-                if is_last {
-                    self.by_key.retain(|_, used| used.calls > 0);
+                if self.by_key.get(key).is_some_and(Use::is_nothing) {
+                    self.by_key.remove(key);
                 }
             }
             Holder::Stranger { .. } => self.stranger_calls -= 1,

@@ -1,6 +1,7 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use futures::future::{AbortHandle, AbortRegistration};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -157,6 +158,44 @@ async fn a_place_is_held_until_the_last_piece_has_left() {
     drop(pieces);
     assert_eq!(calls.0.table().held().0, 1);
     drop(last);
+    assert_eq!(calls.0.table().held(), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_not_taken_holds_little_and_goes_on_once_it_is() {
+    let calls = Calls::new(CallBounds { answer_bytes: 80 << 10, ..bounds() });
+    let frames = || {
+        let frame = || Ok::<_, std::io::Error>(http_body::Frame::data(vec![7; 8 << 10].into()));
+        StreamBody::new(futures::stream::repeat_with(frame))
+    };
+    let stream = || {
+        let call = calls.admit(Who::Key("key"), None).expect("a place");
+        call.stream();
+        AnswerBody::holding(frames(), call)
+    };
+    async fn take_all<B>(body: &mut AnswerBody<B>) -> Vec<Bytes>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let mut pieces = Vec::new();
+        while let Some(Some(Ok(frame))) = body.frame().now_or_never() {
+            pieces.push(frame.into_data().expect("data"));
+        }
+        pieces
+    }
+    let mut first = stream();
+    let mut second = stream();
+    let held_by_first = take_all(&mut first).await;
+    assert_eq!(held_by_first.concat().len(), 48 << 10);
+    // The rest of the key's share is less than what a stream may hold beside what each may.
+    let held_by_second = take_all(&mut second).await;
+    assert_eq!(held_by_second.concat().len(), 16 << 10);
+    drop(held_by_second);
+    assert_eq!(take_all(&mut second).await.concat().len(), 16 << 10);
+    drop(held_by_first);
+    assert_eq!(take_all(&mut first).await.concat().len(), 48 << 10);
+    assert_eq!(calls.0.table().held(), (0, 0, 32 << 10), "a stream takes no place of a call");
+    drop((first, second));
     assert_eq!(calls.0.table().held(), (0, 0, 0));
 }
 

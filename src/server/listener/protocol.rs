@@ -26,7 +26,7 @@ use crate::middleware::{CoalescedStream, Connection, StreamExecutor};
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 /// What a stream of HTTP/2 holds at the most of what its peer does not take; and what HTTP/1 gathers before it
 /// writes.
-const MAX_UNSENT: usize = 64 * 1024;
+const MAX_UNSENT: usize = 32 * 1024;
 /// What a peer may send on a stream of HTTP/2, and on a connection, before we have taken it.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
