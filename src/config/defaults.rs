@@ -45,6 +45,7 @@ impl Default for Rest {
             max_in_flight: 1024,
             buffer_bytes: ByteSize::mebibytes(128),
             max_connections: 4096,
+            max_streams: 2048,
         }
     }
 }

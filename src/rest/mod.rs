@@ -30,12 +30,14 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower::ServiceBuilder;
 
+use self::events::Streams;
 use self::refusal::Asked;
 use self::route::Route;
 pub use self::shape::Shape;
 use crate::app::App;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
+use crate::domain::fair_share::FairShare;
 use crate::middleware::{BodyLimits, Keyring};
 use crate::telemetry;
 
@@ -46,6 +48,8 @@ pub struct Options {
     pub body: BodyLimits,
     /// Requests that are dealt with at the same time.
     pub max_in_flight: usize,
+    /// Streams of events that are open at the same time.
+    pub streams: FairShare,
 }
 
 #[derive(Clone)]
@@ -56,12 +60,14 @@ struct Gateway {
     shape: Shape,
     body: BodyLimits,
     in_flight: Arc<Semaphore>,
+    streams: Streams,
 }
 
 pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Options) -> Router {
     let in_flight = Arc::new(Semaphore::new(options.max_in_flight));
-    let Options { shape, body, .. } = options;
-    let gateway = Gateway { app, keyring, clock, shape, body, in_flight };
+    let Options { shape, body, streams, .. } = options;
+    let streams = Streams::new(streams);
+    let gateway = Gateway { app, keyring, clock, shape, body, in_flight, streams };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes() {
         router = router.route(&path, handler);

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::config::{ByteSize, Settings};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::fair_share::FairShare;
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
@@ -169,6 +170,10 @@ pub(super) async fn serve_rest(
             bytes(rest.buffer_bytes),
         ),
         max_in_flight: rest.max_in_flight,
+        streams: FairShare {
+            capacity: rest.max_streams as u64,
+            is_shared: startup::is_shared(settings),
+        },
     };
     let router = rest::router(app.clone(), keyring(settings), clock, options);
     let task = tokio::spawn(http::serve(listener, router, rest.max_connections, closing));

@@ -40,6 +40,7 @@ const COMPARISON_SUSPECTS: &str = "wagroups_comparison_suspects_total";
 const NOTIFICATIONS: &str = "wagroups_notifications_total";
 const REST_REQUESTS: &str = "wagroups_rest_requests_total";
 const REST_SECONDS: &str = "wagroups_rest_request_seconds";
+const REST_STREAMS: &str = "wagroups_rest_streams";
 const WAHA_UP: &str = "wagroups_waha_server_up";
 const WAHA_STREAMS: &str = "wagroups_waha_stream_open";
 const WAHA_EVENTS: &str = "wagroups_waha_events_total";
@@ -143,6 +144,7 @@ fn describe() {
         Unit::Seconds,
         "How long requests of the REST gateway took until their answer began."
     );
+    describe_gauge!(REST_STREAMS, "Streams of events that are open at the REST listener.");
     describe_gauge!(
         WAHA_UP,
         "Whether the WAHA server answers: 0 while it is left alone after failures in a row."
@@ -223,7 +225,7 @@ pub fn log_head(position: u64, history_bytes: usize) {
     gauge!(HISTORY_BYTES).set(history_bytes as f64);
 }
 
-pub fn watchers(count: usize) {
+pub fn watchers(count: u64) {
     gauge!(WATCHERS).set(count as f64);
 }
 
@@ -300,6 +302,10 @@ pub fn rest_request(method: &Method, route: Option<String>, status: u16, elapsed
     histogram!(REST_SECONDS, "method" => method, "route" => route.clone()).record(elapsed);
     let status = status.to_string();
     counter!(REST_REQUESTS, "method" => method, "route" => route, "status" => status).increment(1);
+}
+
+pub fn rest_streams(count: u64) {
+    gauge!(REST_STREAMS).set(count as f64);
 }
 
 /// A path is found before its method is, so that a method that someone made up comes with a route.

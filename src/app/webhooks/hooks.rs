@@ -95,6 +95,13 @@ impl Hooks {
         self.read().len()
     }
 
+    /// How many are the key's, and how many there are.
+    pub fn count(&self, key_name: &str) -> (u64, u64) {
+        let hooks = self.read();
+        let own = hooks.values().filter(|hook| hook.lock().key_name == key_name).count();
+        (own as u64, hooks.len() as u64)
+    }
+
     pub(super) fn put(&self, webhook: Webhook) -> Arc<Hook> {
         let hook = Hook::new(webhook);
         let mut hooks = self.hooks.write().unwrap_or_else(PoisonError::into_inner);

@@ -116,8 +116,13 @@ async fn follow(gateway: Gateway, wished: Wished, mut socket: WebSocket) {
         start: WatchStart::Now,
         progress_interval: None,
     };
-    let items = match gateway.app.watch(&call, request).await {
-        Ok(items) => items,
+    let begun = async {
+        let place = gateway.streams.take(&call.caller)?;
+        Ok((place, gateway.app.watch(&call, request).await?))
+    };
+    let begun: DomainResult<_> = begun.await;
+    let (_place, items) = match begun {
+        Ok(begun) => begun,
         // 1013: try again later.
         Err(error) => return close(socket, close_code::AGAIN, error.message()).await,
     };
