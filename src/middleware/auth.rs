@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::audit::note_caller;
 use super::status::to_status;
 use crate::domain::auth::Caller;
 use crate::domain::error::Error;
@@ -124,6 +125,7 @@ where
         }
         match self.keyring.identify(request.headers()) {
             Ok(caller) => {
+                note_caller(&caller);
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }

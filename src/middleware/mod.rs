@@ -1,23 +1,29 @@
 //! Layers that every call passes, whichever transport it came by.
 
+pub mod audit;
 pub mod auth;
 mod body;
 mod coalesce;
 mod deadline;
 mod limits;
 mod panics;
+mod peer;
 mod reasons;
 mod request_id;
+mod rpc_audit;
 mod rpc_metrics;
 mod status;
 
+pub use audit::{Audit, Audited};
 pub use auth::{AuthLayer, Keyring};
-pub use body::{BodyError, BodyLimits, BodyShare, BoundedBody};
+pub use body::{BodyError, BodyLimits, BodyShare, BoundedBody, Room};
 pub use coalesce::CoalescedStream;
 pub use deadline::{Deadline, DeadlineLayer};
 pub use limits::limit_calls;
 pub use panics::CatchPanicsLayer;
+pub use peer::Peer;
 pub use reasons::ReasonsLayer;
 pub use request_id::RequestIdLayer;
-pub use rpc_metrics::RpcMetricsLayer;
+pub use rpc_audit::RpcAuditLayer;
+pub use rpc_metrics::{RpcMetricsLayer, ServedRpcs};
 pub use status::to_status;

@@ -53,7 +53,10 @@ impl Pictures {
     pub fn new(options: Options, trust: &Trust) -> Result<Self> {
         Ok(Self {
             fetcher: Fetcher::new(options, trust)?,
-            held: FairShares::new(FairShare { capacity: HELD_AT_ONCE, is_shared: options.is_shared }),
+            held: FairShares::new(FairShare {
+                capacity: HELD_AT_ONCE,
+                is_shared: options.is_shared,
+            }),
             scaled: Semaphore::new(SCALED_AT_ONCE),
         })
     }

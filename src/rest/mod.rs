@@ -38,7 +38,7 @@ use crate::app::App;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::fair_share::FairShare;
-use crate::middleware::{BodyLimits, Keyring};
+use crate::middleware::{Audit, BodyLimits, Keyring, Peer};
 use crate::telemetry;
 
 #[derive(Debug, Clone)]
@@ -50,6 +50,7 @@ pub struct Options {
     pub max_in_flight: usize,
     /// Streams of events that are open at the same time.
     pub streams: FairShare,
+    pub audit: Audit,
 }
 
 #[derive(Clone)]
@@ -61,13 +62,14 @@ struct Gateway {
     body: BodyLimits,
     in_flight: Arc<Semaphore>,
     streams: Streams,
+    audit: Audit,
 }
 
 pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Options) -> Router {
     let in_flight = Arc::new(Semaphore::new(options.max_in_flight));
-    let Options { shape, body, streams, .. } = options;
+    let Options { shape, body, streams, audit, .. } = options;
     let streams = Streams::new(streams);
-    let gateway = Gateway { app, keyring, clock, shape, body, in_flight, streams };
+    let gateway = Gateway { app, keyring, clock, shape, body, in_flight, streams, audit };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes() {
         router = router.route(&path, handler);
@@ -128,16 +130,23 @@ fn asked(gateway: &Gateway, request: &Request) -> Asked {
     Asked { method, uri, time: gateway.clock.now() }
 }
 
-/// Counts each request, refuses those that came by a stranger's name, and lets a panic of one be the end of that
+/// Counts and audits each request, refuses those that came by a stranger's name, and lets a panic of one be the end of that
 /// one alone.
 async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let asked = asked(&gateway, &request);
+    let rpc = match &route {
+        Some(route) => format!("{} {route}", telemetry::method_label(&method)),
+        None => "unknown".to_owned(),
+    };
+    let is_mutation = route.is_some() && !method.is_safe();
+    let call = gateway.audit.begin(rpc, is_mutation, Peer::of(request.extensions()));
     let response = match request::refuse_foreign_names(&gateway, request.headers()) {
         Ok(()) => {
-            let ran = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            let work = call.subject.scope(next.run(request));
+            let ran = std::panic::AssertUnwindSafe(work).catch_unwind().await;
             ran.unwrap_or_else(|_| {
                 telemetry::panicked();
                 asked.refuse(Error::internal("a panic, which the log tells of")).into_response()
@@ -145,6 +154,7 @@ async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next
         }
         Err(error) => asked.refuse(error).into_response(),
     };
+    call.end(&refusal::outcome(&response));
     telemetry::rest_request(&method, route, response.status().as_u16(), began.elapsed());
     response
 }

@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
 use crate::engine::waha::WahaServers;
+use crate::middleware::Audit;
 use crate::repository::SeaRepository;
 use crate::telemetry;
 
@@ -90,12 +91,14 @@ impl Server {
         let closing = CancellationToken::new();
         let readiness = health::Readiness::new(app.clone());
         let mut listeners = Vec::new();
+        let audit = Audit::default();
         let grpc = stack::serve_grpc(
             settings,
             &app,
             simulator.as_ref(),
             &readiness,
             entropy,
+            audit.clone(),
             closing.clone(),
         )
         .await?;
@@ -112,8 +115,15 @@ impl Server {
 
         let rest_addr = match settings.rest.listen {
             Some(addr) => {
-                let rest =
-                    stack::serve_rest(addr, settings, &app, clock.clone(), closing.clone()).await?;
+                let rest = stack::serve_rest(
+                    addr,
+                    settings,
+                    &app,
+                    clock.clone(),
+                    audit.clone(),
+                    closing.clone(),
+                )
+                .await?;
                 listeners.push(rest.task);
                 Some(rest.addr)
             }
@@ -121,7 +131,8 @@ impl Server {
         };
         let webhook_addr = match settings.webhook.listen {
             Some(addr) => {
-                let webhook = stack::serve_webhook(addr, settings, &app, clock, closing.clone());
+                let webhook =
+                    stack::serve_webhook(addr, settings, &app, clock, audit, closing.clone());
                 let webhook = webhook.await?;
                 listeners.push(webhook.task);
                 Some(webhook.addr)

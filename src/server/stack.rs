@@ -24,8 +24,8 @@ use crate::domain::fair_share::FairShare;
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
-    AuthLayer, BodyLimits, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer,
-    RequestIdLayer, RpcMetricsLayer, limit_calls,
+    Audit, AuthLayer, BodyLimits, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring,
+    ReasonsLayer, RequestIdLayer, RpcAuditLayer, RpcMetricsLayer, ServedRpcs, limit_calls,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;
@@ -57,6 +57,7 @@ pub(super) async fn serve_grpc(
     simulator: Option<&Arc<SimulatorEngine>>,
     readiness: &Readiness,
     entropy: Arc<dyn Entropy>,
+    audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let listener = bind(settings.grpc.listen, "grpc.listen").await?;
@@ -94,17 +95,19 @@ pub(super) async fn serve_grpc(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
 
-    let metrics = RpcMetricsLayer::new(&[
+    let served = ServedRpcs::new(&[
         DESCRIPTORS,
         tonic_health::pb::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ]);
+    let served = Arc::new(served.map_err(StartError::other)?);
 
     // From the outside in. What a layer answers by itself passes those outside of it.
     let layers = ServiceBuilder::new()
         .layer(RequestIdLayer::new(entropy))
-        .layer(metrics.map_err(StartError::other)?)
+        .layer(RpcAuditLayer::new(audit, served.clone()))
+        .layer(RpcMetricsLayer::new(served))
         .layer(ReasonsLayer::new(settings.grpc.max_message_bytes.get()))
         .layer(CatchPanicsLayer)
         .layer(AuthLayer::new(keyring(settings)))
@@ -157,6 +160,7 @@ pub(super) async fn serve_rest(
     settings: &Settings,
     app: &App,
     clock: Arc<dyn Clock>,
+    audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let listener = bind(addr, "rest.listen").await?;
@@ -174,6 +178,7 @@ pub(super) async fn serve_rest(
             capacity: rest.max_streams as u64,
             is_shared: startup::is_shared(settings),
         },
+        audit,
     };
     let router = rest::router(app.clone(), keyring(settings), clock, options);
     let task = tokio::spawn(http::serve(listener, router, rest.max_connections, closing));
@@ -185,19 +190,19 @@ pub(super) async fn serve_webhook(
     settings: &Settings,
     app: &App,
     clock: Arc<dyn Clock>,
+    audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let listener = bind(addr, "webhook.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let settings = &settings.webhook;
     let options = webhook::Options {
-        body: BodyLimits::new(
-            bytes(settings.max_body_bytes),
-            settings.body_timeout,
-            bytes(settings.buffer_bytes),
-        ),
+        max_body_bytes: bytes(settings.max_body_bytes),
+        body_timeout: settings.body_timeout,
+        buffer_bytes: settings.buffer_bytes.get(),
         commit_timeout: settings.commit_timeout,
         max_in_flight: settings.max_in_flight,
+        audit,
     };
     let router = webhook::router(app.clone(), clock, options);
     let task = tokio::spawn(http::serve(listener, router, settings.max_connections, closing));

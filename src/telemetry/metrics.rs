@@ -46,6 +46,7 @@ const WAHA_STREAMS: &str = "wagroups_waha_stream_open";
 const WAHA_EVENTS: &str = "wagroups_waha_events_total";
 const WEBHOOKS: &str = "wagroups_webhooks_total";
 const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
+const WEBHOOK_BUFFER: &str = "wagroups_webhook_buffer_bytes";
 const WEBHOOKS_IGNORED: &str = "wagroups_webhooks_ignored_total";
 const WEBHOOK_UNKNOWN_FIELDS: &str = "wagroups_webhook_unknown_fields_total";
 const WEBHOOK_LAG_SECONDS: &str = "wagroups_webhook_lag_seconds";
@@ -162,6 +163,7 @@ fn describe() {
         WEBHOOKS_REFUSED,
         "Webhooks that were refused, by cause; WAHA sends them again, 16 times at most."
     );
+    describe_gauge!(WEBHOOK_BUFFER, Unit::Bytes, "Bodies of webhooks in memory.");
     describe_counter!(
         WEBHOOKS_IGNORED,
         "Webhooks that said nothing of groups: another event, told better by another one, or odd."
@@ -309,7 +311,7 @@ pub fn rest_streams(count: u64) {
 }
 
 /// A path is found before its method is, so that a method that someone made up comes with a route.
-fn method_label(method: &Method) -> &'static str {
+pub fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -340,6 +342,10 @@ pub fn webhook(outcome: &'static str) {
 
 pub fn webhook_refused(cause: &'static str) {
     counter!(WEBHOOKS_REFUSED, "cause" => cause).increment(1);
+}
+
+pub fn webhook_buffer(bytes: u64) {
+    gauge!(WEBHOOK_BUFFER).set(bytes as f64);
 }
 
 pub fn webhook_ignored(cause: &'static str) {

@@ -241,9 +241,7 @@ impl Inner {
             "this service keeps {max} sessions at the most, which API keys share; there are {all}, and this key sees \
              {held} of them: delete one, or have sessions.max raised"
         );
-        Err(Error::new(Reason::SessionLimitReached, message)
-            .with("limit", max)
-            .with("held", held))
+        Err(Error::new(Reason::SessionLimitReached, message).with("limit", max).with("held", held))
     }
 
     /// Refuses a session of a server that another one here is, or that the caller's key may not use under its

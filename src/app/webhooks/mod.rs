@@ -366,9 +366,7 @@ impl Inner {
             "this service keeps {max} webhooks at the most, which API keys share; there are {all}, of which this \
              key's are {held}: delete one, let one tell of several sessions, or have webhooks.max raised"
         );
-        Err(Error::new(Reason::WebhookLimitReached, message)
-            .with("limit", max)
-            .with("held", held))
+        Err(Error::new(Reason::WebhookLimitReached, message).with("limit", max).with("held", held))
     }
 
     /// The webhook, for those who may see it. To all others there is none.
