@@ -167,7 +167,10 @@ mod tests {
         let [first, other, second] = &mut waiting;
         out.pop();
         let first = first.now_or_never().expect("it came first");
-        assert!(futures::poll!(second.as_mut()).is_pending() && futures::poll!(other.as_mut()).is_pending());
+        assert!(
+            futures::poll!(second.as_mut()).is_pending()
+                && futures::poll!(other.as_mut()).is_pending()
+        );
         drop(first);
         let _other = other.now_or_never().expect("the next key in turn");
         out.pop();

@@ -216,7 +216,8 @@ impl Worker {
             let key_name = self.hook.change(|webhook| webhook.key_name.clone());
             self.posts.spawn(async move {
                 let session = event.session.clone();
-                let posted = AssertUnwindSafe(post(&inner, id, &key_name, &config, &event)).catch_unwind();
+                let posted =
+                    AssertUnwindSafe(post(&inner, id, &key_name, &config, &event)).catch_unwind();
                 let outcome = posted.await.unwrap_or_else(|_| {
                     telemetry::panicked();
                     Outcome::Failed(internal())

@@ -111,8 +111,10 @@ async fn call_all(service: &Service) -> Vec<(String, String)> {
     let _ =
         call!(groups.refresh_groups("RefreshGroups", RefreshGroupsRequest { session: session() }));
     let link = "https://chat.whatsapp.com/ZaunkonigAAAAAAAAAAAAA".to_owned();
-    let invite = Some(pb::join_group_request::Invite::InviteCode(link));
-    let _ = call!(groups.join_group("JoinGroup", JoinGroupRequest { session: session(), invite }));
+    let by_link = Some(pb::join_group_request::Invite::InviteCode(link));
+    let _ = call!(
+        groups.join_group("JoinGroup", JoinGroupRequest { session: session(), invite: by_link })
+    );
     // Leaving comes last.
     for rpc in CHANGES
         .iter()
