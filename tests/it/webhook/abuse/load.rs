@@ -46,8 +46,10 @@ async fn bodies_that_nobody_vouches_for_keep_no_webhook_out() {
         }
         // The buffer has room for four of them, so that it is full by now, and stays so as more of them come.
         for raw in &mut held[..HELD / 2] {
-            let answer = raw.answer().await.expect("an answer");
-            assert_comes_again(&answer, &["OVERLOADED"]);
+            // Who still sends when he is refused may see the end of the connection alone.
+            if let Some(answer) = raw.answer().await {
+                assert_comes_again(&answer, &["OVERLOADED"]);
+            }
             *raw = Raw::begin(
                 &scene.url(),
                 head("POST", "/webhook/shop", &headers) + &" ".repeat(60_000),
