@@ -90,6 +90,13 @@ impl Directory {
         self.read().len()
     }
 
+    /// How many sessions are among those meant, and how many there are.
+    pub fn count(&self, is_meant: impl Fn(&SessionName) -> bool) -> (u64, u64) {
+        let sessions = self.read();
+        let meant = sessions.keys().filter(|name| is_meant(name)).count();
+        (meant as u64, sessions.len() as u64)
+    }
+
     pub fn all(&self) -> Vec<Arc<Session>> {
         self.after(None)
     }

@@ -42,6 +42,7 @@ use tokio_util::task::TaskTracker;
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::{Error, Result};
+use crate::domain::fair_share::FairShare;
 use crate::domain::port::courier::Courier;
 use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::picture::PictureMaker;
@@ -60,7 +61,7 @@ use mutate::CallsInFlight;
 use pending::PendingCalls;
 use told_status::ToldStatuses;
 use turns::Turns;
-use watch::{CatchUp, WatcherCount};
+use watch::{CatchUp, Seats};
 use webhooks::Hooks;
 use writer::{Writer, WriterParts};
 
@@ -84,6 +85,13 @@ pub struct Options {
     /// How often a session is compared without any cause.
     pub compare_interval: Duration,
     pub webhooks: webhooks::Options,
+}
+
+impl Options {
+    /// How so much of something is shared by those who may call.
+    fn share_of(&self, capacity: usize) -> FairShare {
+        FairShare { capacity: capacity as u64, is_shared: self.webhooks.callers.len() > 1 }
+    }
 }
 
 /// Who calls, and until when an answer is of use.
@@ -130,7 +138,7 @@ struct Inner {
     told: ToldStatuses,
     calls: CallsInFlight,
     catch_up: CatchUp,
-    watchers: WatcherCount,
+    seats: Seats,
     /// Mutations, which go on when their caller hangs up.
     tasks: TaskTracker,
     /// No new calls; watches end.
@@ -188,6 +196,7 @@ impl App {
         let catch_up = CatchUp::new(repository.clone(), options.history_bytes as u64 / 2);
         let hooks = Hooks::load(repository.as_ref(), courier, options.webhooks.clone()).await?;
         let told = ToldStatuses::of(&directory.all());
+        let seats = Seats::new(options.share_of(options.max_watchers));
         let inner = Inner {
             repository,
             engines: RwLock::default(),
@@ -210,7 +219,7 @@ impl App {
             told,
             calls: CallsInFlight::default(),
             catch_up,
-            watchers: WatcherCount::default(),
+            seats,
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             cut_off: CancellationToken::new(),

@@ -26,6 +26,8 @@ use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus, W
 pub struct Door {
     /// What they are signed with; `None` = all are refused.
     pub secret: Option<WebhookSecret>,
+    /// Why whoever has the secret is refused, too.
+    pub closed: Option<Error>,
     /// The session's name on its server.
     pub remote_session: String,
     /// What was made before cannot be told from a repetition.
@@ -33,8 +35,8 @@ pub struct Door {
 }
 
 impl App {
-    /// How the session's webhooks come in. Refuses where it does not exist, does not run, or is of an
-    /// engine that takes none.
+    /// How the session's webhooks come in. Refuses where it does not exist, or is of an engine that takes none;
+    /// that is nothing for whoever has no secret of it.
     pub fn webhook_door(&self, name: &SessionName) -> Result<Door> {
         let inner = &self.inner;
         inner.refuse_if_draining()?;
@@ -48,13 +50,14 @@ impl App {
                 .with("engine", engine)
                 .with("operation", "webhook"));
         };
-        if !session.wanted {
+        let closed = (!session.wanted).then(|| {
             let message = format!("session {name} is stopped; start it with StartSession");
-            return Err(Error::new(Reason::SessionNotWorking, message)
+            Error::new(Reason::SessionNotWorking, message)
                 .with("session", name)
-                .with("status", session.status.contract_name()));
-        }
+                .with("status", session.status.contract_name())
+        });
         Ok(Door {
+            closed,
             secret: webhook_secret.clone(),
             remote_session: remote_session.clone().unwrap_or_else(|| name.to_string()),
             oldest: inner.clock.now() - inner.options.retention,

@@ -50,6 +50,7 @@ impl Default for Rest {
             buffer_bytes: ByteSize::mebibytes(128),
             answer_bytes: ByteSize::mebibytes(64),
             max_connections: 4096,
+            max_streams: 2048,
         }
     }
 }

@@ -116,6 +116,8 @@ pub struct Rest {
     pub answer_bytes: ByteSize,
     /// Connections at the same time; the oldest that has shown no key makes room.
     pub max_connections: usize,
+    /// Streams of events among them; more are refused.
+    pub max_streams: usize,
 }
 
 /// Whose words the REST gateway speaks.
@@ -381,6 +383,12 @@ impl Settings {
             let range = 1..=1_000_000;
             problems.require_range(&name("max_in_flight"), in_flight as u64, range.clone());
             problems.require_range(&name("max_connections"), connections as u64, range);
+        }
+        let streams = rest.max_streams as u64;
+        problems.require_range("rest.max_streams", streams, 1..=1_000_000);
+        if rest.max_streams >= rest.max_connections {
+            let must = "must be less than rest.max_connections, so that other requests find room";
+            problems.add("rest.max_streams", must);
         }
         let range = 1..=1000;
         let calls_per_second = u64::from(self.engine.calls_per_second);

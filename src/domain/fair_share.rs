@@ -67,6 +67,11 @@ impl FairShares {
         self.0.held().all
     }
 
+    /// What one key holds.
+    pub fn held_by(&self, key: &str) -> u64 {
+        self.0.held().by_key.get(key).copied().unwrap_or_default()
+    }
+
     pub fn capacity(&self) -> u64 {
         self.0.rule.capacity
     }

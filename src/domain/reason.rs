@@ -130,6 +130,20 @@ impl Reason {
     pub fn invites_retry(self) -> bool {
         matches!(self.code(), Code::Unavailable | Code::ResourceExhausted | Code::Aborted)
     }
+
+    /// Whether this is about who calls and how much, and not about what: the key, or a limit of ours.
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::Unauthenticated
+                | Self::PermissionDenied
+                | Self::SessionLimitReached
+                | Self::WebhookLimitReached
+                | Self::TooManyWatchers
+                | Self::Overloaded
+                | Self::MessageTooLarge
+        )
+    }
 }
 
 impl serde::Serialize for Reason {

@@ -15,6 +15,7 @@ use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::domain::participant::Role;
 use crate::domain::reason::Reason;
+use crate::middleware::audit::note_session;
 use crate::middleware::{Deadline, to_status};
 use crate::pb;
 use crate::pb::wire::to_timestamp;
@@ -44,7 +45,9 @@ impl Fields {
     }
 
     pub fn session(&mut self, text: &str) -> Option<SessionName> {
-        self.parse("session", text)
+        let session = self.parse("session", text)?;
+        note_session(&session);
+        Some(session)
     }
 
     pub fn group_id(&mut self, text: &str) -> Option<GroupId> {

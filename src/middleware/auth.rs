@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::audit::note_caller;
 use super::status::to_status;
 use crate::domain::auth::Caller;
 use crate::domain::error::Error;
@@ -122,6 +123,7 @@ where
         let is_open_door = request.uri().path().starts_with(OPEN_DOOR);
         match self.keyring.identify(request.headers()) {
             Ok(caller) => {
+                note_caller(&caller);
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }

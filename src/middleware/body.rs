@@ -49,6 +49,38 @@ pub enum BodyError {
     NoRoom,
 }
 
+/// Where the bytes of a body count that arrives.
+pub trait Room: Send {
+    /// Room for so many bytes more, which have arrived; `false` where there is none.
+    fn take(&mut self, bytes: usize) -> bool;
+
+    /// Resolves once others need the room more.
+    fn taken_away(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Room in a buffer that nobody is sent away from again.
+struct Permits {
+    buffer: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Room for Permits {
+    fn take(&mut self, bytes: usize) -> bool {
+        let more = u32::try_from(bytes).ok();
+        let more = more.and_then(|bytes| self.buffer.clone().try_acquire_many_owned(bytes).ok());
+        match (&mut self.held, more) {
+            (_, None) => return false,
+            (Some(held), Some(more)) => held.merge(more),
+            (held @ None, more) => *held = more,
+        }
+        true
+    }
+
+    async fn taken_away(&mut self) {
+        std::future::pending().await
+    }
+}
+
 impl BoundedBody {
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -74,6 +106,17 @@ impl BodyLimits {
     }
 
     pub async fn read(&self, request: Request) -> Result<BoundedBody, BodyError> {
+        let mut room = Permits { buffer: self.buffer.clone(), held: None };
+        let bytes = self.read_into(request, &mut room).await?;
+        Ok(BoundedBody { bytes, share: BodyShare { _permit: room.held } })
+    }
+
+    /// The same, but its bytes count elsewhere.
+    pub async fn read_into(
+        &self,
+        request: Request,
+        room: &mut impl Room,
+    ) -> Result<Bytes, BodyError> {
         // Whoever asks first whether to send has sent nothing yet.
         let asks_first = request.headers().contains_key(EXPECT);
         let mut body = request.into_body();
@@ -85,7 +128,7 @@ impl BodyLimits {
                 }
                 return Err(BodyError::TooLarge { limit: self.max_bytes });
             }
-            let read = self.collect(&mut body).await;
+            let read = self.collect(&mut body, room).await;
             if matches!(read, Err(BodyError::TooLarge { .. })) {
                 self.discard(&mut body).await;
             }
@@ -107,24 +150,27 @@ impl BodyLimits {
     }
 
     /// Takes from the buffer what has arrived and no more, so that who only announces much blocks nobody.
-    async fn collect(&self, body: &mut axum::body::Body) -> Result<BoundedBody, BodyError> {
+    async fn collect(
+        &self,
+        body: &mut axum::body::Body,
+        room: &mut impl Room,
+    ) -> Result<Bytes, BodyError> {
         let too_large = BodyError::TooLarge { limit: self.max_bytes };
         let mut bytes = BytesMut::new();
-        let mut share: Option<OwnedSemaphorePermit> = None;
-        while let Some(frame) = body.frame().await {
+        loop {
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                () = room.taken_away() => return Err(BodyError::NoRoom),
+            };
+            let Some(frame) = frame else { return Ok(bytes.freeze()) };
             let Ok(data) = frame.map_err(|_| BodyError::BrokenOff)?.into_data() else { continue };
             if bytes.len() + data.len() > self.max_bytes {
                 return Err(too_large);
             }
-            let size = u32::try_from(data.len()).map_err(|_| too_large)?;
-            let more = self.buffer.clone().try_acquire_many_owned(size);
-            let more = more.map_err(|_| BodyError::NoRoom)?;
-            match &mut share {
-                Some(share) => share.merge(more),
-                None => share = Some(more),
+            if !room.take(data.len()) {
+                return Err(BodyError::NoRoom);
             }
             bytes.extend_from_slice(&data);
         }
-        Ok(BoundedBody { bytes: bytes.freeze(), share: BodyShare { _permit: share } })
     }
 }

@@ -1,5 +1,6 @@
 //! Layers that every call passes, whichever transport it came by.
 
+pub mod audit;
 pub mod auth;
 mod body;
 mod calls;
@@ -7,14 +8,17 @@ mod coalesce;
 mod connection;
 mod deadline;
 mod panics;
+mod peer;
 mod reasons;
 mod request_id;
+mod rpc_audit;
 mod rpc_metrics;
 mod status;
 mod stream_task;
 
+pub use audit::{Audit, Audited};
 pub use auth::{AuthLayer, Keyring};
-pub use body::{BodyError, BodyLimits, BodyShare, BoundedBody};
+pub use body::{BodyError, BodyLimits, BodyShare, BoundedBody, Room};
 pub use calls::{
     AdmitLayer, AnswerBody, AnswerLayer, Call, CallBounds, Calls, ReceivedBody, RequestSizes, Who,
 };
@@ -22,8 +26,10 @@ pub use coalesce::CoalescedStream;
 pub use connection::Connection;
 pub use deadline::{Deadline, DeadlineLayer};
 pub use panics::CatchPanicsLayer;
+pub use peer::Peer;
 pub use reasons::ReasonsLayer;
 pub use request_id::RequestIdLayer;
-pub use rpc_metrics::RpcMetricsLayer;
+pub use rpc_audit::RpcAuditLayer;
+pub use rpc_metrics::{RpcMetricsLayer, ServedRpcs};
 pub use status::to_status;
 pub use stream_task::StreamExecutor;

@@ -15,20 +15,13 @@ use tower::{Layer, Service};
 
 use crate::telemetry;
 
-#[derive(Debug, Clone)]
-pub struct RpcMetricsLayer {
-    served: Arc<HashSet<String>>,
-}
+/// The paths of all RPCs that are served. Calls are counted before their key is looked at, so that a path that someone
+/// made up must leave no name behind, whatever the answer is.
+#[derive(Debug)]
+pub struct ServedRpcs(HashSet<String>);
 
-#[derive(Debug, Clone)]
-pub struct RpcMetricsService<S> {
-    inner: S,
-    served: Arc<HashSet<String>>,
-}
-
-impl RpcMetricsLayer {
-    /// For all methods of these encoded descriptors. Calls pass here before their key is looked at, so that a
-    /// path that someone made up must leave no name behind, whatever the answer is.
+impl ServedRpcs {
+    /// All methods of these encoded descriptors.
     pub fn new(descriptors: &[&[u8]]) -> Result<Self, DecodeError> {
         let mut served = HashSet::new();
         for descriptors in descriptors {
@@ -40,7 +33,34 @@ impl RpcMetricsLayer {
                 }
             }
         }
-        Ok(Self { served: Arc::new(served) })
+        Ok(Self(served))
+    }
+
+    /// The path, if it is one of them.
+    pub fn of<'a>(&self, path: &'a str) -> Option<&'a str> {
+        self.0.contains(path).then_some(path)
+    }
+
+    #[cfg(test)]
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct RpcMetricsLayer {
+    served: Arc<ServedRpcs>,
+}
+
+#[derive(Debug, Clone)]
+pub struct RpcMetricsService<S> {
+    inner: S,
+    served: Arc<ServedRpcs>,
+}
+
+impl RpcMetricsLayer {
+    pub fn new(served: Arc<ServedRpcs>) -> Self {
+        Self { served }
     }
 }
 
@@ -49,12 +69,6 @@ impl<S> Layer<S> for RpcMetricsLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         RpcMetricsService { inner, served: self.served.clone() }
-    }
-}
-
-impl<S> RpcMetricsService<S> {
-    fn served<'a>(&self, path: &'a str) -> Option<&'a str> {
-        self.served.contains(path).then_some(path)
     }
 }
 
@@ -73,7 +87,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let running = telemetry::RpcRunning::begin(self.served(request.uri().path()));
+        let running = telemetry::RpcRunning::begin(self.served.of(request.uri().path()));
         let started = Instant::now();
         let future = self.inner.call(request);
         Box::pin(async move {

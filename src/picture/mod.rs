@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use self::fetch::Fetcher;
 use self::image::NoPicture;
 use crate::domain::error::{Error, Result};
+use crate::domain::fair_share::{FairShare, FairShares};
 use crate::domain::port::picture::{MAX_FILE_BYTES, Picture, PictureMaker, PictureSource};
 use crate::domain::reason::Reason;
 use crate::tls::Trust;
@@ -22,7 +23,7 @@ use crate::tls::Trust;
 const SCALED_AT_ONCE: usize = 2;
 /// Pictures that are fetched, wait for their turn or are scaled: each holds a file of up to 10 MiB, also after its
 /// caller has hung up. 8 are 80 MiB, and enough for the slowest addresses not to keep the two cores idle.
-const HELD_AT_ONCE: usize = 8;
+const HELD_AT_ONCE: u64 = 8;
 /// By then a picture is usually done.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -31,12 +32,14 @@ pub struct Options {
     /// Lets URLs lead to private addresses: for tests and closed networks.
     pub allow_private_addresses: bool,
     pub fetch_timeout: Duration,
+    /// Whether several keys may call, which share the places.
+    pub is_shared: bool,
 }
 
 /// The maker of pictures.
 pub struct Pictures {
     fetcher: Fetcher,
-    held: Semaphore,
+    held: FairShares,
     scaled: Semaphore,
 }
 
@@ -50,7 +53,10 @@ impl Pictures {
     pub fn new(options: Options, trust: &Trust) -> Result<Self> {
         Ok(Self {
             fetcher: Fetcher::new(options, trust)?,
-            held: Semaphore::new(HELD_AT_ONCE),
+            held: FairShares::new(FairShare {
+                capacity: HELD_AT_ONCE,
+                is_shared: options.is_shared,
+            }),
             scaled: Semaphore::new(SCALED_AT_ONCE),
         })
     }
@@ -68,9 +74,15 @@ impl Pictures {
     }
 }
 
-fn overloaded() -> Error {
-    let message = "too many pictures at the same time; nothing was done, try again";
-    Error::new(Reason::Overloaded, message).retry_after(RETRY_AFTER)
+fn overloaded(held: u64) -> Error {
+    let message = format!(
+        "{HELD_AT_ONCE} pictures are made at the same time at the most, which API keys share, and this key has \
+         {held} under way; nothing was done, try again"
+    );
+    Error::new(Reason::Overloaded, message)
+        .with("limit", HELD_AT_ONCE)
+        .with("held", held)
+        .retry_after(RETRY_AFTER)
 }
 
 fn invalid(cause: NoPicture, field: &str) -> Error {
@@ -81,9 +93,10 @@ fn invalid(cause: NoPicture, field: &str) -> Error {
 
 #[async_trait]
 impl PictureMaker for Pictures {
-    async fn make(&self, source: PictureSource) -> Result<Picture> {
+    async fn make(&self, key_name: &str, source: PictureSource) -> Result<Picture> {
         // Refused and not kept waiting: what waits would hold its file, too.
-        let _held = self.held.try_acquire().map_err(|_| overloaded())?;
+        let held = self.held.take(key_name, 1);
+        let _held = held.ok_or_else(|| overloaded(self.held.held_by(key_name)))?;
         match source {
             PictureSource::Data(file) => self.squared(file, "data").await,
             PictureSource::Url(url) => self.squared(self.fetcher.fetch(url).await?, "url").await,

@@ -32,13 +32,17 @@ use futures::FutureExt as _;
 use tokio::time::Instant;
 use tower::ServiceBuilder;
 
+use self::events::Streams;
 use self::refusal::Asked;
 use self::route::Route;
 pub use self::shape::Shape;
 use crate::app::App;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-use crate::middleware::{AnswerBody, BodyLimits, Call, Calls, Connection, Keyring, Who};
+use crate::domain::fair_share::FairShare;
+use crate::middleware::{
+    AnswerBody, Audit, BodyLimits, Call, Calls, Connection, Keyring, Peer, Who,
+};
 use crate::telemetry;
 
 #[derive(Debug, Clone)]
@@ -48,6 +52,9 @@ pub struct Options {
     pub body: BodyLimits,
     /// Requests that are dealt with at the same time, and what they hold.
     pub calls: Calls,
+    /// Streams of events that are open at the same time.
+    pub streams: FairShare,
+    pub audit: Audit,
 }
 
 #[derive(Clone)]
@@ -58,11 +65,14 @@ struct Gateway {
     shape: Shape,
     body: BodyLimits,
     calls: Calls,
+    streams: Streams,
+    audit: Audit,
 }
 
 pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Options) -> Router {
-    let Options { shape, body, calls } = options;
-    let gateway = Gateway { app, keyring, clock, shape, body, calls };
+    let Options { shape, body, calls, streams, audit } = options;
+    let streams = Streams::new(streams);
+    let gateway = Gateway { app, keyring, clock, shape, body, calls, streams, audit };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes() {
         router = router.route(&path, handler);
@@ -123,18 +133,25 @@ fn asked(gateway: &Gateway, request: &Request) -> Asked {
     Asked { method, uri, time: gateway.clock.now() }
 }
 
-/// Counts each request, refuses those that came by a stranger's name or for which there is no place, and lets a
-/// panic of one be the end of that one alone.
+/// Counts and audits each request, refuses those that came by a stranger's name or for which there is no place, and
+/// lets a panic of one be the end of that one alone.
 async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let asked = asked(&gateway, &request);
+    let rpc = match &route {
+        Some(route) => format!("{} {route}", telemetry::method_label(&method)),
+        None => "unknown".to_owned(),
+    };
+    let is_mutation = route.is_some() && !method.is_safe();
+    let audited = gateway.audit.begin(rpc, is_mutation, Peer::of(request.extensions()));
     let admitted = request::refuse_foreign_names(&gateway, request.headers())
         .and_then(|()| admit(&gateway, &request));
     let response = match admitted {
         Ok(call) => {
-            let ran = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            let work = audited.subject.scope(next.run(request));
+            let ran = std::panic::AssertUnwindSafe(work).catch_unwind().await;
             let answer = ran.unwrap_or_else(|_| {
                 telemetry::panicked();
                 asked.refuse(Error::internal("a panic, which the log tells of")).into_response()
@@ -143,6 +160,7 @@ async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next
         }
         Err(error) => asked.refuse(error).into_response(),
     };
+    audited.end(&refusal::outcome(&response));
     telemetry::rest_request(&method, route, response.status().as_u16(), began.elapsed());
     response
 }

@@ -77,6 +77,17 @@ pub fn overloaded() -> Error {
         .retry_after(std::time::Duration::from_secs(1))
 }
 
+/// `OK`, or why not: the reason where one is said.
+pub fn outcome(response: &Response) -> String {
+    let status = response.status();
+    let reason = response.headers().get(REASON).and_then(|reason| reason.to_str().ok());
+    match reason {
+        Some(reason) => reason.to_owned(),
+        None if status.is_client_error() || status.is_server_error() => status.as_str().to_owned(),
+        None => "OK".to_owned(),
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self { error, status, asked } = self;

@@ -18,6 +18,7 @@ use crate::domain::group::MAX_PARTICIPANTS;
 use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use crate::domain::reason::Reason;
 use crate::middleware::BodyShare;
+use crate::middleware::audit::{note_caller, note_session};
 
 /// Where a stream of events goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -73,6 +74,7 @@ impl FromRequest<Gateway> for Incoming {
         }
         // Before anything is said of the request itself, as WAHA's guard stands before its pipes.
         if let Ok(session) = session.parse() {
+            note_session(&session);
             caller.authorize(&session).map_err(|error| asked.refuse(error))?;
         }
         let mut hash = Sha256::new();
@@ -127,6 +129,7 @@ fn caller(
 ) -> Result<Caller, Error> {
     let in_query = query.iter().find(|(name, _)| name == KEY_IN_QUERY);
     let caller = gateway.keyring.identify_or(headers, in_query.map(|(_, key)| key.as_bytes()))?;
+    note_caller(&caller);
     refuse_foreign_pages(gateway, headers)?;
     Ok(caller)
 }

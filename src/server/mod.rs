@@ -19,6 +19,7 @@ use crate::config::Settings;
 use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
 use crate::engine::waha::WahaServers;
+use crate::middleware::Audit;
 use crate::repository::SeaRepository;
 use crate::telemetry;
 
@@ -92,6 +93,7 @@ impl Server {
         let readiness = health::Readiness::new(app.clone());
         let bounds = stack::Bounds::new(settings, descriptors::raise());
         let mut listeners = Vec::new();
+        let audit = Audit::default();
         let grpc = stack::serve_grpc(
             settings,
             &bounds,
@@ -99,6 +101,7 @@ impl Server {
             simulator.as_ref(),
             &readiness,
             entropy,
+            audit.clone(),
             closing.clone(),
         )
         .await?;
@@ -117,8 +120,9 @@ impl Server {
 
         let rest_addr = match settings.rest.listen {
             Some(addr) => {
-                let (clock, closing) = (clock.clone(), closing.clone());
-                let rest = stack::serve_rest(addr, settings, &bounds, &app, clock, closing).await?;
+                let (clock, audit, closing) = (clock.clone(), audit.clone(), closing.clone());
+                let rest =
+                    stack::serve_rest(addr, settings, &bounds, &app, clock, audit, closing).await?;
                 listeners.push(rest.task);
                 Some(rest.addr)
             }
@@ -127,7 +131,8 @@ impl Server {
         let webhook_addr = match settings.webhook.listen {
             Some(addr) => {
                 let closing = closing.clone();
-                let webhook = stack::serve_webhook(addr, settings, &bounds, &app, clock, closing);
+                let webhook =
+                    stack::serve_webhook(addr, settings, &bounds, &app, clock, audit, closing);
                 let webhook = webhook.await?;
                 listeners.push(webhook.task);
                 Some(webhook.addr)

@@ -21,11 +21,13 @@ use crate::app::App;
 use crate::config::{ByteSize, Inbound, Settings};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::fair_share::FairShare;
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
-    AdmitLayer, AnswerLayer, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
-    DeadlineLayer, Keyring, ReasonsLayer, RequestIdLayer, RequestSizes, RpcMetricsLayer,
+    AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
+    DeadlineLayer, Keyring, ReasonsLayer, RequestIdLayer, RequestSizes, RpcAuditLayer,
+    RpcMetricsLayer, ServedRpcs,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;
@@ -68,7 +70,7 @@ impl Bounds {
         Self {
             inbound: settings.inbound.clone(),
             proxies: Arc::new(settings.inbound.proxies.iter().copied().collect()),
-            is_shared: settings.auth.keys.len() > 1,
+            is_shared: startup::is_shared(settings),
             descriptors,
             wanted: wanted as u64,
         }
@@ -126,6 +128,7 @@ pub(super) async fn serve_grpc(
     simulator: Option<&Arc<SimulatorEngine>>,
     readiness: &Readiness,
     entropy: Arc<dyn Entropy>,
+    audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let listener = bind(settings.grpc.listen, "grpc.listen").await?;
@@ -162,7 +165,8 @@ pub(super) async fn serve_grpc(
         tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ];
-    let metrics = RpcMetricsLayer::new(&descriptors);
+    let served = ServedRpcs::new(&descriptors).map_err(StartError::other)?;
+    let served = Arc::new(served);
     let large = settings.grpc.max_message_bytes.get();
     let sizes = RequestSizes::new(&descriptors, &LARGE_REQUESTS, large);
     let calls = Calls::new(CallBounds {
@@ -191,7 +195,8 @@ pub(super) async fn serve_grpc(
     let service = ServiceBuilder::new()
         .layer(AnswerLayer)
         .layer(RequestIdLayer::new(entropy))
-        .layer(metrics.map_err(StartError::other)?)
+        .layer(RpcAuditLayer::new(audit, served.clone()))
+        .layer(RpcMetricsLayer::new(served))
         .layer(ReasonsLayer::new(large))
         .layer(CatchPanicsLayer)
         .layer(AuthLayer::new(keyring(settings)))
@@ -234,6 +239,7 @@ pub(super) async fn serve_rest(
     bounds: &Bounds,
     app: &App,
     clock: Arc<dyn Clock>,
+    audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let listener = bind(addr, "rest.listen").await?;
@@ -258,6 +264,11 @@ pub(super) async fn serve_rest(
             bytes(rest.buffer_bytes),
         ),
         calls: calls.clone(),
+        streams: FairShare {
+            capacity: rest.max_streams as u64,
+            is_shared: startup::is_shared(settings),
+        },
+        audit,
     };
     let router = rest::router(app.clone(), keyring(settings), clock, options);
     let protocol = bounds.http1(router, true);
@@ -275,19 +286,19 @@ pub(super) async fn serve_webhook(
     bounds: &Bounds,
     app: &App,
     clock: Arc<dyn Clock>,
+    audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let listener = bind(addr, "webhook.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let settings = &settings.webhook;
     let options = webhook::Options {
-        body: BodyLimits::new(
-            bytes(settings.max_body_bytes),
-            settings.body_timeout,
-            bytes(settings.buffer_bytes),
-        ),
+        max_body_bytes: bytes(settings.max_body_bytes),
+        body_timeout: settings.body_timeout,
+        buffer_bytes: settings.buffer_bytes.get(),
         commit_timeout: settings.commit_timeout,
         max_in_flight: settings.max_in_flight,
+        audit,
     };
     let router = webhook::router(app.clone(), clock, options);
     let protocol = bounds.http1(router, false);

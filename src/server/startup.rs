@@ -93,6 +93,11 @@ fn callers(settings: &Settings) -> Vec<Caller> {
     keys.iter().map(|key| Caller::new(key.name.clone(), key.sessions.clone())).collect()
 }
 
+/// Whether several keys draw on what is bounded.
+pub(super) fn is_shared(settings: &Settings) -> bool {
+    callers(settings).len() > 1
+}
+
 /// In whose words groups are answered and events are told.
 pub(super) fn shape(settings: &Settings) -> rest::Shape {
     match settings.rest.shape {
@@ -244,6 +249,7 @@ pub(super) fn pictures(settings: &Settings, trust: &Trust) -> Result<Arc<Picture
     let options = picture::Options {
         allow_private_addresses: settings.picture.allow_private_addresses,
         fetch_timeout: settings.picture.fetch_timeout,
+        is_shared: is_shared(settings),
     };
     Ok(Arc::new(Pictures::new(options, trust).map_err(StartError::service)?))
 }

@@ -45,11 +45,13 @@ const COMPARISON_SUSPECTS: &str = "wagroups_comparison_suspects_total";
 const NOTIFICATIONS: &str = "wagroups_notifications_total";
 const REST_REQUESTS: &str = "wagroups_rest_requests_total";
 const REST_SECONDS: &str = "wagroups_rest_request_seconds";
+const REST_STREAMS: &str = "wagroups_rest_streams";
 const WAHA_UP: &str = "wagroups_waha_server_up";
 const WAHA_STREAMS: &str = "wagroups_waha_stream_open";
 const WAHA_EVENTS: &str = "wagroups_waha_events_total";
 const WEBHOOKS: &str = "wagroups_webhooks_total";
 const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
+const WEBHOOK_BUFFER: &str = "wagroups_webhook_buffer_bytes";
 const WEBHOOKS_IGNORED: &str = "wagroups_webhooks_ignored_total";
 const WEBHOOK_UNKNOWN_FIELDS: &str = "wagroups_webhook_unknown_fields_total";
 const WEBHOOK_LAG_SECONDS: &str = "wagroups_webhook_lag_seconds";
@@ -163,6 +165,7 @@ fn describe() {
         Unit::Seconds,
         "How long requests of the REST gateway took until their answer began."
     );
+    describe_gauge!(REST_STREAMS, "Streams of events that are open at the REST listener.");
     describe_gauge!(
         WAHA_UP,
         "Whether the WAHA server answers: 0 while it is left alone after failures in a row."
@@ -180,6 +183,7 @@ fn describe() {
         WEBHOOKS_REFUSED,
         "Webhooks that were refused, by cause; WAHA sends them again, 16 times at most."
     );
+    describe_gauge!(WEBHOOK_BUFFER, Unit::Bytes, "Bodies of webhooks in memory.");
     describe_counter!(
         WEBHOOKS_IGNORED,
         "Webhooks that said nothing of groups: another event, told better by another one, or odd."
@@ -243,7 +247,7 @@ pub fn log_head(position: u64, history_bytes: usize) {
     gauge!(HISTORY_BYTES).set(history_bytes as f64);
 }
 
-pub fn watchers(count: usize) {
+pub fn watchers(count: u64) {
     gauge!(WATCHERS).set(count as f64);
 }
 
@@ -322,8 +326,12 @@ pub fn rest_request(method: &Method, route: Option<String>, status: u16, elapsed
     counter!(REST_REQUESTS, "method" => method, "route" => route, "status" => status).increment(1);
 }
 
+pub fn rest_streams(count: u64) {
+    gauge!(REST_STREAMS).set(count as f64);
+}
+
 /// A path is found before its method is, so that a method that someone made up comes with a route.
-fn method_label(method: &Method) -> &'static str {
+pub fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -354,6 +362,10 @@ pub fn webhook(outcome: &'static str) {
 
 pub fn webhook_refused(cause: &'static str) {
     counter!(WEBHOOKS_REFUSED, "cause" => cause).increment(1);
+}
+
+pub fn webhook_buffer(bytes: u64) {
+    gauge!(WEBHOOK_BUFFER).set(bytes as f64);
 }
 
 pub fn webhook_ignored(cause: &'static str) {

@@ -4,6 +4,7 @@
 //! answered once what it tells is durable. Whatever is refused, WAHA sends again, up to 16 times; so what
 //! can never be taken in (an event of a kind that is not ours) is acknowledged, and counted.
 
+mod arrivals;
 mod refusal;
 mod signature;
 
@@ -17,35 +18,49 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::Serialize;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use self::refusal::Refusal;
+use self::arrivals::Arrivals;
+use self::refusal::{Refusal, Unproven};
+use self::signature::Signature;
 use crate::app::App;
 use crate::app::told::Door;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
+use crate::domain::fair_share::{FairShare, FairShares};
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::{News, Taken, Told};
+use crate::domain::reason::Reason;
 use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
-use crate::middleware::BodyLimits;
+use crate::middleware::audit::note_session;
+use crate::middleware::{Audit, BodyLimits, Connection, Peer};
 use crate::telemetry;
+
+const PATH: &str = "/webhook/{session}";
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    pub body: BodyLimits,
+    pub max_body_bytes: usize,
+    pub body_timeout: Duration,
+    /// What all bodies take together that arrive or are read.
+    pub buffer_bytes: u64,
     /// How long to wait until what was told is durable, before it is to be sent again.
     pub commit_timeout: Duration,
     /// Webhooks that are dealt with at the same time; more are to be sent again.
     pub max_in_flight: usize,
+    pub audit: Audit,
 }
 
 #[derive(Clone)]
 struct Receiver {
     app: App,
     clock: Arc<dyn Clock>,
-    options: Options,
-    in_flight: Arc<Semaphore>,
+    body: BodyLimits,
+    arrivals: Arrivals,
+    commit_timeout: Duration,
+    /// By session: a server that floods us for one must leave room for the others.
+    in_flight: FairShares,
+    audit: Audit,
 }
 
 /// What became of a webhook that is not to be sent again.
@@ -66,10 +81,20 @@ struct Answer {
 }
 
 pub fn router(app: App, clock: Arc<dyn Clock>, options: Options) -> Router {
-    let in_flight = Arc::new(Semaphore::new(options.max_in_flight));
-    let receiver = Receiver { app, clock, options, in_flight };
+    let Options { max_body_bytes, body_timeout, buffer_bytes, .. } = options;
+    let in_flight = FairShare { capacity: options.max_in_flight as u64, is_shared: true };
+    let receiver = Receiver {
+        app,
+        clock,
+        // Where the bytes count, `arrivals` says.
+        body: BodyLimits::new(max_body_bytes, body_timeout, 0),
+        arrivals: Arrivals::new(buffer_bytes),
+        commit_timeout: options.commit_timeout,
+        in_flight: FairShares::new(in_flight),
+        audit: options.audit,
+    };
     Router::new()
-        .route("/webhook/{session}", post(receive))
+        .route(PATH, post(receive))
         .fallback(|| async { Refusal::NoSuchPath })
         .method_not_allowed_fallback(|| async {
             ([(header::ALLOW, "POST")], Refusal::NoSuchMethod)
@@ -82,12 +107,14 @@ async fn receive(
     session: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
+    let audited = receiver.audit.begin(PATH, false, Peer::of(request.extensions()));
     let received = match session {
-        Ok(Path(session)) => receiver.receive(&session, request).await,
+        Ok(Path(session)) => audited.subject.scope(receiver.receive(&session, request)).await,
         Err(_) => Err(Refusal::NoSuchPath),
     };
     match received {
         Ok(outcome) => {
+            audited.end("OK");
             telemetry::webhook(match outcome {
                 Outcome::Accepted => "accepted",
                 Outcome::Duplicate => "duplicate",
@@ -95,25 +122,38 @@ async fn receive(
             });
             Json(Answer { outcome }).into_response()
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            audited.refuse(refusal.cause());
+            refusal.into_response()
+        }
     }
 }
 
 impl Receiver {
     async fn receive(&self, session: &str, request: Request) -> Result<Outcome, Refusal> {
         let name: SessionName = session.parse().map_err(|_| Refusal::NoSuchPath)?;
-        let door = self.app.webhook_door(&name)?;
-        // Who is refused by these has sent nothing that is worth reading.
-        let secret = door.secret.as_ref().ok_or(Refusal::Closed)?;
+        note_session(&name);
+        // Who is refused by this has sent nothing that is worth reading.
         let signature = signature::presented(request.headers())?;
-        let body = self.options.body.read(request).await?;
-        signature.verify(secret, body.bytes())?;
+        let door = match self.app.webhook_door(&name) {
+            Err(error) if error.reason() == Reason::Draining => return Err(error.into()),
+            door => door,
+        };
+        let peer = Peer::of(request.extensions());
+        let connection = request.extensions().get::<Arc<Connection>>().cloned();
+        let mut room = self.arrivals.begin(&name, peer);
+        let body = self.body.read_into(request, &mut room).await?;
+        let door = proven(door, &signature, &body)?;
+        room.vouch_for();
+        if let Some(connection) = connection {
+            connection.vouch(name.as_str());
+        }
         // Strangers must not take these.
-        let place = self.in_flight.clone().try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+        let place = self.in_flight.take(name.as_str(), 1).ok_or(Refusal::Overloaded)?;
 
-        let read = webhook::read(body.bytes(), self.clock.now());
+        let read = webhook::read(&body, self.clock.now());
         let webhook = read.map_err(|error| Refusal::NotAWebhook(error.to_string()))?;
-        drop(body);
+        drop((body, room));
         check_address(&webhook, &door)?;
         let Webhook { id, time, me, aliases, content, unknown_fields, .. } = webhook;
         if !unknown_fields.is_empty() {
@@ -138,7 +178,7 @@ impl Receiver {
             let _place = place;
             app.take_in(&name, told).await
         });
-        let taken = timeout(self.options.commit_timeout, taking)
+        let taken = timeout(self.commit_timeout, taking)
             .await
             .map_err(|_| Refusal::NotInTime)?
             .map_err(Error::internal)??;
@@ -148,6 +188,26 @@ impl Receiver {
             Taken::Duplicate => Outcome::Duplicate,
         })
     }
+}
+
+/// The door, for whoever has its secret. Everybody else is answered alike, and after as long a time, whether or not
+/// there is such a session.
+fn proven(door: Result<Door, Error>, signature: &Signature, body: &[u8]) -> Result<Door, Refusal> {
+    let secret = door.as_ref().ok().and_then(|door| door.secret.as_ref());
+    let is_proven = signature.is_of(secret, body);
+    let unproven = match door {
+        Ok(door) if is_proven => {
+            return match door.closed {
+                Some(error) => Err(error.into()),
+                None => Ok(door),
+            };
+        }
+        Ok(Door { secret: None, .. }) => Unproven::NoSecret,
+        Ok(_) => Unproven::WrongSignature,
+        Err(error) if error.reason() == Reason::UnsupportedByEngine => Unproven::OtherEngine,
+        Err(_) => Unproven::NoSuchSession,
+    };
+    Err(Refusal::Unproven(unproven))
 }
 
 /// A server that posts the events of all its sessions to one address would mix accounts here; and what is

@@ -16,11 +16,11 @@ use crate::telemetry;
 pub enum Refusal {
     NoSuchPath,
     NoSuchMethod,
-    /// The session has no secret.
-    Closed,
     NotSigned,
     OtherAlgorithm,
-    WrongSignature,
+    /// Nobody vouches for it. Whoever has no secret does not learn from us which sessions there are, so that all of
+    /// these are answered alike.
+    Unproven(Unproven),
     TooLarge {
         limit: usize,
     },
@@ -35,11 +35,35 @@ pub enum Refusal {
         made: Timestamp,
         oldest: Timestamp,
     },
+    /// The buffer is full, or other bodies needed its room more; or too many are being dealt with.
     Overloaded,
     /// The writer is behind. What was told may have become durable all the same.
     NotInTime,
     /// The service's own reasons.
     Service(Error),
+}
+
+/// Why nobody vouches for a webhook, for whoever runs the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unproven {
+    /// The session has a secret, and this was signed with another one.
+    WrongSignature,
+    NoSuchSession,
+    /// The session's engine takes no webhooks.
+    OtherEngine,
+    /// The session has no secret.
+    NoSecret,
+}
+
+impl Unproven {
+    fn cause(self) -> &'static str {
+        match self {
+            Self::WrongSignature => WRONG_SIGNATURE,
+            Self::NoSuchSession => Reason::SessionNotFound.as_str(),
+            Self::OtherEngine => Reason::UnsupportedByEngine.as_str(),
+            Self::NoSecret => "WEBHOOKS_CLOSED",
+        }
+    }
 }
 
 impl From<Error> for Refusal {
@@ -59,6 +83,9 @@ impl From<BodyError> for Refusal {
     }
 }
 
+/// What everybody is told who has no secret.
+const WRONG_SIGNATURE: &str = "WRONG_SIGNATURE";
+
 #[derive(Serialize)]
 struct Body<'a> {
     reason: &'a str,
@@ -70,10 +97,7 @@ impl Refusal {
         match self {
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Closed => StatusCode::FORBIDDEN,
-            Self::NotSigned | Self::OtherAlgorithm | Self::WrongSignature => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::NotSigned | Self::OtherAlgorithm | Self::Unproven(_) => StatusCode::UNAUTHORIZED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BrokenOff | Self::NotAWebhook(_) => StatusCode::BAD_REQUEST,
@@ -85,15 +109,22 @@ impl Refusal {
         }
     }
 
-    /// As a metric's label, and in capitals as the answer's reason.
-    fn cause(&self) -> &'static str {
+    /// As the answer's reason.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Unproven(_) => WRONG_SIGNATURE,
+            other => other.cause(),
+        }
+    }
+
+    /// For whoever runs the service: the metric's label, and what stands in the log.
+    pub fn cause(&self) -> &'static str {
         match self {
             Self::NoSuchPath => "NO_SUCH_PATH",
             Self::NoSuchMethod => "METHOD_NOT_ALLOWED",
-            Self::Closed => "WEBHOOKS_CLOSED",
             Self::NotSigned => "NOT_SIGNED",
             Self::OtherAlgorithm => "OTHER_ALGORITHM",
-            Self::WrongSignature => "WRONG_SIGNATURE",
+            Self::Unproven(unproven) => unproven.cause(),
             Self::TooLarge { .. } => "TOO_LARGE",
             Self::TooSlow => "TOO_SLOW",
             Self::BrokenOff => "BROKEN_OFF",
@@ -110,16 +141,13 @@ impl Refusal {
         match self {
             Self::NoSuchPath => "webhooks are posted to /webhook/SESSION".to_owned(),
             Self::NoSuchMethod => "webhooks are posted: use POST".to_owned(),
-            Self::Closed => {
-                "the session has no webhook secret; set waha.webhook_secret, and the same as hmac.key in WAHA"
-                    .to_owned()
-            }
             Self::NotSigned => {
                 "the header X-Webhook-Hmac is missing; set hmac.key for this webhook in WAHA".to_owned()
             }
             Self::OtherAlgorithm => "X-Webhook-Hmac-Algorithm must be sha512".to_owned(),
-            Self::WrongSignature => {
-                "X-Webhook-Hmac is not the HMAC-SHA-512 of the body, in hex, with the session's webhook secret"
+            Self::Unproven(_) => {
+                "X-Webhook-Hmac is not the HMAC-SHA-512 of the body, in hex, with the secret (waha.webhook_secret) of a \
+                 session of this name that takes webhooks; which of these it is stands in the service's log"
                     .to_owned()
             }
             Self::TooLarge { limit } => {
@@ -158,10 +186,8 @@ impl IntoResponse for Refusal {
             && error.reason() == Reason::Internal
         {
             tracing::error!(%error, cause = error.cause(), "a webhook could not be taken in");
-        } else {
-            tracing::debug!(cause = self.cause(), "webhook refused");
         }
-        let body = Body { reason: self.cause(), message: self.message() };
+        let body = Body { reason: self.reason(), message: self.message() };
         let mut response = (self.status(), Json(body)).into_response();
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -80,13 +80,13 @@ async fn server() -> SocketAddr {
 
 fn maker(allow_private_addresses: bool) -> Pictures {
     let fetch_timeout = Duration::from_secs(2);
-    Pictures::new(Options { allow_private_addresses, fetch_timeout }, &Trust::default())
-        .expect("a maker")
+    let options = Options { allow_private_addresses, fetch_timeout, is_shared: false };
+    Pictures::new(options, &Trust::default()).expect("a maker")
 }
 
 async fn make(maker: &Pictures, url: &str) -> Result<(), (Reason, String)> {
     let url: PictureUrl = url.parse().expect("a URL");
-    match maker.make(PictureSource::Url(url)).await {
+    match maker.make("", PictureSource::Url(url)).await {
         Ok(picture) => {
             let picture = image::load_from_memory(picture.jpeg()).expect("a JPEG");
             assert_eq!((picture.width(), picture.height()), (640, 640));
@@ -130,6 +130,31 @@ async fn a_url_is_fetched_or_refused_with_its_cause() {
     assert_eq!(make(&maker, "http://no-such-host.invalid/").await, failed("CONNECT"));
 }
 
+/// Slow addresses of one key keep nobody else's pictures out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_places_of_pictures_are_shared_by_keys() {
+    let address = server().await;
+    let fetch_timeout = Duration::from_secs(2);
+    let options = Options { allow_private_addresses: true, fetch_timeout, is_shared: true };
+    let maker = Pictures::new(options, &Trust::default()).expect("a maker");
+    let slow: PictureUrl = format!("http://{address}/slow").parse().expect("a URL");
+    let mut slow: Vec<_> =
+        (0..8).map(|_| maker.make("greedy", PictureSource::Url(slow.clone()))).collect();
+    let mut refused = Vec::new();
+    for one in &mut slow {
+        refused.extend(one.now_or_never().map(|ended| ended.expect_err("no room")));
+    }
+    assert_eq!(refused.len(), 4, "half of them");
+    for refused in refused {
+        assert_eq!(refused.reason(), Reason::Overloaded);
+        let said = ["limit", "held"].map(|key| refused.metadata()[key].as_str());
+        assert_eq!(said, ["8", "4"]);
+    }
+    for key_name in ["other", "third"] {
+        maker.make(key_name, PictureSource::Data(png().into())).await.expect("a picture");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ninth_picture_at_the_same_time_is_to_come_again() {
     let address = server().await;
@@ -143,7 +168,7 @@ async fn a_ninth_picture_at_the_same_time_is_to_come_again() {
     for source in
         [PictureSource::Url(good.parse().expect("a URL")), PictureSource::Data(png().into())]
     {
-        let refused = maker.make(source).await.expect_err("one too many");
+        let refused = maker.make("", source).await.expect_err("one too many");
         assert_eq!(refused.reason(), Reason::Overloaded);
         assert_eq!(refused.retry_delay(), Some(Duration::from_secs(1)));
     }

@@ -75,9 +75,11 @@ impl App {
     ) -> Result<Mutated> {
         let expected = vec![Change::Picture(PictureChanged { picture_id: None })];
         let maker = self.inner.pictures.clone();
+        let caller = call.caller.clone();
         let operation = EngineOperation::SetGroupPicture;
         self.change(call, target, operation, expected, move |hand| async move {
-            let picture = maker.make(source).await.map_err(EngineError::not_sent)?;
+            let picture = maker.make(caller.key_name(), source).await;
+            let picture = picture.map_err(EngineError::not_sent)?;
             let jpeg = Some(picture.jpeg());
             let answer = hand
                 .engine

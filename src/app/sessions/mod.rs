@@ -9,8 +9,10 @@ use std::sync::Arc;
 pub use super::directory::SessionState;
 use super::report::Report;
 use super::{App, Call, Inner};
+use crate::domain::auth::Caller;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
+use crate::domain::fair_share::FairShare;
 use crate::domain::id::SessionName;
 use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::port::engine::AccountWish;
@@ -67,16 +69,7 @@ impl App {
         if inner.directory.contains(&new.name) {
             return Err(already_exists(&new.name));
         }
-        if inner.directory.len() >= inner.options.max_sessions {
-            return Err(Error::new(
-                Reason::SessionLimitReached,
-                format!(
-                    "there are {} sessions already, the most that this service keeps",
-                    inner.options.max_sessions
-                ),
-            )
-            .with("limit", inner.options.max_sessions));
-        }
+        inner.refuse_session_above_share(&call.caller)?;
         let now = inner.clock.now();
         let session = Session {
             name: new.name.clone(),
@@ -232,6 +225,23 @@ impl Inner {
             sessions.iter().filter(|session| session.config.server() == Some(server)).count()
         };
         self.engine(config.kind())?.place(config, &load)
+    }
+
+    /// Refuses one session more than the caller may have of all that there may be. Sessions have no owner: those
+    /// count that the key sees, and a key that sees all is nobody's share.
+    fn refuse_session_above_share(&self, caller: &Caller) -> Result<()> {
+        let max = self.options.max_sessions;
+        let rule = self.options.share_of(max);
+        let rule = FairShare { is_shared: rule.is_shared && !caller.sees_all(), ..rule };
+        let (held, all) = self.directory.count(|session| caller.may_see(session));
+        if rule.allows(held, all, 1) {
+            return Ok(());
+        }
+        let message = format!(
+            "this service keeps {max} sessions at the most, which API keys share; there are {all}, and this key sees \
+             {held} of them: delete one, or have sessions.max raised"
+        );
+        Err(Error::new(Reason::SessionLimitReached, message).with("limit", max).with("held", held))
     }
 
     /// Refuses a session of a server that another one here is, or that the caller's key may not use under its

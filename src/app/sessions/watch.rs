@@ -31,7 +31,7 @@ impl App {
         call.caller.authorize(name)?;
         let states = inner.directory.watch(name)?;
         inner.refuse_if_draining()?;
-        let seat = inner.watchers.take_seat(inner.options.max_watchers)?;
+        let seat = inner.seats.take(&call.caller)?;
         let jitter = 0.9 + 0.2 * (inner.entropy.u64() % 1024) as f64 / 1024.0;
         let oldest = Instant::now() + inner.options.watch_max_age.mul_f64(jitter);
         let (end, ends_by_age) = match call.deadline {

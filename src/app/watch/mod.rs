@@ -7,7 +7,6 @@ mod start;
 mod watcher;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
+use crate::domain::fair_share::{FairShare, FairShares, Share};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::reason::Reason;
 use crate::domain::token::ResumeToken;
@@ -82,33 +82,43 @@ pub struct InitialGroup {
     pub as_of_sequence: u64,
 }
 
-/// Counts the watchers there are.
-#[derive(Debug, Default)]
-pub(super) struct WatcherCount(Arc<AtomicUsize>);
+/// The seats of watchers, which keys share.
+#[derive(Debug)]
+pub(super) struct Seats(FairShares);
 
-/// One watcher's place in the count.
-pub(super) struct Seat(Arc<AtomicUsize>);
+/// One watcher's seat.
+pub(super) struct Seat {
+    seats: FairShares,
+    share: Option<Share>,
+}
 
-impl WatcherCount {
-    pub(super) fn take_seat(&self, max: usize) -> Result<Seat> {
-        let taken = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        let seat = Seat(self.0.clone());
-        telemetry::watchers(taken);
-        if taken > max {
-            return Err(Error::new(
-                Reason::TooManyWatchers,
-                format!("this replica already serves its maximum of {max} watches; close some or ask another replica"),
-            )
-            .with("limit", max)
-            .retry_after(Duration::from_secs(5)));
-        }
-        Ok(seat)
+impl Seats {
+    pub(super) fn new(rule: FairShare) -> Self {
+        Self(FairShares::new(rule))
+    }
+
+    pub(super) fn take(&self, caller: &Caller) -> Result<Seat> {
+        let key_name = caller.key_name();
+        let Some(share) = self.0.take(key_name, 1) else {
+            let (max, held) = (self.0.capacity(), self.0.held_by(key_name));
+            let message = format!(
+                "this replica serves {max} watches at the most, which API keys share; this one has {held} of them: \
+                 close some, share one, or ask another replica"
+            );
+            return Err(Error::new(Reason::TooManyWatchers, message)
+                .with("limit", max)
+                .with("held", held)
+                .retry_after(Duration::from_secs(5)));
+        };
+        telemetry::watchers(self.0.held());
+        Ok(Seat { seats: self.0.clone(), share: Some(share) })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        telemetry::watchers(self.0.fetch_sub(1, Ordering::Relaxed).saturating_sub(1));
+        drop(self.share.take());
+        telemetry::watchers(self.seats.held());
     }
 }
 
@@ -131,7 +141,7 @@ impl App {
             self.inner.directory.get(session)?;
         }
         self.inner.refuse_if_draining()?;
-        let seat = self.inner.watchers.take_seat(self.inner.options.max_watchers)?;
+        let seat = self.inner.seats.take(&call.caller)?;
         let filter = Filter::new(&call.caller, &request);
         let limits = Limits::of_call(call, seat);
         let watcher = Watcher::open(self.inner.clone(), &request, filter, limits).await?;

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
+use super::places::Places;
 use super::worker::Worker;
 use crate::app::Inner;
 use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Result;
+use crate::domain::fair_share::FairShare;
 use crate::domain::port::courier::Courier;
 use crate::domain::port::repository::Repository;
 use crate::domain::webhook::{Webhook, WebhookId, WebhookState, WebhookStatus};
@@ -23,7 +24,7 @@ pub(in crate::app) struct Hooks {
     pub courier: Arc<dyn Courier>,
     pub options: Options,
     /// Posts that are out at the same time, over all webhooks.
-    pub places: Arc<Semaphore>,
+    pub places: Places,
     /// Each key by its name, with what it may see.
     owners: HashMap<String, Caller>,
     hooks: RwLock<BTreeMap<WebhookId, Arc<Hook>>>,
@@ -56,12 +57,14 @@ impl Hooks {
         courier: Arc<dyn Courier>,
         options: Options,
     ) -> Result<Self> {
+        let is_shared = options.callers.len() > 1;
+        let places = FairShare { capacity: options.max_in_flight as u64, is_shared };
         let hooks = repository.webhooks().await?;
         let hooks = hooks.into_iter().map(|webhook| (webhook.id, Hook::new(webhook))).collect();
         let owners = options.callers.iter();
         Ok(Self {
             courier,
-            places: Arc::new(Semaphore::new(options.max_in_flight)),
+            places: Places::new(places),
             owners: owners.map(|caller| (caller.key_name().to_owned(), caller.clone())).collect(),
             options,
             hooks: RwLock::new(hooks),
@@ -93,6 +96,13 @@ impl Hooks {
 
     pub fn len(&self) -> usize {
         self.read().len()
+    }
+
+    /// How many are the key's, and how many there are.
+    pub fn count(&self, key_name: &str) -> (u64, u64) {
+        let hooks = self.read();
+        let own = hooks.values().filter(|hook| hook.lock().key_name == key_name).count();
+        (own as u64, hooks.len() as u64)
     }
 
     pub(super) fn put(&self, webhook: Webhook) -> Arc<Hook> {

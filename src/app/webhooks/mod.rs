@@ -1,6 +1,7 @@
 //! Webhooks: made, listed, changed, sent elsewhere in the log. How they deliver is in [`worker`].
 
 mod hooks;
+mod places;
 mod rounds;
 mod window;
 mod worker;
@@ -252,7 +253,7 @@ impl App {
     pub async fn test_webhook(&self, call: &Call, id: WebhookId) -> Result<WebhookTest> {
         let inner = &self.inner;
         let config = inner.hook_to_change(call, id)?.webhook().config;
-        let _place = inner.hooks.places.acquire().await.map_err(Error::internal)?;
+        let _place = inner.hooks.places.take(call.caller.key_name()).await;
         let now = inner.clock.now();
         let event_id = EventId::new(now, inner.entropy.as_ref());
         let body = envelope::test(event_id, now, id, inner.hooks.options.words);
@@ -331,12 +332,7 @@ impl Inner {
             .blaming("request_id", "must be fresh, or come with the body that it came with first")
             .with("request_id", new.request_id.map(|id| id.to_string()).unwrap_or_default()));
         }
-        let max = self.hooks.options.max;
-        if self.hooks.len() >= max {
-            let message =
-                format!("there are {max} webhooks already, the most that this service keeps");
-            return Err(Error::new(Reason::WebhookLimitReached, message).with("limit", max));
-        }
+        self.refuse_webhook_above_share(caller)?;
         let state = if new.paused { WebhookState::Paused } else { WebhookState::Active };
         let webhook = Webhook {
             id,
@@ -358,6 +354,20 @@ impl Inner {
         let hook = self.hooks.put(webhook);
         start(self, &hook, &mut *hook.turn.lock().await);
         Ok(self.view(&hook))
+    }
+
+    /// Refuses one webhook more than the caller may have of all that there may be; those that are stored count.
+    fn refuse_webhook_above_share(&self, caller: &Caller) -> Result<()> {
+        let max = self.hooks.options.max;
+        let (held, all) = self.hooks.count(caller.key_name());
+        if self.options.share_of(max).allows(held, all, 1) {
+            return Ok(());
+        }
+        let message = format!(
+            "this service keeps {max} webhooks at the most, which API keys share; there are {all}, of which this \
+             key's are {held}: delete one, let one tell of several sessions, or have webhooks.max raised"
+        );
+        Err(Error::new(Reason::WebhookLimitReached, message).with("limit", max).with("held", held))
     }
 
     /// The webhook, for those who may see it. To all others there is none.

@@ -213,9 +213,11 @@ impl Worker {
         while self.posts.len() < at_once {
             let Some(event) = self.window.take(Instant::now()) else { return };
             let (inner, config, id) = (self.inner.clone(), self.config.clone(), self.hook.id);
+            let key_name = self.hook.change(|webhook| webhook.key_name.clone());
             self.posts.spawn(async move {
                 let session = event.session.clone();
-                let posted = AssertUnwindSafe(post(&inner, id, &config, &event)).catch_unwind();
+                let posted =
+                    AssertUnwindSafe(post(&inner, id, &key_name, &config, &event)).catch_unwind();
                 let outcome = posted.await.unwrap_or_else(|_| {
                     telemetry::panicked();
                     Outcome::Failed(internal())
@@ -386,11 +388,12 @@ fn internal() -> Undelivered {
 async fn post(
     inner: &Inner,
     id: WebhookId,
+    key_name: &str,
     config: &WebhookConfig,
     record: &EventRecord,
 ) -> Outcome {
     let hooks = &inner.hooks;
-    let Ok(_place) = hooks.places.acquire().await else { return Outcome::Failed(internal()) };
+    let _place = hooks.places.take(key_name).await;
     let event = match pb::GroupEvent::decode(record.wire.clone()) {
         Ok(event) => event,
         Err(error) => {

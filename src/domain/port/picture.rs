@@ -35,6 +35,6 @@ impl Picture {
 #[async_trait]
 pub trait PictureMaker: Send + Sync + 'static {
     /// Refuses with INVALID_PICTURE what is no picture, with PICTURE_FETCH_FAILED what cannot be fetched, and
-    /// with OVERLOADED what is too many at the same time.
-    async fn make(&self, source: PictureSource) -> Result<Picture>;
+    /// with OVERLOADED what is too many at the same time, of all callers or of the key of that name.
+    async fn make(&self, key_name: &str, source: PictureSource) -> Result<Picture>;
 }

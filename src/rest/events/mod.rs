@@ -5,6 +5,7 @@
 
 mod history;
 mod socket;
+mod streams;
 
 use std::convert::Infallible;
 
@@ -32,6 +33,7 @@ use crate::domain::token::{LogId, ResumeToken};
 use crate::domain::webhook::EventName;
 use crate::envelope::Teller;
 use crate::pb;
+pub use streams::Streams;
 
 /// Every event that can be told, by name.
 pub fn event_names() -> [&'static str; 8] {
@@ -111,11 +113,15 @@ async fn follow(
     let known = gateway.app.get_session(&incoming.call, &session).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
     let teller = Teller::new(Some(&known), gateway.shape.words(), names);
+    let place = gateway.streams.take(&incoming.call.caller);
+    let place = place.map_err(|error| incoming.refuse(error))?;
     let items = gateway.app.watch(&incoming.call, request).await;
     let items = items.map_err(|error| incoming.refuse(error))?;
     // A watch has a seat of its own; the request's place is for requests that end.
     drop(incoming);
     let messages = items.flat_map(move |item| {
+        // Until the stream is dropped, however it ends.
+        let _ = &place;
         futures::stream::iter(messages(&teller, item)).map(Ok::<_, Infallible>)
     });
     Ok(Sse::new(messages).into_response())

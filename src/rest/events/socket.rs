@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{Extensions, HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt as _};
 use prost::Message as _;
@@ -21,8 +21,11 @@ use crate::domain::auth::Caller;
 use crate::domain::error::Result as DomainResult;
 use crate::domain::event::EventRecord;
 use crate::domain::id::SessionName;
+use crate::domain::reason::Reason;
 use crate::domain::webhook::EventName;
 use crate::envelope::Teller;
+use crate::middleware::audit::note_caller;
+use crate::middleware::{Audited, Peer};
 use crate::pb;
 use crate::rest::Gateway;
 use crate::rest::refusal::Asked;
@@ -40,6 +43,7 @@ pub async fn open(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    extensions: Extensions,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let asked = Asked { method, uri, time: gateway.clock.now() };
@@ -58,7 +62,11 @@ pub async fn open(
         .max_message_size(MAX_RECEIVED_BYTES)
         // A frame may announce 16 MiB otherwise, and room for them is made before they arrive.
         .max_frame_size(MAX_RECEIVED_BYTES)
-        .on_upgrade(move |socket| async move { follow(gateway, wished, socket).await })
+        .on_upgrade(move |socket| async move {
+            // What is refused here was answered with 101 long ago.
+            let audited = gateway.audit.begin("GET /ws", false, Peer::of(&extensions));
+            follow(gateway, wished, socket, audited).await;
+        })
 }
 
 /// What the query asks for.
@@ -100,12 +108,15 @@ impl Wished {
     }
 }
 
-async fn follow(gateway: Gateway, wished: Wished, mut socket: WebSocket) {
+async fn follow(gateway: Gateway, wished: Wished, mut socket: WebSocket, audited: Audited) {
     let key = wished.key.as_deref().map(str::as_bytes);
     let Ok(caller) = gateway.keyring.identify_or(&HeaderMap::new(), key) else {
+        audited.end(Reason::Unauthenticated.as_str());
         return close(socket, close_code::POLICY, "Unauthorized").await;
     };
+    audited.subject.sync_scope(|| note_caller(&caller));
     let Some(sessions) = sessions(&gateway, &caller, &wished) else {
+        audited.end(Reason::PermissionDenied.as_str());
         return close(socket, close_code::POLICY, "Forbidden").await;
     };
     let call = Call { caller, deadline: None };
@@ -116,10 +127,18 @@ async fn follow(gateway: Gateway, wished: Wished, mut socket: WebSocket) {
         start: WatchStart::Now,
         progress_interval: None,
     };
-    let items = match gateway.app.watch(&call, request).await {
-        Ok(items) => items,
+    let begun = async {
+        let place = gateway.streams.take(&call.caller)?;
+        Ok((place, gateway.app.watch(&call, request).await?))
+    };
+    let begun: DomainResult<_> = begun.await;
+    let (_place, items) = match begun {
+        Ok(begun) => begun,
         // 1013: try again later.
-        Err(error) => return close(socket, close_code::AGAIN, error.message()).await,
+        Err(error) => {
+            audited.end(error.reason().as_str());
+            return close(socket, close_code::AGAIN, error.message()).await;
+        }
     };
     let frames = Frames { gateway, call, wished };
     let ended = frames.send(Box::pin(items), &mut socket).await;

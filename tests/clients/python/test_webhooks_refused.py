@@ -52,8 +52,8 @@ def test_what_is_not_to_be_believed_is_refused_and_changes_nothing(api: Api, ser
     check(waha.post_event(event, X_Webhook_Hmac="0f" * 63), 401, "WRONG_SIGNATURE")
     check(waha.post_event(event, X_Webhook_Hmac=None), 401, "NOT_SIGNED")
     check(waha.post_event(event, X_Webhook_Hmac_Algorithm="sha1"), 401, "OTHER_ALGORITHM")
-    check(waha.post_event(event, path="/webhook/nobody"), 404, "SESSION_NOT_FOUND")
-    check(waha.post_event(event, path=f"/webhook/{simulated.name}"), 501, "UNSUPPORTED_BY_ENGINE")
+    check(waha.post_event(event, path="/webhook/nobody"), 401, "WRONG_SIGNATURE")
+    check(waha.post_event(event, path=f"/webhook/{simulated.name}"), 401, "WRONG_SIGNATURE")
     check(waha.post_event(event, path="/webhook"), 404, "NO_SUCH_PATH")
     check(waha.post(None, {}, method="GET"), 405, "METHOD_NOT_ALLOWED")
     check(elsewhere.post_event(elsewhere.event(*elsewhere.says("WORKING"))), 422, "OTHER_SESSION")
@@ -73,7 +73,7 @@ def test_a_session_without_a_secret_or_a_wish_to_run_takes_no_webhooks(api: Api,
     session, waha = take_webhooks(service, api, secret="")
     assert not session.get().waha.has_webhook_secret
     event = waha.event(*waha.says("WORKING"))
-    assert waha.post_event(event).reason == "WEBHOOKS_CLOSED"
+    assert waha.post_event(event).reason == "WRONG_SIGNATURE"
     update = sessions_pb2.UpdateSessionRequest(
         session=session.name,
         update_mask=FieldMask(paths=["waha.webhook_secret"]),

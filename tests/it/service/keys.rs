@@ -12,12 +12,15 @@ use crate::harness::service::{Service, reason};
 pub const ALL: &str = "wag_all";
 pub const SHOP: &str = "wag_shop";
 
-pub fn with_keys(settings: &mut Settings) {
-    let key = |name: &str, key: &str, pattern: &str| ApiKey {
+pub fn key(name: &str, key: &str, pattern: &str) -> ApiKey {
+    ApiKey {
         name: name.into(),
         sha256: hex::encode(Sha256::digest(key)).parse().expect("a digest"),
         sessions: vec![pattern.parse().expect("a pattern")],
-    };
+    }
+}
+
+pub fn with_keys(settings: &mut Settings) {
     settings.auth.keys = vec![key("all", ALL, "*"), key("shop", SHOP, "shop-*")];
 }
 

@@ -1,5 +1,6 @@
 //! The whole service over real gRPC, on each database: every test starts one of its own.
 
+mod audit;
 mod bad_input;
 mod faults;
 mod groups;
@@ -12,6 +13,7 @@ mod outage;
 pub mod refusals;
 mod retention;
 mod sessions;
+mod shares;
 mod slow_watchers;
 mod strangers;
 mod watch;

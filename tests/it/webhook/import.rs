@@ -108,7 +108,7 @@ async fn what_would_be_refused_for_all_ends_the_import_with_its_cause() {
     let secret = scene.path("secret");
     let (code, _, said) = scene.import(&secret, &[&file, "--session", "nobody"]).await;
     assert_eq!(code, 1);
-    assert!(said.contains("SESSION_NOT_FOUND"), "{said}");
+    assert!(said.contains("WRONG_SIGNATURE"), "{said}");
 
     fs::write(&wrong, "short").expect("a file");
     let (code, _, said) = scene.import(&wrong, &[&file]).await;

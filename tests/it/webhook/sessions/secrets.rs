@@ -77,10 +77,10 @@ async fn a_new_secret_counts_at_once_and_none_closes_the_door(service: Service) 
         assert!(!has_secret(&scene.session().await), "{how}");
         scene.restart().await;
         let unsigned = scene.sender.post_with(SESSION, "{}", &[]).await.expect("an answer");
-        assert_eq!(unsigned.said(), (403, "WEBHOOKS_CLOSED"), "{how}");
+        assert_eq!(unsigned.said(), (401, "NOT_SIGNED"), "{how}");
         for sender in [&scene.sender, &scene.sender.with_secret(NEW), &scene.sender.with_secret("")]
         {
-            assert_eq!(scene.said(sender, &body).await, (403, "WEBHOOKS_CLOSED".into()), "{how}");
+            assert_eq!(scene.said(sender, &body).await, (401, "WRONG_SIGNATURE".into()), "{how}");
         }
         assert!(update(&scene, path, Some(secret(SECRET))).await.expect("updated").changed);
         assert!(has_secret(&scene.session().await), "{how}");
