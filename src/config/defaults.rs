@@ -77,7 +77,7 @@ impl Default for Webhooks {
 
 impl Default for Ops {
     fn default() -> Self {
-        Self { listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))) }
+        Self { listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))), hosts: Vec::new() }
     }
 }
 

@@ -2,19 +2,21 @@
 
 use std::io::Cursor;
 
-use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
+use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
-use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage,
-};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, Rgb, RgbImage};
+
+use super::memory;
 
 /// The side of WhatsApp's pictures, in pixels.
 pub const SIDE: u32 = 640;
 const MAX_PIXELS: u64 = 64_000_000;
 const MAX_SIDE: u32 = 65_535;
-/// What decoding may take: 64 megapixels of four bytes.
-const MAX_ALLOC_BYTES: u64 = 256 << 20;
+/// What a PNG may hold besides its pixels, decompressed: colour profiles, texts.
+const MAX_EXTRA_BYTES: u64 = 16 << 20;
 /// The largest JPEG that WhatsApp is sent.
 const MAX_JPEG_BYTES: usize = 1 << 20;
 /// One that is too large at the first quality is made again at the next.
@@ -29,45 +31,108 @@ pub enum NoPicture {
     UnknownFormat,
     #[error("it has more than 64 megapixels")]
     TooManyPixels,
+    #[error(
+        "decoding it takes more memory than there is for a picture; send it as a baseline JPEG, or smaller"
+    )]
+    TooMuchMemory,
     #[error("the file is damaged or cut off")]
     Damaged,
 }
 
 /// The centre of the picture as a JPEG of 640 × 640 pixels, upright and on white.
 pub fn square_jpeg(file: &[u8]) -> Result<Vec<u8>, NoPicture> {
-    let picture = decode(file)?;
-    let side = picture.width().min(picture.height());
-    let (left, top) = ((picture.width() - side) / 2, (picture.height() - side) / 2);
-    let square = picture.crop_imm(left, top, side, side);
-    let scaled = square.resize_exact(SIDE, SIDE, FilterType::Lanczos3);
-    encode(&on_white(&scaled))
+    let (picture, orientation) = decode(file)?;
+    let mut square = scaled(&picture);
+    drop(picture);
+    // Of the scaled square, which takes no second copy of the whole.
+    square.apply_orientation(orientation);
+    encode(&on_white(&square))
 }
 
-/// Decodes what the content itself says it is; names and headers say nothing.
-fn decode(file: &[u8]) -> Result<DynamicImage, NoPicture> {
-    let format = image::guess_format(file).map_err(|_| NoPicture::UnknownFormat)?;
-    if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) {
-        return Err(NoPicture::UnknownFormat);
+/// The centre of the picture, of which nothing is copied at its full size. Where it is much larger, it is scaled in
+/// two steps: the better filter keeps 16 bytes for each of 640 pixels of a column.
+fn scaled(picture: &DynamicImage) -> DynamicImage {
+    let side = picture.width().min(picture.height());
+    let (left, top) = ((picture.width() - side) / 2, (picture.height() - side) / 2);
+    // The kinds that decoders of these formats give. No function is generic enough for all of them: the bound
+    // of `thumbnail` has no public name.
+    macro_rules! each_kind {
+        ($($kind:ident),+) => {
+            match picture {
+                $(DynamicImage::$kind(pixels) => {
+                    let square = imageops::crop_imm(pixels, left, top, side, side);
+                    DynamicImage::$kind(if side > 2 * memory::STEP_SIDE {
+                        let step = (memory::STEP_SIDE, memory::STEP_SIDE);
+                        let step = imageops::thumbnail(&*square, step.0, step.1);
+                        imageops::resize(&step, SIDE, SIDE, FilterType::Lanczos3)
+                    } else {
+                        imageops::resize(&*square, SIDE, SIDE, FilterType::Lanczos3)
+                    })
+                })+
+                _ => picture.crop_imm(left, top, side, side).resize_exact(
+                    SIDE, SIDE, FilterType::Lanczos3
+                ),
+            }
+        };
     }
-    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    each_kind!(
+        ImageLuma8,
+        ImageLumaA8,
+        ImageRgb8,
+        ImageRgba8,
+        ImageLuma16,
+        ImageLumaA16,
+        ImageRgb16,
+        ImageRgba16
+    )
+}
+
+/// Decodes what the content itself says it is; names and headers say nothing. Nothing is decoded of which the
+/// header says that it takes too much.
+fn decode(file: &[u8]) -> Result<(DynamicImage, Orientation), NoPicture> {
+    let format = image::guess_format(file).map_err(|_| NoPicture::UnknownFormat)?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_ALLOC_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|error| cause(&error))?;
-    // Before anything is allocated for them.
+    limits.max_alloc = Some(MAX_EXTRA_BYTES);
+    let content = Cursor::new(file);
+    let opened = match format {
+        ImageFormat::Jpeg => JpegDecoder::new(content).and_then(|decoder| {
+            let size = decoder.dimensions();
+            whole(decoder, limits, |color| memory::of_jpeg(file, size, color))
+        }),
+        ImageFormat::Png => PngDecoder::with_limits(content, limits.clone()).and_then(|decoder| {
+            let size = decoder.dimensions();
+            whole(decoder, limits, |color| memory::of_png(size, color))
+        }),
+        ImageFormat::WebP => WebPDecoder::new(content).and_then(|decoder| {
+            let (size, is_animated) = (decoder.dimensions(), decoder.has_animation());
+            whole(decoder, limits, |_| memory::of_webp(size, is_animated))
+        }),
+        _ => return Err(NoPicture::UnknownFormat),
+    };
+    opened.map_err(|error| cause(&error))?
+}
+
+/// The whole picture, and how it has to be turned.
+fn whole(
+    mut decoder: impl ImageDecoder,
+    limits: Limits,
+    need: impl Fn(image::ColorType) -> memory::Need,
+) -> image::ImageResult<Result<(DynamicImage, Orientation), NoPicture>> {
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(NoPicture::TooManyPixels);
+        return Ok(Err(NoPicture::TooManyPixels));
     }
     if width == 0 || height == 0 {
-        return Err(NoPicture::Damaged);
+        return Ok(Err(NoPicture::Damaged));
     }
+    if !need(decoder.color_type()).is_met() {
+        return Ok(Err(NoPicture::TooMuchMemory));
+    }
+    decoder.set_limits(limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| cause(&error))?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
+    Ok(Ok((DynamicImage::from_decoder(decoder)?, orientation)))
 }
 
 fn cause(error: &ImageError) -> NoPicture {

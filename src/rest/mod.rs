@@ -23,12 +23,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
 
 use self::refusal::Asked;
 use self::route::Route;
@@ -36,7 +37,7 @@ pub use self::shape::Shape;
 use crate::app::App;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
-use crate::middleware::{BodyLimits, Keyring};
+use crate::middleware::{BodyLimits, Keyring, cautious, read_on};
 use crate::telemetry;
 
 #[derive(Debug, Clone)]
@@ -75,7 +76,10 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
         .with_state(gateway);
     // Express takes a path with a slash at its end for the same.
     let router = ServiceBuilder::new().map_request(without_slash_at_the_end).service(router);
-    Router::new().fallback_service(router)
+    Router::new()
+        .fallback_service(router)
+        .layer(map_response(cautious))
+        .layer(MapRequestLayer::new(read_on))
 }
 
 /// All that is served but for the pages.

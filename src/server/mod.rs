@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
 use crate::engine::waha::WahaServers;
+use crate::middleware::HostNames;
 use crate::repository::SeaRepository;
 use crate::telemetry;
 
@@ -102,8 +103,10 @@ impl Server {
         listeners.push(grpc.task);
         let ops_addr = match settings.ops.listen {
             Some(addr) => {
+                let names = HostNames::new(settings.ops.hosts.iter().cloned());
                 let ops =
-                    stack::serve_ops(addr, metrics, readiness.clone(), closing.clone()).await?;
+                    stack::serve_ops(addr, names, metrics, readiness.clone(), closing.clone())
+                        .await?;
                 listeners.push(ops.task);
                 Some(ops.addr)
             }

@@ -23,8 +23,8 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
-    AuthLayer, BodyLimits, CatchPanicsLayer, CoalescedStream, DeadlineLayer, Keyring, ReasonsLayer,
-    RequestIdLayer, RpcMetricsLayer, limit_calls,
+    AuthLayer, BodyLimits, CatchPanicsLayer, CoalescedStream, DeadlineLayer, HostNames, Keyring,
+    ReasonsLayer, RequestIdLayer, RpcMetricsLayer, limit_calls,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;
@@ -201,13 +201,14 @@ pub(super) async fn serve_webhook(
 
 pub(super) async fn serve_ops(
     addr: SocketAddr,
+    names: HostNames,
     metrics: MetricsHandle,
     readiness: Readiness,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let listener = bind(addr, "ops.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
-    let router = ops::router(metrics, move || readiness.checks());
+    let router = ops::router(metrics, names, move || readiness.checks());
     let task = tokio::spawn(async move {
         let served =
             axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await;

@@ -13,12 +13,14 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tower::util::MapRequestLayer;
 
 use self::refusal::Refusal;
 use crate::app::App;
@@ -28,7 +30,7 @@ use crate::domain::error::Error;
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::{News, Taken, Told};
 use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
-use crate::middleware::BodyLimits;
+use crate::middleware::{BodyLimits, cautious, read_on};
 use crate::telemetry;
 
 #[derive(Debug, Clone)]
@@ -75,6 +77,8 @@ pub fn router(app: App, clock: Arc<dyn Clock>, options: Options) -> Router {
             ([(header::ALLOW, "POST")], Refusal::NoSuchMethod)
         })
         .with_state(receiver)
+        .layer(map_response(cautious))
+        .layer(MapRequestLayer::new(read_on))
 }
 
 async fn receive(
