@@ -1,6 +1,7 @@
 //! The generated contract, and the conversions between it and the domain.
 
 mod codec;
+mod field_count;
 pub mod event;
 pub mod group;
 mod invite;
