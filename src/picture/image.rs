@@ -295,6 +295,54 @@ mod tests {
         }
     }
 
+    /// A PNG that says it has so many pixels, and holds none of them.
+    fn announced(side: u32, bits: u8, color: u8) -> Vec<u8> {
+        let mut png = file(&plain(8, 8), ImageFormat::Png);
+        png[16..20].copy_from_slice(&side.to_be_bytes());
+        png[20..24].copy_from_slice(&side.to_be_bytes());
+        (png[24], png[25]) = (bits, color);
+        let checksum = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&checksum.to_be_bytes());
+        png
+    }
+
+    /// By the header alone: of such a file of 500 kB, a gigabyte was made.
+    #[test]
+    fn what_takes_too_much_memory_is_not_decoded() {
+        // Colours with transparency of 16 bits, colours of 16 bits, transparency of 8 bits.
+        for (bits, color) in [(16, 6), (16, 2), (8, 6)] {
+            let refused = square_jpeg(&announced(8000, bits, color));
+            assert_eq!(refused, Err(NoPicture::TooMuchMemory), "{bits} {color}");
+        }
+        // These are decoded, and the pixels are missing.
+        for (side, bits, color) in [(8000, 8, 0), (5000, 16, 2), (5000, 8, 6)] {
+            let refused = square_jpeg(&announced(side, bits, color));
+            assert_eq!(refused, Err(NoPicture::Damaged), "{side} {bits} {color}");
+        }
+    }
+
+    #[test]
+    fn pictures_of_every_depth_and_of_many_pixels_are_scaled() {
+        let deep = image::ImageBuffer::from_fn(64, 32, |x, _| {
+            image::Rgba([x as u16 * 1000, 30_000, 60_000, u16::MAX])
+        });
+        let grey = image::ImageBuffer::from_fn(32, 64, |x, y| image::LumaA([(x + y) as u8, 200]));
+        for picture in [
+            DynamicImage::ImageRgba16(deep),
+            DynamicImage::ImageLumaA8(grey),
+            plain(2000, 1000).to_luma16().into(),
+        ] {
+            squared(&file(&picture, ImageFormat::Png));
+        }
+        // In two steps: what is red on the left stays there.
+        let halves = RgbImage::from_fn(3000, 3000, |x, _| {
+            if x < 1500 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) }
+        });
+        let square = squared(&file(&DynamicImage::ImageRgb8(halves), ImageFormat::Jpeg));
+        assert!(is_about(square.get_pixel(60, 320), [255, 0, 0]));
+        assert!(is_about(square.get_pixel(580, 320), [0, 0, 255]));
+    }
+
     fn crc32(bytes: &[u8]) -> u32 {
         !bytes.iter().fold(u32::MAX, |crc, byte| {
             (0..8).fold(crc ^ u32::from(*byte), |crc, _| {

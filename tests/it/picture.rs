@@ -130,30 +130,53 @@ async fn a_url_is_fetched_or_refused_with_its_cause() {
     assert_eq!(make(&maker, "http://no-such-host.invalid/").await, failed("CONNECT"));
 }
 
+/// Addresses that take their time before a byte of a picture is there.
+async fn silent_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let app = Router::new().fallback(|| std::future::pending::<Response>());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ninth_picture_at_the_same_time_is_to_come_again() {
+async fn addresses_that_do_not_answer_keep_nobody_from_a_place() {
+    let (address, silent) = (server().await, silent_server().await);
+    let maker = maker(true);
+    let (slow, good) = (format!("http://{silent}/"), format!("http://{address}/picture"));
+    let mut twelve: Vec<_> = (0..12).map(|_| Box::pin(make(&maker, &slow))).collect();
+    for one in &mut twelve {
+        assert!(futures::poll!(one).is_pending());
+    }
+    assert_eq!(make(&maker, &good).await, Ok(()));
+    assert!(maker.make(PictureSource::Data(png().into())).await.is_ok());
+    for one in &mut twelve {
+        assert!(futures::poll!(one).is_pending(), "none of them has ended yet");
+    }
+    for ended in futures::future::join_all(twelve).await {
+        assert_eq!(ended, Err((Reason::PictureFetchFailed, "TIMEOUT".to_owned())));
+    }
+}
+
+/// Where every place is taken, the next one waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ninth_picture_at_the_same_time_waits_for_its_turn() {
     let address = server().await;
     let maker = maker(true);
     let (slow, good) = (format!("http://{address}/slow"), format!("http://{address}/picture"));
-    let mut eight: Vec<_> = (0..8).map(|_| Box::pin(make(&maker, &slow))).collect();
-    for one in &mut eight {
-        assert!(futures::poll!(one).is_pending());
-    }
-    // Whether it would have to be fetched or is there already.
-    for source in
-        [PictureSource::Url(good.parse().expect("a URL")), PictureSource::Data(png().into())]
-    {
-        let refused = maker.make(source).await.expect_err("one too many");
-        assert_eq!(refused.reason(), Reason::Overloaded);
-        assert_eq!(refused.retry_delay(), Some(Duration::from_secs(1)));
-    }
-    // Who hangs up gives the place back, and so does who is done.
-    drop(eight.pop());
-    assert_eq!(make(&maker, &good).await, Ok(()));
-    for ended in futures::future::join_all(eight).await {
+    // These have begun to send a file, and take the two seconds that they may.
+    let eight = futures::future::join_all((0..8).map(|_| make(&maker, &slow)));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let data = maker.make(PictureSource::Data(png().into()));
+        let (fetched, made) = tokio::join!(make(&maker, &good), data);
+        assert!((&fetched, made.is_ok()) == (&Ok(()), true), "{fetched:?}");
+    };
+    let (eight, ()) = tokio::join!(eight, others);
+    for ended in eight {
         assert_eq!(ended, Err((Reason::PictureFetchFailed, "TIMEOUT".to_owned())));
     }
-    let again = (0..8).map(|_| make(&maker, &good));
+    let again = (0..20).map(|_| make(&maker, &good));
     for made in futures::future::join_all(again).await {
         assert_eq!(made, Ok(()));
     }

@@ -270,6 +270,25 @@ async fn close(mut socket: WebSocket, code: u16, reason: &str) {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn frames_are_read_at_a_pace_after_the_first_hundred() {
+        let mut pace = Pace::new();
+        let began = Instant::now();
+        for _ in 0..100 {
+            assert!(pace.next() <= Instant::now());
+            pace.note();
+        }
+        for _ in 0..50 {
+            sleep_until(pace.next()).await;
+            pace.note();
+        }
+        let took = began.elapsed();
+        assert!(took >= 49 * FRAME_INTERVAL && took <= 51 * FRAME_INTERVAL, "{took:?}");
+        // Silence makes up for it.
+        sleep_until(began + 10 * FRAMES_AHEAD).await;
+        assert!(pace.next() <= Instant::now());
+    }
+
     #[test]
     fn the_query_is_read_as_waha_reads_it() {
         let all =

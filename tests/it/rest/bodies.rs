@@ -1,14 +1,19 @@
 //! What bodies may take of the memory: how large they are, and for how long they count.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use wagroups::pb;
 use wagroups::pb::inject_fault_request::Fault;
 
 use super::client::{Rest, ids};
 use super::listening;
-use crate::harness::service::{Service, eventually};
+use crate::harness::service::{PATIENCE, Service, eventually};
 use crate::service::refusals::calls::{PERSON, group_of};
 use crate::service::refusals::inject;
 
@@ -98,6 +103,106 @@ async fn a_body_has_its_share_of_the_buffer_until_its_call_ends() {
     waits.abort();
     eventually("who hangs up gives its share back", || async {
         (rest.send("GET", "/count", body.clone()).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// As a simple client does it: it sends all, and then reads.
+async fn sent_whole(url: &str, path: &str, headers: &str, bytes: usize) -> String {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {bytes}\r\n{headers}\r\n"
+    );
+    let exchange = async {
+        stream.write_all(head.as_bytes()).await.expect("the head is taken");
+        let chunk = vec![b' '; 64 << 10];
+        for _ in 0..bytes / chunk.len() {
+            stream.write_all(&chunk).await.expect("the body is taken");
+        }
+        let mut answer = vec![0; 64 << 10];
+        let read = stream.read(&mut answer).await.expect("an answer, and no reset");
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    };
+    timeout(PATIENCE, exchange).await.expect("in time")
+}
+
+/// Of 8 MiB to a path that takes 256 KiB, no client saw anything but a reset.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_too_much_is_answered_all_the_same() {
+    let service = Service::on_sqlite_with(|settings| {
+        listening(settings);
+        crate::webhook::listening(settings);
+        settings.ops.listen = "127.0.0.1:0".parse().ok();
+    })
+    .await;
+    let server = service.server.as_ref().expect("a service");
+    let ops = format!("http://{}", server.ops_addr().expect("ops.listen is set"));
+    let (rest, webhook) = (service.rest_url(), service.webhook_url());
+    service.create_waha_session("told", "secret").await;
+    for (url, path, wanted) in [
+        (&rest, "/api/default/groups", "HTTP/1.1 413 "),
+        (&rest, "/nowhere", "HTTP/1.1 404 "),
+        (&webhook, "/webhook/told", "HTTP/1.1 401 "),
+        (&webhook, "/webhook/nobody", "HTTP/1.1 404 "),
+        (&ops, "/metrics", "HTTP/1.1 405 "),
+    ] {
+        let answer = sent_whole(url, path, "", 8 << 20).await;
+        assert!(answer.starts_with(wanted), "{url}{path}: {answer}");
+    }
+    // Whoever asks first whether to send is told no, and sends nothing.
+    let address = rest.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST /api/default/groups HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        8 << 20
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("in time").expect("read");
+    assert!(answer.starts_with("HTTP/1.1 413 ") && !answer.contains("100 Continue"), "{answer}");
+}
+
+/// The file of a picture is in memory for as long as its change takes, whoever still waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_keeps_its_share_when_its_caller_hangs_up() {
+    let service = Service::on_sqlite_with(|settings| {
+        listening(settings);
+        settings.rest.max_body_bytes = "1MiB".parse().expect("a size");
+        settings.rest.buffer_bytes = "1MiB".parse().expect("a size");
+    })
+    .await;
+    let rest = Rest::new(&service);
+    let group = group_of(&service, "default", &[PERSON]).await;
+    // The first change has the session's turn, so that the picture's file waits.
+    let latency = pb::LatencyFault { duration: Some(prost_types::Duration { seconds: 3, nanos: 0 }) };
+    inject(&service, "default", &["SetGroupPicture"], Fault::Latency(latency)).await;
+    let picture = image::DynamicImage::ImageRgb8(image::RgbImage::from_fn(400, 400, |x, y| {
+        image::Rgb([(x * 7 % 256) as u8, (y * 11 % 256) as u8, (x * y % 256) as u8])
+    }));
+    let mut file = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut file, image::ImageFormat::Png).expect("a file");
+    let mut file = file.into_inner();
+    // What follows a PNG is not looked at.
+    file.resize(700 << 10, 0);
+    let body = json!({ "file": { "data": STANDARD.encode(file) } }).to_string();
+    assert!(body.len() > 900 << 10);
+    let (caller, path) = (rest.clone(), format!("/{group}/picture"));
+    let waits = tokio::spawn(async move { caller.send("PUT", &path, body).await });
+    let padding = format!("{{}}{}", " ".repeat(200 << 10));
+    eventually("the buffer is full", || async {
+        (rest.send("GET", "/count", padding.clone()).await.status == 503).then_some(())
+    })
+    .await;
+    waits.abort();
+    assert!(waits.await.is_err(), "nobody waits any more");
+    // A connection that is closed is noticed at once; what it had, not before the change has ended.
+    for _ in 0..20 {
+        assert_eq!(rest.send("GET", "/count", padding.clone()).await.status, 503);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    eventually("the picture is set, and its share free", || async {
+        (rest.send("GET", "/count", padding.clone()).await.status == 200).then_some(())
     })
     .await;
 }

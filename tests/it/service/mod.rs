@@ -1,6 +1,7 @@
 //! The whole service over real gRPC, on each database: every test starts one of its own.
 
 mod bad_input;
+mod broken_requests;
 mod faults;
 mod groups;
 mod idempotency;
@@ -8,11 +9,13 @@ pub mod keys;
 mod labels;
 mod limits;
 mod many_groups;
+mod ops;
 mod outage;
 pub mod refusals;
 mod retention;
 mod sessions;
 mod slow_watchers;
+mod trailers;
 mod watch;
 
 /// Declares tests that run on SQLite and on PostgreSQL: `async fn name(service: Service)`.
