@@ -1,8 +1,8 @@
 //! The generated contract, and the conversions between it and the domain.
 
 mod codec;
-mod field_count;
 pub mod event;
+mod field_count;
 pub mod group;
 mod invite;
 mod join_request;

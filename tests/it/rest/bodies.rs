@@ -1,12 +1,18 @@
 //! What bodies may take of the memory: how large they are, and for how long they count.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures::StreamExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use wagroups::pb;
 use wagroups::pb::inject_fault_request::Fault;
@@ -163,6 +169,21 @@ async fn who_sends_too_much_is_answered_all_the_same() {
     assert!(answer.starts_with("HTTP/1.1 413 ") && !answer.contains("100 Continue"), "{answer}");
 }
 
+/// A server that begins to send a picture, and goes on with a byte now and then.
+async fn slow_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let app = Router::new().fallback(|| async {
+        let drops = futures::stream::iter(0..).then(|_| async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok::<_, std::io::Error>(Bytes::from_static(b"."))
+        });
+        ([("content-type", "image/png")], Body::from_stream(drops)).into_response()
+    });
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
 /// The file of a picture is in memory for as long as its change takes, whoever still waits for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_picture_keeps_its_share_when_its_caller_hangs_up() {
@@ -170,25 +191,26 @@ async fn a_picture_keeps_its_share_when_its_caller_hangs_up() {
         listening(settings);
         settings.rest.max_body_bytes = "1MiB".parse().expect("a size");
         settings.rest.buffer_bytes = "1MiB".parse().expect("a size");
+        settings.picture.allow_private_addresses = true;
+        settings.picture.fetch_timeout = Duration::from_secs(3);
     })
     .await;
     let rest = Rest::new(&service);
     let group = group_of(&service, "default", &[PERSON]).await;
-    // The first change has the session's turn, so that the picture's file waits.
-    let latency = pb::LatencyFault { duration: Some(prost_types::Duration { seconds: 3, nanos: 0 }) };
-    inject(&service, "default", &["SetGroupPicture"], Fault::Latency(latency)).await;
-    let picture = image::DynamicImage::ImageRgb8(image::RgbImage::from_fn(400, 400, |x, y| {
-        image::Rgb([(x * 7 % 256) as u8, (y * 11 % 256) as u8, (x * y % 256) as u8])
-    }));
-    let mut file = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut file, image::ImageFormat::Png).expect("a file");
-    let mut file = file.into_inner();
-    // What follows a PNG is not looked at.
-    file.resize(700 << 10, 0);
-    let body = json!({ "file": { "data": STANDARD.encode(file) } }).to_string();
+    let path = format!("/{group}/picture");
+    // All places are taken, so that the file of the next one waits.
+    let slow = json!({ "file": { "url": format!("http://{}/", slow_server().await) } });
+    let slow: Vec<_> = (0..8)
+        .map(|_| {
+            let (rest, path, body) = (rest.clone(), path.clone(), slow.clone());
+            tokio::spawn(async move { rest.put(&path, body).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let body = json!({ "file": { "data": STANDARD.encode(vec![0; 700 << 10]) } }).to_string();
     assert!(body.len() > 900 << 10);
-    let (caller, path) = (rest.clone(), format!("/{group}/picture"));
-    let waits = tokio::spawn(async move { caller.send("PUT", &path, body).await });
+    let (caller, its_path) = (rest.clone(), path.clone());
+    let waits = tokio::spawn(async move { caller.send("PUT", &its_path, body).await });
     let padding = format!("{{}}{}", " ".repeat(200 << 10));
     eventually("the buffer is full", || async {
         (rest.send("GET", "/count", padding.clone()).await.status == 503).then_some(())
@@ -196,13 +218,16 @@ async fn a_picture_keeps_its_share_when_its_caller_hangs_up() {
     .await;
     waits.abort();
     assert!(waits.await.is_err(), "nobody waits any more");
-    // A connection that is closed is noticed at once; what it had, not before the change has ended.
-    for _ in 0..20 {
+    // That nobody does is noticed at once, and frees nothing.
+    for _ in 0..30 {
         assert_eq!(rest.send("GET", "/count", padding.clone()).await.status, 503);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    eventually("the picture is set, and its share free", || async {
+    eventually("the change has ended, and its share is free", || async {
         (rest.send("GET", "/count", padding.clone()).await.status == 200).then_some(())
     })
     .await;
+    for ended in slow {
+        assert_eq!(ended.await.expect("an answer").reason(), "PICTURE_FETCH_FAILED");
+    }
 }

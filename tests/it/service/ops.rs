@@ -29,7 +29,8 @@ async fn it_is_reached_by_its_own_names_only() {
             assert_eq!(status(path, host).await, 403, "{path} by {host:?}");
         }
     }
-    for host in ["localhost", "127.0.0.1:9090", "10.1.2.3", "[::1]", "wagroups.monitoring.svc:9090"] {
+    for host in ["localhost", "127.0.0.1:9090", "10.1.2.3", "[::1]", "wagroups.monitoring.svc:9090"]
+    {
         assert_eq!(status("/metrics", host).await, 200, "{host}");
     }
 }

@@ -43,7 +43,10 @@ async fn the_first_violations_are_told_and_how_many_more_there_are() {
         ..Default::default()
     };
     let status = service.groups().add_participants(add).await.expect_err("refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_REQUEST"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::InvalidArgument, "INVALID_REQUEST")
+    );
     assert_short(&status, "1,024 bad participants");
     let told = violated_fields(&status);
     assert!((5..=20).contains(&told.len()), "{told:?}");
@@ -53,7 +56,9 @@ async fn the_first_violations_are_told_and_how_many_more_there_are() {
     let details = status.get_error_details();
     let metadata = &details.error_info().expect("an ErrorInfo").metadata;
     assert_eq!(metadata.get("more_violations"), Some(&more));
-    assert!(status.message().contains("participant_ids[0], ") && status.message().ends_with(" more"));
+    assert!(
+        status.message().contains("participant_ids[0], ") && status.message().ends_with(" more")
+    );
 }
 
 /// A list of a quarter of a megabyte took 128 MB and a trailer of 3.7 MB.
@@ -105,7 +110,8 @@ async fn a_list_that_is_too_long_is_not_looked_at() {
     };
     let status = service.sessions().update_session(update).await.expect_err("refused");
     assert_eq!(violated_fields(&status), ["update_mask"]);
-    let fault = pb::InjectFaultRequest { operations: vec![String::new(); 50_000], ..Default::default() };
+    let fault =
+        pb::InjectFaultRequest { operations: vec![String::new(); 50_000], ..Default::default() };
     let status = service.simulator().inject_fault(fault).await.expect_err("refused");
     assert_eq!(violated_fields(&status), ["operations", "fault"]);
 }
@@ -176,9 +182,8 @@ fn ugly(kind: &MessageDescriptor, chance: &mut Chance, depth: usize) -> DynamicM
         // Together they fit into what a call may send.
         let count = if depth == 0 { count } else { count.min(40) };
         let value = if field.is_map() {
-            let entries = (0..count.min(80)).map(|_| {
-                (MapKey::String(text(chance)), Value::String(text(chance)))
-            });
+            let entries = (0..count.min(80))
+                .map(|_| (MapKey::String(text(chance)), Value::String(text(chance))));
             Value::Map(entries.collect())
         } else if field.is_list() {
             let long = chance.one_in(2) && count <= 40;
@@ -214,7 +219,8 @@ fn one(field: &FieldDescriptor, chance: &mut Chance, depth: usize) -> Value {
 
 fn text(chance: &mut Chance) -> String {
     let length = *chance.of(&[1, 10, 100, 3000]);
-    let part = *chance.of(&["x", "ü", "€", "\u{1f600}", "\"", "\\", "%", "\n", "\u{7f}", " ", "0", "+1"]);
+    let part =
+        *chance.of(&["x", "ü", "€", "\u{1f600}", "\"", "\\", "%", "\n", "\u{7f}", " ", "0", "+1"]);
     let known = [
         String::new(),
         "default".into(),
