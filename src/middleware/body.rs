@@ -119,3 +119,24 @@ impl BodyLimits {
         Ok(BoundedBody { bytes: bytes.freeze(), share: BodyShare { _permit: share } })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_made_of_a_body_keeps_its_share() {
+        let limits = BodyLimits::new(10, Duration::from_secs(1), 10);
+        let read = || limits.read(Request::new(Body::from("0123456789")));
+        let share = read().await.expect("room").into_share();
+        let made = share.held_by(vec![1, 2, 3]);
+        let part = made.slice(1..);
+        drop(made);
+        assert_eq!(part.as_ref(), [2, 3]);
+        assert_eq!(read().await.expect_err("a part is still there"), BodyError::NoRoom);
+        drop(part);
+        assert!(read().await.is_ok());
+    }
+}

@@ -21,6 +21,8 @@ use tokio::time::timeout;
 /// place.
 const MAX_BYTES: u64 = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Whoever sends nothing for so long is not about to send the rest.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The same request, whose body is read on where it is left.
 pub fn read_on(request: Request) -> Request {
@@ -80,7 +82,7 @@ impl Drop for UnreadBody {
 
 async fn discard(mut body: Body) {
     let mut left = MAX_BYTES;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Ok(Some(Ok(frame))) = timeout(SILENCE, body.frame()).await {
         let bytes = frame.data_ref().map_or(0, Bytes::len);
         left = left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
         if left == 0 {

@@ -8,7 +8,7 @@ use wagroups::config::{ApiKey, Settings};
 
 use super::client::Rest;
 use super::listening;
-use crate::harness::service::Service;
+use crate::harness::service::{Service, http_client};
 
 fn locked(settings: &mut Settings) {
     listening(settings);

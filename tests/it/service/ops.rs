@@ -2,7 +2,7 @@
 
 use wagroups::config::Settings;
 
-use crate::harness::service::Service;
+use crate::harness::service::{Service, http_client};
 
 fn with_ops(settings: &mut Settings) {
     settings.ops.listen = "127.0.0.1:0".parse().ok();
@@ -19,7 +19,7 @@ fn ops_url(service: &Service) -> String {
 async fn it_is_reached_by_its_own_names_only() {
     let service = Service::on_sqlite_with(with_ops).await;
     let url = ops_url(&service);
-    let client = reqwest::Client::new();
+    let client = http_client();
     let status = async |path: &str, host: &str| {
         let request = client.get(format!("{url}{path}")).header("host", host);
         request.send().await.expect("an answer").status().as_u16()
@@ -39,7 +39,8 @@ async fn it_is_reached_by_its_own_names_only() {
 async fn its_answers_are_kept_nowhere() {
     let service = Service::on_sqlite_with(with_ops).await;
     for path in ["/livez", "/readyz", "/metrics", "/nowhere"] {
-        let answer = reqwest::get(format!("{}{path}", ops_url(&service))).await.expect("an answer");
+        let answer = http_client().get(format!("{}{path}", ops_url(&service))).send().await;
+        let answer = answer.expect("an answer");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
     }
