@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
-use image::imageops::{self, FilterType};
+use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, Rgb, RgbImage};
 
@@ -49,42 +49,18 @@ pub fn square_jpeg(file: &[u8]) -> Result<Vec<u8>, NoPicture> {
     encode(&on_white(&square))
 }
 
-/// The centre of the picture, of which nothing is copied at its full size. Where it is much larger, it is scaled in
-/// two steps: the better filter keeps 16 bytes for each of 640 pixels of a column.
+/// The centre of the picture. A large one is scaled in two steps, the first of all of it: so neither is its square
+/// copied at its full size, nor has the better filter, with its 16 bytes for each of 640 pixels of a column, many
+/// columns.
 fn scaled(picture: &DynamicImage) -> DynamicImage {
-    let side = picture.width().min(picture.height());
-    let (left, top) = ((picture.width() - side) / 2, (picture.height() - side) / 2);
-    // The kinds that decoders of these formats give. No function is generic enough for all of them: the bound
-    // of `thumbnail` has no public name.
-    macro_rules! each_kind {
-        ($($kind:ident),+) => {
-            match picture {
-                $(DynamicImage::$kind(pixels) => {
-                    let square = imageops::crop_imm(pixels, left, top, side, side);
-                    DynamicImage::$kind(if side > 2 * memory::STEP_SIDE {
-                        let step = (memory::STEP_SIDE, memory::STEP_SIDE);
-                        let step = imageops::thumbnail(&*square, step.0, step.1);
-                        imageops::resize(&step, SIDE, SIDE, FilterType::Lanczos3)
-                    } else {
-                        imageops::resize(&*square, SIDE, SIDE, FilterType::Lanczos3)
-                    })
-                })+
-                _ => picture.crop_imm(left, top, side, side).resize_exact(
-                    SIDE, SIDE, FilterType::Lanczos3
-                ),
-            }
-        };
+    let (width, height) = (picture.width(), picture.height());
+    let side = width.min(height);
+    if side > 2 * memory::STEP_SIDE {
+        let step = memory::step((width, height));
+        return scaled(&picture.thumbnail_exact(step.0, step.1));
     }
-    each_kind!(
-        ImageLuma8,
-        ImageLumaA8,
-        ImageRgb8,
-        ImageRgba8,
-        ImageLuma16,
-        ImageLumaA16,
-        ImageRgb16,
-        ImageRgba16
-    )
+    let square = picture.crop_imm((width - side) / 2, (height - side) / 2, side, side);
+    square.resize_exact(SIDE, SIDE, FilterType::Lanczos3)
 }
 
 /// Decodes what the content itself says it is; names and headers say nothing. Nothing is decoded of which the

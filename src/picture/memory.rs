@@ -10,15 +10,8 @@ use image::ColorType;
 const JPEG_BYTES: u64 = 480 << 20;
 /// For a PNG or WebP.
 const OTHER_BYTES: u64 = 256 << 20;
-/// The side to which a large picture is scaled first, by a filter that needs no memory of its own.
+/// The shorter side to which a large picture is scaled first, by a filter that needs no memory of its own.
 pub(super) const STEP_SIDE: u32 = 1280;
-/// What scaling takes at most besides the picture: the first step at eight bytes a pixel, and of at most
-/// twice its side 640 pixels a column at 16 bytes.
-const SCALING_BYTES: u64 = {
-    let step = STEP_SIDE as u64;
-    let columns = 2 * step * super::image::SIDE as u64 * 16;
-    step * step * 8 + columns
-};
 
 /// What a picture takes, and what there is for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +25,8 @@ impl Need {
         self.bytes <= self.there_are
     }
 
-    fn new(bytes: u64, there_are: u64) -> Self {
-        Self { bytes: bytes.saturating_add(SCALING_BYTES), there_are }
+    fn new(bytes: u64, scaling: u64, there_are: u64) -> Self {
+        Self { bytes: bytes.saturating_add(scaling), there_are }
     }
 }
 
@@ -43,23 +36,43 @@ fn pixels((width, height): Size) -> u64 {
     u64::from(width) * u64::from(height)
 }
 
+/// The size after the first step.
+pub(super) fn step((width, height): Size) -> Size {
+    let side = u64::from(width.min(height)).max(1);
+    let scaled = |length: u32| {
+        let length = u64::from(length) * u64::from(STEP_SIDE) / side;
+        u32::try_from(length).unwrap_or(u32::MAX)
+    };
+    (scaled(width), scaled(height))
+}
+
+/// What scaling takes besides the picture: the first step, the square of it, and the columns of that.
+fn scaling_bytes(size: Size, each: u64) -> u64 {
+    let is_large = size.0.min(size.1) > 2 * STEP_SIDE;
+    let (stepped, size) = if is_large { (pixels(step(size)), step(size)) } else { (0, size) };
+    let side = u64::from(size.0.min(size.1));
+    (stepped + side * side) * each + side * u64::from(super::image::SIDE) * 16
+}
+
 /// The pixels, and of a JPEG in passes the coefficients of all of it.
 pub(super) fn of_jpeg(file: &[u8], size: Size, color: ColorType) -> Need {
     let coefficients = coefficient_bytes(file, size).unwrap_or(u64::MAX);
-    let samples = pixels(size) * u64::from(color.bytes_per_pixel());
-    Need::new(samples.saturating_add(coefficients), JPEG_BYTES)
+    let each = u64::from(color.bytes_per_pixel());
+    let samples = pixels(size) * each;
+    Need::new(samples.saturating_add(coefficients), scaling_bytes(size, each), JPEG_BYTES)
 }
 
 /// The pixels; rows are decoded one by one.
 pub(super) fn of_png(size: Size, color: ColorType) -> Need {
-    Need::new(pixels(size) * u64::from(color.bytes_per_pixel()), OTHER_BYTES)
+    let each = u64::from(color.bytes_per_pixel());
+    Need::new(pixels(size) * each, scaling_bytes(size, each), OTHER_BYTES)
 }
 
 /// With transparency, which is the worst: the pixels (4 bytes), their planes (1.5), and the transparency as a
 /// picture of its own (5). An animation keeps a frame beside the canvas.
 pub(super) fn of_webp(size: Size, is_animated: bool) -> Need {
     let each = if is_animated { 16 } else { 12 };
-    Need::new(pixels(size) * each, OTHER_BYTES)
+    Need::new(pixels(size) * each, scaling_bytes(size, 4), OTHER_BYTES)
 }
 
 /// A component of a JPEG's frame.
@@ -152,7 +165,8 @@ mod tests {
     fn a_jpeg_takes_what_its_passes_need() {
         let size = (8000, 8000);
         let need = |kind, sampling: &[u8], pass| {
-            of_jpeg(&jpeg(kind, sampling, pass), size, ColorType::Rgb8).bytes - SCALING_BYTES
+            of_jpeg(&jpeg(kind, sampling, pass), size, ColorType::Rgb8).bytes
+                - scaling_bytes(size, 3)
         };
         let pixels = 64_000_000 * 3;
         let (full, half) = ([0x11, 0x11, 0x11], [0x22, 0x11, 0x11]);
@@ -190,6 +204,9 @@ mod tests {
         assert!(of_webp((4000, 4000), false).is_met());
         assert!(!of_webp((8000, 8000), false).is_met());
         assert!(!of_webp((4000, 4000), true).is_met());
-        assert!(SCALING_BYTES < 40 * MIB);
+        assert!(scaling_bytes((8000, 8000), 8) < 40 * MIB);
+        // A long one has a long step, of a quarter of its bytes at most.
+        assert!(scaling_bytes((25_000, 2_561), 3) < 25_000 * 2_561 * 3 / 4 + 40 * MIB);
+        assert!(scaling_bytes((65_535, 900), 3) < 40 * MIB);
     }
 }
