@@ -1,6 +1,6 @@
 {{/* What the program is told: a file with `settings`, and variables for what the chart itself decides. */}}
 
-{{/* The settings as TOML. A text in JSON is one in TOML too; numbers come from Helm as floats, and no setting
+{{/* The settings as TOML. A text in JSON, or a list of texts, is one in TOML too; numbers come from Helm as floats, and no setting
      is one. */}}
 {{- define "wagroups.toml" -}}
 {{- $sections := list }}
@@ -11,6 +11,8 @@
 {{- $lines = append $lines (printf "%s = %s" $name (toJson $value)) }}
 {{- else if kindIs "bool" $value }}
 {{- $lines = append $lines (printf "%s = %t" $name $value) }}
+{{- else if kindIs "slice" $value }}
+{{- $lines = append $lines (printf "%s = %s" $name (toJson $value)) }}
 {{- else if not (kindIs "invalid" $value) }}
 {{- $lines = append $lines (printf "%s = %d" $name (int64 $value)) }}
 {{- end }}

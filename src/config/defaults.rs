@@ -83,7 +83,11 @@ impl Default for Webhooks {
 
 impl Default for Ops {
     fn default() -> Self {
-        Self { listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))), max_connections: 256 }
+        Self {
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))),
+            max_connections: 256,
+            hosts: Vec::new(),
+        }
     }
 }
 

@@ -239,6 +239,10 @@ fn coerce(path: &str, value: toml::Value, default: &toml::Value) -> Result<toml:
         },
         toml::Value::Array(_) if path == "auth.keys" => parse_keys(text),
         toml::Value::Array(_) if path == "waha.servers" => parse_servers(text),
+        toml::Value::Array(_) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Ok(parts.map(str::to_owned).collect::<Vec<_>>().into())
+        }
         _ => Ok(value),
     }
 }

@@ -181,6 +181,8 @@ pub struct Ops {
     pub listen: Option<SocketAddr>,
     /// Connections at the same time; the oldest makes room.
     pub max_connections: usize,
+    /// By which names it is reached, besides `localhost` and addresses.
+    pub hosts: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -319,6 +321,14 @@ impl Settings {
     pub fn validate(&self, problems: &mut Problems) {
         if let Err(error) = self.database.url.check() {
             problems.add("database.url", error);
+        }
+        for host in &self.ops.hosts {
+            if !values::is_host_name(host) {
+                problems.add(
+                    "ops.hosts",
+                    format!("{host:?} is no host name; leave out scheme and port"),
+                );
+            }
         }
         problems.require_range(
             "database.max_connections",

@@ -6,8 +6,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::excerpt::{excerpt, shortened};
 use super::id::{GroupId, SessionName};
 use super::reason::Reason;
+
+/// The bounds of what an error says. gRPC sends it in the trailers, of which most stubs take 8 KiB: with
+/// every character escaped, all of this stays below 6 KiB there.
+const MAX_MESSAGE_BYTES: usize = 400;
+/// Of the metadata, keys and values together.
+const MAX_METADATA_BYTES: usize = 768;
+const MAX_VALUE_BYTES: usize = 200;
+/// Of the violations, fields and descriptions together.
+const MAX_VIOLATION_BYTES: usize = 1400;
+const MAX_VIOLATIONS: usize = 20;
+const MAX_FIELD_BYTES: usize = 100;
+const MAX_DESCRIPTION_BYTES: usize = 400;
+/// Of the fields that the message names.
+const MAX_NAMED_BYTES: usize = 240;
+/// Of a line in our own log.
+const MAX_CAUSE_BYTES: usize = 4096;
 
 /// An answer that is not the one asked for.
 ///
@@ -21,6 +38,9 @@ struct Inner {
     message: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     violations: Vec<FieldViolation>,
+    /// How many there are besides.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    more_violations: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after: Option<Duration>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -29,6 +49,10 @@ struct Inner {
     resource: Option<Resource>,
     #[serde(skip)]
     cause: Option<String>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// One field of a request that is not as it must be.
@@ -53,8 +77,9 @@ impl Error {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             reason,
-            message: message.into(),
+            message: shortened(message.into(), MAX_MESSAGE_BYTES),
             violations: Vec::new(),
+            more_violations: 0,
             retry_after: None,
             metadata: BTreeMap::new(),
             resource: None,
@@ -96,14 +121,22 @@ impl Error {
 
     /// Names the field that is to blame.
     pub fn blaming(mut self, field: &str, description: &str) -> Self {
-        self.0
-            .violations
-            .push(FieldViolation { field: field.to_owned(), description: description.to_owned() });
+        let kept = std::mem::take(&mut self.0.violations);
+        let mut violations = Violations { kept, more: self.0.more_violations };
+        violations.add(field, description);
+        self.0.violations = violations.kept;
+        self.0.more_violations = violations.more;
         self
     }
 
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
-        self.0.metadata.insert(key.to_owned(), value.to_string());
+        self.0.metadata.remove(key);
+        let taken: usize = self.0.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let room = MAX_METADATA_BYTES.saturating_sub(taken + key.len());
+        if room > 0 {
+            let value = excerpt(value, room.min(MAX_VALUE_BYTES));
+            self.0.metadata.insert(key.to_owned(), value);
+        }
         self
     }
 
@@ -113,19 +146,19 @@ impl Error {
     }
 
     pub fn about(mut self, kind: &str, name: impl fmt::Display) -> Self {
-        self.0.resource = Some(Resource { kind: kind.to_owned(), name: name.to_string() });
+        self.0.resource =
+            Some(Resource { kind: kind.to_owned(), name: excerpt(name, MAX_VALUE_BYTES) });
         self
     }
 
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
-        self.0.cause = Some(cause.to_string());
+        self.0.cause = Some(excerpt(cause, MAX_CAUSE_BYTES));
         self
     }
 
     /// Adds what a caller knows already, where the error does not say it.
-    pub fn with_context(mut self, key: &str, value: impl fmt::Display) -> Self {
-        self.0.metadata.entry(key.to_owned()).or_insert_with(|| value.to_string());
-        self
+    pub fn with_context(self, key: &str, value: impl fmt::Display) -> Self {
+        if self.0.metadata.contains_key(key) { self } else { self.with(key, value) }
     }
 
     pub fn reason(&self) -> Reason {
@@ -138,6 +171,11 @@ impl Error {
 
     pub fn violations(&self) -> &[FieldViolation] {
         &self.0.violations
+    }
+
+    /// How many violations there are besides those that are told.
+    pub fn more_violations(&self) -> usize {
+        self.0.more_violations
     }
 
     pub fn retry_delay(&self) -> Option<Duration> {
@@ -164,27 +202,54 @@ impl fmt::Display for Error {
         for violation in &self.0.violations {
             write!(f, "; {} {}", violation.field, violation.description)?;
         }
+        if self.0.more_violations > 0 {
+            write!(f, "; and {} more", self.0.more_violations)?;
+        }
         Ok(())
     }
 }
 
 impl std::error::Error for Error {}
 
-/// Gathers everything that is wrong with a request, so that the caller learns all of it at once.
+/// Gathers what is wrong with a request, so that the caller learns of it at once: the first violations, as far
+/// as an answer has room for them, and how many more there are.
 #[derive(Debug, Default)]
-pub struct Violations(Vec<FieldViolation>);
+pub struct Violations {
+    kept: Vec<FieldViolation>,
+    /// The others.
+    more: usize,
+}
 
 impl Violations {
-    pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.0.push(FieldViolation { field: field.into(), description: description.into() });
+    pub fn add(&mut self, field: impl fmt::Display, description: impl fmt::Display) {
+        // Once one is left out, all that follow are: what is told are the first ones.
+        if self.more > 0 || self.kept.len() == MAX_VIOLATIONS {
+            self.more += 1;
+            return;
+        }
+        let violation = FieldViolation {
+            field: excerpt(field, MAX_FIELD_BYTES),
+            description: excerpt(description, MAX_DESCRIPTION_BYTES),
+        };
+        let bytes = |each: &FieldViolation| each.field.len() + each.description.len();
+        let taken: usize = self.kept.iter().map(bytes).sum();
+        if taken + bytes(&violation) > MAX_VIOLATION_BYTES {
+            self.more = 1;
+        } else {
+            self.kept.push(violation);
+        }
     }
 
     /// The value, or `None` and a note of what is wrong with it.
-    pub fn check<T, E: fmt::Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
+    pub fn check<T, E: fmt::Display>(
+        &mut self,
+        field: impl fmt::Display,
+        parsed: Result<T, E>,
+    ) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
             Err(error) => {
-                self.add(field, error.to_string());
+                self.add(field, error);
                 None
             }
         }
@@ -197,14 +262,32 @@ impl Violations {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.kept.is_empty()
     }
 
     pub fn into_error(self) -> Error {
-        let fields: Vec<&str> = self.0.iter().map(|violation| violation.field.as_str()).collect();
-        let message = format!("invalid request: {}", fields.join(", "));
+        let mut named = String::new();
+        let mut unnamed = self.more;
+        for violation in &self.kept {
+            let separator = if named.is_empty() { "" } else { ", " };
+            let is_room = named.len() + separator.len() + violation.field.len() <= MAX_NAMED_BYTES;
+            if is_room && unnamed == self.more {
+                named.push_str(separator);
+                named.push_str(&violation.field);
+            } else {
+                unnamed += 1;
+            }
+        }
+        let mut message = format!("invalid request: {named}");
+        if unnamed > 0 {
+            message.push_str(&format!(", and {unnamed} more"));
+        }
         let mut error = Error::new(Reason::InvalidRequest, message);
-        error.0.violations = self.0;
+        if self.more > 0 {
+            error = error.with("more_violations", self.more);
+        }
+        error.0.violations = self.kept;
+        error.0.more_violations = self.more;
         error
     }
 

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod clock;
 pub mod error;
 pub mod event;
+pub mod excerpt;
 pub mod facts;
 pub mod fair_share;
 pub mod fold;

@@ -1,5 +1,6 @@
 //! What comes in: who calls, and fields that are checked all at once.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use prost::Message;
@@ -11,6 +12,8 @@ use crate::app::groups::{RequestKey, Target};
 use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Violations};
+use crate::domain::event::EventType;
+use crate::domain::excerpt::Quoted;
 use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::domain::participant::Role;
@@ -19,6 +22,12 @@ use crate::middleware::audit::note_session;
 use crate::middleware::{Deadline, to_status};
 use crate::pb;
 use crate::pb::wire::to_timestamp;
+
+/// The most entries of a list of enum values: more than there are of any.
+const MAX_ENUM_VALUES: usize = 100;
+
+/// The most paths of an update's mask.
+const MAX_PATHS: usize = 100;
 
 /// Who calls. A request that passed no authentication is refused, whatever the cause.
 pub(super) fn call<T>(request: &Request<T>) -> Result<Call, Status> {
@@ -39,7 +48,7 @@ impl Fields {
     pub fn parse<T>(&mut self, field: &str, text: &str) -> Option<T>
     where
         T: std::str::FromStr,
-        T::Err: std::fmt::Display,
+        T::Err: Display,
     {
         self.violations.check(field, text.parse::<T>())
     }
@@ -54,26 +63,57 @@ impl Fields {
         self.parse("group_id", text)
     }
 
-    pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
+    pub fn add(&mut self, field: impl Display, description: impl Display) {
         self.violations.add(field, description);
+    }
+
+    /// Whether a list is short enough to be looked at, entry by entry.
+    pub fn is_short<T>(&mut self, field: &str, list: &[T], max: usize) -> bool {
+        let is_short = list.len() <= max;
+        if !is_short {
+            let must = format_args!("must have at most {max} entries; it has {}", list.len());
+            self.violations.add(field, must);
+        }
+        is_short
     }
 
     pub fn each<T>(&mut self, field: &str, texts: &[String], max: usize) -> Vec<T>
     where
         T: std::str::FromStr + PartialEq,
-        T::Err: std::fmt::Display,
+        T::Err: Display,
     {
-        if texts.len() > max {
-            self.add(field, format!("must have at most {max} entries; it has {}", texts.len()));
+        if !self.is_short(field, texts, max) {
             return Vec::new();
         }
         let mut values: Vec<T> = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
-            if let Some(value) = self.parse::<T>(&format!("{field}[{index}]"), text) {
+            let parsed = text.parse::<T>();
+            if let Some(value) = self.violations.check(format_args!("{field}[{index}]"), parsed) {
                 values.push(value);
             }
         }
         values
+    }
+
+    /// Values of an enum, each of which must have a meaning here.
+    pub fn each_value<T>(
+        &mut self,
+        field: &str,
+        values: &[i32],
+        known: impl Fn(i32) -> Option<T>,
+        must: &str,
+    ) -> Vec<T> {
+        if !self.is_short(field, values, MAX_ENUM_VALUES) {
+            return Vec::new();
+        }
+        let mut meant = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            match known(*value) {
+                Some(value) => meant.push(value),
+                None => self.add(format_args!("{field}[{index}]"), must),
+            }
+        }
+        meant
     }
 
     /// People, each named once.
@@ -102,7 +142,7 @@ impl Fields {
             let Some(id) = self.parse::<ParticipantId>(&path, text) else { continue };
             match seen.insert(id, index) {
                 Some(first) => {
-                    self.add(path, format!("is the same participant as {field}[{first}]"))
+                    self.add(path, format_args!("is the same participant as {field}[{first}]"));
                 }
                 None => ids.push(id),
             }
@@ -130,31 +170,33 @@ impl Fields {
     }
 
     pub fn roles(&mut self, field: &str, values: &[i32]) -> Vec<Role> {
-        let mut roles = Vec::with_capacity(values.len());
-        for (index, value) in values.iter().enumerate() {
-            match pb::Role::try_from(*value).ok().and_then(pb::Role::to_domain) {
-                Some(role) => roles.push(role),
-                None => self.add(
-                    format!("{field}[{index}]"),
-                    "must be ROLE_PARTICIPANT, ROLE_ADMIN or ROLE_SUPERADMIN",
-                ),
-            }
-        }
-        roles
+        let known = |value| pb::Role::try_from(value).ok().and_then(pb::Role::to_domain);
+        let must = "must be ROLE_PARTICIPANT, ROLE_ADMIN or ROLE_SUPERADMIN";
+        self.each_value(field, values, known, must)
     }
 
-    pub fn event_types(&mut self, values: &[i32]) -> Vec<crate::domain::event::EventType> {
-        let mut types = Vec::with_capacity(values.len());
-        for (index, value) in values.iter().enumerate() {
-            match pb::EventType::try_from(*value).ok().and_then(pb::EventType::to_domain) {
-                Some(kind) => types.push(kind),
-                None => self.add(
-                    format!("types[{index}]"),
-                    "must be a known event type other than UNSPECIFIED",
-                ),
-            }
+    pub fn event_types(&mut self, values: &[i32]) -> Vec<EventType> {
+        let known = |value| pb::EventType::try_from(value).ok().and_then(pb::EventType::to_domain);
+        let must = "must be a known event type other than UNSPECIFIED";
+        self.each_value("types", values, known, must)
+    }
+
+    /// What an update's mask names.
+    pub fn paths<'a>(
+        &mut self,
+        mask: Option<&'a prost_types::FieldMask>,
+        known: &str,
+    ) -> &'a [String] {
+        let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
+        if paths.is_empty() {
+            self.add("update_mask", format_args!("must name what to change: {known}"));
         }
-        types
+        if self.is_short("update_mask", paths, MAX_PATHS) { paths } else { &[] }
+    }
+
+    pub fn add_unknown_path(&mut self, path: &str, known: &str) {
+        let must = format_args!("{} cannot be changed; there are {known}", Quoted(path));
+        self.violations.add("update_mask", must);
     }
 
     pub fn time(

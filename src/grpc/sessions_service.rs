@@ -10,6 +10,7 @@ use super::request::{Fields, call};
 use super::respond::refuse;
 use crate::app::App;
 use crate::app::sessions::{NewSession, SessionQuery, SessionState, SessionUpdate};
+use crate::domain::excerpt::Quoted;
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::session::{
     EngineConfig, EngineKind, MAX_METADATA_ENTRIES, MAX_METADATA_KEY_BYTES,
@@ -109,11 +110,7 @@ fn webhook_secret(fields: &mut Fields, config: &pb::WahaConfig) -> Option<Webhoo
 fn update(fields: &mut Fields, message: &pb::UpdateSessionRequest) -> SessionUpdate {
     use update_session_request::Config;
     let mut update = SessionUpdate::default();
-    let paths = message.update_mask.as_ref().map(|mask| mask.paths.as_slice()).unwrap_or_default();
-    if paths.is_empty() {
-        fields.add("update_mask", format!("must name what to change: {PATHS}"));
-    }
-    for path in paths {
+    for path in fields.paths(message.update_mask.as_ref(), PATHS) {
         let given = match (path.as_str(), &message.config) {
             ("metadata", _) => {
                 update.metadata = Some(metadata(fields, &message.metadata));
@@ -144,7 +141,7 @@ fn update(fields: &mut Fields, message: &pb::UpdateSessionRequest) -> SessionUpd
                 continue;
             }
             _ => {
-                fields.add("update_mask", format!("{path:?} cannot be changed; there are {PATHS}"));
+                fields.add_unknown_path(path, PATHS);
                 continue;
             }
         };
@@ -175,6 +172,7 @@ fn metadata(
 ) -> BTreeMap<String, String> {
     if entries.len() > MAX_METADATA_ENTRIES {
         fields.add("metadata", format!("must have at most {MAX_METADATA_ENTRIES} entries"));
+        return BTreeMap::new();
     }
     for (key, value) in entries {
         if key.is_empty() || key.len() > MAX_METADATA_KEY_BYTES {
@@ -182,8 +180,8 @@ fn metadata(
         }
         if value.len() > MAX_METADATA_VALUE_BYTES {
             fields.add(
-                format!("metadata[{key:?}]"),
-                format!("must have at most {MAX_METADATA_VALUE_BYTES} bytes"),
+                format_args!("metadata[{}]", Quoted(key)),
+                format_args!("must have at most {MAX_METADATA_VALUE_BYTES} bytes"),
             );
         }
     }
@@ -219,19 +217,23 @@ impl SessionsService for Sessions {
         let message = request.get_ref();
         let mut fields = Fields::default();
         let page_size = fields.page_size(message.page_size);
-        let mut query = SessionQuery::default();
-        for (index, status) in message.statuses.iter().enumerate() {
-            match pb::SessionStatus::try_from(*status).ok().and_then(pb::SessionStatus::to_domain) {
-                Some(status) => query.statuses.push(status),
-                None => fields.add(format!("statuses[{index}]"), "must be a known status"),
-            }
-        }
-        for (index, engine) in message.engines.iter().enumerate() {
-            match pb::Engine::try_from(*engine).ok().and_then(pb::Engine::to_domain) {
-                Some(engine) => query.engines.push(engine),
-                None => fields.add(format!("engines[{index}]"), "must be a known engine"),
-            }
-        }
+        let status =
+            |value| pb::SessionStatus::try_from(value).ok().and_then(pb::SessionStatus::to_domain);
+        let engine = |value| pb::Engine::try_from(value).ok().and_then(pb::Engine::to_domain);
+        let query = SessionQuery {
+            statuses: fields.each_value(
+                "statuses",
+                &message.statuses,
+                status,
+                "must be a known status",
+            ),
+            engines: fields.each_value(
+                "engines",
+                &message.engines,
+                engine,
+                "must be a known engine",
+            ),
+        };
         fields.finish(Some(()))?;
         let (sessions, next_page_token) = self
             .app

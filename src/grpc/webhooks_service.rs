@@ -125,11 +125,7 @@ fn hmac_key(fields: &mut Fields, text: &str) -> Option<WebhookSecret> {
 }
 
 fn headers(fields: &mut Fields, given: &[pb::WebhookHeader]) -> Vec<Header> {
-    if given.len() > MAX_HEADERS {
-        fields.add(
-            "headers",
-            format!("must have at most {MAX_HEADERS} entries; it has {}", given.len()),
-        );
+    if !fields.is_short("headers", given, MAX_HEADERS) {
         return Vec::new();
     }
     let mut headers: Vec<Header> = Vec::new();
@@ -171,11 +167,7 @@ fn retries(fields: &mut Fields, given: Option<&pb::WebhookRetries>) -> Retries {
 /// What an update changes: each path of the mask as a whole.
 fn update(fields: &mut Fields, message: &pb::UpdateWebhookRequest) -> WebhookUpdate {
     let mut update = WebhookUpdate::default();
-    let paths = message.update_mask.as_ref().map(|mask| mask.paths.as_slice()).unwrap_or_default();
-    if paths.is_empty() {
-        fields.add("update_mask", format!("must name what to change: {PATHS}"));
-    }
-    for path in paths {
+    for path in fields.paths(message.update_mask.as_ref(), PATHS) {
         match path.as_str() {
             "url" => update.url = fields.parse("url", &message.url),
             "sessions" => update.sessions = Some(sessions(fields, &message.sessions)),
@@ -183,9 +175,7 @@ fn update(fields: &mut Fields, message: &pb::UpdateWebhookRequest) -> WebhookUpd
             "hmac_key" => update.hmac_key = Some(hmac_key(fields, &message.hmac_key)),
             "headers" => update.headers = Some(headers(fields, &message.headers)),
             "retries" => update.retries = Some(retries(fields, message.retries.as_ref())),
-            _ => {
-                fields.add("update_mask", format!("{path:?} cannot be changed; there are {PATHS}"));
-            }
+            _ => fields.add_unknown_path(path, PATHS),
         }
     }
     update
@@ -240,13 +230,10 @@ impl WebhooksService for Webhooks {
         let message = request.get_ref();
         let mut fields = Fields::default();
         let page_size = fields.page_size(message.page_size);
-        let mut states: Vec<WebhookState> = Vec::new();
-        for (index, state) in message.states.iter().enumerate() {
-            match pb::WebhookState::try_from(*state).ok().and_then(pb::WebhookState::to_domain) {
-                Some(state) => states.push(state),
-                None => fields.add(format!("states[{index}]"), "must be a known state"),
-            }
-        }
+        let known =
+            |value| pb::WebhookState::try_from(value).ok().and_then(pb::WebhookState::to_domain);
+        let states: Vec<WebhookState> =
+            fields.each_value("states", &message.states, known, "must be a known state");
         fields.finish(Some(()))?;
         let listed = self.app.list_webhooks(&call, &states, page_size, &message.page_token).await;
         let (views, next_page_token) = listed.map_err(refuse)?;

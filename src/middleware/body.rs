@@ -6,14 +6,10 @@ use std::time::Duration;
 
 use axum::body::HttpBody as _;
 use axum::extract::Request;
-use axum::http::header::EXPECT;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-
-/// How long more of a body that is too large is waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The limits of a listener's bodies.
 #[derive(Debug, Clone)]
@@ -92,6 +88,25 @@ impl BoundedBody {
     }
 }
 
+impl BodyShare {
+    /// The bytes that were made of the body. They keep its share until the last of them is dropped, wherever they
+    /// have gone by then.
+    pub fn held_by(self, bytes: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Shared { bytes, _share: self })
+    }
+}
+
+struct Shared {
+    bytes: Vec<u8>,
+    _share: BodyShare,
+}
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl BodyLimits {
     /// For bodies of at most `max_bytes` that arrive within `timeout`, and take at most `buffer_bytes`
     /// together.
@@ -117,36 +132,14 @@ impl BodyLimits {
         request: Request,
         room: &mut impl Room,
     ) -> Result<Bytes, BodyError> {
-        // Whoever asks first whether to send has sent nothing yet.
-        let asks_first = request.headers().contains_key(EXPECT);
         let mut body = request.into_body();
-        let reading = async {
-            // Who says that more will come need not send it.
-            if body.size_hint().lower() > self.max_bytes as u64 {
-                if !asks_first {
-                    self.discard(&mut body).await;
-                }
-                return Err(BodyError::TooLarge { limit: self.max_bytes });
-            }
-            let read = self.collect(&mut body, room).await;
-            if matches!(read, Err(BodyError::TooLarge { .. })) {
-                self.discard(&mut body).await;
-            }
-            read
-        };
-        timeout(self.timeout, reading).await.map_err(|_| BodyError::TooSlow)?
-    }
-
-    /// Reads on for a while without keeping anything: who is cut off while sending sees a broken connection,
-    /// and never the answer that says why.
-    async fn discard(&self, body: &mut axum::body::Body) {
-        let mut left = self.max_bytes.saturating_mul(4);
-        while let Ok(Some(Ok(frame))) = timeout(PATIENCE, body.frame()).await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                return;
-            }
+        // Who says that more will come need not send it.
+        if body.size_hint().lower() > self.max_bytes as u64 {
+            return Err(BodyError::TooLarge { limit: self.max_bytes });
         }
+        timeout(self.timeout, self.collect(&mut body, room))
+            .await
+            .map_err(|_| BodyError::TooSlow)?
     }
 
     /// Takes from the buffer what has arrived and no more, so that who only announces much blocks nobody.
@@ -172,5 +165,26 @@ impl BodyLimits {
             }
             bytes.extend_from_slice(&data);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_made_of_a_body_keeps_its_share() {
+        let limits = BodyLimits::new(10, Duration::from_secs(1), 10);
+        let read = || limits.read(Request::new(Body::from("0123456789")));
+        let share = read().await.expect("room").into_share();
+        let made = share.held_by(vec![1, 2, 3]);
+        let part = made.slice(1..);
+        drop(made);
+        assert_eq!(part.as_ref(), [2, 3]);
+        assert_eq!(read().await.expect_err("a part is still there"), BodyError::NoRoom);
+        drop(part);
+        assert!(read().await.is_ok());
     }
 }

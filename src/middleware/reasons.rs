@@ -1,16 +1,24 @@
-//! No status leaves without a reason: what tonic answers by itself gets one here.
+//! No status leaves without a reason: what tonic answers by itself gets one here. And what is no gRPC is
+//! answered in the words of HTTP.
 
+use std::future::{self, Ready};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, Uri};
-use tonic::Status;
+use futures::future::Either;
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri, header};
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use super::request_body::BodyWitness;
 use super::status::{explain, to_status};
+use crate::domain::error::Error;
+use crate::domain::reason::Reason;
 
 const DETAILS: &str = "grpc-status-details-bin";
+/// Which encodings a caller may choose instead of the one that is unknown here.
+const ACCEPTED_ENCODINGS: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 #[derive(Debug, Clone, Copy)]
 pub struct ReasonsLayer {
@@ -37,34 +45,87 @@ impl<S> Layer<S> for ReasonsLayer {
     }
 }
 
-impl<S, B> Service<Request<B>> for ReasonsService<S>
+impl<S> Service<Request<Body>> for ReasonsService<S>
 where
-    S: Service<Request<B>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<Body>>,
     S::Future: Unpin,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = ReasonsFuture<S::Future>;
+    type Future = Either<ReasonsFuture<S::Future>, Ready<Result<Response<Body>, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if !is_grpc(request.headers()) {
+            return Either::Right(future::ready(Ok(not_grpc())));
+        }
         let uri = request.uri().clone();
-        ReasonsFuture {
+        let (parts, body) = request.into_parts();
+        let (body, witness) = BodyWitness::watch(body);
+        Either::Left(ReasonsFuture {
             max_message_bytes: self.max_message_bytes,
             uri,
-            inner: self.inner.call(request),
-        }
+            witness,
+            inner: self.inner.call(Request::from_parts(parts, body)),
+        })
     }
+}
+
+/// Whether the body is one of gRPC's, with messages as the contract has them. A proxy between browsers and
+/// gRPC changes `application/grpc-web` into this.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    [&b"application/grpc"[..], b"application/grpc+proto"]
+        .iter()
+        .any(|known| kind.eq_ignore_ascii_case(known))
+}
+
+/// As gRPC's HTTP/2 mapping has it, so that no other client takes a refusal for a success.
+fn not_grpc() -> Response<Body> {
+    let message =
+        "this address takes gRPC: content-type application/grpc with messages in protobuf";
+    let mut response = to_status(&Error::new(Reason::InvalidRequest, message)).into_http();
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    response
 }
 
 #[derive(Debug)]
 pub struct ReasonsFuture<F> {
     max_message_bytes: u64,
     uri: Uri,
+    witness: BodyWitness,
     inner: F,
+}
+
+impl<F> ReasonsFuture<F> {
+    /// What the status means, where it says nothing of it itself.
+    fn explained(&self, headers: &HeaderMap) -> Option<Response<Body>> {
+        // An error before any message comes with the headers and nothing after them.
+        if !headers.contains_key("grpc-status") || headers.contains_key(DETAILS) {
+            return None;
+        }
+        let status = Status::from_header_map(headers)?;
+        // The standard services answer as their own contracts say; what is wrong with a body is none of theirs.
+        let ours = !self.uri.path().starts_with("/grpc.");
+        let is_answer = match status.code() {
+            Code::Ok => true,
+            Code::Internal | Code::Unknown => false,
+            _ => !ours,
+        };
+        if is_answer {
+            return None;
+        }
+        let error = explain(&status, self.uri.path(), self.max_message_bytes, self.witness.end());
+        let mut response = to_status(&error).into_http();
+        if let Some(accepted) = headers.get(ACCEPTED_ENCODINGS) {
+            response.headers_mut().insert(ACCEPTED_ENCODINGS, accepted.clone());
+        }
+        Some(response)
+    }
 }
 
 impl<F, E> Future for ReasonsFuture<F>
@@ -75,17 +136,6 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(Pin::new(&mut self.inner).poll(cx))?;
-        // An error before any message comes with the headers and nothing after them.
-        let headers = response.headers();
-        // The standard services answer as their own contracts say.
-        let ours = !self.uri.path().starts_with("/grpc.");
-        let unexplained =
-            ours && headers.contains_key("grpc-status") && !headers.contains_key(DETAILS);
-        Poll::Ready(Ok(match unexplained.then(|| Status::from_header_map(headers)).flatten() {
-            Some(status) if status.code() != tonic::Code::Ok => {
-                to_status(&explain(&status, self.uri.path(), self.max_message_bytes)).into_http()
-            }
-            _ => response,
-        }))
+        Poll::Ready(Ok(self.explained(response.headers()).unwrap_or(response)))
     }
 }

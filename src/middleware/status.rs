@@ -6,11 +6,19 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, QuotaViolation, StatusExt};
 
+use super::request_body::BodyEnd;
 use crate::domain::error::Error;
+use crate::domain::excerpt::excerpt;
 use crate::domain::reason::{self, Reason};
 
 /// `google.rpc.ErrorInfo.domain` of every error.
 pub const DOMAIN: &str = "wagroups.v1";
+
+/// Most stubs take 8 KiB of trailers, and answer RESOURCE_EXHAUSTED of their own where there is more. The whole
+/// block stays below 6 KiB: besides these there are the request's id, the code, and names.
+const MAX_STATUS_BYTES: usize = 5500;
+/// Of a message that is all that is left.
+const MAX_REST_BYTES: usize = 200;
 
 /// The status that tells a caller of an error: one ErrorInfo, and what else helps. The cause stays
 /// here: it is logged, under the request id of the span, and never sent.
@@ -22,7 +30,24 @@ pub fn to_status(error: &Error) -> Status {
             _ => tracing::warn!(reason, cause, "call failed"),
         }
     }
-    Status::with_error_details(code(error.reason().code()), error.message(), details(error))
+    let code = code(error.reason().code());
+    let status = Status::with_error_details(code, error.message(), details(error));
+    if encoded_bytes(&status) <= MAX_STATUS_BYTES {
+        return status;
+    }
+    // The bounds of an error leave room; one that was stored by an earlier version may know none of them.
+    tracing::warn!(reason = error.reason().as_str(), "an error was too long for its trailers");
+    let mut rest = ErrorDetails::new();
+    rest.set_error_info(error.reason().as_str(), DOMAIN, HashMap::new());
+    if let Some(delay) = error.retry_delay() {
+        rest.set_retry_info(Some(delay));
+    }
+    Status::with_error_details(code, excerpt(error.message(), MAX_REST_BYTES), rest)
+}
+
+/// What a status takes in the trailers, at most: its details in base64, its message with every byte escaped.
+fn encoded_bytes(status: &Status) -> usize {
+    status.details().len().div_ceil(3) * 4 + 3 * status.message().len()
 }
 
 fn details(error: &Error) -> ErrorDetails {
@@ -111,11 +136,41 @@ fn code(code: reason::Code) -> Code {
     }
 }
 
-/// The error that a status without details stands for: tonic's own answers, which know no reasons.
-pub fn explain(status: &Status, method: &str, max_message_bytes: u64) -> Error {
+/// The error that a status without details stands for: tonic's own answers, which know no reasons. `body` is
+/// how the request's body ended.
+///
+/// tonic 0.14 answers INTERNAL for whatever is wrong with a body (`codec/decode.rs`, `server/grpc.rs`), which is
+/// its sender's doing and no fault of ours.
+pub fn explain(status: &Status, method: &str, max_message_bytes: u64, body: BodyEnd) -> Error {
+    let text = status.message();
     let reason = match status.code() {
+        // Whatever became of the call then, nobody waits for its answer.
+        Code::Internal | Code::Unknown | Code::Unavailable | Code::Cancelled
+            if body == BodyEnd::BrokenOff =>
+        {
+            return Error::new(Reason::Cancelled, "the request broke off");
+        }
+        Code::Internal if text == "Missing request message." => {
+            return Error::new(Reason::InvalidRequest, "the request has no message");
+        }
+        Code::Internal if text == "Unexpected EOF decoding stream." => {
+            return Error::new(Reason::InvalidRequest, "the request's message is cut off");
+        }
+        // Of a flag that is none, and of one without an encoding.
+        Code::Internal if text.starts_with("protocol error: received message with") => {
+            return Error::new(
+                Reason::InvalidRequest,
+                "the request's message does not begin as gRPC has it: 0, and its length in four bytes",
+            );
+        }
+        Code::Internal if text.starts_with("Error decompressing") => {
+            return Error::new(
+                Reason::InvalidRequest,
+                "the request's message cannot be decompressed",
+            );
+        }
         Code::OutOfRange | Code::ResourceExhausted
-            if status.message().contains("message length too large") =>
+            if text.contains("message length too large") || text.contains("size limit") =>
         {
             return Error::new(
                 Reason::MessageTooLarge,
@@ -123,7 +178,7 @@ pub fn explain(status: &Status, method: &str, max_message_bytes: u64) -> Error {
             )
             .with("max_bytes", max_message_bytes);
         }
-        Code::Unimplemented if status.message().is_empty() => {
+        Code::Unimplemented if text.is_empty() => {
             return Error::new(
                 Reason::MethodNotFound,
                 "this service has no such method; reflection lists those that it has",
@@ -131,7 +186,7 @@ pub fn explain(status: &Status, method: &str, max_message_bytes: u64) -> Error {
             .with("method", method);
         }
         Code::Unimplemented => Reason::NotImplemented,
-        Code::Cancelled if status.message().contains("imeout") => {
+        Code::Cancelled if text.contains("imeout") => {
             return Error::new(Reason::DeadlineExceeded, "the deadline of the call has passed");
         }
         Code::Cancelled => Reason::Cancelled,
@@ -143,7 +198,7 @@ pub fn explain(status: &Status, method: &str, max_message_bytes: u64) -> Error {
             Reason::InvalidRequest
         }
         // tonic answers INTERNAL where the request's bytes are no such message.
-        Code::Internal if status.message().contains("decode") => {
+        Code::Internal if text.contains("decode") => {
             return Error::new(
                 Reason::InvalidRequest,
                 "the request's bytes are not a message of the contract",
@@ -151,13 +206,61 @@ pub fn explain(status: &Status, method: &str, max_message_bytes: u64) -> Error {
         }
         Code::Unauthenticated => Reason::Unauthenticated,
         Code::PermissionDenied => Reason::PermissionDenied,
-        _ => return Error::internal(status.message()),
+        Code::Ok
+        | Code::Unknown
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::Aborted
+        | Code::Internal
+        | Code::DataLoss => return Error::internal(text),
     };
-    Error::new(reason, status.message())
+    Error::new(reason, text)
 }
 
 /// More calls at once than the service takes.
 pub fn overloaded() -> Error {
     Error::new(Reason::Overloaded, "too many calls at once; nothing was done, try again")
         .retry_after(Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As it goes out, with the longest id that a request may have.
+    fn block_bytes(status: &Status) -> usize {
+        let mut response = status.clone().into_http::<()>();
+        let id = http::HeaderValue::from_str(&"i".repeat(128)).unwrap();
+        response.headers_mut().insert("x-request-id", id);
+        let fields = response.headers().iter();
+        fields.map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+    }
+
+    const MAX_BLOCK_BYTES: usize = 6 * 1024;
+
+    fn error(reason: Reason, texts: &[String]) -> Error {
+        let mut error = Error::new(reason, texts.concat());
+        for (index, text) in texts.iter().enumerate() {
+            let field = format!("field[{index}].{text}");
+            error = error.blaming(&field, text).with(&field, text).with_context("session", text);
+        }
+        error.about("group", texts.concat()).retry_after(Duration::from_millis(1500))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+        #[test]
+        fn trailers_stay_below_six_kibibytes(
+            texts in prop::collection::vec("\\PC{0,300}|[\u{0}-\u{ff}]{0,900}|ü{0,3000}", 1..60),
+            reason in prop::sample::select(Reason::ALL.to_vec()),
+        ) {
+            let status = to_status(&error(reason, &texts));
+            prop_assert!(block_bytes(&status) < MAX_BLOCK_BYTES, "{}", block_bytes(&status));
+            let details = status.get_error_details();
+            prop_assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some(reason.as_str()));
+        }
+    }
 }

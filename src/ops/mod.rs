@@ -1,11 +1,14 @@
 //! The ops listener: `/livez`, `/readyz`, `/metrics`.
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tower::util::MapRequestLayer;
 
+use crate::middleware::{HostNames, cautious, read_on};
 use crate::telemetry::MetricsHandle;
 
 /// What keeps the service from serving, as `/readyz` tells it.
@@ -21,8 +24,8 @@ impl Checks {
     }
 }
 
-/// The routes; `checks` is asked at each request.
-pub fn router<F>(metrics: MetricsHandle, checks: F) -> Router
+/// The routes, for those who ask by one of the names; `checks` is asked at each request.
+pub fn router<F>(metrics: MetricsHandle, names: HostNames, checks: F) -> Router
 where
     F: Fn() -> Checks + Clone + Send + Sync + 'static,
 {
@@ -32,6 +35,22 @@ where
         .route("/readyz", get(move || { let checks = checks.clone(); async move { readyz(checks()) } }))
         .route("/metrics", get(render))
         .with_state(metrics)
+        .layer(from_fn_with_state(names, refuse_foreign_names))
+        .layer(map_response(cautious))
+        .layer(MapRequestLayer::new(read_on))
+}
+
+async fn refuse_foreign_names(
+    State(names): State<HostNames>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if names.admit(request.headers()) {
+        return next.run(request).await;
+    }
+    let message =
+        "this listener is reached as localhost, by an address, or by a name of ops.hosts\n";
+    (StatusCode::FORBIDDEN, message).into_response()
 }
 
 fn readyz(checks: Checks) -> impl IntoResponse {

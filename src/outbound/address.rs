@@ -10,8 +10,16 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// By the registry of special-purpose addresses, RFC 6890 and its successors.
+/// What Azure serves its virtual machines with, in each of them and nowhere else: its DNS, and the secrets of the
+/// machine. The other clouds have theirs at special addresses.
+const OF_AZURE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+
+/// By IANA's registry of special-purpose addresses (RFC 6890 and its successors, as of 2025), also those of it that
+/// can be reached: nobody keeps pictures there.
 fn is_public_v4(address: Ipv4Addr) -> bool {
+    if address == OF_AZURE {
+        return false;
+    }
     let [a, b, c, _] = address.octets();
     let is_special = matches!(
         (a, b, c),
@@ -20,9 +28,12 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
             | (100, 64..=127, _)
             | (169, 254, _)
             | (172, 16..=31, _)
-            // Protocol assignments, documentation, 6to4 relays.
+            // Protocol assignments, documentation, AS112, AMT, 6to4 relays, AS112 once more.
             | (192, 0, 0 | 2)
+            | (192, 31, 196)
+            | (192, 52, 193)
             | (192, 88, 99)
+            | (192, 175, 48)
             | (192, 168, _)
             // Benchmarks, documentation.
             | (198, 18 | 19, _)
@@ -46,8 +57,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0x0064, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(v4(high, low)),
         [0x0064, 0xff9b, ..] => false,
         // Discard, protocol assignments with Teredo and ORCHID, documentation.
-        [0x0100, 0, 0, 0, ..] => false,
+        [0x0100, 0, 0, 0 | 1, ..] => false,
         [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
+        // AS112.
+        [0x2620, 0x004f, 0x8000, ..] => false,
         // 6to4.
         [0x2002, high, low, ..] => is_public_v4(v4(high, low)),
         [first, ..] => match first {
@@ -81,7 +94,13 @@ mod tests {
             "100.128.0.0",
             "126.255.255.255",
             "128.0.0.1",
+            "168.63.129.15",
+            "168.63.129.17",
             "169.253.0.1",
+            "192.31.195.1",
+            "192.52.194.1",
+            "192.175.49.1",
+            "2620:4f:8001::1",
             "169.255.0.1",
             "172.15.255.255",
             "172.32.0.0",
@@ -113,7 +132,25 @@ mod tests {
             "100.127.255.255",
             "127.0.0.1",
             "127.255.255.254",
+            "168.63.129.16",
             "169.254.169.254",
+            "169.254.170.2",
+            "100.100.100.200",
+            "192.0.0.192",
+            "192.31.196.1",
+            "192.52.193.1",
+            "192.175.48.1",
+            "::ffff:168.63.129.16",
+            "64:ff9b::168.63.129.16",
+            "2002:a83f:8110::1",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "100:0:0:1::1",
+            "2001:2::1",
+            "2001:3::1",
+            "2001:4:112::1",
+            "2001:30::1",
+            "2620:4f:8000::1",
             "172.16.0.1",
             "172.31.255.255",
             "192.0.0.1",

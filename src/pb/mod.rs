@@ -2,6 +2,7 @@
 
 mod codec;
 pub mod event;
+mod field_count;
 pub mod group;
 mod invite;
 mod join_request;

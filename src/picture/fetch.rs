@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Response, StatusCode, redirect};
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::Options;
@@ -23,6 +24,13 @@ pub(super) struct Fetcher {
     client: Client,
     guard: Guard,
     timeout: Duration,
+}
+
+/// The head of what answers at a URL; its body is not read yet.
+pub(super) struct Answer {
+    response: Response,
+    /// How long the body may take. The time in between is not the other side's.
+    left: Duration,
 }
 
 /// Why a URL could not be fetched, as the contract names it.
@@ -102,18 +110,20 @@ impl Fetcher {
         Ok(Self { client, guard, timeout: options.fetch_timeout })
     }
 
-    /// What is at the URL, at most 10 MiB of it.
-    pub async fn fetch(&self, url: PictureUrl) -> Result<Bytes> {
-        let fetched = tokio::time::timeout(self.timeout, self.follow(url.into())).await;
-        Ok(fetched.unwrap_or(Err(Cause::Timeout))?)
+    /// What answers at the URL. The time allowed runs from here.
+    pub async fn ask(&self, url: PictureUrl) -> Result<Answer> {
+        let until = Instant::now() + self.timeout;
+        let answered = timeout_at(until, self.follow(url.into())).await;
+        let response = answered.unwrap_or(Err(Cause::Timeout))?;
+        Ok(Answer { response, left: until - Instant::now() })
     }
 
-    async fn follow(&self, mut url: Url) -> Result<Bytes, Cause> {
+    async fn follow(&self, mut url: Url) -> Result<Response, Cause> {
         for _ in 0..=MAX_REDIRECTS {
             let response = self.get(url.clone()).await?;
             let status = response.status();
             if !status.is_redirection() {
-                return read(response).await;
+                return pictured(response);
             }
             let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
             let next = location.and_then(|to| url.join(to).ok()).ok_or(Cause::Redirects)?;
@@ -135,8 +145,16 @@ impl Fetcher {
     }
 }
 
-/// The picture's bytes, however many the other side says that there are.
-async fn read(mut response: Response) -> Result<Bytes, Cause> {
+impl Answer {
+    /// The file, at most 10 MiB of it.
+    pub async fn read(self) -> Result<Bytes> {
+        let read = timeout(self.left, read(self.response)).await;
+        Ok(read.unwrap_or(Err(Cause::Timeout))?)
+    }
+}
+
+/// The answer, where it may be a picture.
+fn pictured(response: Response) -> Result<Response, Cause> {
     let status = response.status();
     if status != StatusCode::OK {
         return Err(Cause::Status(status));
@@ -153,6 +171,11 @@ async fn read(mut response: Response) -> Result<Bytes, Cause> {
     if response.content_length().is_some_and(|length| length > limit) {
         return Err(Cause::Size);
     }
+    Ok(response)
+}
+
+/// The picture's bytes, however many the other side says that there are.
+async fn read(mut response: Response) -> Result<Bytes, Cause> {
     let mut file = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| Cause::Connect)? {
         if file.len() + chunk.len() > MAX_FILE_BYTES {

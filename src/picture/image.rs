@@ -2,19 +2,21 @@
 
 use std::io::Cursor;
 
-use image::codecs::jpeg::JpegEncoder;
+use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage,
-};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, Rgb, RgbImage};
+
+use super::memory;
 
 /// The side of WhatsApp's pictures, in pixels.
 pub const SIDE: u32 = 640;
 const MAX_PIXELS: u64 = 64_000_000;
 const MAX_SIDE: u32 = 65_535;
-/// What decoding may take: 64 megapixels of four bytes.
-const MAX_ALLOC_BYTES: u64 = 256 << 20;
+/// What a PNG may hold besides its pixels, decompressed: colour profiles, texts.
+const MAX_EXTRA_BYTES: u64 = 16 << 20;
 /// The largest JPEG that WhatsApp is sent.
 const MAX_JPEG_BYTES: usize = 1 << 20;
 /// One that is too large at the first quality is made again at the next.
@@ -29,45 +31,84 @@ pub enum NoPicture {
     UnknownFormat,
     #[error("it has more than 64 megapixels")]
     TooManyPixels,
+    #[error(
+        "decoding it takes more memory than there is for a picture; send it as a baseline JPEG, or smaller"
+    )]
+    TooMuchMemory,
     #[error("the file is damaged or cut off")]
     Damaged,
 }
 
 /// The centre of the picture as a JPEG of 640 × 640 pixels, upright and on white.
 pub fn square_jpeg(file: &[u8]) -> Result<Vec<u8>, NoPicture> {
-    let picture = decode(file)?;
-    let side = picture.width().min(picture.height());
-    let (left, top) = ((picture.width() - side) / 2, (picture.height() - side) / 2);
-    let square = picture.crop_imm(left, top, side, side);
-    let scaled = square.resize_exact(SIDE, SIDE, FilterType::Lanczos3);
-    encode(&on_white(&scaled))
+    let (picture, orientation) = decode(file)?;
+    let mut square = scaled(&picture);
+    drop(picture);
+    // Of the scaled square, which takes no second copy of the whole.
+    square.apply_orientation(orientation);
+    encode(&on_white(&square))
 }
 
-/// Decodes what the content itself says it is; names and headers say nothing.
-fn decode(file: &[u8]) -> Result<DynamicImage, NoPicture> {
-    let format = image::guess_format(file).map_err(|_| NoPicture::UnknownFormat)?;
-    if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) {
-        return Err(NoPicture::UnknownFormat);
+/// The centre of the picture. A large one is scaled in two steps, the first of all of it: so neither is its square
+/// copied at its full size, nor has the better filter, with its 16 bytes for each of 640 pixels of a column, many
+/// columns.
+fn scaled(picture: &DynamicImage) -> DynamicImage {
+    let (width, height) = (picture.width(), picture.height());
+    let side = width.min(height);
+    if side > 2 * memory::STEP_SIDE {
+        let step = memory::step((width, height));
+        return scaled(&picture.thumbnail_exact(step.0, step.1));
     }
-    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    let square = picture.crop_imm((width - side) / 2, (height - side) / 2, side, side);
+    square.resize_exact(SIDE, SIDE, FilterType::Lanczos3)
+}
+
+/// Decodes what the content itself says it is; names and headers say nothing. Nothing is decoded of which the
+/// header says that it takes too much.
+fn decode(file: &[u8]) -> Result<(DynamicImage, Orientation), NoPicture> {
+    let format = image::guess_format(file).map_err(|_| NoPicture::UnknownFormat)?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_ALLOC_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|error| cause(&error))?;
-    // Before anything is allocated for them.
+    limits.max_alloc = Some(MAX_EXTRA_BYTES);
+    let content = Cursor::new(file);
+    let opened = match format {
+        ImageFormat::Jpeg => JpegDecoder::new(content).and_then(|decoder| {
+            let size = decoder.dimensions();
+            whole(decoder, limits, |color| memory::of_jpeg(file, size, color))
+        }),
+        ImageFormat::Png => PngDecoder::with_limits(content, limits.clone()).and_then(|decoder| {
+            let size = decoder.dimensions();
+            whole(decoder, limits, |color| memory::of_png(size, color))
+        }),
+        ImageFormat::WebP => WebPDecoder::new(content).and_then(|decoder| {
+            let (size, is_animated) = (decoder.dimensions(), decoder.has_animation());
+            whole(decoder, limits, |_| memory::of_webp(size, is_animated))
+        }),
+        _ => return Err(NoPicture::UnknownFormat),
+    };
+    opened.map_err(|error| cause(&error))?
+}
+
+/// The whole picture, and how it has to be turned.
+fn whole(
+    mut decoder: impl ImageDecoder,
+    limits: Limits,
+    need: impl Fn(image::ColorType) -> memory::Need,
+) -> image::ImageResult<Result<(DynamicImage, Orientation), NoPicture>> {
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(NoPicture::TooManyPixels);
+        return Ok(Err(NoPicture::TooManyPixels));
     }
     if width == 0 || height == 0 {
-        return Err(NoPicture::Damaged);
+        return Ok(Err(NoPicture::Damaged));
     }
+    if !need(decoder.color_type()).is_met() {
+        return Ok(Err(NoPicture::TooMuchMemory));
+    }
+    decoder.set_limits(limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| cause(&error))?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
+    Ok(Ok((DynamicImage::from_decoder(decoder)?, orientation)))
 }
 
 fn cause(error: &ImageError) -> NoPicture {
@@ -228,6 +269,54 @@ mod tests {
         for (file, wanted) in cases {
             assert_eq!(square_jpeg(file), Err(wanted), "{:?}", &file[..file.len().min(16)]);
         }
+    }
+
+    /// A PNG that says it has so many pixels, and holds none of them.
+    fn announced(side: u32, bits: u8, color: u8) -> Vec<u8> {
+        let mut png = file(&plain(8, 8), ImageFormat::Png);
+        png[16..20].copy_from_slice(&side.to_be_bytes());
+        png[20..24].copy_from_slice(&side.to_be_bytes());
+        (png[24], png[25]) = (bits, color);
+        let checksum = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&checksum.to_be_bytes());
+        png
+    }
+
+    /// By the header alone: of such a file of 500 kB, a gigabyte was made.
+    #[test]
+    fn what_takes_too_much_memory_is_not_decoded() {
+        // Colours with transparency of 16 bits, colours of 16 bits, transparency of 8 bits.
+        for (bits, color) in [(16, 6), (16, 2), (8, 6)] {
+            let refused = square_jpeg(&announced(8000, bits, color));
+            assert_eq!(refused, Err(NoPicture::TooMuchMemory), "{bits} {color}");
+        }
+        // These are decoded, and the pixels are missing.
+        for (side, bits, color) in [(8000, 8, 0), (5000, 16, 2), (5000, 8, 6)] {
+            let refused = square_jpeg(&announced(side, bits, color));
+            assert_eq!(refused, Err(NoPicture::Damaged), "{side} {bits} {color}");
+        }
+    }
+
+    #[test]
+    fn pictures_of_every_depth_and_of_many_pixels_are_scaled() {
+        let deep = image::ImageBuffer::from_fn(64, 32, |x, _| {
+            image::Rgba([x as u16 * 1000, 30_000, 60_000, u16::MAX])
+        });
+        let grey = image::ImageBuffer::from_fn(32, 64, |x, y| image::LumaA([(x + y) as u8, 200]));
+        for picture in [
+            DynamicImage::ImageRgba16(deep),
+            DynamicImage::ImageLumaA8(grey),
+            plain(2000, 1000).to_luma16().into(),
+        ] {
+            squared(&file(&picture, ImageFormat::Png));
+        }
+        // In two steps: what is red on the left stays there.
+        let halves = RgbImage::from_fn(3000, 3000, |x, _| {
+            if x < 1500 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) }
+        });
+        let square = squared(&file(&DynamicImage::ImageRgb8(halves), ImageFormat::Jpeg));
+        assert!(is_about(square.get_pixel(60, 320), [255, 0, 0]));
+        assert!(is_about(square.get_pixel(580, 320), [0, 0, 255]));
     }
 
     fn crc32(bytes: &[u8]) -> u32 {

@@ -3,29 +3,31 @@
 
 mod fetch;
 pub mod image;
+mod memory;
+mod places;
 
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 use self::fetch::Fetcher;
 use self::image::NoPicture;
+use self::places::{Place, Places};
 use crate::domain::error::{Error, Result};
-use crate::domain::fair_share::{FairShare, FairShares};
-use crate::domain::port::picture::{MAX_FILE_BYTES, Picture, PictureMaker, PictureSource};
+use crate::domain::port::picture::{
+    MAX_FILE_BYTES, Picture, PictureMaker, PictureSource, PictureUrl,
+};
 use crate::domain::reason::Reason;
 use crate::tls::Trust;
 
-/// Pictures that are scaled at the same time: each takes a core, and up to 256 MiB.
-const SCALED_AT_ONCE: usize = 2;
-/// Pictures that are fetched, wait for their turn or are scaled: each holds a file of up to 10 MiB, also after its
-/// caller has hung up. 8 are 80 MiB, and enough for the slowest addresses not to keep the two cores idle.
+/// Pictures that are decoded and scaled at the same time: one takes a core, and what `memory` allows it.
+const DECODED_AT_ONCE: u64 = 1;
+/// Pictures whose file is here or arrives: each is up to 10 MiB, also after its caller has hung up. 8 are 80 MiB.
 const HELD_AT_ONCE: u64 = 8;
-/// By then a picture is usually done.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// URLs that are asked, until the first byte of a file is here: they hold nothing.
+const ASKED_AT_ONCE: u64 = 64;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -39,8 +41,9 @@ pub struct Options {
 /// The maker of pictures.
 pub struct Pictures {
     fetcher: Fetcher,
-    held: FairShares,
-    scaled: Semaphore,
+    asked: Places,
+    held: Places,
+    decoded: Places,
 }
 
 impl fmt::Debug for Pictures {
@@ -53,53 +56,56 @@ impl Pictures {
     pub fn new(options: Options, trust: &Trust) -> Result<Self> {
         Ok(Self {
             fetcher: Fetcher::new(options, trust)?,
-            held: FairShares::new(FairShare {
-                capacity: HELD_AT_ONCE,
-                is_shared: options.is_shared,
-            }),
-            scaled: Semaphore::new(SCALED_AT_ONCE),
+            asked: Places::new(ASKED_AT_ONCE, options.is_shared),
+            held: Places::new(HELD_AT_ONCE, options.is_shared),
+            // One is soon done, and whose it is makes no difference.
+            decoded: Places::new(DECODED_AT_ONCE, false),
         })
     }
 
-    async fn squared(&self, file: Bytes, field: &'static str) -> Result<Picture> {
+    /// The file at the URL, and its place. It is taken when the file begins to arrive: an address that only takes
+    /// its time keeps nobody else from a place.
+    async fn fetched(&self, key_name: &str, url: PictureUrl) -> Result<(Bytes, Place)> {
+        let asked = self.asked.turn(key_name).await?;
+        let answer = self.fetcher.ask(url).await?;
+        drop(asked);
+        let held = self.held.turn(key_name).await?;
+        Ok((answer.read().await?, held))
+    }
+
+    async fn squared(&self, file: Bytes, held: Place, field: &'static str) -> Result<Picture> {
         if file.len() > MAX_FILE_BYTES {
             return Err(invalid(NoPicture::FileTooLarge, field));
         }
-        let _place = self.scaled.acquire().await.map_err(Error::internal)?;
-        let made = tokio::task::spawn_blocking(move || image::square_jpeg(&file)).await;
-        match made.map_err(Error::internal)? {
+        let turn = self.decoded.turn("").await?;
+        let made = tokio::task::spawn_blocking(move || {
+            // What runs here runs on, whoever still waits for it: so it keeps its places.
+            let _places = (held, turn);
+            image::square_jpeg(&file)
+        });
+        match made.await.map_err(Error::internal)? {
             Ok(jpeg) => Ok(Picture::of_jpeg(jpeg.into())),
             Err(cause) => Err(invalid(cause, field)),
         }
     }
 }
 
-fn overloaded(held: u64) -> Error {
-    let message = format!(
-        "{HELD_AT_ONCE} pictures are made at the same time at the most, which API keys share, and this key has \
-         {held} under way; nothing was done, try again"
-    );
-    Error::new(Reason::Overloaded, message)
-        .with("limit", HELD_AT_ONCE)
-        .with("held", held)
-        .retry_after(RETRY_AFTER)
-}
-
 fn invalid(cause: NoPicture, field: &str) -> Error {
     let message = format!("{field} holds no picture that can be used: {cause}");
     Error::new(Reason::InvalidPicture, message)
-        .blaming(field, "must be a JPEG, PNG or WebP of at most 10 MiB and 64 megapixels")
+        .blaming(field, "must be a JPEG of at most 10 MiB and 64 megapixels, or a PNG or WebP that takes at most 256 MiB decoded")
 }
 
 #[async_trait]
 impl PictureMaker for Pictures {
     async fn make(&self, key_name: &str, source: PictureSource) -> Result<Picture> {
-        // Refused and not kept waiting: what waits would hold its file, too.
-        let held = self.held.take(key_name, 1);
-        let _held = held.ok_or_else(|| overloaded(self.held.held_by(key_name)))?;
-        match source {
-            PictureSource::Data(file) => self.squared(file, "data").await,
-            PictureSource::Url(url) => self.squared(self.fetcher.fetch(url).await?, "url").await,
-        }
+        let (file, held, field) = match source {
+            PictureSource::Data(file) => (file, self.held.turn(key_name).await?, "data"),
+            PictureSource::Url(url) => {
+                let (file, held) = self.fetched(key_name, url).await?;
+                (file, held, "url")
+            }
+        };
+        self.squared(file, held, field).await
     }
 }

@@ -26,11 +26,12 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use tokio::time::Instant;
 use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
 
 use self::events::Streams;
 use self::refusal::Asked;
@@ -41,7 +42,7 @@ use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::fair_share::FairShare;
 use crate::middleware::{
-    AnswerBody, Audit, BodyLimits, Call, Calls, Connection, Keyring, Peer, Who,
+    AnswerBody, Audit, BodyLimits, Call, Calls, Connection, Keyring, Peer, Who, cautious, read_on,
 };
 use crate::telemetry;
 
@@ -86,7 +87,10 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
         .with_state(gateway);
     // Express takes a path with a slash at its end for the same.
     let router = ServiceBuilder::new().map_request(without_slash_at_the_end).service(router);
-    Router::new().fallback_service(router)
+    Router::new()
+        .fallback_service(router)
+        .layer(map_response(cautious))
+        .layer(MapRequestLayer::new(read_on))
 }
 
 /// All that is served but for the pages.

@@ -100,7 +100,7 @@ fn source(incoming: &mut Incoming) -> Option<PictureSource> {
             if bytes.is_none() {
                 incoming.refuse_field("file.data", "must be base64");
             }
-            bytes.map(|bytes| PictureSource::Data(bytes.into()))
+            bytes.map(|bytes| PictureSource::Data(incoming.hold(bytes)))
         }
         (None, None) | (Some(_), Some(_)) => {
             incoming.refuse_field("file", "must have either url or data");

@@ -12,11 +12,16 @@ use serde_json::{Map, Value, json};
 use super::request::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
+use crate::domain::excerpt::excerpt;
 use crate::domain::reason::Reason;
 use crate::envelope::version;
 use crate::middleware::BodyError;
 
 pub const REASON: HeaderName = HeaderName::from_static("x-wagroups-reason");
+
+/// What an error repeats of a request: so many parameters of its query, and of each text so much.
+const MAX_REPEATED: usize = 16;
+const MAX_REPEATED_BYTES: usize = 200;
 
 /// An error, and of which request.
 #[derive(Debug)]
@@ -120,8 +125,11 @@ fn body(error: &Error, status: StatusCode, asked: &Asked) -> Value {
         StatusCode::INTERNAL_SERVER_ERROR => exception_body(error, asked),
         StatusCode::BAD_REQUEST if !error.violations().is_empty() => {
             let violations = error.violations().iter();
-            let messages: Vec<String> =
+            let mut messages: Vec<String> =
                 violations.map(|v| format!("{} {}", here(&v.field), v.description)).collect();
+            if error.more_violations() > 0 {
+                messages.push(format!("and {} more", error.more_violations()));
+            }
             json!({ "message": messages, "error": phrase, "statusCode": code })
         }
         _ => json!({ "message": error.message(), "error": phrase, "statusCode": code }),
@@ -161,16 +169,19 @@ fn exception_body(error: &Error, asked: &Asked) -> Value {
     json!({
         "statusCode": 500, "timestamp": asked.time.to_string(), "exception": exception,
         "request": {
-            "path": asked.uri.path(), "method": asked.method.as_str(), "query": query_of(&asked.uri),
+            "path": excerpt(asked.uri.path(), MAX_REPEATED_BYTES), "method": asked.method.as_str(), "query": query_of(&asked.uri),
         },
         "version": version("wagroups"),
     })
 }
 
-/// The query but for the key; of what stands there twice, the last.
+/// The query but for the key, as far as an answer repeats it; of what stands there twice, the last.
 fn query_of(uri: &Uri) -> Map<String, Value> {
     url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
         .filter(|(name, _)| name != KEY_IN_QUERY)
-        .map(|(name, value)| (name.into_owned(), json!(value)))
+        .take(MAX_REPEATED)
+        .map(|(name, value)| {
+            (excerpt(name, MAX_REPEATED_BYTES), json!(excerpt(value, MAX_REPEATED_BYTES)))
+        })
         .collect()
 }

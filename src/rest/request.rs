@@ -3,9 +3,9 @@
 use axum::extract::{FromRequest, MatchedPath, RawPathParams, Request};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Uri};
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use url::{Host, Url};
 
 use super::refusal::{Asked, Refusal};
 use super::route::at;
@@ -17,8 +17,8 @@ use crate::domain::error::{Error, Violations, checked};
 use crate::domain::group::MAX_PARTICIPANTS;
 use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use crate::domain::reason::Reason;
-use crate::middleware::BodyShare;
 use crate::middleware::audit::{note_caller, note_session};
+use crate::middleware::{BodyShare, HostNames};
 
 /// Where a stream of events goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -45,7 +45,8 @@ pub struct Incoming {
     last_event_id: Option<String>,
     body_sha256: [u8; 32],
     violations: Violations,
-    _share: BodyShare,
+    /// Until something is made of the body that goes its own way.
+    share: Option<BodyShare>,
 }
 
 impl FromRequest<Gateway> for Incoming {
@@ -102,7 +103,7 @@ impl FromRequest<Gateway> for Incoming {
             last_event_id,
             body_sha256: hash.finalize().into(),
             violations: Violations::default(),
-            _share: body.into_share(),
+            share: Some(body.into_share()),
         })
     }
 }
@@ -162,22 +163,11 @@ pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<()
 /// A name that leads here for a moment makes any page one of this site's (DNS rebinding), and browsers leave out
 /// where a request comes from where the page is not one of HTTPS. What they always say is by which name.
 pub fn refuse_foreign_names(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
-    let host = headers.get(HOST).map(HeaderValue::as_bytes);
-    if !gateway.keyring.is_open() || host.is_none_or(names_this_machine) {
+    if !gateway.keyring.is_open() || HostNames::default().admit(headers) {
         return Ok(());
     }
     let message = "without API keys, this service is reached as localhost or by an address only";
     Err(Error::new(Reason::PermissionDenied, message))
-}
-
-fn names_this_machine(host: &[u8]) -> bool {
-    let host = std::str::from_utf8(host).unwrap_or_default();
-    let host = Url::parse(&format!("http://{host}")).ok();
-    match host.as_ref().and_then(Url::host) {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
-        None => false,
-    }
 }
 
 /// What is no text is no id either, and is refused as such.
@@ -277,6 +267,14 @@ impl Incoming {
     /// The body's `file`, which may be large, out of the body.
     pub fn take_file(&mut self) -> Value {
         self.body.get_mut("file").map(Value::take).unwrap_or_default()
+    }
+
+    /// What was made of nearly all of the body: it takes the body's share along.
+    pub fn hold(&mut self, made: Vec<u8>) -> Bytes {
+        match self.share.take() {
+            Some(share) => share.held_by(made),
+            None => made.into(),
+        }
     }
 
     pub fn query(&self, name: &str) -> Option<&str> {

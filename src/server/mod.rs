@@ -19,7 +19,7 @@ use crate::config::Settings;
 use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
 use crate::engine::waha::WahaServers;
-use crate::middleware::Audit;
+use crate::middleware::{Audit, HostNames};
 use crate::repository::SeaRepository;
 use crate::telemetry;
 
@@ -108,9 +108,10 @@ impl Server {
         listeners.push(grpc.task);
         let ops_addr = match settings.ops.listen {
             Some(addr) => {
-                let checks = readiness.clone();
-                let closing = closing.clone();
-                let ops = stack::serve_ops(addr, settings, &bounds, metrics, checks, closing);
+                let names = HostNames::new(settings.ops.hosts.iter().cloned());
+                let (checks, closing) = (readiness.clone(), closing.clone());
+                let ops =
+                    stack::serve_ops(addr, settings, &bounds, names, metrics, checks, closing);
                 let ops = ops.await?;
                 listeners.push(ops.task);
                 Some(ops.addr)

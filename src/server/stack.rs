@@ -5,9 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
@@ -26,7 +29,7 @@ use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
-    DeadlineLayer, Keyring, ReasonsLayer, RequestIdLayer, RequestSizes, RpcAuditLayer,
+    DeadlineLayer, HostNames, Keyring, ReasonsLayer, RequestIdLayer, RequestSizes, RpcAuditLayer,
     RpcMetricsLayer, ServedRpcs,
 };
 use crate::ops;
@@ -193,6 +196,7 @@ pub(super) async fn serve_grpc(
     .prepare();
     // From the outside in. What a layer answers by itself passes those outside of it.
     let service = ServiceBuilder::new()
+        .map_request(|request: Request<Incoming>| request.map(Body::new))
         .layer(AnswerLayer)
         .layer(RequestIdLayer::new(entropy))
         .layer(RpcAuditLayer::new(audit, served.clone()))
@@ -311,13 +315,14 @@ pub(super) async fn serve_ops(
     addr: SocketAddr,
     settings: &Settings,
     bounds: &Bounds,
+    names: HostNames,
     metrics: MetricsHandle,
     readiness: Readiness,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let listener = bind(addr, "ops.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
-    let router = ops::router(metrics, move || readiness.checks());
+    let router = ops::router(metrics, names, move || readiness.checks());
     let protocol = bounds.http1(router, false);
     let bounds = bounds.connections("ops", settings.ops.max_connections);
     let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));

@@ -14,11 +14,13 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::time::timeout;
+use tower::util::MapRequestLayer;
 
 use self::arrivals::Arrivals;
 use self::refusal::{Refusal, Unproven};
@@ -33,7 +35,7 @@ use crate::domain::port::engine::{News, Taken, Told};
 use crate::domain::reason::Reason;
 use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
 use crate::middleware::audit::note_session;
-use crate::middleware::{Audit, BodyLimits, Connection, Peer};
+use crate::middleware::{Audit, BodyLimits, Connection, Peer, cautious, read_on};
 use crate::telemetry;
 
 const PATH: &str = "/webhook/{session}";
@@ -100,6 +102,8 @@ pub fn router(app: App, clock: Arc<dyn Clock>, options: Options) -> Router {
             ([(header::ALLOW, "POST")], Refusal::NoSuchMethod)
         })
         .with_state(receiver)
+        .layer(map_response(cautious))
+        .layer(MapRequestLayer::new(read_on))
 }
 
 async fn receive(

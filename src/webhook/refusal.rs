@@ -8,9 +8,13 @@ use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
+use crate::domain::excerpt::excerpt;
 use crate::domain::reason::{Code, Reason};
 use crate::middleware::BodyError;
 use crate::telemetry;
+
+/// Of what is wrong with a body, which may repeat it.
+const MAX_CAUSE_BYTES: usize = 400;
 
 #[derive(Debug)]
 pub enum Refusal {
@@ -155,7 +159,7 @@ impl Refusal {
             }
             Self::TooSlow => "the body did not arrive in time (webhook.body_timeout)".to_owned(),
             Self::BrokenOff => "the body broke off".to_owned(),
-            Self::NotAWebhook(cause) => cause.clone(),
+            Self::NotAWebhook(cause) => excerpt(cause, MAX_CAUSE_BYTES),
             Self::OtherSession { expected } => format!(
                 "this address takes the events of WAHA's session {expected:?}; the event is of another (waha.remote_session)"
             ),

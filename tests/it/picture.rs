@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -138,47 +138,65 @@ async fn the_places_of_pictures_are_shared_by_keys() {
     let options = Options { allow_private_addresses: true, fetch_timeout, is_shared: true };
     let maker = Pictures::new(options, &Trust::default()).expect("a maker");
     let slow: PictureUrl = format!("http://{address}/slow").parse().expect("a URL");
-    let mut slow: Vec<_> =
-        (0..8).map(|_| maker.make("greedy", PictureSource::Url(slow.clone()))).collect();
-    let mut refused = Vec::new();
-    for one in &mut slow {
-        refused.extend(one.now_or_never().map(|ended| ended.expect_err("no room")));
-    }
-    assert_eq!(refused.len(), 4, "half of them");
-    for refused in refused {
-        assert_eq!(refused.reason(), Reason::Overloaded);
-        let said = ["limit", "held"].map(|key| refused.metadata()[key].as_str());
-        assert_eq!(said, ["8", "4"]);
-    }
-    for key_name in ["other", "third"] {
-        maker.make(key_name, PictureSource::Data(png().into())).await.expect("a picture");
-    }
+    let slow = (0..8).map(|_| maker.make("greedy", PictureSource::Url(slow.clone())));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for key_name in ["other", "third"] {
+            let made = maker.make(key_name, PictureSource::Data(png().into()));
+            let made = tokio::time::timeout(Duration::from_secs(1), made).await;
+            made.expect("no turn to wait for").expect("a picture");
+        }
+    };
+    tokio::join!(futures::future::join_all(slow), others);
+}
+
+/// Addresses that take their time before a byte of a picture is there.
+async fn silent_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let app = Router::new().fallback(|| std::future::pending::<Response>());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ninth_picture_at_the_same_time_is_to_come_again() {
+async fn addresses_that_do_not_answer_keep_nobody_from_a_place() {
+    let (address, silent) = (server().await, silent_server().await);
+    let maker = maker(true);
+    let (slow, good) = (format!("http://{silent}/"), format!("http://{address}/picture"));
+    let mut twelve: Vec<_> = (0..12).map(|_| Box::pin(make(&maker, &slow))).collect();
+    for one in &mut twelve {
+        assert!(futures::poll!(one).is_pending());
+    }
+    assert_eq!(make(&maker, &good).await, Ok(()));
+    assert!(maker.make("", PictureSource::Data(png().into())).await.is_ok());
+    for one in &mut twelve {
+        assert!(futures::poll!(one).is_pending(), "none of them has ended yet");
+    }
+    for ended in futures::future::join_all(twelve).await {
+        assert_eq!(ended, Err((Reason::PictureFetchFailed, "TIMEOUT".to_owned())));
+    }
+}
+
+/// Where every place is taken, the next one waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ninth_picture_at_the_same_time_waits_for_its_turn() {
     let address = server().await;
     let maker = maker(true);
     let (slow, good) = (format!("http://{address}/slow"), format!("http://{address}/picture"));
-    let mut eight: Vec<_> = (0..8).map(|_| Box::pin(make(&maker, &slow))).collect();
-    for one in &mut eight {
-        assert!(futures::poll!(one).is_pending());
-    }
-    // Whether it would have to be fetched or is there already.
-    for source in
-        [PictureSource::Url(good.parse().expect("a URL")), PictureSource::Data(png().into())]
-    {
-        let refused = maker.make("", source).await.expect_err("one too many");
-        assert_eq!(refused.reason(), Reason::Overloaded);
-        assert_eq!(refused.retry_delay(), Some(Duration::from_secs(1)));
-    }
-    // Who hangs up gives the place back, and so does who is done.
-    drop(eight.pop());
-    assert_eq!(make(&maker, &good).await, Ok(()));
-    for ended in futures::future::join_all(eight).await {
+    // These have begun to send a file, and take the two seconds that they may.
+    let eight = futures::future::join_all((0..8).map(|_| make(&maker, &slow)));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let data = maker.make("", PictureSource::Data(png().into()));
+        let (fetched, made) = tokio::join!(make(&maker, &good), data);
+        assert!((&fetched, made.is_ok()) == (&Ok(()), true), "{fetched:?}");
+    };
+    let (eight, ()) = tokio::join!(eight, others);
+    for ended in eight {
         assert_eq!(ended, Err((Reason::PictureFetchFailed, "TIMEOUT".to_owned())));
     }
-    let again = (0..8).map(|_| make(&maker, &good));
+    let again = (0..20).map(|_| make(&maker, &good));
     for made in futures::future::join_all(again).await {
         assert_eq!(made, Ok(()));
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 
+use crate::app::live::Place;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
 use crate::domain::port::repository::Repository;
@@ -25,6 +26,27 @@ pub(in crate::app) struct CatchUp {
     reads: AtomicU64,
     /// By number and by the last position they were read for; the newest chunk still grows.
     chunks: moka::future::Cache<(u64, u64), Chunk>,
+}
+
+/// What a filter lets pass of events, about `max_bytes` of it at most, and the place of the last one that was
+/// looked at.
+pub(super) fn step<'a>(
+    records: impl Iterator<Item = &'a Arc<EventRecord>>,
+    max_bytes: usize,
+    lets_pass: impl Fn(&EventRecord) -> bool,
+) -> (Vec<Arc<EventRecord>>, Option<Place>) {
+    let (mut events, mut bytes, mut reached) = (Vec::new(), 0, None);
+    for record in records {
+        if lets_pass(record) {
+            if bytes > 0 && bytes + record.wire.len() > max_bytes {
+                break;
+            }
+            bytes += record.wire.len();
+            events.push(record.clone());
+        }
+        reached = Some(Place::from(record.as_ref()));
+    }
+    (events, reached)
 }
 
 pub(super) type Chunk = Arc<Vec<Arc<EventRecord>>>;

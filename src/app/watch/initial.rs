@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::catch_up;
 use super::filter::Filter;
 use super::start::expired;
 use super::{InitialGroup, WatchItem};
@@ -16,11 +17,13 @@ use crate::app::live::{Place, Recent};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
 use crate::domain::id::{GroupId, SessionName};
-use crate::domain::page::{GroupCursor, GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES};
+use crate::domain::page::{GroupCursor, GroupFilter, GroupOrder, GroupQuery, MAX_STEP_BYTES};
 use crate::domain::port::repository::GroupPage;
 
 /// Groups in a page, unless their bytes end it before.
 const PAGE_GROUPS: u32 = 200;
+/// A page goes beyond its bytes by a part of its last group.
+const PAGE_BYTES: usize = MAX_STEP_BYTES * 3 / 4;
 
 pub(super) struct InitialState {
     /// Sessions still to be read, and where in the first of them the next page starts.
@@ -101,7 +104,7 @@ impl InitialState {
             };
             let page = inner
                 .repository
-                .list_groups(&query, self.cursor.as_ref(), PAGE_GROUPS, MAX_PAGE_BYTES, true)
+                .list_groups(&query, self.cursor.as_ref(), PAGE_GROUPS, PAGE_BYTES, true)
                 .await?;
             self.cursor = page.next.clone();
             let last = page.next.as_ref().map(|cursor| cursor.id.clone());
@@ -138,31 +141,30 @@ impl InitialState {
         let Some(tail) = &mut self.tail else { return Ok(None) };
         while tail.reached.position < tail.p1.position {
             let after = tail.reached.position;
-            let chunk: Vec<Arc<EventRecord>> =
-                match inner.live.recent(after, MAX_PAGE_BYTES, |_| true) {
-                    Recent::Events { events, .. } => events,
-                    Recent::ReadLog { up_to } => match inner.catch_up.read(after, up_to).await? {
-                        Some(chunk) => {
-                            chunk.iter().filter(|record| record.position > after).cloned().collect()
-                        }
-                        None => return Err(expired(inner).await?),
-                    },
-                    Recent::Drained => Vec::new(),
-                };
-            let Some(last) = chunk.iter().rev().find(|record| record.position <= tail.p1.position)
-            else {
-                return Err(Error::internal(format!(
-                    "the log ends at {after}, before {}",
-                    tail.p1.position
-                )));
-            };
-            tail.reached = Place::from(last.as_ref());
             let p1 = tail.p1.position;
-            let events: Vec<_> = chunk
-                .into_iter()
-                .filter(|record| record.position <= p1)
-                .filter(|record| filter.lets_pass(record) && !is_held(&self.read, record))
-                .collect();
+            let is_part = |record: &EventRecord| record.position > after && record.position <= p1;
+            let is_news = |record: &EventRecord| {
+                is_part(record) && filter.lets_pass(record) && !is_held(&self.read, record)
+            };
+            let (events, reached) = match inner.live.recent(after, MAX_STEP_BYTES, is_news) {
+                // What came after P1 was only passed over.
+                Recent::Events { events, reached } if reached.position > p1 => {
+                    (events, Some(tail.p1))
+                }
+                Recent::Events { events, reached } => (events, Some(reached)),
+                Recent::ReadLog { up_to } => match inner.catch_up.read(after, up_to).await? {
+                    Some(chunk) => {
+                        let part = chunk.iter().filter(|record| is_part(record));
+                        catch_up::step(part, MAX_STEP_BYTES, is_news)
+                    }
+                    None => return Err(expired(inner).await?),
+                },
+                Recent::Drained => (Vec::new(), None),
+            };
+            let Some(reached) = reached else {
+                return Err(Error::internal(format!("the log ends at {after}, before {p1}")));
+            };
+            tail.reached = reached;
             if !events.is_empty() {
                 return Ok(Some(WatchItem::Events { events, token: None }));
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::catch_up;
 use super::filter::Filter;
 use super::initial::InitialState;
 use super::start::{self, expired};
@@ -15,7 +16,7 @@ use crate::app::live::{Place, Recent};
 use crate::app::{Call, Inner};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
-use crate::domain::page::MAX_PAGE_BYTES;
+use crate::domain::page::MAX_STEP_BYTES;
 use crate::domain::reason::Reason;
 use crate::domain::token::ResumeToken;
 use crate::telemetry;
@@ -33,7 +34,7 @@ pub(super) struct Limits {
 
 impl Limits {
     pub fn of_call(call: &Call, seat: Seat) -> Self {
-        Self { batch_bytes: MAX_PAGE_BYTES, deadline: call.deadline, seat: Some(seat) }
+        Self { batch_bytes: MAX_STEP_BYTES, deadline: call.deadline, seat: Some(seat) }
     }
 
     pub fn own(batch_bytes: usize) -> Self {
@@ -197,18 +198,10 @@ impl Watcher {
                 ))
             });
         };
-        let mut events = Vec::new();
-        let mut bytes = 0;
-        for record in chunk.iter().filter(|record| record.position > after) {
-            if self.filter.lets_pass(record) {
-                if bytes > 0 && bytes + record.wire.len() > self.batch_bytes {
-                    break;
-                }
-                bytes += record.wire.len();
-                events.push(record.clone());
-            }
-            self.cursor = Place::from(record.as_ref());
-        }
+        let following = chunk.iter().filter(|record| record.position > after);
+        let (events, reached) =
+            catch_up::step(following, self.batch_bytes, |record| self.filter.lets_pass(record));
+        self.cursor = reached.unwrap_or(self.cursor);
         Ok(events)
     }
 

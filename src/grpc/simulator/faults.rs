@@ -9,6 +9,8 @@ use crate::pb::{self, inject_fault_request::Fault};
 
 const LONGEST: Duration = Duration::from_secs(3600);
 const STALE_AGE: Duration = Duration::from_secs(24 * 3600);
+/// More than there are.
+const MAX_OPERATIONS: usize = 100;
 const DEFAULT_PERCENT: u32 = 30;
 
 /// A fault, before it is known what it needs of the world.
@@ -30,14 +32,16 @@ pub(super) enum Lie {
 /// Whom the fault strikes, and how often.
 pub(super) fn aim(fields: &mut Fields, message: &pb::InjectFaultRequest) -> Aim {
     let session = super::optional_session(fields, &message.session);
+    let named = message.operations.as_slice();
+    let named = if fields.is_short("operations", named, MAX_OPERATIONS) { named } else { &[] };
     let mut operations = Vec::new();
-    for (index, name) in message.operations.iter().enumerate() {
+    for (index, name) in named.iter().enumerate() {
         // GetGroup goes out as the read of one group.
         let name = if name == "GetGroup" { "FetchGroup" } else { name };
         match EngineOperation::from_name(name) {
             Some(operation) => operations.push(operation),
             None => fields.add(
-                format!("operations[{index}]"),
+                format_args!("operations[{index}]"),
                 "must be the name of an RPC that goes to WhatsApp, FetchGroup or FetchAll",
             ),
         }

@@ -8,6 +8,7 @@ mod socket;
 mod streams;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::sse::{Event, Sse};
@@ -28,6 +29,7 @@ use super::route::{Route, at, get};
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::event::EventRecord;
+use crate::domain::excerpt::Quoted;
 use crate::domain::id::GroupId;
 use crate::domain::token::{LogId, ResumeToken};
 use crate::domain::webhook::EventName;
@@ -40,6 +42,8 @@ pub fn event_names() -> [&'static str; 8] {
     EventName::ALL.map(EventName::as_str)
 }
 
+/// The most events that are named at once: more than there are.
+const MAX_NAMES: usize = 100;
 /// The most groups that a stream is narrowed to.
 const MAX_GROUPS: usize = 100;
 
@@ -119,10 +123,11 @@ async fn follow(
     let items = items.map_err(|error| incoming.refuse(error))?;
     // A watch has a seat of its own; the request's place is for requests that end.
     drop(incoming);
+    let teller = Arc::new(teller);
     let messages = items.flat_map(move |item| {
         // Until the stream is dropped, however it ends.
         let _ = &place;
-        futures::stream::iter(messages(&teller, item)).map(Ok::<_, Infallible>)
+        futures::stream::iter(messages(teller.clone(), item)).map(Ok::<_, Infallible>)
     });
     Ok(Sse::new(messages).into_response())
 }
@@ -136,13 +141,17 @@ fn names(incoming: &mut Incoming, otherwise: &[EventName]) -> Vec<EventName> {
     if asked.iter().any(|name| name == "*") {
         return EventName::ALL.to_vec();
     }
+    if asked.len() > MAX_NAMES {
+        incoming.refuse_field("events", &format!("must name at most {MAX_NAMES} events"));
+        return Vec::new();
+    }
     let mut names = Vec::new();
     for name in asked {
         match name.parse() {
             Ok(name) => names.push(name),
             Err(_) => {
                 let known = event_names().join(", ");
-                let must = format!("must be * or among {known}; it is {name:?}");
+                let must = format!("must be * or among {known}; it is {}", Quoted(&name));
                 incoming.refuse_field("events", &must);
             }
         }
@@ -180,26 +189,31 @@ fn start(incoming: &mut Incoming) -> Option<WatchStart> {
     token.map(WatchStart::After)
 }
 
-/// The messages of one step. Each ends with an id, so that a client that is cut off repeats nothing.
-fn messages(teller: &Teller, item: DomainResult<WatchItem>) -> Vec<Event> {
+/// The messages of one step, each made when it is about to be sent: in WAHA's words an event is several times as
+/// long as in the log. Each ends with an id, so that a client that is cut off repeats nothing.
+fn messages(
+    teller: Arc<Teller>,
+    item: DomainResult<WatchItem>,
+) -> Box<dyn Iterator<Item = Event> + Send> {
     match item {
         Ok(WatchItem::Events { events, token: Some(token) }) => {
-            let told = events.iter().map(|event| message(teller, event, token.log_id));
-            let mut told: Vec<Option<Event>> = told.collect();
-            // Where the last of them says nothing in WAHA's words, its place is passed all the same.
-            if told.last().is_some_and(Option::is_none) {
-                told.push(Some(place(&token)));
-            }
-            told.into_iter().flatten().collect()
+            let last = events.len().saturating_sub(1);
+            Box::new(events.into_iter().enumerate().filter_map(move |(index, event)| {
+                let told = message(&teller, &event, token.log_id);
+                // Where the last of them says nothing in WAHA's words, its place is passed all the same.
+                told.or_else(|| (index == last).then(|| place(&token)))
+            }))
         }
         Ok(
             WatchItem::Progress { token, .. }
             | WatchItem::LastToken(token)
             | WatchItem::InitialStateEnd { token, .. },
-        ) => vec![place(&token)],
+        ) => Box::new(std::iter::once(place(&token))),
         // Only with an initial state, which is not asked for here.
-        Ok(WatchItem::Events { token: None, .. } | WatchItem::InitialGroups(_)) => Vec::new(),
-        Err(error) => vec![end(&error)],
+        Ok(WatchItem::Events { token: None, .. } | WatchItem::InitialGroups(_)) => {
+            Box::new(std::iter::empty())
+        }
+        Err(error) => Box::new(std::iter::once(end(&error))),
     }
 }
 

@@ -11,9 +11,10 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{Extensions, HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
-use futures::{Stream, StreamExt as _};
+use futures::{SinkExt as _, Stream, StreamExt as _};
 use prost::Message as _;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use crate::app::Call;
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
@@ -37,6 +38,12 @@ const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Nothing that a client sends is of use here.
 const MAX_RECEIVED_BYTES: usize = 4096;
+/// The longest frame that is sent, about: an event that tells a whole group is some 200 KiB.
+const MAX_SENT_BYTES: usize = 4 << 20;
+/// Frames are read at this pace, after as many as fit in the time below; a client that answers pings, and asks a
+/// few times a second whether we are there, is never slowed down.
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
+const FRAMES_AHEAD: Duration = Duration::from_secs(10);
 
 pub async fn open(
     State(gateway): State<Gateway>,
@@ -62,6 +69,10 @@ pub async fn open(
         .max_message_size(MAX_RECEIVED_BYTES)
         // A frame may announce 16 MiB otherwise, and room for them is made before they arrive.
         .max_frame_size(MAX_RECEIVED_BYTES)
+        // It is there before anything is read.
+        .read_buffer_size(MAX_RECEIVED_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_SENT_BYTES)
         .on_upgrade(move |socket| async move {
             // What is refused here was answered with 101 long ago.
             let audited = gateway.audit.begin("GET /ws", false, Peer::of(&extensions));
@@ -173,57 +184,96 @@ impl Frames {
     ) -> Option<&'static str> {
         let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         let mut is_there = true;
+        let mut pace = Pace::new();
         loop {
-            let messages = tokio::select! {
+            let until = pace.next();
+            let next = async {
+                sleep_until(until).await;
+                socket.recv().await
+            };
+            tokio::select! {
                 item = items.next() => match item {
-                    Some(Ok(WatchItem::Events { events, .. })) => self.messages(&events).await,
-                    Some(Ok(_)) => Vec::new(),
+                    Some(Ok(WatchItem::Events { events, .. })) => {
+                        for event in &events {
+                            // Each is made when the one before has been taken.
+                            if let Some(message) = self.message(event).await
+                                && !send(socket, message).await
+                            {
+                                return None;
+                            }
+                        }
+                    }
+                    Some(Ok(_)) => {}
                     Some(Err(_)) | None => return Some("the service ends the stream; connect again"),
                 },
-                received = socket.recv() => match received {
-                    Some(Ok(Message::Pong(_))) => {
-                        is_there = true;
-                        Vec::new()
+                received = next => {
+                    pace.note();
+                    match received {
+                        Some(Ok(Message::Pong(_))) => is_there = true,
+                        // tungstenite 0.29 answers it when more is read, and keeps what is not taken, however much
+                        // that is. So no more is read until it is.
+                        Some(Ok(Message::Ping(_))) => {
+                            if !is_taken(timeout(PATIENCE, socket.flush()).await) {
+                                return None;
+                            }
+                        }
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                        Some(Ok(Message::Text(_) | Message::Binary(_))) => {}
                     }
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-                    Some(Ok(_)) => Vec::new(),
-                },
+                }
                 _ = pings.tick() => {
-                    if !is_there {
+                    let was_there = std::mem::take(&mut is_there);
+                    if !was_there || !send(socket, Message::Ping(bytes::Bytes::new())).await {
                         return None;
                     }
-                    is_there = false;
-                    vec![Message::Ping(bytes::Bytes::new())]
-                }
-            };
-            for message in messages {
-                match timeout(PATIENCE, socket.send(message)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) | Err(_) => return None,
                 }
             }
         }
     }
 
-    async fn messages(&self, events: &[std::sync::Arc<EventRecord>]) -> Vec<Message> {
-        let mut messages = Vec::new();
-        for event in events {
-            let is_wished =
-                self.wished.session.is_empty() || event.session.as_str() == self.wished.session;
-            if !is_wished || self.wished.is_nothing {
-                continue;
-            }
-            let Ok(session) = self.gateway.app.get_session(&self.call, &event.session).await else {
-                continue;
-            };
-            let (words, names) = (self.gateway.shape.words(), self.wished.events.clone());
-            let teller = Teller::new(Some(&session), words, names);
-            let told = pb::GroupEvent::decode(event.wire.clone()).ok();
-            if let Some(told) = told.and_then(|event| teller.tell(&event)) {
-                messages.push(Message::Text(told.body.to_string().into()));
-            }
+    /// The event in WAHA's words, where it is wished for.
+    async fn message(&self, event: &EventRecord) -> Option<Message> {
+        let is_wished =
+            self.wished.session.is_empty() || event.session.as_str() == self.wished.session;
+        if !is_wished || self.wished.is_nothing {
+            return None;
         }
-        messages
+        let session = self.gateway.app.get_session(&self.call, &event.session).await.ok()?;
+        let (words, names) = (self.gateway.shape.words(), self.wished.events.clone());
+        let teller = Teller::new(Some(&session), words, names);
+        let told = teller.tell(&pb::GroupEvent::decode(event.wire.clone()).ok()?)?;
+        Some(Message::Text(told.body.to_string().into()))
+    }
+}
+
+/// Whether the other side has taken it.
+async fn send(socket: &mut WebSocket, message: Message) -> bool {
+    is_taken(timeout(PATIENCE, socket.send(message)).await)
+}
+
+fn is_taken<E>(sent: Result<Result<(), E>, Elapsed>) -> bool {
+    matches!(sent, Ok(Ok(())))
+}
+
+/// How fast frames are read.
+struct Pace {
+    /// Until when all the frames that were read would have taken, at the pace alone.
+    spent: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { spent: Instant::now() }
+    }
+
+    /// When the next frame is read.
+    fn next(&self) -> Instant {
+        self.spent.checked_sub(FRAMES_AHEAD).unwrap_or(self.spent)
+    }
+
+    /// One frame was read.
+    fn note(&mut self) {
+        self.spent = self.spent.max(Instant::now()) + FRAME_INTERVAL;
     }
 }
 
@@ -238,6 +288,25 @@ async fn close(mut socket: WebSocket, code: u16, reason: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_are_read_at_a_pace_after_the_first_hundred() {
+        let mut pace = Pace::new();
+        let began = Instant::now();
+        for _ in 0..100 {
+            assert!(pace.next() <= Instant::now());
+            pace.note();
+        }
+        for _ in 0..50 {
+            sleep_until(pace.next()).await;
+            pace.note();
+        }
+        let took = began.elapsed();
+        assert!(took >= 49 * FRAME_INTERVAL && took <= 51 * FRAME_INTERVAL, "{took:?}");
+        // Silence makes up for it.
+        sleep_until(began + 10 * FRAMES_AHEAD).await;
+        assert!(pace.next() <= Instant::now());
+    }
 
     #[test]
     fn the_query_is_read_as_waha_reads_it() {

@@ -252,6 +252,12 @@ async fn connect(server: &Server) -> Channel {
     Channel::from_shared(address).expect("an address").connect().await.expect("a connection")
 }
 
+/// A client of HTTP that trusts nobody, for listeners without TLS.
+pub fn http_client() -> reqwest::Client {
+    let tls = wagroups::tls::Trust::default().client_config().expect("a configuration of TLS");
+    reqwest::Client::builder().tls_backend_preconfigured(tls).build().expect("a client")
+}
+
 /// The reason of a refused call.
 pub fn reason(status: &Status) -> String {
     let details = status.get_error_details();

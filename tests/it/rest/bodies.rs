@@ -1,14 +1,27 @@
 //! What bodies may take of the memory: how large they are, and for how long they count.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures::StreamExt as _;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use wagroups::pb;
 use wagroups::pb::inject_fault_request::Fault;
 
 use super::client::{Rest, ids};
 use super::listening;
-use crate::harness::service::{Service, eventually};
+use crate::harness::service::{PATIENCE, Service, eventually};
 use crate::service::refusals::calls::{PERSON, group_of};
 use crate::service::refusals::inject;
 
@@ -100,4 +113,134 @@ async fn a_body_has_its_share_of_the_buffer_until_its_call_ends() {
         (rest.send("GET", "/count", body.clone()).await.status == 200).then_some(())
     })
     .await;
+}
+
+/// As a simple client does it: it sends all, and then reads.
+async fn sent_whole(url: &str, path: &str, headers: &str, bytes: usize) -> String {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {bytes}\r\n{headers}\r\n"
+    );
+    let exchange = async {
+        stream.write_all(head.as_bytes()).await.expect("the head is taken");
+        let chunk = vec![b' '; 64 << 10];
+        for _ in 0..bytes / chunk.len() {
+            stream.write_all(&chunk).await.expect("the body is taken");
+        }
+        let mut answer = vec![0; 64 << 10];
+        let read = stream.read(&mut answer).await.expect("an answer, and no reset");
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    };
+    timeout(PATIENCE, exchange).await.expect("in time")
+}
+
+/// Of 8 MiB to a path that takes 256 KiB, no client saw anything but a reset.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_too_much_is_answered_all_the_same() {
+    let service = Service::on_sqlite_with(|settings| {
+        listening(settings);
+        crate::webhook::listening(settings);
+        settings.ops.listen = "127.0.0.1:0".parse().ok();
+    })
+    .await;
+    let server = service.server.as_ref().expect("a service");
+    let ops = format!("http://{}", server.ops_addr().expect("ops.listen is set"));
+    let (rest, webhook) = (service.rest_url(), service.webhook_url());
+    service.create_waha_session("told", "a long secret").await;
+    for (url, path, wanted) in [
+        (&rest, "/api/default/groups", "HTTP/1.1 413 "),
+        (&rest, "/nowhere", "HTTP/1.1 404 "),
+        (&webhook, "/webhook/told", "HTTP/1.1 401 "),
+        (&webhook, "/nowhere", "HTTP/1.1 404 "),
+        (&ops, "/metrics", "HTTP/1.1 405 "),
+    ] {
+        let answer = sent_whole(url, path, "", 8 << 20).await;
+        assert!(answer.starts_with(wanted), "{url}{path}: {answer}");
+    }
+    // Whoever asks first whether to send is told no, and sends nothing.
+    let address = rest.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST /api/default/groups HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        8 << 20
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut answer = vec![0; 4096];
+    let read = timeout(PATIENCE, stream.read(&mut answer)).await.expect("in time").expect("read");
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+/// A server that begins to send a picture, and goes on with a byte now and then.
+async fn slow_server(begun: Arc<AtomicUsize>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let app = Router::new().fallback(move || async move {
+        let drops = futures::stream::iter(0..).then(move |number| {
+            let begun = begun.clone();
+            async move {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                // By now its head has arrived, and that it is a picture's is known.
+                begun.fetch_add(usize::from(number == 5), Ordering::Relaxed);
+                Ok::<_, std::io::Error>(Bytes::from_static(b"."))
+            }
+        });
+        ([("content-type", "image/png")], Body::from_stream(drops)).into_response()
+    });
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+/// The file of a picture is in memory for as long as its change takes, whoever still waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_keeps_its_share_when_its_caller_hangs_up() {
+    let service = Service::on_sqlite_with(|settings| {
+        listening(settings);
+        settings.rest.max_body_bytes = "1MiB".parse().expect("a size");
+        settings.rest.buffer_bytes = "1MiB".parse().expect("a size");
+        settings.picture.allow_private_addresses = true;
+        settings.picture.fetch_timeout = Duration::from_secs(8);
+    })
+    .await;
+    let rest = Rest::new(&service);
+    let group = group_of(&service, "default", &[PERSON]).await;
+    let path = format!("/{group}/picture");
+    // All places are taken, so that the file of the next one waits.
+    let begun = Arc::new(AtomicUsize::new(0));
+    let address = slow_server(begun.clone()).await;
+    let slow = json!({ "file": { "url": format!("http://{address}/") } });
+    let slow: Vec<_> = (0..8)
+        .map(|_| {
+            let (rest, path, body) = (rest.clone(), path.clone(), slow.clone());
+            tokio::spawn(async move { rest.put(&path, body).await })
+        })
+        .collect();
+    eventually("all places are taken", || async {
+        (begun.load(Ordering::Relaxed) == 8).then_some(())
+    })
+    .await;
+    let body = json!({ "file": { "data": STANDARD.encode(vec![0; 700 << 10]) } }).to_string();
+    assert!(body.len() > 900 << 10);
+    let (caller, its_path) = (rest.clone(), path.clone());
+    let waits = tokio::spawn(async move { caller.send("PUT", &its_path, body).await });
+    let padding = format!("{{}}{}", " ".repeat(200 << 10));
+    eventually("the buffer is full", || async {
+        (rest.send("GET", "/count", padding.clone()).await.status == 503).then_some(())
+    })
+    .await;
+    waits.abort();
+    assert!(waits.await.is_err(), "nobody waits any more");
+    // That nobody does is noticed at once, and frees nothing.
+    for _ in 0..10 {
+        assert_eq!(rest.send("GET", "/count", padding.clone()).await.status, 503);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    eventually("the change has ended, and its share is free", || async {
+        (rest.send("GET", "/count", padding.clone()).await.status == 200).then_some(())
+    })
+    .await;
+    for ended in slow {
+        assert_eq!(ended.await.expect("an answer").reason(), "PICTURE_FETCH_FAILED");
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use wagroups::config::{ApiKey, Settings};
 
 use super::client::Rest;
@@ -80,6 +82,16 @@ async fn without_keys_this_machine_is_reached_by_its_own_names_only() {
         let made = silent.post("", json!({ "name": "Team", "participants": [] })).await;
         assert_eq!(made.said(), (403, "PERMISSION_DENIED"), "{host:?}");
     }
+    // No browser leaves it out, or says two.
+    let address = service.rest_url().trim_start_matches("http://").to_owned();
+    for host in ["", "host: localhost\r\nhost: evil.example\r\n"] {
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        let head = format!("GET /api/sessions HTTP/1.1\r\n{host}connection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 40"), "{host:?}: {answer}");
+    }
     assert!(service.log("default").await.is_empty());
     for host in ["localhost", "localhost:3000", "app.localhost", "127.0.0.1:3000", "[::1]:3000"] {
         assert_eq!(page.with_header("host", host).get("").await.status, 200, "{host:?}");
@@ -99,4 +111,27 @@ async fn without_keys_this_machine_is_reached_by_its_own_names_only() {
     let elsewhere = Rest::new(&service).with_header("sec-fetch-site", "cross-site");
     assert_eq!(elsewhere.get("").await.status, 401);
     assert_eq!(elsewhere.with_header("x-api-key", "wag_all").get("").await.status, 200);
+}
+
+/// What is answered is nothing else than it says, and nobody in between keeps it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_are_not_guessed_at_and_kept_nowhere() {
+    let service = Service::on_sqlite_with(|settings| {
+        listening(settings);
+        crate::webhook::listening(settings);
+    })
+    .await;
+    let rest = Rest::new(&service);
+    for path in ["/api/sessions", "/api/default/groups", "/api/nobody/groups", "/nowhere", "/ws"] {
+        let answer = rest.send_to("GET", path, "").await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+    }
+    let page = rest.send_to("GET", "/", "").await;
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    assert_eq!(page.header("cache-control"), "no-cache", "pages say it themselves");
+    let answer =
+        reqwest::get(format!("{}/nowhere", service.webhook_url())).await.expect("an answer");
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers()["cache-control"], "no-store");
 }

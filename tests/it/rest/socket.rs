@@ -1,5 +1,7 @@
 //! WAHA's WebSocket, as its clients use it.
 
+use std::time::Duration;
+
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -149,4 +151,22 @@ async fn a_service_that_stops_says_so() {
     assert_eq!(socket.next().await, Message::Pong("there".into()));
     service.server.take().expect("a service").stop().await;
     assert_eq!(socket.closed().await.0, 1001);
+}
+
+/// Each ping is owed a pong. Whoever sends pings and reads nothing had all of them kept, without an end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_takes_no_more_pings_than_it_can_answer() {
+    let service = Service::on_sqlite_with(listening).await;
+    let mut socket = Socket::open(&service, "").await;
+    let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'p'; 125]].concat();
+    let pings = ping.repeat(1000);
+    let mut sent = 0;
+    // What the kernels on both sides hold is some megabytes.
+    while sent < 64 << 20 {
+        match timeout(Duration::from_secs(2), socket.0.get_mut().write_all(&pings)).await {
+            Ok(Ok(())) => sent += pings.len(),
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    assert!(sent < 64 << 20, "all that was sent was taken");
 }

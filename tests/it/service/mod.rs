@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_input;
+mod broken_requests;
 mod faults;
 mod groups;
 mod idempotency;
@@ -9,6 +10,7 @@ pub mod keys;
 mod labels;
 mod limits;
 mod many_groups;
+mod ops;
 mod outage;
 pub mod refusals;
 mod retention;
@@ -16,6 +18,7 @@ mod sessions;
 mod shares;
 mod slow_watchers;
 mod strangers;
+mod trailers;
 mod watch;
 
 /// Declares tests that run on SQLite and on PostgreSQL: `async fn name(service: Service)`.

@@ -169,3 +169,46 @@ async fn a_thousand_watchers_that_resume_read_the_log_once() {
     assert!(by_one >= 9, "one watcher reads {KEPT} events in chunks: {by_one} reads");
     assert_eq!(by_all, by_one, "log reads do not grow with the number of watchers");
 }
+
+/// What a stream that nobody reads holds is one step of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_step_of_a_watch_is_longer_than_64_kibibytes() {
+    const LONGEST: usize = 64 << 10;
+    let mut service = Service::on_sqlite().await;
+    for number in 0..100 {
+        let people: Vec<String> = (0..60).map(|at| format!("+49151{number:03}{at:05}")).collect();
+        let people: Vec<&str> = people.iter().map(String::as_str).collect();
+        service.create_group(&format!("Team {number}"), &people).await;
+    }
+    write_events(&service.repository(), 5_000).await;
+    // From the history in memory, then from the log itself, and with the groups first.
+    for is_restarted in [false, true] {
+        if is_restarted {
+            service.restart().await;
+        }
+        let requests = [
+            pb::WatchGroupEventsRequest {
+                start: Some(Start::Earliest(pb::Earliest {})),
+                ..Default::default()
+            },
+            pb::WatchGroupEventsRequest { send_initial_state: true, ..Default::default() },
+        ];
+        for request in requests {
+            let is_initial = request.send_initial_state;
+            let watch = service.groups().watch_group_events(request).await;
+            let mut stream = watch.expect("a watch").into_inner();
+            let (mut groups, mut events, mut is_whole) = (0, 0, false);
+            while !is_whole {
+                let next = tokio::time::timeout(PATIENCE, stream.message()).await;
+                let item = next.expect("in time").expect("no error").expect("an item");
+                let bytes = item.encoded_len();
+                assert!(bytes <= LONGEST, "{bytes} bytes, {} groups", item.initial_groups.len());
+                groups += item.initial_groups.len();
+                events += item.events.len();
+                is_whole =
+                    if is_initial { item.initial_state_end.is_some() } else { events >= 5_100 };
+            }
+            assert_eq!(groups, if is_initial { 100 } else { 0 });
+        }
+    }
+}
