@@ -106,9 +106,7 @@ def check(case: Case, target: Target, source: str) -> str:
     if case.body is None:
         connection.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, case.block))
     else:
-        connection.send(
-            frame(HEADERS, END_HEADERS, stream, case.block) + frame(DATA, END_STREAM, stream, case.body)
-        )
+        connection.send(frame(HEADERS, END_HEADERS, stream, case.block) + frame(DATA, END_STREAM, stream, case.body))
     connection.receive_until_ended([stream], 5)
     answer = connection.streams[stream]
     connection.close()

@@ -49,28 +49,29 @@ class Http:
         self._address, self._keeps, self._patience = address, keeps, patience
         self._connection: Optional[http.client.HTTPConnection] = None
 
-    def ask(self, method: str, path: str, body: Optional[bytes] = None, **headers: str) -> bytes:
+    def ask(
+        self, method: str, path: str, headers: Optional[Dict[str, str]] = None, body: Optional[bytes] = None
+    ) -> bytes:
         is_kept = self._connection is not None
         try:
-            return self._ask(method, path, body, headers)
+            return self._ask(method, path, headers or {}, body)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             self._close()
             # It was closed while it was idle: nobody has read what was sent.
             if not is_kept:
                 raise
-            return self._ask(method, path, body, headers)
+            return self._ask(method, path, headers or {}, body)
         except BaseException:
             self._close()
             raise
 
-    def _ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str]) -> bytes:
+    def _ask(self, method: str, path: str, headers: Dict[str, str], body: Optional[bytes]) -> bytes:
         if self._connection is None:
             host, port = self._address
             self._connection = http.client.HTTPConnection(
                 host, port, timeout=self._patience, source_address=("127.0.0.1", 0)
             )
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._connection.request(method, path, body, named)
+        self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         answer = response.read()
         if not self._keeps or response.will_close:
@@ -188,21 +189,23 @@ class Hooks:
     def __init__(self, target: Target, keeps: bool, digits: str) -> None:
         self._http = Http(target.webhook, keeps)
         me, other = Person("491700000001"), Person("491700000002")
-        self._waha = Waha("", f"/webhook/{TOLD}", SECRET, TOLD, Gows(me))
+        self._engine = Gows(me)
+        self._waha = Waha("", f"/webhook/{TOLD}", SECRET, TOLD, self._engine)
         self._group = Group(f"120363{digits}@g.us", "As it was", {me: "superadmin", other: "participant"})
         self._other = other
         self._told = 0
-        self._post(*self._waha.engine.joined(self._group, me))
+        self._post(*self._engine.joined(self._group, me))
 
     def tell(self) -> None:
         self._told += 1
         subject = f"Change {self._told} of {os.getpid()}"
-        self._post(*self._waha.engine.subject(self._group.id, subject, int(time.time()), self._other))
+        self._post(*self._engine.subject(self._group.id, subject, int(time.time()), self._other))
 
     def _post(self, name: str, payload: Dict[str, object]) -> None:
         event = self._waha.event(name, payload)
         body = encode(event)
-        answer = json.loads(self._http.ask("POST", self._waha.path, body, **self._waha.headers(event, body)))
+        headers = self._waha.headers(event, body)
+        answer = json.loads(self._http.ask("POST", self._waha.path, headers, body))
         assert answer["outcome"] == "accepted", answer
 
 
@@ -210,7 +213,7 @@ def clients_of(target: Target, more: str) -> Tuple[List[Tuple[str, float, Callab
     """All of them, each with the seconds between two calls."""
     service = Grpc(target)
     follower = Follower(target, service.change)
-    path, key = "/api/good/groups", {"X_Api_Key": target.keys["good"]}
+    path, key = "/api/good/groups", {"X-Api-Key": target.keys["good"]}
     rest, rest_anew = Http(target.rest, True), Http(target.rest, False)
     hooks, hooks_anew = Hooks(target, True, "4917001"), Hooks(target, False, "4917002")
     ops = Http(target.ops, False, PROBE_PATIENCE)
@@ -220,8 +223,8 @@ def clients_of(target: Target, more: str) -> Tuple[List[Tuple[str, float, Callab
         ("gRPC GetGroup, new connection", 0.5, service.get_anew),
         ("gRPC SetGroupSubject", 0.25, follower.change),
         ("gRPC Health, new connection", 0.5, service.probe),
-        ("REST", 0.1, lambda: rest.ask("GET", path, **key)),
-        ("REST, new connection", 0.25, lambda: rest_anew.ask("GET", path, **key)),
+        ("REST", 0.1, lambda: rest.ask("GET", path, key)),
+        ("REST, new connection", 0.25, lambda: rest_anew.ask("GET", path, key)),
         ("webhook", 0.25, hooks.tell),
         ("webhook, new connection", 0.25, hooks_anew.tell),
         ("/livez, new connection", 0.25, lambda: ops.ask("GET", "/livez")),

@@ -1,7 +1,7 @@
 """HTTP/2 frame by frame, as no library for honest clients lets one write it.
 
-Frames are made by hyperframe and heads by hpack, without Huffman and without an index, so that the same bytes can be sent
-on any stream and any connection: what is sent often is made once, and an attack costs its sender next to nothing.
+Heads are made by hpack, without Huffman and without an index, so that the same bytes can be sent on any stream and any
+connection: what is sent often is made once, and an attack costs its sender next to nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import socket
 import struct
 import time
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Union
 
 from hpack import Decoder, Encoder, NeverIndexedHeaderTuple
 from hyperframe.frame import SettingsFrame
 
 from service import Address
+
+Buffer = Union[bytes, memoryview]
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -107,7 +109,7 @@ class Connection:
         self.is_closed = True
         self.socket.close()
 
-    def send(self, *pieces: bytes) -> None:
+    def send(self, *pieces: Buffer) -> None:
         """Sends all of it, reading meanwhile, since the other side may take nothing before it was read. What is said in
         answer to what is read goes behind it: a frame must not begin within another."""
         self._outgoing += [memoryview(piece) for piece in pieces]
@@ -164,7 +166,7 @@ class Connection:
     def upload(self, stream: int, body: memoryview, end: bool) -> int:
         """Sends as much of the body as the windows let through, and answers how much that was."""
         room = min(self._windows[0], self._windows[stream], len(body))
-        pieces: List[bytes] = []
+        pieces: List[Buffer] = []
         at = 0
         while at < room:
             size = min(LARGEST_FRAME, room - at)

@@ -1,4 +1,4 @@
-"""Attacks the service as the chart starts it, from the good client's address and from another, and prints what was held.
+"""Attacks the service as the chart starts it, from the good client's address and from another, and says what was held.
 
     main.py                 every attack, from both addresses
     main.py a "k sessions"  those whose names begin so
@@ -27,11 +27,12 @@ import rapid_resets
 import silent_connections
 import unfinished_bodies
 import unfinished_heads
+import unread_answers
 import unread_pongs
 import unsigned_webhooks
 from measure import MIB
 from service import Service
-from trial import MEMORY_ABOVE_IDLE, ONE_DECODE, Attack, Row, Trial
+from trial import MEMORY_ABOVE_IDLE, ONE_DECODE, Attack, Row, try_attack
 
 # The good client's, and one that is only the attacker's.
 SOURCES = ("127.0.0.1", "127.0.0.2")
@@ -40,18 +41,14 @@ ATTACKS = [
     Attack("a unfinished heads", unfinished_heads.attack, 15, 5),
     Attack("b unfinished bodies", unfinished_bodies.attack, 20),
     Attack("c silent connections", silent_connections.attack, 15, 3),
-    Attack(
-        "d few descriptors", silent_connections.few_descriptors, 20, under=("prlimit", "--nofile=1024:1024")
-    ),
-    Attack(
-        "d raisable descriptors", silent_connections.raisable_descriptors, 20, under=("prlimit", "--nofile=1024:")
-    ),
+    Attack("d few descriptors", silent_connections.few_descriptors, 20, under=("prlimit", "--nofile=1024:1024")),
+    Attack("d raisable descriptors", silent_connections.raisable_descriptors, 20, under=("prlimit", "--nofile=1024:")),
     Attack("e oversized lists", oversized_lists.attack, 10),
-    Attack(
-        "f picture bombs", picture_bomb.attack, 15, memory_above_idle=MEMORY_ABOVE_IDLE + ONE_DECODE
-    ),
+    Attack("f picture bombs", picture_bomb.attack, 15, memory_above_idle=MEMORY_ABOVE_IDLE + ONE_DECODE),
     Attack("g unread pongs", unread_pongs.attack, 20),
     Attack("h closed windows", closed_windows.attack, 15, 5),
+    Attack("h stalled watches", closed_windows.stalled_watches, 15),
+    Attack("h unread answers", unread_answers.attack, 15),
     Attack("i empty strings", empty_strings.attack, 10, 5),
     Attack("j unsigned webhooks", unsigned_webhooks.attack, 20),
     Attack("k webhooks", greedy_key.webhooks, 15, more="newcomer"),
@@ -101,13 +98,11 @@ def main() -> int:
     parser.add_argument("attacks", nargs="*", metavar="ATTACK", help="a beginning of its name")
     parser.add_argument("--ci", action="store_true", help="less of them, and shorter")
     parser.add_argument("--source", action="append", choices=SOURCES, help="only from this address")
-    parser.add_argument("--folder", type=Path, default=Path("target/abuse"), help="what is costly to make stays there")
+    parser.add_argument("--logs", type=Path, default=Path("target/abuse/logs"), help="where the logs go")
     arguments = parser.parse_args()
     attacks = wanted(arguments.attacks, arguments.ci)
 
     began = time.monotonic()
-    shared = arguments.folder.absolute()
-    shared.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="wagroups-abuse-"))
     rows: List[Row] = []
     try:
@@ -116,14 +111,16 @@ def main() -> int:
         groups = service.seed()
         service.program.stop()
         for attack in attacks:
-            for source in arguments.source or SOURCES:
-                row = Trial(attack, source, arguments.ci, folder, seed).run(groups, shared)
-                rows.append(row)
-                print(f"abuse: {row.attack} from {row.source}: {row.did}", flush=True)
-                for fault in row.faults:
-                    print(f"  NOT HELD: {fault}", flush=True)
+            sources = arguments.source or list(SOURCES)
+            # A life of its own for each, unless there is no time.
+            for together in [sources] if arguments.ci else [[source] for source in sources]:
+                for row in try_attack(attack, together, arguments.ci, folder, seed, groups):
+                    rows.append(row)
+                    print(f"abuse: {row.attack} from {row.source}: {row.did}", flush=True)
+                    for fault in row.faults:
+                        print(f"  NOT HELD: {fault}", flush=True)
     finally:
-        logs = shared / "logs"
+        logs = arguments.logs
         shutil.rmtree(logs, ignore_errors=True)
         for log in folder.glob("*/log"):
             (logs / log.parent.name).mkdir(parents=True)

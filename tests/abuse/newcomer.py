@@ -1,5 +1,5 @@
-"""What the good key's clients do besides, where another key has taken as much as it could get: each begins something new,
-again and again, and wants room for it."""
+"""What the good key's clients do besides, where another key has taken as much as it could get: each begins something
+new, again and again, and wants room for it."""
 
 from __future__ import annotations
 

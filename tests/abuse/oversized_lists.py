@@ -34,8 +34,8 @@ def wrong_types(count: int) -> bytes:
 
 
 def attack(target: Target, source: str, seconds: float) -> Outcome:
-    """A large list of unknown types and a small one in turn, on two connections; and 1,000 wrong numbers through a stub,
-    which takes 8 KiB of trailers and not more."""
+    """A large list of unknown types and a small one in turn, on two connections; and 1,000 wrong numbers through a
+    stub, which takes 8 KiB of trailers and not more."""
     block = head(LIST_EVENTS, target.keys["greedy"])
     requests = [wrong_types(WRONG_TYPES), wrong_types(FEWER_TYPES)]
     statuses: List[Optional[int]] = []

@@ -1,5 +1,5 @@
-"""Calls that are cancelled as soon as they are made: a few by an honest client, and as many as there can be by one that is
-not (CVE-2023-44487)."""
+"""Calls that are cancelled as soon as they are made: a few by an honest client, and as many as there can be by
+one that is not (CVE-2023-44487)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MOST_A_SECOND = 20
 
 
 def cancelled_calls(target: Target, source: str, seconds: float) -> Outcome:
-    """25 calls, cancelled in the same write that makes them, four times, beside a watch and a change on their connection:
-    only they may end."""
+    """25 calls, cancelled in the same write that makes them, four times, beside a watch and a change on their
+    connection: only they may end."""
     del seconds
     slow_down_changes(target)
     key = target.keys["greedy"]
@@ -87,8 +87,7 @@ def flood(target: Target, source: str, seconds: float) -> Outcome:
     # Made before the first is sent.
     floods = [
         b"".join(
-            frame(HEADERS, END_HEADERS | END_STREAM, stream, block) + reset(stream)
-            for stream in range(1, 2 * FLOOD, 2)
+            frame(HEADERS, END_HEADERS | END_STREAM, stream, block) + reset(stream) for stream in range(1, 2 * FLOOD, 2)
         )
         for block in blocks
     ]

@@ -7,6 +7,7 @@ without which there would be no WhatsApp that a good client's changes could go t
 
 from __future__ import annotations
 
+import functools
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,10 +103,8 @@ class Service:
             sessions = sessions_pb2_grpc.SessionsServiceStub(connected)
             for name in ("good", "greedy"):
                 sessions.CreateSession(sessions_pb2.CreateSessionRequest(session=name), timeout=PATIENCE)
-                eventually(
-                    lambda asked=name: sessions.GetSession(sessions_pb2.GetSessionRequest(session=asked)).session.status,
-                    lambda status: status == sessions_pb2.SESSION_STATUS_WORKING,
-                )
+                asked = sessions_pb2.GetSessionRequest(session=name)
+                eventually(functools.partial(sessions.GetSession, asked, timeout=PATIENCE), _works)
             told = sessions_pb2.WahaConfig(webhook_secret=SECRET)
             sessions.CreateSession(sessions_pb2.CreateSessionRequest(session=TOLD, waha=told), timeout=PATIENCE)
 
@@ -119,6 +118,10 @@ class Service:
                 ],
             }
             return {name: [call.result().group.id for call in calls][0] for name, calls in made.items()}
+
+
+def _works(answer: sessions_pb2.GetSessionResponse) -> bool:
+    return answer.session.status == sessions_pb2.SESSION_STATUS_WORKING
 
 
 def _group(session: str, people: Sequence[str]) -> groups_pb2.CreateGroupRequest:
@@ -136,7 +139,6 @@ def channel(address: Address, key: Optional[str] = None) -> grpc.Channel:
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_retries", 0),
         ("grpc.initial_reconnect_backoff_ms", 50),
-        ("grpc.min_reconnect_backoff_ms", 50),
         ("grpc.max_reconnect_backoff_ms", 200),
     ]
     return connect("{}:{}".format(*address), key, options=options)

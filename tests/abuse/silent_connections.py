@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import List
 
 from http2 import PREFACE
 from measure import Process
 from outcome import Outcome
 from service import Address, Target
-from sockets import Crowd, allow_descriptors, hold, wait_until_closed
+from sockets import Crowd, allow_descriptors, fill, hold, wait_until_closed
 
 # As many as the chart's default lets into REST, and into the webhooks.
 CONNECTIONS = 4096
+# So many to each listener of a process that may have 1,024 descriptors for all.
+FEW = 1000
 LINES = (b"", b"P", PREFACE[:20])
 # A head may take half a minute from the connection on, and a moment until it is seen that it has not come.
 HEAD_PATIENCE = 35.0
@@ -26,10 +27,7 @@ def attack(target: Target, source: str, seconds: float) -> Outcome:
     allow_descriptors()
     listeners = {"gRPC": target.grpc, "REST": target.rest, "webhooks": target.webhook, "ops": target.ops}
     crowds = [Crowd(address, source, LINES) for address in listeners.values()]
-    # REST and webhooks first: those have a limit of connections that can be used up.
-    for crowd in (crowds[1], crowds[2], crowds[0], crowds[3]):
-        crowd.grow(CONNECTIONS)
-        crowd.look(0.2)
+    fill(crowds, CONNECTIONS)
     hold(crowds, seconds)
     # At the time of the last one that was opened.
     left = wait_until_closed(crowds, HEAD_PATIENCE)
@@ -62,11 +60,8 @@ def few_descriptors(target: Target, source: str, seconds: float) -> Outcome:
     allow_descriptors()
     process = Process(target.pid)
     outcome = Outcome("")
-    crowds: List[Crowd] = []
-    for address in (target.grpc, target.rest, target.webhook, target.ops):
-        crowd = Crowd(address, source, LINES)
-        crowd.grow(1000)
-        crowds.append(crowd)
+    crowds = [Crowd(address, source, LINES) for address in (target.grpc, target.rest, target.webhook, target.ops)]
+    fill(crowds, FEW)
     began, took = time.monotonic(), process.processor_seconds()
     hold(crowds, seconds)
     share = (process.processor_seconds() - took) / (time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""One attack from one address beside the good client, and what was held meanwhile and afterwards."""
+"""One attack beside the good client, and what was held meanwhile and afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 import good_client
 from good_client import Sample
@@ -34,7 +34,7 @@ PROCESSOR_LEFT = 0.15
 
 # For the good client alone, before anything is measured: what grows with the first use has grown then.
 WARM_UP_SECONDS = 3.0
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 1.5
 # The longest that an attack may take beyond its time.
 GRACE_SECONDS = 90.0
 
@@ -77,6 +77,16 @@ class Row:
     faults: List[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Idle:
+    """How the service is with its good client alone."""
+
+    memory: int
+    descriptors: int
+    # Of a core.
+    processor: float
+
+
 def run_attack(attack: Attack, target: Target, source: str, seconds: float, said: Connection) -> None:
     """The attacker's process. It steps back from the processor for the service and the good client, so that what they
     wait for is not the attacker's own work: this machine is all of the network there is."""
@@ -87,85 +97,101 @@ def run_attack(attack: Attack, target: Target, source: str, seconds: float, said
         said.send(Outcome("", [f"the attack itself failed: {traceback.format_exc()}"]))
 
 
+def receive(said: Connection) -> Any:
+    """What the good client says, which it does soon."""
+    if not said.poll(GRACE_SECONDS):
+        raise EOFError
+    return said.recv()
+
+
 def p99(samples: List[Sample]) -> float:
     times = sorted(sample.seconds for sample in samples)
     return times[math.ceil(0.99 * len(times)) - 1] if times else 0.0
 
 
-class Trial:
-    def __init__(self, attack: Attack, source: str, is_short: bool, folder: Path, seed: Path) -> None:
-        self._attack, self._source = attack, source
+class Life:
+    """One life of the service with its good client, in which an attack comes from one address after the other. What was
+    idle before the first of them is idle for all."""
+
+    def __init__(self, attack: Attack, is_short: bool, service: Service, target: Target) -> None:
+        self._attack, self._service, self._target = attack, service, target
         self._seconds = attack.short_seconds if is_short else attack.seconds
-        self._folder, self._seed = folder, seed
-        self._row = Row(attack.name, source)
-        self._faults = self._row.faults
+        self._process = Process(target.pid)
 
-    def run(self, groups: Dict[str, str], shared: Path) -> Row:
-        name = self._attack.name.replace(" ", "-").replace(",", "")
-        folder = self._folder / f"{name}-from-{self._source}"
-        service = Service(folder, self._seed, self._attack.settings, self._attack.under)
-        try:
-            self._run(service, service.target(groups, shared))
-        finally:
-            if service.program.is_running():
-                service.program.kill()
-        return self._row
-
-    def _run(self, service: Service, target: Target) -> None:
+    def run(self, sources: Sequence[str]) -> List[Row]:
+        """A row for each address; fewer where the service did not survive."""
         ours, theirs = processes.Pipe()
-        client = processes.Process(target=good_client.run, args=(target, self._attack.more, theirs), daemon=True)
+        arguments = (self._target, self._attack.more, theirs)
+        client = processes.Process(target=good_client.run, args=arguments, daemon=True)
         client.start()
         theirs.close()
+        rows: List[Row] = []
+        began: List[float] = []
+        samples: List[Sample] = []
+        logged: List[str] = []
         try:
-            ours.recv()
+            receive(ours)
             time.sleep(WARM_UP_SECONDS)
-            began = time.monotonic()
-            self._attack_and_recover(service, target)
+            busy = self._process.processor_share(IDLE_SECONDS)
+            idle = Idle(self._process.memory(), self._process.descriptors(), busy)
+            for source in sources:
+                began.append(time.monotonic())
+                at = self._service.log.stat().st_size
+                rows.append(self._attack_and_recover(source, idle))
+                logged.append(self._service.log.read_bytes()[at:].decode(errors="replace"))
+                if not self._service.program.is_running():
+                    break
             ours.send("end")
-            samples = [sample for sample in ours.recv() if sample.due >= began]
-        except EOFError:
-            self._faults.append("the good client could not even begin")
-            return
+            samples = receive(ours)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            rows = rows or [Row(self._attack.name, source) for source in sources]
+            for row in rows:
+                row.faults.append("the good client has died")
+            return rows
         finally:
             client.kill()
             client.join()
-        self._judge_samples(samples)
-        self._judge_log(service)
+        for row, since, until, log in zip(rows, began, [*began[1:], math.inf], logged):
+            judge_samples(row, [sample for sample in samples if since <= sample.due < until])
+            self._judge_log(row, log)
+        return rows
 
-    def _attack_and_recover(self, service: Service, target: Target) -> None:
-        row, process = self._row, Process(target.pid)
-        busy = process.processor_share(IDLE_SECONDS)
-        row.idle, descriptors = process.memory(), process.descriptors()
+    def _attack_and_recover(self, source: str, idle: "Idle") -> Row:
+        process, row = self._process, Row(self._attack.name, source)
         with Watch(process) as watch:
-            outcome = self._do(target)
+            outcome = self._do(source)
             row.did = outcome.did
-            self._faults += outcome.faults
-            if not service.program.is_running():
-                self._faults.append("the process has ended")
-                return
+            row.faults += outcome.faults
+            if not self._service.program.is_running():
+                row.faults.append("the process has ended")
+                return row
 
             def is_back() -> Tuple[str, ...]:
                 share = process.processor_share(1.0)
-                left, open_still = process.memory() - row.idle, process.descriptors() - descriptors
+                left, open_still = process.memory() - idle.memory, process.descriptors() - idle.descriptors
                 row.left = left
                 checks = [
                     (left <= MEMORY_LEFT, f"{left // MIB} MiB more than before"),
                     (open_still <= DESCRIPTORS_LEFT, f"{open_still} descriptors more than before"),
-                    (share <= 1.5 * busy + PROCESSOR_LEFT, f"{share:.0%} of a core, {busy:.0%} before"),
+                    (
+                        share <= 1.5 * idle.processor + PROCESSOR_LEFT,
+                        f"{share:.0%} of a core, {idle.processor:.0%} before",
+                    ),
                 ]
                 return tuple(what for is_right, what in checks if not is_right)
 
             row.back_after, amiss = back_within(BACK_WITHIN_SECONDS, is_back)
-            self._faults += [f"{BACK_WITHIN_SECONDS:.0f} s later: {what}" for what in amiss]
-        row.peak = watch.peak_memory
-        row.descriptors = f"{descriptors} → {watch.most_descriptors}"
+            row.faults += [f"{BACK_WITHIN_SECONDS:.0f} s later: {what}" for what in amiss]
+        row.idle, row.peak = idle.memory, watch.peak_memory
+        row.descriptors = f"{idle.descriptors} → {watch.most_descriptors}"
         above = row.peak - row.idle
         if above > self._attack.memory_above_idle:
-            self._faults.append(f"{above // MIB:,} MiB above idle")
+            row.faults.append(f"{above // MIB:,} MiB above idle")
+        return row
 
-    def _do(self, target: Target) -> Outcome:
+    def _do(self, source: str) -> Outcome:
         ours, theirs = processes.Pipe()
-        arguments = (self._attack, target, self._source, self._seconds, theirs)
+        arguments = (self._attack, self._target, source, self._seconds, theirs)
         attacker = processes.Process(target=run_attack, args=arguments, daemon=True)
         attacker.start()
         theirs.close()
@@ -179,31 +205,51 @@ class Trial:
             attacker.kill()
             attacker.join()
 
-    def _judge_samples(self, samples: List[Sample]) -> None:
-        row = self._row
-        failed = [sample for sample in samples if sample.fault]
-        row.calls, row.refused = len(samples), len(failed)
-        by_client: Dict[str, List[Sample]] = {}
-        for sample in samples:
-            by_client.setdefault(sample.who, []).append(sample)
-        times = {who: p99(its) for who, its in by_client.items()}
-        if times:
-            row.slowest = max(times, key=times.__getitem__)
-            row.p99 = times[row.slowest]
-        late = [f"{who} {seconds:.1f} s" for who, seconds in times.items() if seconds > P99_SECONDS]
-        if late:
-            self._faults.append(f"p99 of {', '.join(late)}")
-        whose = Counter(sample.who for sample in failed)
-        if failed:
-            counted = ", ".join(f"{count} × {who}" for who, count in whose.most_common())
-            self._faults.append(f"good calls failed: {counted}; the first: {failed[0].who}: {failed[0].fault[:200]}")
-
-    def _judge_log(self, service: Service) -> None:
+    def _judge_log(self, row: Row, log: str) -> None:
         errors = []
-        for line in service.log.read_text(errors="replace").splitlines():
+        for line in log.splitlines():
             if "panicked" in line:
-                self._faults.append(f"a panic: {line[:300]}")
+                row.faults.append(f"a panic: {line[:300]}")
             elif line.startswith("{") and json.loads(line).get("level") == "ERROR":
                 errors.append(line)
         if errors and not self._attack.may_log_errors:
-            self._faults.append(f"{len(errors)} lines of level ERROR; the first: {errors[0][:300]}")
+            row.faults.append(f"{len(errors)} lines of level ERROR; the first: {errors[0][:300]}")
+
+
+def judge_samples(row: Row, samples: List[Sample]) -> None:
+    failed = [sample for sample in samples if sample.fault]
+    row.calls, row.refused = len(samples), len(failed)
+    if not samples:
+        row.faults.append("the good client made no call")
+    by_client: Dict[str, List[Sample]] = {}
+    for sample in samples:
+        by_client.setdefault(sample.who, []).append(sample)
+    times = {who: p99(its) for who, its in by_client.items()}
+    if times:
+        row.slowest = max(times, key=times.__getitem__)
+        row.p99 = times[row.slowest]
+    late = [f"{who} {seconds:.1f} s" for who, seconds in times.items() if seconds > P99_SECONDS]
+    if late:
+        row.faults.append(f"p99 of {', '.join(late)}")
+    whose = Counter(sample.who for sample in failed)
+    if failed:
+        counted = ", ".join(f"{count} × {who}" for who, count in whose.most_common())
+        row.faults.append(f"good calls failed: {counted}; the first: {failed[0].who}: {failed[0].fault[:200]}")
+
+
+def try_attack(
+    attack: Attack, sources: Sequence[str], is_short: bool, folder: Path, seed: Path, groups: Mapping[str, str]
+) -> List[Row]:
+    """The attack from each of the addresses, in one life of the service; and in another where it did not survive."""
+    rows: List[Row] = []
+    while len(rows) < len(sources):
+        left = sources[len(rows) :]
+        service = Service(
+            folder / f"{attack.name}, from {left[0]}".replace(" ", "-"), seed, attack.settings, attack.under
+        )
+        try:
+            rows += Life(attack, is_short, service, service.target(groups, folder)).run(left)
+        finally:
+            if service.program.is_running():
+                service.program.kill()
+    return rows

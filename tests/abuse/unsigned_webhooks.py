@@ -42,13 +42,13 @@ class Uploads:
         self.begun = self.sent = 0
 
     def go_on(self) -> None:
-        # At most one more at a time.
-        if len(self._at) < SOCKETS:
+        # Two at a time, so that each gets to its end: all at once they would fill the room together and be refused.
+        unfinished = [each for each, at in self._at.items() if at < len(self._request)][:2]
+        if len(self._at) < SOCKETS and len(unfinished) < 2:
             connection = socket.create_connection(self._target.webhook, 5, source_address=(self._source, 0))
             connection.setblocking(False)
             self._at[connection] = 0
             self.begun += 1
-        unfinished = [each for each, at in self._at.items() if at < len(self._request)]
         readable, writable, _ = select.select(list(self._at), unfinished, [], 0.02)
         for each in writable:
             try:
