@@ -47,7 +47,7 @@ ATTACKS = [
     Attack("f picture bombs", picture_bomb.attack, 15, memory_above_idle=MEMORY_ABOVE_IDLE + ONE_DECODE),
     Attack("g unread pongs", unread_pongs.attack, 20),
     Attack("h closed windows", closed_windows.attack, 15, 5),
-    Attack("h stalled watches", closed_windows.stalled_watches, 15),
+    Attack("h stalled watches", closed_windows.stalled_watches, 15, more="newcomer"),
     Attack("h unread answers", unread_answers.attack, 15),
     Attack("i empty strings", empty_strings.attack, 10, 5),
     Attack("j unsigned webhooks", unsigned_webhooks.attack, 20),

@@ -55,6 +55,14 @@ class Newcomer:
         next(call)
         call.cancel()
 
+    def history(self) -> None:
+        """A watch from the beginning of the log, up to the first events."""
+        request = groups_pb2.WatchGroupEventsRequest(sessions=["good"], earliest=groups_pb2.Earliest())
+        call = self._groups.WatchGroupEvents(request, timeout=PATIENCE)
+        while not next(call).events:
+            pass
+        call.cancel()
+
     def picture(self) -> None:
         request = groups_pb2.SetGroupPictureRequest(
             session="good", group_id=self._target.groups["good"], data=self._picture
@@ -80,6 +88,7 @@ def clients_of(target: Target) -> List[Tuple[str, float, Callable[[], object]]]:
         ("new webhook", 1.0, new.webhook),
         ("new session", 1.0, new.session),
         ("new watch", 1.0, new.watch),
+        ("new watch from the beginning", 1.0, new.history),
         ("new picture", 1.0, new.picture),
         ("new server-sent events", 1.0, new.events),
     ]

