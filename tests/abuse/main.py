@@ -4,7 +4,8 @@
     main.py a "k sessions"  those whose names begin so
     main.py --ci            what a change must pass: less of them, and shorter
 
-`WAGROUPS_BIN` is the program. Needs Linux, for /proc and for 127.0.0.2.
+`WAGROUPS_BIN` is the program. Needs Linux, for /proc and for 127.0.0.2, and a quiet machine: where the good client had
+to wait before the attack, what it waited for meanwhile says little.
 """
 
 from __future__ import annotations
@@ -81,14 +82,14 @@ def wanted(names: List[str], is_short: bool) -> List[Attack]:
 def table(rows: List[Row]) -> str:
     """As docs/OPERATIONS.md can take it."""
     lines = [
-        "| attack | from | memory idle, peak, after | descriptors | good calls, failed | p99 | back after | held |",
+        "| attack | from | memory idle, peak, after | descriptors | good calls, failed | p99 before, since | back after | held |",
         "|---|---|---:|---:|---:|---:|---:|---|",
     ]
     for row in rows:
         memory = f"{row.idle // MIB:,}, +{max(0, row.peak - row.idle) // MIB:,}, {row.left // MIB:+,} MiB"
         lines.append(
             f"| {row.attack} | {row.source} | {memory} | {row.descriptors} | {row.calls:,}, {row.refused:,} "
-            f"| {row.p99 * 1000:,.0f} ms ({row.slowest}) | {row.back_after:.0f} s | {'NO' if row.faults else 'yes'} |"
+            f"| {row.alone * 1000:,.0f}, {row.p99 * 1000:,.0f} ms ({row.slowest}) | {row.back_after:.0f} s | {'NO' if row.faults else 'yes'} |"
         )
     return "\n".join(lines)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import multiprocessing
 import os
@@ -34,7 +33,7 @@ PROCESSOR_LEFT = 0.15
 
 # For the good client alone, before anything is measured: what grows with the first use has grown then.
 WARM_UP_SECONDS = 3.0
-IDLE_SECONDS = 1.5
+IDLE_SECONDS = 2.0
 # The longest that an attack may take beyond its time.
 GRACE_SECONDS = 90.0
 
@@ -69,6 +68,8 @@ class Row:
     peak: int = 0
     left: int = 0
     descriptors: str = ""
+    # The good client's: before the attack, and since.
+    alone: float = 0.0
     p99: float = 0.0
     slowest: str = ""
     calls: int = 0
@@ -132,6 +133,7 @@ class Life:
         try:
             receive(ours)
             time.sleep(WARM_UP_SECONDS)
+            warm = time.monotonic()
             busy = self._process.processor_share(IDLE_SECONDS)
             idle = Idle(self._process.memory(), self._process.descriptors(), busy)
             for source in sources:
@@ -152,42 +154,43 @@ class Life:
             client.kill()
             client.join()
         for row, since, until, log in zip(rows, began, [*began[1:], math.inf], logged):
+            row.alone = p99([sample for sample in samples if warm <= sample.due < began[0]])
             judge_samples(row, [sample for sample in samples if since <= sample.due < until])
             self._judge_log(row, log)
         return rows
 
-    def _attack_and_recover(self, source: str, idle: "Idle") -> Row:
-        process, row = self._process, Row(self._attack.name, source)
-        with Watch(process) as watch:
+    def _attack_and_recover(self, source: str, idle: Idle) -> Row:
+        row = Row(self._attack.name, source, idle=idle.memory)
+        with Watch(self._process) as watch:
             outcome = self._do(source)
             row.did = outcome.did
             row.faults += outcome.faults
-            if not self._service.program.is_running():
-                row.faults.append("the process has ended")
-                return row
-
-            def is_back() -> Tuple[str, ...]:
-                share = process.processor_share(1.0)
-                left, open_still = process.memory() - idle.memory, process.descriptors() - idle.descriptors
-                row.left = left
-                checks = [
-                    (left <= MEMORY_LEFT, f"{left // MIB} MiB more than before"),
-                    (open_still <= DESCRIPTORS_LEFT, f"{open_still} descriptors more than before"),
-                    (
-                        share <= 1.5 * idle.processor + PROCESSOR_LEFT,
-                        f"{share:.0%} of a core, {idle.processor:.0%} before",
-                    ),
-                ]
-                return tuple(what for is_right, what in checks if not is_right)
-
-            row.back_after, amiss = back_within(BACK_WITHIN_SECONDS, is_back)
-            row.faults += [f"{BACK_WITHIN_SECONDS:.0f} s later: {what}" for what in amiss]
-        row.idle, row.peak = idle.memory, watch.peak_memory
+            try:
+                row.back_after, amiss = back_within(BACK_WITHIN_SECONDS, lambda: self._what_is_amiss(row, idle))
+                row.faults += [f"{BACK_WITHIN_SECONDS:.0f} s later: {what}" for what in amiss]
+            except OSError:
+                # There is nothing to read of a process that is no more.
+                pass
+        if not self._service.program.is_running():
+            row.faults.append("the process has ended")
+        row.peak = watch.peak_memory
         row.descriptors = f"{idle.descriptors} → {watch.most_descriptors}"
         above = row.peak - row.idle
         if above > self._attack.memory_above_idle:
             row.faults.append(f"{above // MIB:,} MiB above idle")
         return row
+
+    def _what_is_amiss(self, row: Row, idle: Idle) -> Tuple[str, ...]:
+        """What the service still takes more of than before."""
+        share = self._process.processor_share(1.0)
+        row.left = self._process.memory() - idle.memory
+        descriptors = self._process.descriptors() - idle.descriptors
+        checks = [
+            (row.left <= MEMORY_LEFT, f"{row.left // MIB} MiB more than before"),
+            (descriptors <= DESCRIPTORS_LEFT, f"{descriptors} descriptors more than before"),
+            (share <= 1.5 * idle.processor + PROCESSOR_LEFT, f"{share:.0%} of a core, {idle.processor:.0%} before"),
+        ]
+        return tuple(what for is_right, what in checks if not is_right)
 
     def _do(self, source: str) -> Outcome:
         ours, theirs = processes.Pipe()
@@ -210,7 +213,7 @@ class Life:
         for line in log.splitlines():
             if "panicked" in line:
                 row.faults.append(f"a panic: {line[:300]}")
-            elif line.startswith("{") and json.loads(line).get("level") == "ERROR":
+            elif '"level":"ERROR"' in line:
                 errors.append(line)
         if errors and not self._attack.may_log_errors:
             row.faults.append(f"{len(errors)} lines of level ERROR; the first: {errors[0][:300]}")
@@ -230,7 +233,7 @@ def judge_samples(row: Row, samples: List[Sample]) -> None:
         row.p99 = times[row.slowest]
     late = [f"{who} {seconds:.1f} s" for who, seconds in times.items() if seconds > P99_SECONDS]
     if late:
-        row.faults.append(f"p99 of {', '.join(late)}")
+        row.faults.append(f"p99 of {', '.join(late)}; before the attack {row.alone:.1f} s")
     whose = Counter(sample.who for sample in failed)
     if failed:
         counted = ", ".join(f"{count} × {who}" for who, count in whose.most_common())
