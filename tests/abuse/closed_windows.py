@@ -63,8 +63,9 @@ def stalled_watches(target: Target, source: str, seconds: float) -> Outcome:
                 opened += 1
             connection.receive(0.05)
     streams = [stream for connection in connections for stream in connection.streams.values()]
-    ended = sum(stream.is_ended or stream.is_reset for stream in streams)
-    outcome = Outcome(f"{opened:,} watches, {ended} of them ended by the service")
+    # An end that says why can only come before a response waits for room: those have not begun.
+    refused, ended = sum(stream.is_ended for stream in streams), sum(stream.is_reset for stream in streams)
+    outcome = Outcome(f"{opened:,} watches, {refused:,} of them refused at once")
     outcome.demand(
         not any(connection.is_closed or connection.goaway for connection in connections), "a connection ended"
     )
