@@ -1,7 +1,7 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash lint reference clients waha-clients schemathesis pages chart chart-readme bench
+.PHONY: help run test crash lint reference clients waha-clients schemathesis abuse pages chart chart-readme bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ waha-clients: ## Run the group calls of WAHA's own SDK (waha-py) against the RES
 
 schemathesis: ## Hold what the REST gateway answers against its OpenAPI document
 	scripts/schemathesis.sh $(ARGS)
+
+abuse: ## Attack the release build beside a well-behaved client at each listener; takes half an hour
+	scripts/abuse.sh $(ARGS)
 
 pages: ## Drive the pages in a headless Chromium (found, or installed where apt may)
 	scripts/pages.sh $(ARGS)

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 # How long a test waits for something that must happen.
 PATIENCE = 30.0
@@ -32,7 +32,7 @@ def eventually(read: Callable[[], Read], is_right: Callable[[Read], bool]) -> Re
         time.sleep(0.02)
 
 
-def _free_ports(count: int) -> List[int]:
+def free_ports(count: int) -> List[int]:
     # Below the ports that systems give to outgoing connections, which would race for them.
     found = []
     for port in random.sample(range(20_000, 32_000), 100):
@@ -51,7 +51,8 @@ class Program:
     """`wagroups serve --rest`, on a database of its own, which a restart keeps.
 
     `keys` maps names of API keys to the patterns of sessions that they see; without any it is open. `settings` are
-    further ones, as the environment names them after `WAGROUPS_`.
+    further ones, as the environment names them after `WAGROUPS_`. `under` is a command that starts it, such as
+    `prlimit`, and becomes it.
     """
 
     def __init__(
@@ -60,13 +61,16 @@ class Program:
         shape: str = "normalized",
         keys: Optional[Mapping[str, str]] = None,
         settings: Optional[Mapping[str, str]] = None,
+        under: Sequence[str] = (),
     ) -> None:
-        grpc, ops, rest = (f"127.0.0.1:{port}" for port in _free_ports(3))
+        grpc, ops, rest = (f"127.0.0.1:{port}" for port in free_ports(3))
+        self.grpc, self.ops = grpc, ops
         self.shape = shape
         self.url = f"http://{rest}"
-        self._rest = rest
+        self.rest = rest
         self._ready_url = f"http://{ops}/readyz"
         self._directory = directory
+        self._under = under
         self.log = directory / "log"
         # A bare environment: whatever WAGROUPS_ variables the caller has are not meant.
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(directory)}
@@ -89,7 +93,7 @@ class Program:
     def start(self) -> None:
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [os.environ["WAGROUPS_BIN"], "serve", "--rest", self._rest],
+                [*self._under, os.environ["WAGROUPS_BIN"], "serve", "--rest", self.rest],
                 cwd=self._directory,
                 env={**self._environment, **{f"WAGROUPS_{name}": value for name, value in self._settings.items()}},
                 stdin=subprocess.DEVNULL,
@@ -105,6 +109,13 @@ class Program:
             except OSError as error:
                 assert time.monotonic() < deadline, f"not ready within {PATIENCE:.0f} s: {error}"
                 time.sleep(0.02)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def kill(self) -> None:
         self._process.kill()

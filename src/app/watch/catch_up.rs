@@ -2,6 +2,10 @@
 //!
 //! The log is read in aligned chunks that all who are behind share: a thousand watchers that come
 //! back after a restart read each chunk once, not a thousand times.
+//!
+//! A read runs on a task of its own and ends by itself. A watcher is only polled while its caller takes what it is
+//! sent: one that waited for the read itself, and then was polled no more, would hold up all who wait for the same
+//! chunk, and keep its place among the readers, for as long as its caller reads nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +23,9 @@ const CHUNK: u64 = 512;
 /// Reads at the same time: catching up must not take the connections that calls need.
 const READERS: usize = 4;
 
-pub(in crate::app) struct CatchUp {
+pub(in crate::app) struct CatchUp(Arc<Inner>);
+
+struct Inner {
     repository: Arc<dyn Repository>,
     readers: Semaphore,
     /// How often the log was read.
@@ -60,11 +66,12 @@ impl CatchUp {
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
-        Self { repository, readers: Semaphore::new(READERS), reads: AtomicU64::new(0), chunks }
+        let (readers, reads) = (Semaphore::new(READERS), AtomicU64::new(0));
+        Self(Arc::new(Inner { repository, readers, reads, chunks }))
     }
 
     pub fn reads(&self) -> u64 {
-        self.reads.load(Ordering::Relaxed)
+        self.0.reads.load(Ordering::Relaxed)
     }
 
     /// The events after a position, `up_to` at the latest, as far as their chunk reaches: the first
@@ -72,22 +79,31 @@ impl CatchUp {
     pub async fn read(&self, after: u64, up_to: u64) -> Result<Option<Chunk>> {
         let number = after / CHUNK;
         let end = up_to.min((number + 1) * CHUNK);
-        let start = number * CHUNK;
-        let load = async {
-            let _permit = self.readers.acquire().await.map_err(Error::internal)?;
-            self.load(start, end).await
+        let chunk = match self.0.chunks.get(&(number, end)).await {
+            Some(chunk) => chunk,
+            None => {
+                let inner = self.0.clone();
+                let reading = tokio::spawn(async move { inner.read(number, end).await });
+                reading.await.map_err(Error::internal)??
+            }
         };
-        let chunk = self
-            .chunks
-            .try_get_with((number, end), load)
-            .await
-            .map_err(|error| (*error).clone())?;
         let first = chunk.first().map_or(u64::MAX, |record| record.position);
         if after + 1 < first {
             // Either gone, or the chunk was read before its end was written.
             return Ok(None);
         }
         Ok(Some(chunk))
+    }
+}
+
+impl Inner {
+    /// The chunk of this number up to there, read once for all who ask for it meanwhile.
+    async fn read(&self, number: u64, end: u64) -> Result<Chunk> {
+        let load = async {
+            let _permit = self.readers.acquire().await.map_err(Error::internal)?;
+            self.load(number * CHUNK, end).await
+        };
+        self.chunks.try_get_with((number, end), load).await.map_err(|error| (*error).clone())
     }
 
     async fn load(&self, start: u64, end: u64) -> Result<Chunk> {
