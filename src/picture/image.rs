@@ -83,7 +83,7 @@ fn decode(file: &[u8]) -> Result<(DynamicImage, Orientation), NoPicture> {
         }),
         ImageFormat::WebP => WebPDecoder::new(content).and_then(|decoder| {
             let (size, is_animated) = (decoder.dimensions(), decoder.has_animation());
-            whole(decoder, limits, |_| memory::of_webp(size, is_animated))
+            whole(decoder, limits, |_| memory::of_webp(file, size, is_animated))
         }),
         _ => return Err(NoPicture::UnknownFormat),
     };

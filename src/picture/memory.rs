@@ -30,6 +30,10 @@ impl Need {
     }
 }
 
+/// A lossless WebP may bring codes of its own for each small part of the picture, tables of which take up to so
+/// much for a byte of the file that describes them. No header says how many there are.
+const CODES_PER_BYTE: u64 = 330;
+
 type Size = (u32, u32);
 
 fn pixels((width, height): Size) -> u64 {
@@ -70,9 +74,11 @@ pub(super) fn of_png(size: Size, color: ColorType) -> Need {
 
 /// With transparency, which is the worst: the pixels (4 bytes), their planes (1.5), and the transparency as a
 /// picture of its own (5). An animation keeps a frame beside the canvas.
-pub(super) fn of_webp(size: Size, is_animated: bool) -> Need {
+pub(super) fn of_webp(file: &[u8], size: Size, is_animated: bool) -> Need {
     let each = if is_animated { 16 } else { 12 };
-    Need::new(pixels(size) * each, scaling_bytes(size, 4), OTHER_BYTES)
+    let is_lossless = file.windows(4).any(|name| name == b"VP8L" || name == b"ALPH");
+    let codes = if is_lossless { file.len() as u64 * CODES_PER_BYTE } else { 0 };
+    Need::new(pixels(size) * each + codes, scaling_bytes(size, 4), OTHER_BYTES)
 }
 
 /// A component of a JPEG's frame.
@@ -201,9 +207,14 @@ mod tests {
         for (size, color) in [((8000, 8000), ColorType::Rgba8), ((8000, 8000), ColorType::Rgb16)] {
             assert!(!of_png(size, color).is_met(), "{color:?}");
         }
-        assert!(of_webp((4000, 4000), false).is_met());
-        assert!(!of_webp((8000, 8000), false).is_met());
-        assert!(!of_webp((4000, 4000), true).is_met());
+        assert!(of_webp(b"VP8 ", (4000, 4000), false).is_met());
+        assert!(!of_webp(b"VP8 ", (8000, 8000), false).is_met());
+        assert!(!of_webp(b"VP8 ", (4000, 4000), true).is_met());
+        // As large a file says nothing of one that is not lossless.
+        let large = |name: &[u8]| [name, &vec![0; 1 << 20]].concat();
+        assert!(of_webp(&large(b"VP8 "), (1000, 1000), false).is_met());
+        assert!(!of_webp(&large(b"VP8L"), (1000, 1000), false).is_met());
+        assert!(!of_webp(&large(b"ALPH"), (1000, 1000), false).is_met());
         assert!(scaling_bytes((8000, 8000), 8) < 40 * MIB);
         // A long one has a long step, of a quarter of its bytes at most.
         assert!(scaling_bytes((25_000, 2_561), 3) < 25_000 * 2_561 * 3 / 4 + 40 * MIB);

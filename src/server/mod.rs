@@ -95,7 +95,6 @@ impl Server {
         let mut listeners = Vec::new();
         let audit = Audit::default();
         let grpc = stack::serve_grpc(
-            settings,
             &bounds,
             &app,
             simulator.as_ref(),
@@ -110,8 +109,7 @@ impl Server {
             Some(addr) => {
                 let names = HostNames::new(settings.ops.hosts.iter().cloned());
                 let (checks, closing) = (readiness.clone(), closing.clone());
-                let ops =
-                    stack::serve_ops(addr, settings, &bounds, names, metrics, checks, closing);
+                let ops = stack::serve_ops(addr, &bounds, names, metrics, checks, closing);
                 let ops = ops.await?;
                 listeners.push(ops.task);
                 Some(ops.addr)
@@ -122,8 +120,7 @@ impl Server {
         let rest_addr = match settings.rest.listen {
             Some(addr) => {
                 let (clock, audit, closing) = (clock.clone(), audit.clone(), closing.clone());
-                let rest =
-                    stack::serve_rest(addr, settings, &bounds, &app, clock, audit, closing).await?;
+                let rest = stack::serve_rest(addr, &bounds, &app, clock, audit, closing).await?;
                 listeners.push(rest.task);
                 Some(rest.addr)
             }
@@ -132,8 +129,7 @@ impl Server {
         let webhook_addr = match settings.webhook.listen {
             Some(addr) => {
                 let closing = closing.clone();
-                let webhook =
-                    stack::serve_webhook(addr, settings, &bounds, &app, clock, audit, closing);
+                let webhook = stack::serve_webhook(addr, &bounds, &app, clock, audit, closing);
                 let webhook = webhook.await?;
                 listeners.push(webhook.task);
                 Some(webhook.addr)

@@ -55,7 +55,8 @@ pub(super) struct Listener {
 
 /// What the listeners have in common.
 #[derive(Debug, Clone)]
-pub(super) struct Bounds {
+pub(super) struct Bounds<'a> {
+    settings: &'a Settings,
     inbound: Inbound,
     proxies: Arc<HashSet<IpAddr>>,
     is_shared: bool,
@@ -64,13 +65,14 @@ pub(super) struct Bounds {
     wanted: u64,
 }
 
-impl Bounds {
-    pub fn new(settings: &Settings, descriptors: u64) -> Self {
+impl<'a> Bounds<'a> {
+    pub fn new(settings: &'a Settings, descriptors: u64) -> Self {
         let mut wanted = settings.grpc.max_connections;
         wanted += settings.ops.listen.map_or(0, |_| settings.ops.max_connections);
         wanted += settings.rest.listen.map_or(0, |_| settings.rest.max_connections);
         wanted += settings.webhook.listen.map_or(0, |_| settings.webhook.max_connections);
         Self {
+            settings,
             inbound: settings.inbound.clone(),
             proxies: Arc::new(settings.inbound.proxies.iter().copied().collect()),
             is_shared: startup::is_shared(settings),
@@ -125,8 +127,7 @@ async fn bind(addr: SocketAddr, setting: &str) -> Result<TcpListener, StartError
 }
 
 pub(super) async fn serve_grpc(
-    settings: &Settings,
-    bounds: &Bounds,
+    bounds: &Bounds<'_>,
     app: &App,
     simulator: Option<&Arc<SimulatorEngine>>,
     readiness: &Readiness,
@@ -134,6 +135,7 @@ pub(super) async fn serve_grpc(
     audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
+    let settings = bounds.settings;
     let listener = bind(settings.grpc.listen, "grpc.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let max_bytes = usize::try_from(settings.grpc.max_message_bytes.get()).unwrap_or(usize::MAX);
@@ -239,13 +241,13 @@ fn bytes(size: ByteSize) -> usize {
 
 pub(super) async fn serve_rest(
     addr: SocketAddr,
-    settings: &Settings,
-    bounds: &Bounds,
+    bounds: &Bounds<'_>,
     app: &App,
     clock: Arc<dyn Clock>,
     audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
+    let settings = bounds.settings;
     let listener = bind(addr, "rest.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let rest = &settings.rest;
@@ -286,8 +288,7 @@ pub(super) async fn serve_rest(
 
 pub(super) async fn serve_webhook(
     addr: SocketAddr,
-    settings: &Settings,
-    bounds: &Bounds,
+    bounds: &Bounds<'_>,
     app: &App,
     clock: Arc<dyn Clock>,
     audit: Audit,
@@ -295,7 +296,7 @@ pub(super) async fn serve_webhook(
 ) -> Result<Listener, StartError> {
     let listener = bind(addr, "webhook.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
-    let settings = &settings.webhook;
+    let settings = &bounds.settings.webhook;
     let options = webhook::Options {
         max_body_bytes: bytes(settings.max_body_bytes),
         body_timeout: settings.body_timeout,
@@ -313,13 +314,13 @@ pub(super) async fn serve_webhook(
 
 pub(super) async fn serve_ops(
     addr: SocketAddr,
-    settings: &Settings,
-    bounds: &Bounds,
+    bounds: &Bounds<'_>,
     names: HostNames,
     metrics: MetricsHandle,
     readiness: Readiness,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
+    let settings = bounds.settings;
     let listener = bind(addr, "ops.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let router = ops::router(metrics, names, move || readiness.checks());

@@ -125,7 +125,8 @@ impl Limits {
         }
         self.arrived += data.len() as u64;
         let announced = match self.prefix {
-            [_, a, b, c, d] if self.arrived >= PREFIX as u64 => {
+            // What begins otherwise is no message at all, and refused as such.
+            [0 | 1, a, b, c, d] if self.arrived >= PREFIX as u64 => {
                 u64::from(u32::from_be_bytes([a, b, c, d]))
             }
             _ => 0,

@@ -8,7 +8,7 @@ use wagroups::config::{ApiKey, Settings};
 
 use super::client::Rest;
 use super::listening;
-use crate::harness::service::Service;
+use crate::harness::service::{Service, http_client};
 
 fn locked(settings: &mut Settings) {
     listening(settings);
@@ -130,8 +130,8 @@ async fn answers_are_not_guessed_at_and_kept_nowhere() {
     let page = rest.send_to("GET", "/", "").await;
     assert_eq!(page.header("x-content-type-options"), "nosniff");
     assert_eq!(page.header("cache-control"), "no-cache", "pages say it themselves");
-    let answer =
-        reqwest::get(format!("{}/nowhere", service.webhook_url())).await.expect("an answer");
+    let nowhere = format!("{}/nowhere", service.webhook_url());
+    let answer = http_client().get(nowhere).send().await.expect("an answer");
     assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
     assert_eq!(answer.headers()["cache-control"], "no-store");
 }
