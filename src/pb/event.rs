@@ -114,8 +114,8 @@ fn field_change(change: &FieldChange, me: Option<&Account>) -> Change {
         V::DisappearingTimer(new) => {
             let old = if let V::DisappearingTimer(old) = old { *old } else { 0 };
             Change::DisappearingTimer(pb::DurationChange {
-                old: Some(seconds(old)),
-                new: Some(seconds(*new)),
+                old: Some(old).filter(|old| *old != 0).map(seconds),
+                new: Some(*new).filter(|new| *new != 0).map(seconds),
             })
         }
         V::Owner(new) => {

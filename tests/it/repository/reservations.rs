@@ -23,6 +23,8 @@ pub fn reservation(label: &str) -> Reservation {
         body_sha256: [7; 32],
         group_id: None,
         incarnation: u64::MAX - 5,
+        nonce: u64::MAX - 7,
+        abandoned: Vec::new(),
         deadline: at(30),
         now: NOW,
         expire_time: at(86_400),
@@ -33,6 +35,7 @@ fn pending(of: &Reservation) -> Reserved {
     Reserved::Existing(ExistingReservation {
         body_sha256: of.body_sha256,
         incarnation: of.incarnation,
+        nonce: of.nonce,
         deadline: of.deadline,
         answer: None,
     })
