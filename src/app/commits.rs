@@ -95,6 +95,7 @@ impl Commits {
     /// them. An error is one that the process must not survive.
     pub async fn check(&mut self) -> Result<()> {
         let works = *self.works.borrow();
+        self.is_suspect |= self.repository.has_failed();
         let is_ours = if works && !self.is_suspect {
             if self.last_won.is_some_and(|won| won.elapsed() < TRUSTED_EPOCH) {
                 return Ok(());

@@ -12,12 +12,12 @@ use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr, sqlx};
 
 /// What the server gives a statement (`statement_timeout`), so that a lock that is never released does
 /// not hold callers for ever.
-pub(super) const STATEMENT: Duration = Duration::from_secs(8);
+pub(super) const STATEMENT: Duration = Duration::from_secs(6);
 /// What a connection may take to be made, and a caller to get one from the pool.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// What a statement may take here, with the wait for a connection: more than both, so that a server that
 /// lives always answers first.
-pub(super) const ANSWER: Duration = Duration::from_secs(12);
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
 /// What the shortest of all round trips may take.
 pub(super) const PING: Duration = Duration::from_secs(2);
 

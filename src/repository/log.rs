@@ -1,6 +1,7 @@
 //! The event log.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use sea_orm::{DbBackend, FromQueryResult};
@@ -182,12 +183,18 @@ impl EventLog for SeaRepository {
         }
     }
 
+    fn has_failed(&self) -> bool {
+        self.has_failed.swap(false, Ordering::AcqRel)
+    }
+
     async fn is_current(&self, epoch: u64) -> Result<bool> {
         match &self.connections {
             Connections::Postgres { commits, .. } => postgres::is_current(commits, epoch).await,
             Connections::Sqlite { .. } => {
                 let transaction = self.begin().await?;
-                sqlite::is_current(&transaction, epoch).await
+                let is_current = sqlite::is_current(&transaction, epoch).await?;
+                commit(transaction).await?;
+                Ok(is_current)
             }
         }
     }

@@ -30,6 +30,7 @@ use sea_orm::{
 
 pub use self::open::{ConnectOptions, OpenError};
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ struct Insisted {
 #[derive(Debug)]
 pub struct SeaRepository {
     connections: Connections,
+    /// Whether a write beside the commits has failed since that was asked last.
+    has_failed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -85,14 +88,18 @@ impl SeaRepository {
                 let opened = postgres::open(*server, &options).await?;
                 let postgres::Opened { pool, commits, server } = opened;
                 let server = Box::new(server);
-                Ok(Self { connections: Connections::Postgres { pool, commits, server } })
+                Ok(Self::over(Connections::Postgres { pool, commits, server }))
             }
             DatabaseUrl::Sqlite(file) => {
                 let sqlite::Opened { reader, writer, lock } = sqlite::open(*file, &options).await?;
                 let lock = Mutex::new(Some(lock));
-                Ok(Self { connections: Connections::Sqlite { reader, writer, lock } })
+                Ok(Self::over(Connections::Sqlite { reader, writer, lock }))
             }
         }
+    }
+
+    fn over(connections: Connections) -> Self {
+        Self { connections, has_failed: AtomicBool::new(false) }
     }
 
     /// Brings the schema up to date. Processes that do so at the same time take turns.
@@ -180,7 +187,19 @@ impl SeaRepository {
     async fn write(&self, sql: Sql) -> Result<u64> {
         let writer = self.writer();
         let done = writer.connection.execute_raw(sql.on(self.backend()));
-        Ok(writer.limited(done).await.map_err(fault::committing)?.rows_affected())
+        let done = writer.limited(done).await.map_err(fault::committing);
+        Ok(self.noted(done)?.rows_affected())
+    }
+
+    /// Remembers a write that failed for reasons that are not its data's.
+    fn noted<T>(&self, written: Result<T>) -> Result<T> {
+        if let Err(
+            StoreError::Unavailable(_) | StoreError::CommitUnknown(_) | StoreError::Corrupt(_),
+        ) = &written
+        {
+            self.has_failed.store(true, Ordering::Release);
+        }
+        written
     }
 
     /// Runs one statement that may be repeated, and repeats it while its answer is lost: says how many

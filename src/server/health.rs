@@ -93,9 +93,10 @@ impl Readiness {
     /// Takes over what the writer says of commits.
     async fn note(&self) {
         let commits = *self.0.app.commits().borrow();
-        let changed = self.0.checks.send_if_modified(|checks| {
-            std::mem::replace(&mut checks.commits, commits) != commits
-        });
+        let changed = self
+            .0
+            .checks
+            .send_if_modified(|checks| std::mem::replace(&mut checks.commits, commits) != commits);
         if changed {
             self.publish().await;
         }

@@ -157,6 +157,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// is still the current one. `false` where a process that started later has taken over.
     async fn probe(&self, epoch: u64, filler: &[u8]) -> Result<bool>;
 
+    /// Whether another write than a commit has failed since this was asked last.
+    fn has_failed(&self) -> bool;
+
     /// Whether the epoch is still the current one, asked over the connection that commits.
     async fn is_current(&self, epoch: u64) -> Result<bool>;
 

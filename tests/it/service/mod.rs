@@ -1,6 +1,7 @@
 //! The whole service over real gRPC, on each database: every test starts one of its own.
 
 mod bad_input;
+mod deletion;
 mod faults;
 mod groups;
 mod idempotency;
@@ -9,6 +10,7 @@ mod labels;
 mod limits;
 mod many_groups;
 mod outage;
+mod readiness;
 pub mod refusals;
 mod retention;
 mod sessions;
