@@ -106,13 +106,14 @@ async fn take(
         now,
         expire_time: now + LIFETIME,
     };
-    Ok(inner.repository.reserve(&reservation).await.map_err(|error| match error {
+    let reserved = inner.repository.reserve(&reservation).await;
+    Ok(reserved.map_err(|error| {
         // Whatever became of the id, nothing went to WhatsApp: the same call may come again.
-        StoreError::CommitUnknown(cause) => {
-            inner.abandoned.note(key, nonce);
-            StoreError::Unavailable(cause)
+        inner.abandoned.note(key, nonce);
+        match error {
+            StoreError::CommitUnknown(cause) => StoreError::Unavailable(cause),
+            error => error,
         }
-        error => error,
     })?)
 }
 

@@ -18,8 +18,8 @@ pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// What a statement may take here, with the wait for a connection: more than both, so that a server that
 /// lives always answers first.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
-/// What the shortest of all round trips may take.
-pub(super) const PING: Duration = Duration::from_secs(2);
+/// What the shortest of all round trips may take: less than who asks for readiness waits.
+pub(super) const PING: Duration = Duration::from_millis(1500);
 
 /// Whether a connection of one pool has fallen silent.
 #[derive(Debug, Clone, Default)]

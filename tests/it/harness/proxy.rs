@@ -26,6 +26,13 @@ pub struct Exchange {
     pub received: Vec<u8>,
 }
 
+impl Exchange {
+    /// Whether the server has said that it is ready for the next statement.
+    fn is_answered(&self) -> bool {
+        self.received.ends_with(b"Z\0\0\0\x05I")
+    }
+}
+
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
@@ -157,14 +164,13 @@ impl Shared {
                 return whole;
             }
             watched.link = Some(link.clone());
-            // The answer may be cut before its first byte.
             if watched.cut == Some((Way::ToServer, 0)) {
                 watched.was_cut = true;
                 return (0, true);
             }
         }
         let is_its = watched.link.as_ref().is_some_and(|own| Arc::ptr_eq(own, link));
-        if !is_its || watched.was_cut {
+        if !is_its || watched.was_cut || watched.exchange.is_answered() {
             return whole;
         }
         let exchanged = match way {

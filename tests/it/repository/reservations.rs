@@ -53,7 +53,7 @@ pub async fn a_request_id_is_taken_once(database: &Database) {
 }
 
 /// Another attempt to take the same request id.
-fn attempt(of: &Reservation, nonce: u64) -> Reservation {
+pub fn attempt(of: &Reservation, nonce: u64) -> Reservation {
     Reservation { nonce, ..of.clone() }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tonic_health::pb::health_check_response::ServingStatus;
 use wagroups::domain::port::repository::EventLog;
@@ -31,9 +33,14 @@ fn renamed(group_id: &str, subject: &str, request_id: &str) -> pb::SetGroupSubje
 
 async fn readyz(service: &Service) -> (u16, String) {
     let server = service.server.as_ref().expect("a running service");
-    let url = format!("http://{}/readyz", server.ops_addr().expect("ops.listen is set"));
-    let answer = reqwest::get(url).await.expect("an answer");
-    (answer.status().as_u16(), answer.text().await.expect("a body"))
+    let ops = server.ops_addr().expect("ops.listen is set");
+    let mut socket = TcpStream::connect(ops).await.expect("a connection");
+    let request = b"GET /readyz HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n";
+    socket.write_all(request).await.expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect("a status"), answer)
 }
 
 /// The database answers, and can be read, but takes nothing: as with a full disk.
