@@ -27,6 +27,7 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
 - alert: WagroupsCommitsFail
   expr: >-
     sum{{ include "wagroups.grown" (list (printf "wagroups_commit_failures_total{%s}" $of) "3m") }} > 0
+    or max(wagroups_commits_work{ {{- $of -}} }) == 0
   # Longer than one failure is remembered, so that one wakes nobody.
   for: 5m
   labels: {severity: critical}

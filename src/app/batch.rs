@@ -214,6 +214,7 @@ impl Batch {
                 verdict: verdict.clone(),
                 changed: committed.changed,
                 sequence: committed.sequence,
+                repeated: false,
             });
             let answer = serde_json::to_vec(&answer).map_err(Error::internal)?.into();
             draft.answers.push(AnswerWrite { key: key.clone(), answer });

@@ -6,6 +6,7 @@ mod asked;
 mod background;
 mod batch;
 mod bells;
+mod commits;
 mod connections;
 mod directory;
 mod doubts;
@@ -59,6 +60,7 @@ use ingest::Ingest;
 use live::Live;
 use mutate::CallsInFlight;
 use pending::PendingCalls;
+use reservations::Abandoned;
 use told_status::ToldStatuses;
 use turns::Turns;
 use watch::{CatchUp, Seats};
@@ -137,6 +139,7 @@ struct Inner {
     identities: Identities,
     told: ToldStatuses,
     calls: CallsInFlight,
+    abandoned: Abandoned,
     catch_up: CatchUp,
     seats: Seats,
     /// Mutations, which go on when their caller hangs up.
@@ -218,6 +221,7 @@ impl App {
             identities: Identities::default(),
             told,
             calls: CallsInFlight::default(),
+            abandoned: Abandoned::default(),
             catch_up,
             seats,
             tasks: TaskTracker::new(),
@@ -240,6 +244,16 @@ impl App {
     /// Whether the database answers.
     pub async fn check_database(&self) -> Result<()> {
         Ok(self.inner.repository.ping().await?)
+    }
+
+    /// Has the writer look whether commits work; what it finds, [`commits`](Self::commits) says.
+    pub async fn check_commits(&self) {
+        self.inner.writer.check().await;
+    }
+
+    /// Whether commits work, from now on.
+    pub fn commits(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.inner.writer.works()
     }
 
     /// Stops taking calls and ends the watches. Running calls have until `grace` has passed.

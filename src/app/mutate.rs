@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::groups::RequestKey;
 use super::pending::CallKey;
 use super::report::Report;
-use super::reservations::{self, Turn, outcome_unknown};
+use super::reservations::{self, Taken, Turn, outcome_unknown};
 use super::{App, Call, Inner, draining};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::error::{Error, Result};
@@ -216,11 +216,14 @@ impl CallsInFlight {
 
 /// Waits for the end of the work, as long as it is of use to this caller.
 async fn wait(inner: &Inner, call: &Call, mut flight: InFlight) -> Result<Answer> {
-    let deadline = call.deadline.map(|deadline| deadline.checked_sub(MARGIN).unwrap_or(deadline));
     let too_late = async {
-        match deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
-            None => std::future::pending().await,
+        match call.deadline {
+            Some(deadline) => {
+                tokio::time::sleep_until(deadline.checked_sub(MARGIN).unwrap_or(deadline)).await;
+            }
+            // Who sets no limit has one all the same: while the database is away, what became of a
+            // change cannot be found out.
+            None => tokio::time::sleep(reservations::patience(inner)).await,
         }
     };
     tokio::select! {
@@ -253,24 +256,29 @@ where
     F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
     Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
 {
-    if let Some(key) = key {
-        let turn =
-            reservations::reserve(inner, key, mutation.body_sha256, mutation.group_id.clone())
-                .await?;
-        if let Turn::Answered(answer) = turn {
-            return Ok(answer);
+    let taken = match key {
+        None => None,
+        Some(key) => {
+            let group_id = mutation.group_id.clone();
+            match reservations::reserve(inner, key, mutation.body_sha256, group_id).await? {
+                Turn::Answered(answer) => return Ok(answer),
+                Turn::Ours(taken) => Some(taken),
+            }
         }
+    };
+    if taken.is_some() {
         failpoint::hit("after_reserve");
     }
+    let taken = taken.as_ref();
     let engine = match inner.working_engine(&mutation.session, mutation.operation) {
         Ok(engine) => engine,
         Err(error) => {
-            release(inner, key).await;
+            release(inner, taken).await;
             return Err(error);
         }
     };
     if !stage.send() {
-        release(inner, key).await;
+        release(inner, taken).await;
         return Err(Error::new(
             Reason::DeadlineExceeded,
             "the deadline passed before anything was sent",
@@ -280,7 +288,7 @@ where
         Some(request_id) => request_id.to_string().into(),
         None => format!("{:016x}{:016x}", inner.entropy.u64(), inner.entropy.u64()).into(),
     };
-    send(inner, engine, mutation, call_key, key, operation).await
+    send(inner, engine, mutation, call_key, taken, operation).await
 }
 
 /// A call of the service's own, which no request id guards.
@@ -304,7 +312,7 @@ async fn send<F, Fut>(
     engine: Arc<dyn GroupEngine>,
     mutation: Mutation,
     call_key: CallKey,
-    key: Option<&ReservationKey>,
+    taken: Option<&Taken>,
     operation: F,
 ) -> Result<Answer>
 where
@@ -323,20 +331,20 @@ where
     let answered = match called {
         Ok(answered) => answered,
         Err(EngineError { outcome: Outcome::NotSent, error }) => {
-            release(inner, key).await;
+            release(inner, taken).await;
             return Err(error);
         }
         Err(EngineError { outcome: Outcome::Rejected, error }) => {
-            if let Some(key) = key {
-                reservations::refuse(inner, key, &error).await;
+            if let Some(taken) = taken {
+                reservations::refuse(inner, taken, &error).await;
             }
             return Err(error);
         }
         Err(EngineError { outcome: Outcome::Unknown, error }) => {
             // Said in our own words: whatever the engine's error is, the caller must not retry it.
             let unknown = outcome_unknown().caused_by(error.cause().unwrap_or(error.message()));
-            if let Some(key) = key {
-                reservations::refuse(inner, key, &unknown).await;
+            if let Some(taken) = taken {
+                reservations::refuse(inner, taken, &unknown).await;
             }
             return Err(unknown);
         }
@@ -350,22 +358,25 @@ where
         source_ids: answered.source_ids,
         call_key: Some(call_key),
         request_id: mutation.request_id,
-        answer: key.map(|key| (key.clone(), verdict.clone())),
+        answer: taken.map(|taken| (taken.key.clone(), verdict.clone())),
         ..Report::new(mutation.session, kind, Origin::Api)
     };
     let written = inner.writer.write(report).await;
     drop(window);
     match written {
-        Ok(committed) => {
-            Ok(Answer { verdict, changed: committed.changed, sequence: committed.sequence })
-        }
+        Ok(committed) => Ok(Answer {
+            verdict,
+            changed: committed.changed,
+            sequence: committed.sequence,
+            repeated: false,
+        }),
         // WhatsApp has done it; only our knowledge of it is missing until its echo or a resync.
         Err(error) => Err(outcome_unknown().caused_by(error.cause().unwrap_or(error.message()))),
     }
 }
 
-async fn release(inner: &Inner, key: Option<&ReservationKey>) {
-    if let Some(key) = key {
-        reservations::release(inner, key).await;
+async fn release(inner: &Inner, taken: Option<&Taken>) {
+    if let Some(taken) = taken {
+        reservations::release(inner, taken).await;
     }
 }

@@ -55,6 +55,15 @@ impl Report {
     }
 }
 
+impl Report {
+    /// About how many rows it writes.
+    pub fn weight(&self) -> usize {
+        let members: usize =
+            self.observations.iter().map(|observation| observation.change.member_count()).sum();
+        1 + self.observations.len() + self.source_ids.len() + members
+    }
+}
+
 /// What became of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Committed {

@@ -1,8 +1,12 @@
 //! Request ids: a mutation that carries one reaches WhatsApp at most once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 use super::Inner;
+use super::commits::{LAST_PAUSE, RETRY_PAUSES};
 use crate::domain::answer::{Answer, Settled};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::GroupId;
@@ -15,10 +19,46 @@ use crate::telemetry;
 /// How long a request id stands for its answer.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Attempts that are remembered because they may have left a row.
+const MAX_ABANDONED: u64 = 10_000;
+
+/// A request id that is ours, and by what its row is known to be.
+#[derive(Debug, Clone)]
+pub(super) struct Taken {
+    pub key: ReservationKey,
+    pub nonce: u64,
+}
+
+/// Attempts of this process to take a request id that may have left a row behind, though nothing was
+/// sent: the answer to the row's INSERT was lost, or it could not be removed. Who comes next under the
+/// same id takes such a row over, where it would else read that the outcome is unknown.
+#[derive(Debug)]
+pub(super) struct Abandoned(moka::sync::Cache<ReservationKey, Arc<Vec<u64>>>);
+
+impl Default for Abandoned {
+    fn default() -> Self {
+        let attempts =
+            moka::sync::Cache::builder().max_capacity(MAX_ABANDONED).time_to_live(LIFETIME).build();
+        Self(attempts)
+    }
+}
+
+impl Abandoned {
+    fn note(&self, key: &ReservationKey, nonce: u64) {
+        let mut nonces = self.of(key);
+        nonces.push(nonce);
+        self.0.insert(key.clone(), Arc::new(nonces));
+    }
+
+    fn of(&self, key: &ReservationKey) -> Vec<u64> {
+        self.0.get(key).map(|nonces| nonces.to_vec()).unwrap_or_default()
+    }
+}
+
 /// What to do about a call with a request id.
 pub(super) enum Turn {
     /// It is the first: make the call.
-    Ours,
+    Ours(Taken),
     /// It was made before, with this answer.
     Answered(Answer),
 }
@@ -30,18 +70,27 @@ pub(super) async fn reserve(
     body_sha256: [u8; 32],
     group_id: Option<GroupId>,
 ) -> Result<Turn> {
-    match take(inner, key, body_sha256, group_id).await? {
+    let nonce = inner.entropy.u64();
+    match take(inner, key, nonce, body_sha256, group_id).await? {
         Reserved::New => {
             telemetry::reservation("new");
-            Ok(Turn::Ours)
+            Ok(Turn::Ours(Taken { key: key.clone(), nonce }))
         }
-        Reserved::Existing(existing) => settled(inner, key, body_sha256, &existing),
+        Reserved::Existing(existing) => {
+            settled(inner, key, body_sha256, &existing).map(Turn::Answered)
+        }
     }
+}
+
+/// How long a call may take: the engine's own deadline, and time to commit what it answers.
+pub(super) fn patience(inner: &Inner) -> Duration {
+    inner.options.engine_write_timeout + Duration::from_secs(30)
 }
 
 async fn take(
     inner: &Inner,
     key: &ReservationKey,
+    nonce: u64,
     body_sha256: [u8; 32],
     group_id: Option<GroupId>,
 ) -> Result<Reserved> {
@@ -51,15 +100,20 @@ async fn take(
         body_sha256,
         group_id,
         incarnation: inner.epoch,
-        // The engine's own deadline, and time to commit what it answers.
-        deadline: now + inner.options.engine_write_timeout + Duration::from_secs(30),
+        nonce,
+        abandoned: inner.abandoned.of(key),
+        deadline: now + patience(inner),
         now,
         expire_time: now + LIFETIME,
     };
-    Ok(inner.repository.reserve(&reservation).await.map_err(|error| match error {
+    let reserved = inner.repository.reserve(&reservation).await;
+    Ok(reserved.map_err(|error| {
         // Whatever became of the id, nothing went to WhatsApp: the same call may come again.
-        StoreError::CommitUnknown(cause) => StoreError::Unavailable(cause),
-        error => error,
+        inner.abandoned.note(key, nonce);
+        match error {
+            StoreError::CommitUnknown(cause) => StoreError::Unavailable(cause),
+            error => error,
+        }
     })?)
 }
 
@@ -68,7 +122,7 @@ fn settled(
     key: &ReservationKey,
     body_sha256: [u8; 32],
     existing: &ExistingReservation,
-) -> Result<Turn> {
+) -> Result<Answer> {
     if existing.body_sha256 != body_sha256 {
         telemetry::reservation("reused");
         return Err(reused(key));
@@ -76,7 +130,7 @@ fn settled(
     if let Some(answer) = &existing.answer {
         telemetry::reservation("replayed");
         return match serde_json::from_slice(answer).map_err(Error::internal)? {
-            Settled::Answered(answer) => Ok(Turn::Answered(answer)),
+            Settled::Answered(answer) => Ok(Answer { repeated: true, ..answer }),
             Settled::Refused(error) => Err(error),
         };
     }
@@ -97,9 +151,9 @@ fn settled(
 
 /// What stands under the request id of a call that may be taken up again.
 pub(super) enum Resumed {
-    New,
+    New(Taken),
     /// It was made before; it may still run, or have died.
-    Unanswered,
+    Unanswered(Taken),
     Answered(Answer),
 }
 
@@ -110,24 +164,41 @@ pub(super) async fn resume(
     body_sha256: [u8; 32],
     group_id: &GroupId,
 ) -> Result<Resumed> {
-    let existing = match take(inner, key, body_sha256, Some(group_id.clone())).await? {
-        Reserved::New => return Ok(Resumed::New),
+    let nonce = inner.entropy.u64();
+    let existing = match take(inner, key, nonce, body_sha256, Some(group_id.clone())).await? {
+        Reserved::New => return Ok(Resumed::New(Taken { key: key.clone(), nonce })),
         Reserved::Existing(existing) => existing,
     };
     if existing.answer.is_none() && existing.body_sha256 == body_sha256 {
-        return Ok(Resumed::Unanswered);
+        return Ok(Resumed::Unanswered(Taken { key: key.clone(), nonce: existing.nonce }));
     }
-    match settled(inner, key, body_sha256, &existing)? {
-        Turn::Ours => Ok(Resumed::New),
-        Turn::Answered(answer) => Ok(Resumed::Answered(answer)),
-    }
+    settled(inner, key, body_sha256, &existing).map(Resumed::Answered)
 }
 
-/// Keeps the answer of a call whose events were committed before.
-pub(super) async fn answer(inner: &Inner, key: &ReservationKey, answer: &Answer) {
-    let Ok(answer) = serde_json::to_vec(&Settled::Answered(answer.clone())) else { return };
-    if let Err(error) = inner.repository.settle(key, answer.into()).await {
+/// Keeps the answer of a call whose events were committed before. Says whether it is kept: who is
+/// answered before it is may later be answered otherwise.
+pub(super) async fn answer(inner: &Inner, key: &ReservationKey, answer: &Answer) -> bool {
+    keep(inner, key, &Settled::Answered(answer.clone())).await
+}
+
+/// Stays at it until the answer is kept, or the service stops.
+async fn keep(inner: &Inner, key: &ReservationKey, settled: &Settled) -> bool {
+    let Ok(answer) = serde_json::to_vec(settled) else { return false };
+    let answer = bytes::Bytes::from(answer);
+    let mut pauses = RETRY_PAUSES.iter();
+    loop {
+        let error = match inner.repository.settle(key, answer.clone()).await {
+            Ok(()) => return true,
+            Err(error) => error,
+        };
         tracing::warn!(%error, "the answer of a request id could not be kept");
+        if matches!(error, StoreError::Refused(_) | StoreError::Corrupt(_)) {
+            return false;
+        }
+        tokio::select! {
+            () = sleep(*pauses.next().unwrap_or(&LAST_PAUSE)) => {}
+            () = inner.cut_off.cancelled() => return false,
+        }
     }
 }
 
@@ -148,25 +219,42 @@ pub(super) fn outcome_unknown() -> Error {
     )
 }
 
-/// Keeps a refusal as the answer of the id, or forgets the id where the caller is to try again.
-pub(super) async fn refuse(inner: &Inner, key: &ReservationKey, error: &Error) {
-    let kept = if error.reason().invites_retry() || error.retry_delay().is_some() {
-        inner.repository.release(key).await
+/// Keeps a refusal as the answer of the id, or forgets the id where the caller is to try again. Where it
+/// cannot be kept, the id stays unanswered, and a repetition gets OUTCOME_UNKNOWN: too careful, never wrong.
+pub(super) async fn refuse(inner: &Inner, taken: &Taken, error: &Error) {
+    if invites_retry(error) {
+        release(inner, taken).await;
     } else {
-        match serde_json::to_vec(&Settled::Refused(error.clone())) {
-            Ok(answer) => inner.repository.settle(key, answer.into()).await,
-            Err(_) => Ok(()),
-        }
-    };
-    // The id then stays unanswered, and a repetition gets OUTCOME_UNKNOWN: too careful, never wrong.
-    if let Err(error) = kept {
-        tracing::warn!(%error, "the answer of a request id could not be kept");
+        keep(inner, &taken.key, &Settled::Refused(error.clone())).await;
     }
 }
 
+/// The same for a job whose id an earlier process may have taken.
+pub(super) async fn refuse_job(inner: &Inner, key: &ReservationKey, error: &Error) {
+    if !invites_retry(error) {
+        keep(inner, key, &Settled::Refused(error.clone())).await;
+        return;
+    }
+    let nonce = inner.entropy.u64();
+    let nonce = match take(inner, key, nonce, [0; 32], None).await {
+        Ok(Reserved::New) => nonce,
+        Ok(Reserved::Existing(existing)) => existing.nonce,
+        Err(error) => {
+            tracing::warn!(%error, "a request id could not be released");
+            return;
+        }
+    };
+    release(inner, &Taken { key: key.clone(), nonce }).await;
+}
+
+fn invites_retry(error: &Error) -> bool {
+    error.reason().invites_retry() || error.retry_delay().is_some()
+}
+
 /// Forgets the id of a call that never left the process.
-pub(super) async fn release(inner: &Inner, key: &ReservationKey) {
-    if let Err(error) = inner.repository.release(key).await {
+pub(super) async fn release(inner: &Inner, taken: &Taken) {
+    if let Err(error) = inner.repository.release(&taken.key, taken.nonce).await {
         tracing::warn!(%error, "a request id could not be released");
+        inner.abandoned.note(&taken.key, taken.nonce);
     }
 }

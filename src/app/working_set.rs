@@ -29,7 +29,7 @@ impl WorkingGroup {
     }
 }
 
-type GroupKey = (SessionName, GroupId);
+pub(super) type GroupKey = (SessionName, GroupId);
 
 #[derive(Debug)]
 pub(super) struct WorkingSet {

@@ -7,14 +7,16 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
 
 use super::batch::{Batch, SessionDraft};
+use super::commits::{Commits, LAST_PAUSE, RETRY_PAUSES, fenced};
 use super::doubts::Doubts;
 use super::live::Live;
 use super::pending::PendingCalls;
 use super::report::{Committed, Report};
-use super::working_set::WorkingSet;
+use super::working_set::{GroupKey, WorkingGroup, WorkingSet};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
@@ -31,13 +33,9 @@ const MAX_BATCH: usize = 512;
 const QUEUE: usize = 4096;
 /// How often a report is reduced anew because another process wrote in between.
 const MAX_ATTEMPTS: u32 = 16;
-/// Pauses between tries while the database is away. After the last one the caller gets the error.
-const RETRY_PAUSES: [Duration; 4] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_millis(800),
-    Duration::from_secs(2),
-];
+/// What the reports of one transaction may weigh together ([`Report::weight`]), so that it stays far
+/// within what a statement may take.
+const MAX_WEIGHT: usize = 20_000;
 
 struct Entry {
     report: Report,
@@ -49,12 +47,15 @@ enum Message {
     Write(Box<Entry>),
     /// The session's account or row changed outside of commits.
     Forget(SessionName, oneshot::Sender<()>),
+    /// Look whether commits work.
+    Check(oneshot::Sender<()>),
 }
 
 /// Handle of the writer.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     sender: mpsc::Sender<Message>,
+    works: watch::Receiver<bool>,
 }
 
 pub(super) struct WriterParts {
@@ -77,8 +78,10 @@ impl Writer {
     pub fn new(parts: WriterParts) -> (Self, impl Future<Output = Result<()>> + Send) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let working = WorkingSet::new(parts.working_set_bytes);
-        let task = WriterTask { parts, working, waiting: VecDeque::new() };
-        (Self { sender }, task.run(receiver))
+        let commits = Commits::new(parts.repository.clone(), parts.entropy.clone(), parts.epoch);
+        let works = commits.works();
+        let task = WriterTask { parts, working, commits, waiting: VecDeque::new() };
+        (Self { sender, works }, task.run(receiver))
     }
 
     /// Writes the report and answers once it is durable and visible to this process' readers.
@@ -89,6 +92,20 @@ impl Writer {
             .await
             .map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
+    }
+
+    /// Has the writer look whether commits work, and answers once it has.
+    pub async fn check(&self) {
+        let (done, wait) = oneshot::channel();
+        // A queue that is full of work says enough.
+        if self.sender.try_send(Message::Check(done)).is_ok() {
+            let _ = wait.await;
+        }
+    }
+
+    /// Whether commits work, from now on.
+    pub fn works(&self) -> watch::Receiver<bool> {
+        self.works.clone()
     }
 
     /// Makes the writer read the session anew before it writes to it again.
@@ -107,6 +124,7 @@ fn writer_gone() -> Error {
 struct WriterTask {
     parts: WriterParts,
     working: WorkingSet,
+    commits: Commits,
     /// Reports that lost against another process and are reduced anew.
     waiting: VecDeque<Entry>,
 }
@@ -119,9 +137,18 @@ impl WriterTask {
                 return Ok(());
             }
             let mut entries: Vec<Entry> = self.waiting.drain(..).collect();
+            let mut weight: usize = entries.iter().map(|entry| entry.report.weight()).sum();
+            let mut checks = Vec::new();
             for message in inbox.drain(..) {
                 match message {
-                    Message::Write(entry) => entries.push(*entry),
+                    Message::Write(entry) => {
+                        weight += entry.report.weight();
+                        if weight > MAX_WEIGHT && !entries.is_empty() {
+                            self.write(std::mem::take(&mut entries)).await?;
+                            weight = entry.report.weight();
+                        }
+                        entries.push(*entry);
+                    }
                     Message::Forget(session, done) => {
                         // What was sent before must still be written with what it was sent for.
                         if !entries.is_empty() {
@@ -130,10 +157,17 @@ impl WriterTask {
                         self.working.forget(&session);
                         let _ = done.send(());
                     }
+                    Message::Check(done) => checks.push(done),
                 }
             }
             if !entries.is_empty() {
                 self.write(entries).await?;
+            }
+            if !checks.is_empty() {
+                self.commits.check().await?;
+                checks.into_iter().for_each(|done| {
+                    let _ = done.send(());
+                });
             }
         }
     }
@@ -156,7 +190,7 @@ impl WriterTask {
         }
         failpoint::hit("before_commit");
         let commit = batch.commit(self.parts.epoch);
-        match self.commit(&commit).await {
+        match self.commits.commit(&commit).await {
             Ok(receipt) => {
                 failpoint::hit("after_commit");
                 self.committed(entries, batch, &commit, receipt).await
@@ -205,19 +239,16 @@ impl WriterTask {
                     .extend(entry.report.source_ids.iter().map(|id| (session.clone(), id.clone())));
             }
         }
-        let read = async {
-            let known = if source_ids.is_empty() {
-                BTreeSet::new()
-            } else {
-                self.parts.repository.known_source_ids(&source_ids).await?
-            };
-            let groups =
-                self.working.fill(self.parts.repository.as_ref(), &groups, &sessions).await?;
-            Ok::<_, Error>((known, groups))
-        };
-        let (known, groups) = match read.await {
-            Ok(read) => read,
-            Err(error) => return Err((entries, error)),
+        let mut pauses = RETRY_PAUSES.iter();
+        let (known, groups) = loop {
+            let read = self.read(&source_ids, &groups, &sessions).await;
+            match (read, pauses.next()) {
+                (Ok(read), _) => break read,
+                (Err(error), Some(pause)) if error.reason() == Reason::DatabaseUnavailable => {
+                    sleep(*pause).await;
+                }
+                (Err(error), _) => return Err((entries, error)),
+            }
         };
         let mut batch = Batch::new(self.parts.clock.now(), known, groups, self.parts.retention);
         for entry in &entries {
@@ -227,65 +258,20 @@ impl WriterTask {
         Ok((entries, batch))
     }
 
-    /// Commits, and stays at it while it is safe to: a refusal by the database leaves nothing
-    /// behind, and a lost answer is settled by looking the events up.
-    async fn commit(&self, commit: &CommitBatch) -> Result<CommitReceipt, StoreError> {
-        let started = tokio::time::Instant::now();
-        let mut pauses = RETRY_PAUSES.iter();
-        loop {
-            let error = match self.parts.repository.commit(commit).await {
-                Ok(receipt) => {
-                    let events = commit.sessions.iter().map(|session| session.events.len()).sum();
-                    telemetry::committed(started.elapsed(), commit.sessions.len(), events);
-                    return Ok(receipt);
-                }
-                Err(error) => error,
-            };
-            telemetry::commit_failed();
-            tracing::warn!(%error, "commit failed");
-            if matches!(error, StoreError::CommitUnknown(_))
-                && let Some(receipt) = self.look_up(commit).await?
-            {
-                return Ok(receipt);
-            }
-            match (&error, pauses.next()) {
-                // Where the commit came through after all, the revision has moved on and the
-                // repetition loses: the reports are then reduced against what it wrote.
-                (StoreError::Unavailable(_) | StoreError::CommitUnknown(_), Some(pause)) => {
-                    tokio::time::sleep(*pause).await;
-                }
-                _ => return Err(error),
-            }
-        }
-    }
-
-    /// Whether a commit whose answer was lost is in the log.
-    async fn look_up(&self, commit: &CommitBatch) -> Result<Option<CommitReceipt>, StoreError> {
-        let ids: Vec<_> =
-            commit.sessions.iter().flat_map(|s| s.events.iter().map(|event| event.id)).collect();
-        if ids.is_empty() {
-            return Ok(None);
-        }
-        let recorded = self.parts.repository.recorded(&ids).await?;
-        let Some(head) = recorded.values().copied().max() else { return Ok(None) };
-        let won = commit
-            .sessions
-            .iter()
-            .map(|session| {
-                // One without events cannot be told from one that lost; reduced again, it is the same.
-                let mut events = session.events.iter().peekable();
-                events.peek().is_some() && events.all(|event| recorded.contains_key(&event.id))
-            })
-            .collect();
-        let record_time = self
-            .parts
-            .repository
-            .read(head.saturating_sub(1), 1)
-            .await?
-            .events
-            .first()
-            .map_or(commit.now, |event| event.record_time);
-        Ok(Some(CommitReceipt { won, head, record_time }))
+    /// What is not known yet of the reports' notifications, sessions and groups.
+    async fn read(
+        &mut self,
+        source_ids: &[(SessionName, String)],
+        groups: &BTreeSet<(SessionName, GroupId)>,
+        sessions: &BTreeSet<SessionName>,
+    ) -> Result<(BTreeSet<(SessionName, String)>, HashMap<GroupKey, Arc<WorkingGroup>>)> {
+        let repository = self.parts.repository.as_ref();
+        let known = if source_ids.is_empty() {
+            BTreeSet::new()
+        } else {
+            repository.known_source_ids(source_ids).await?
+        };
+        Ok((known, self.working.fill(repository, groups, sessions).await?))
     }
 
     async fn committed(
@@ -309,7 +295,7 @@ impl WriterTask {
                 self.take_over(name, draft);
             }
         }
-        self.parts.live.publish(commit, &receipt, &drafts).await?;
+        self.publish(commit, &receipt, &drafts).await?;
         if !lost.is_empty() {
             self.fence(&lost).await?;
         }
@@ -333,6 +319,30 @@ impl WriterTask {
             }
         }
         Ok(())
+    }
+
+    /// Tells what was committed. Should another process have written before it, that is read first; it is
+    /// in the log and must be told, so this goes on until it can be read.
+    async fn publish(
+        &self,
+        commit: &CommitBatch,
+        receipt: &CommitReceipt,
+        drafts: &[(SessionName, SessionDraft)],
+    ) -> Result<()> {
+        let mut pauses = RETRY_PAUSES.iter();
+        loop {
+            match self.parts.live.publish(commit, receipt, drafts).await {
+                Err(error) if error.reason() == Reason::DatabaseUnavailable => {
+                    let pause = pauses.next().unwrap_or(&LAST_PAUSE);
+                    if *pause == LAST_PAUSE {
+                        self.commits.fail("what another process wrote cannot be read");
+                    }
+                    tracing::warn!(%error, cause = error.cause(), "could not catch up after a commit");
+                    sleep(*pause).await;
+                }
+                published => return published,
+            }
+        }
     }
 
     fn take_over(&mut self, name: &SessionName, draft: &SessionDraft) {
@@ -361,9 +371,7 @@ impl WriterTask {
         let names: Vec<SessionName> = lost.iter().cloned().collect();
         let heads = self.parts.repository.session_heads(&names).await.unwrap_or_default();
         if heads.values().any(|head| head.epoch > self.parts.epoch) {
-            return Err(Error::internal(
-                "another process has taken over this database; run one replica only",
-            ));
+            return Err(fenced());
         }
         Ok(())
     }

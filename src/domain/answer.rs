@@ -42,6 +42,9 @@ pub struct Answer {
     pub changed: bool,
     /// Of the last event that the call caused; where nothing changed, the one at which it holds.
     pub sequence: u64,
+    /// Whether it was found under its request id: the call that found it has sent nothing.
+    #[serde(skip)]
+    pub repeated: bool,
 }
 
 /// What a request id stands for once its call has ended.

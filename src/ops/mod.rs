@@ -15,12 +15,14 @@ use crate::telemetry::MetricsHandle;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Checks {
     pub database: bool,
+    /// Whether the database takes commits, which it may not though it answers: its disk may be full.
+    pub commits: bool,
     pub draining: bool,
 }
 
 impl Checks {
     pub fn is_ready(self) -> bool {
-        self.database && !self.draining
+        self.database && self.commits && !self.draining
     }
 }
 
@@ -57,8 +59,11 @@ fn readyz(checks: Checks) -> impl IntoResponse {
     let status = if checks.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let say = |good: bool| if good { "ok" } else { "failing" };
     let draining = if checks.draining { "yes" } else { "no" };
-    let body =
-        format!("{{\"database\":\"{}\",\"draining\":\"{draining}\"}}\n", say(checks.database));
+    let body = format!(
+        "{{\"database\":\"{}\",\"commits\":\"{}\",\"draining\":\"{draining}\"}}\n",
+        say(checks.database),
+        say(checks.commits)
+    );
     (status, [(header::CONTENT_TYPE, "application/json")], body)
 }
 

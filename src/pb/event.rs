@@ -114,8 +114,8 @@ fn field_change(change: &FieldChange, me: Option<&Account>) -> Change {
         V::DisappearingTimer(new) => {
             let old = if let V::DisappearingTimer(old) = old { *old } else { 0 };
             Change::DisappearingTimer(pb::DurationChange {
-                old: Some(seconds(old)),
-                new: Some(seconds(*new)),
+                old: Some(old).filter(|old| *old != 0).map(seconds),
+                new: Some(*new).filter(|new| *new != 0).map(seconds),
             })
         }
         V::Owner(new) => {
@@ -339,3 +339,21 @@ same_values!(Origin, Origin, Api, Engine, Reconciled);
 same_values!(MemberAction, ParticipantAction, Join, Leave, Promote, Demote);
 same_values!(JoinRequestAction, JoinRequestAction, Created, Rejected, Revoked, Approved);
 same_values!(EngineKind, Engine, Simulator, Waha, Native);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_timer_is_absent_before_and_after() {
+        let timer = FieldValue::DisappearingTimer;
+        for (old, new) in [(0, 86_400), (86_400, 0), (86_400, 604_800)] {
+            let change = FieldChange::Value { old: timer(old), new: timer(new) };
+            let Change::DisappearingTimer(told) = field_change(&change, None) else {
+                panic!("another kind of change")
+            };
+            let present = (told.old.is_some(), told.new.is_some());
+            assert_eq!(present, (old != 0, new != 0), "{old} to {new}");
+        }
+    }
+}

@@ -65,7 +65,7 @@ impl AliasStore for SeaRepository {
                          WHERE aliases.phone <> excluded.phone \
                          AND aliases.learned_time <= excluded.learned_time",
                     );
-            self.write(sql).await?;
+            self.insist(sql).await?;
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl AliasStore for SeaRepository {
             .bind(number(alias.lid.get()))
             .push(" AND phone = ")
             .bind(number(alias.phone.get()));
-        self.write(sql).await.map(drop)
+        self.insist(sql).await.map(drop)
     }
 }
 

@@ -41,7 +41,7 @@ impl DeletionStore for SeaRepository {
         .push(
             ") ON CONFLICT (session, group_id) DO UPDATE SET removed_count = excluded.removed_count",
         );
-        self.write(sql).await.map(drop)
+        self.insist(sql).await.map(drop)
     }
 
     async fn remove_deletion(&self, session: &SessionName, group_id: &GroupId) -> Result<()> {
@@ -49,7 +49,7 @@ impl DeletionStore for SeaRepository {
             .bind(session.as_str())
             .push(" AND group_id = ")
             .bind(group_id.as_str());
-        self.write(sql).await.map(drop)
+        self.insist(sql).await.map(drop)
     }
 
     async fn deletions(&self) -> Result<Vec<Deletion>> {

@@ -1,13 +1,14 @@
 //! The event log.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use sea_orm::{DbBackend, FromQueryResult};
 
 use super::rows::{EventRow, corrupt, fingerprint, parsed, unsigned};
 use super::sql::{Sql, number, padded};
-use super::{Commits, SeaRepository, commit, execute, postgres, query_one, sqlite};
+use super::{Connections, SeaRepository, commit, execute, postgres, query_one, sqlite};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventId, EventRecord};
 use crate::domain::page::EventQuery;
@@ -159,13 +160,41 @@ impl EventLog for SeaRepository {
     }
 
     async fn commit(&self, batch: &CommitBatch) -> Result<CommitReceipt> {
-        match &self.commits {
-            Commits::Postgres { pool, .. } => postgres::commit(pool, batch).await,
-            Commits::Sqlite { .. } => {
+        match &self.connections {
+            Connections::Postgres { commits, .. } => postgres::commit(commits, batch).await,
+            Connections::Sqlite { .. } => {
                 let transaction = self.begin().await?;
                 let receipt = sqlite::commit(&transaction, batch).await?;
                 commit(transaction).await?;
                 Ok(receipt)
+            }
+        }
+    }
+
+    async fn probe(&self, epoch: u64, filler: &[u8]) -> Result<bool> {
+        match &self.connections {
+            Connections::Postgres { commits, .. } => postgres::probe(commits, epoch, filler).await,
+            Connections::Sqlite { .. } => {
+                let transaction = self.begin().await?;
+                let written = sqlite::probe(&transaction, epoch, filler).await?;
+                commit(transaction).await?;
+                Ok(written)
+            }
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.has_failed.swap(false, Ordering::AcqRel)
+    }
+
+    async fn is_current(&self, epoch: u64) -> Result<bool> {
+        match &self.connections {
+            Connections::Postgres { commits, .. } => postgres::is_current(commits, epoch).await,
+            Connections::Sqlite { .. } => {
+                let transaction = self.begin().await?;
+                let is_current = sqlite::is_current(&transaction, epoch).await?;
+                commit(transaction).await?;
+                Ok(is_current)
             }
         }
     }

@@ -10,6 +10,7 @@ mod entity;
 mod fault;
 mod group_list;
 mod groups;
+mod limit;
 mod log;
 mod migration;
 mod open;
@@ -22,37 +23,61 @@ mod sqlite;
 mod webhooks;
 mod world;
 
-use sea_orm::sqlx::PgPool;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 pub use self::open::{ConnectOptions, OpenError};
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use self::limit::Bounded;
 use self::open::DatabaseUrl;
 use self::sql::Sql;
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::token::LogId;
 
+/// Between two tries of a statement whose answer was lost.
+const INSIST_PAUSES: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1000),
+];
+
+/// What became of a statement that was repeated until it was answered.
+#[derive(Debug, Clone, Copy)]
+struct Insisted {
+    rows: u64,
+    in_doubt: bool,
+}
+
 /// The repository of either database.
 #[derive(Debug)]
 pub struct SeaRepository {
-    /// On SQLite a pool that cannot write; on PostgreSQL the same as `writer`.
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
-    commits: Commits,
+    connections: Connections,
+    /// Whether a write beside the commits has failed since that was asked last.
+    has_failed: AtomicBool,
 }
 
-/// What a commit goes through.
 #[derive(Debug)]
-enum Commits {
-    /// A pool of one connection of its own, so that the log never waits behind lesser writes.
-    Postgres { pool: PgPool, server: Box<postgres::Server> },
-    /// The writer's connection, and the lock that keeps other processes away from the file.
-    Sqlite { lock: Mutex<Option<sqlite::Lock>> },
+enum Connections {
+    Postgres {
+        pool: postgres::Pool,
+        /// Of its own, so that the log never waits behind lesser writes.
+        commits: postgres::CommitConnection,
+        server: Box<postgres::Server>,
+    },
+    Sqlite {
+        /// A pool that cannot write.
+        reader: DatabaseConnection,
+        writer: DatabaseConnection,
+        /// Keeps other processes away from the file.
+        lock: Mutex<Option<sqlite::Lock>>,
+    },
 }
 
 impl SeaRepository {
@@ -61,31 +86,29 @@ impl SeaRepository {
         match DatabaseUrl::parse(url)? {
             DatabaseUrl::Postgres(server) => {
                 let opened = postgres::open(*server, &options).await?;
-                Ok(Self {
-                    reader: opened.pool.clone(),
-                    writer: opened.pool,
-                    commits: Commits::Postgres {
-                        pool: opened.commits,
-                        server: Box::new(opened.server),
-                    },
-                })
+                let postgres::Opened { pool, commits, server } = opened;
+                let server = Box::new(server);
+                Ok(Self::over(Connections::Postgres { pool, commits, server }))
             }
             DatabaseUrl::Sqlite(file) => {
-                let opened = sqlite::open(*file, &options).await?;
-                Ok(Self {
-                    reader: opened.reader,
-                    writer: opened.writer,
-                    commits: Commits::Sqlite { lock: Mutex::new(Some(opened.lock)) },
-                })
+                let sqlite::Opened { reader, writer, lock } = sqlite::open(*file, &options).await?;
+                let lock = Mutex::new(Some(lock));
+                Ok(Self::over(Connections::Sqlite { reader, writer, lock }))
             }
         }
     }
 
+    fn over(connections: Connections) -> Self {
+        Self { connections, has_failed: AtomicBool::new(false) }
+    }
+
     /// Brings the schema up to date. Processes that do so at the same time take turns.
     pub async fn migrate(&self) -> Result<()> {
-        match &self.commits {
-            Commits::Postgres { server, .. } => server.migrate().await,
-            Commits::Sqlite { .. } => migration::run(&self.writer).await.map_err(fault::undecided),
+        match &self.connections {
+            Connections::Postgres { server, .. } => server.migrate().await,
+            Connections::Sqlite { writer, .. } => {
+                migration::run(writer).await.map_err(fault::undecided)
+            }
         }
     }
 
@@ -93,11 +116,9 @@ impl SeaRepository {
     pub async fn new_log_id(&self) -> Result<LogId> {
         let random = migration::random_number(self.backend());
         let sql = format!("UPDATE log_head SET log_id = {random} WHERE id = 1 RETURNING log_id");
-        let row = self
-            .writer
-            .query_one_raw(Sql::new(&sql).on(self.backend()))
-            .await
-            .map_err(fault::committing)?;
+        let writer = self.writer();
+        let row = writer.connection.query_one_raw(Sql::new(&sql).on(self.backend()));
+        let row = writer.limited(row).await.map_err(fault::committing)?;
         let id: i64 = row
             .ok_or_else(|| StoreError::Corrupt("log_head has no row".to_owned()))?
             .try_get("", "log_id")
@@ -107,23 +128,48 @@ impl SeaRepository {
 
     /// Ends all connections once they are idle, and lets other processes have the file.
     pub async fn close(&self) {
-        let _ = self.reader.close_by_ref().await;
-        let _ = self.writer.close_by_ref().await;
-        match &self.commits {
-            Commits::Postgres { pool, .. } => pool.close().await,
-            Commits::Sqlite { lock } => {
+        match &self.connections {
+            Connections::Postgres { pool, commits, .. } => {
+                pool.close().await;
+                commits.close().await;
+            }
+            Connections::Sqlite { reader, writer, lock } => {
+                let _ = reader.close_by_ref().await;
+                let _ = writer.close_by_ref().await;
                 lock.lock().unwrap_or_else(PoisonError::into_inner).take();
             }
         }
     }
 
     fn backend(&self) -> DbBackend {
-        self.writer.get_database_backend()
+        match &self.connections {
+            Connections::Postgres { .. } => DbBackend::Postgres,
+            Connections::Sqlite { .. } => DbBackend::Sqlite,
+        }
+    }
+
+    fn reader(&self) -> Bounded {
+        match &self.connections {
+            Connections::Postgres { pool, .. } => pool.current(),
+            Connections::Sqlite { reader, .. } => {
+                Bounded { connection: reader.clone(), silence: None }
+            }
+        }
+    }
+
+    fn writer(&self) -> Bounded {
+        match &self.connections {
+            Connections::Postgres { pool, .. } => pool.current(),
+            Connections::Sqlite { writer, .. } => {
+                Bounded { connection: writer.clone(), silence: None }
+            }
+        }
     }
 
     async fn read_all<T: FromQueryResult>(&self, sql: Sql) -> Result<Vec<T>> {
-        let rows =
-            self.reader.query_all_raw(sql.on(self.backend())).await.map_err(fault::undecided)?;
+        let reader = self.reader();
+        let rows = reader.connection.query_all_raw(sql.on(self.backend()));
+        let rows = reader.limited(rows).await.map_err(fault::undecided)?;
         rows.iter()
             .map(|row| T::from_query_result(row, ""))
             .collect::<Result<_, _>>()
@@ -131,16 +177,54 @@ impl SeaRepository {
     }
 
     async fn read_one<T: FromQueryResult>(&self, sql: Sql) -> Result<Option<T>> {
-        let row =
-            self.reader.query_one_raw(sql.on(self.backend())).await.map_err(fault::undecided)?;
+        let reader = self.reader();
+        let row = reader.connection.query_one_raw(sql.on(self.backend()));
+        let row = reader.limited(row).await.map_err(fault::undecided)?;
         row.map(|row| T::from_query_result(&row, "")).transpose().map_err(fault::undecided)
     }
 
     /// Runs one statement that commits by itself, and says how many rows it wrote.
     async fn write(&self, sql: Sql) -> Result<u64> {
-        let done =
-            self.writer.execute_raw(sql.on(self.backend())).await.map_err(fault::committing)?;
-        Ok(done.rows_affected())
+        let writer = self.writer();
+        let done = writer.connection.execute_raw(sql.on(self.backend()));
+        let done = writer.limited(done).await.map_err(fault::committing);
+        Ok(self.noted(done)?.rows_affected())
+    }
+
+    /// Remembers a write that failed for reasons that are not its data's.
+    fn noted<T>(&self, written: Result<T>) -> Result<T> {
+        if let Err(
+            StoreError::Unavailable(_) | StoreError::CommitUnknown(_) | StoreError::Corrupt(_),
+        ) = &written
+        {
+            self.has_failed.store(true, Ordering::Release);
+        }
+        written
+    }
+
+    /// Runs one statement that may be repeated, and repeats it while its answer is lost: says how many
+    /// rows the last try wrote, and whether an earlier one may have been written.
+    async fn insist(&self, sql: Sql) -> Result<Insisted> {
+        let mut in_doubt = false;
+        let mut pauses = INSIST_PAUSES.iter();
+        loop {
+            let error = match self.write(sql.clone()).await {
+                Ok(rows) => return Ok(Insisted { rows, in_doubt }),
+                Err(error) => error,
+            };
+            in_doubt |= matches!(error, StoreError::CommitUnknown(_));
+            match (error, pauses.next()) {
+                (StoreError::CommitUnknown(_) | StoreError::Unavailable(_), Some(pause))
+                    if in_doubt =>
+                {
+                    tokio::time::sleep(*pause).await;
+                }
+                (StoreError::Unavailable(cause), None) if in_doubt => {
+                    return Err(StoreError::CommitUnknown(cause));
+                }
+                (error, _) => return Err(error),
+            }
+        }
     }
 
     /// Begins a transaction that writes. sea-orm's own would be DEFERRED on SQLite, which takes
@@ -150,13 +234,16 @@ impl SeaRepository {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(options).await.map_err(fault::undecided)
+        let writer = self.writer();
+        let begun = writer.connection.begin_with_options(options);
+        writer.limited(begun).await.map_err(fault::undecided)
     }
 }
 
 async fn execute(transaction: &DatabaseTransaction, sql: Sql) -> Result<u64> {
-    let statement: Statement = sql.on(transaction.get_database_backend());
-    let done = transaction.execute_raw(statement).await.map_err(fault::undecided)?;
+    let backend = transaction.get_database_backend();
+    let done = transaction.execute_raw(sql.on(backend));
+    let done = limit::in_transaction(backend, done).await.map_err(fault::undecided)?;
     Ok(done.rows_affected())
 }
 
@@ -164,11 +251,13 @@ async fn query_one<T: FromQueryResult>(
     transaction: &DatabaseTransaction,
     sql: Sql,
 ) -> Result<Option<T>> {
-    let statement: Statement = sql.on(transaction.get_database_backend());
-    let row = transaction.query_one_raw(statement).await.map_err(fault::undecided)?;
+    let backend = transaction.get_database_backend();
+    let row = transaction.query_one_raw(sql.on(backend));
+    let row = limit::in_transaction(backend, row).await.map_err(fault::undecided)?;
     row.map(|row| T::from_query_result(&row, "")).transpose().map_err(fault::undecided)
 }
 
 async fn commit(transaction: DatabaseTransaction) -> Result<()> {
-    transaction.commit().await.map_err(fault::committing)
+    let backend = transaction.get_database_backend();
+    limit::in_transaction(backend, transaction.commit()).await.map_err(fault::committing)
 }

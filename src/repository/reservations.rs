@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
 
 use super::entity::reservation::{Column, Entity, Model};
 use super::rows::corrupt;
-use super::sql::Sql;
+use super::sql::{Sql, padded};
 use super::{SeaRepository, fault};
 use crate::domain::clock::Timestamp;
 use crate::domain::port::repository::{
@@ -22,32 +22,39 @@ const MAX_ATTEMPTS: u32 = 8;
 impl ReservationStore for SeaRepository {
     async fn reserve(&self, reservation: &Reservation) -> Result<Reserved> {
         for _ in 0..MAX_ATTEMPTS {
-            if self.write(take(reservation)).await? == 1 {
+            if self.insist(take(reservation)).await?.rows == 1 {
                 return Ok(Reserved::New);
             }
             // From the writer, which has certainly seen it.
+            let writer = self.writer();
             let row = Entity::find()
                 .filter(Column::KeyName.eq(reservation.key.key_name.as_str()))
                 .filter(Column::Session.eq(reservation.key.session.as_str()))
                 .filter(Column::Rpc.eq(reservation.key.rpc))
                 .filter(Column::RequestId.eq(reservation.key.request_id.to_string()))
-                .one(&self.writer)
-                .await
-                .map_err(fault::undecided)?;
-            if let Some(row) = row {
-                return existing(row).map(Reserved::Existing);
+                .one(&writer.connection);
+            let row = writer.limited(row).await.map_err(fault::undecided)?;
+            match row {
+                // An earlier try took it, and its answer was lost.
+                Some(row) if row.nonce == reservation.nonce.cast_signed() && !row.answered => {
+                    return Ok(Reserved::New);
+                }
+                Some(row) => return existing(row).map(Reserved::Existing),
+                None => {}
             }
         }
         Err(StoreError::Unavailable("the request id keeps being taken and released".to_owned()))
     }
 
-    async fn release(&self, key: &ReservationKey) -> Result<()> {
-        let sql = Sql::new("DELETE FROM reservations WHERE ");
-        self.write(of_key(sql, key).push(" AND answered = FALSE")).await.map(drop)
+    async fn release(&self, key: &ReservationKey, nonce: u64) -> Result<()> {
+        let sql = of_key(Sql::new("DELETE FROM reservations WHERE "), key)
+            .push(" AND answered = FALSE AND nonce = ")
+            .bind(nonce.cast_signed());
+        self.insist(sql).await.map(drop)
     }
 
     async fn settle(&self, key: &ReservationKey, answer: Bytes) -> Result<()> {
-        self.write(self::answer(&AnswerWrite { key: key.clone(), answer })).await.map(drop)
+        self.insist(self::answer(&AnswerWrite { key: key.clone(), answer })).await.map(drop)
     }
 
     async fn purge(&self, now: Timestamp, before: Timestamp, limit: u32) -> Result<bool> {
@@ -78,7 +85,7 @@ impl ReservationStore for SeaRepository {
     }
 }
 
-/// Takes a request id that is free or has expired.
+/// Takes a request id that is free, has expired, or was left behind by an attempt that sent nothing.
 fn take(reservation: &Reservation) -> Sql {
     let key = &reservation.key;
     let row = vec![
@@ -93,19 +100,27 @@ fn take(reservation: &Reservation) -> Sql {
         false.into(),
         Vec::<u8>::new().into(),
         reservation.expire_time.as_micros().into(),
+        reservation.nonce.cast_signed().into(),
     ];
-    Sql::new(
+    let sql = Sql::new(
         "INSERT INTO reservations (key_name, session, rpc, request_id, body_sha256, group_id, incarnation, \
-         deadline, answered, answer, expire_time) VALUES ",
+         deadline, answered, answer, expire_time, nonce) VALUES ",
     )
     .bind_rows([row])
     .push(
         " ON CONFLICT (key_name, session, rpc, request_id) DO UPDATE SET body_sha256 = excluded.body_sha256, \
          group_id = excluded.group_id, incarnation = excluded.incarnation, deadline = excluded.deadline, \
-         answered = excluded.answered, answer = excluded.answer, expire_time = excluded.expire_time \
-         WHERE reservations.expire_time <= ",
+         answered = excluded.answered, answer = excluded.answer, expire_time = excluded.expire_time, \
+         nonce = excluded.nonce WHERE reservations.expire_time <= ",
     )
-    .bind(reservation.now.as_micros())
+    .bind(reservation.now.as_micros());
+    if reservation.abandoned.is_empty() {
+        return sql;
+    }
+    let nonces = reservation.abandoned.iter().map(|nonce| vec![nonce.cast_signed().into()]);
+    sql.push(" OR (reservations.answered = FALSE AND reservations.nonce IN (VALUES ")
+        .bind_rows(padded(nonces.collect()))
+        .push("))")
 }
 
 /// Keeps the answer of a call; the first one stays.
@@ -135,6 +150,7 @@ fn existing(row: Model) -> Result<ExistingReservation> {
             .try_into()
             .map_err(|_| corrupt("reservations.body_sha256", format_args!("{length} bytes")))?,
         incarnation: row.incarnation.cast_unsigned(),
+        nonce: row.nonce.cast_unsigned(),
         deadline: Timestamp::from_micros(row.deadline),
         answer: row.answered.then(|| row.answer.into()),
     })

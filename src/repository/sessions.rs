@@ -10,7 +10,7 @@ use super::entity::session::{Column, Entity, Model};
 use super::log::KEYS_PER_QUERY;
 use super::rows::{corrupt, parsed, unsigned};
 use super::sql::{Sql, number, padded};
-use super::{SeaRepository, fault};
+use super::{Insisted, SeaRepository, fault};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{Lid, PhoneNumber, SessionName};
 use crate::domain::participant::Account;
@@ -64,19 +64,22 @@ impl SessionStore for SeaRepository {
              wanted = excluded.wanted, create_time = excluded.create_time, revision = sessions.revision + 1, \
              deleted_time = 0, synced_time = 0, config = excluded.config, epoch = excluded.epoch WHERE sessions.deleted_time <> 0",
         );
-        match self.write(sql).await? {
-            0 => Ok(SessionInsert::AlreadyExists),
-            _ => Ok(SessionInsert::Inserted),
+        let Insisted { rows, in_doubt } = self.insist(sql).await?;
+        if rows > 0 {
+            return Ok(SessionInsert::Inserted);
         }
+        // The first try may have made it, and its answer was lost.
+        let held = if in_doubt { self.session(&session.name).await? } else { None };
+        let is_ours = held.is_some_and(|held| {
+            held.create_time == session.create_time && held.config == session.config
+        });
+        Ok(if is_ours { SessionInsert::Inserted } else { SessionInsert::AlreadyExists })
     }
 
     async fn session(&self, name: &SessionName) -> Result<Option<Session>> {
-        let row = existing()
-            .filter(Column::Name.eq(name.as_str()))
-            .one(&self.reader)
-            .await
-            .map_err(fault::undecided)?;
-        row.map(session).transpose()
+        let reader = self.reader();
+        let row = existing().filter(Column::Name.eq(name.as_str())).one(&reader.connection);
+        reader.limited(row).await.map_err(fault::undecided)?.map(session).transpose()
     }
 
     async fn list_sessions(&self, after: Option<&SessionName>, limit: u32) -> Result<Vec<Session>> {
@@ -84,7 +87,8 @@ impl SessionStore for SeaRepository {
         if let Some(after) = after {
             query = query.filter(Column::Name.gt(after.as_str()));
         }
-        let rows = query.all(&self.reader).await.map_err(fault::undecided)?;
+        let reader = self.reader();
+        let rows = reader.limited(query.all(&reader.connection)).await.map_err(fault::undecided)?;
         rows.into_iter().map(session).collect()
     }
 
@@ -99,7 +103,9 @@ impl SessionStore for SeaRepository {
         for (column, value) in columns {
             update = update.col_expr(column, value);
         }
-        let done = update.exec(&self.writer).await.map_err(fault::committing)?;
+        let writer = self.writer();
+        let done =
+            writer.limited(update.exec(&writer.connection)).await.map_err(fault::committing)?;
         Ok(done.rows_affected > 0)
     }
 

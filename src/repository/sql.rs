@@ -2,12 +2,14 @@
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
 
+use super::limit::in_transaction;
+
 /// Rows that one INSERT takes. Few different sizes make few different statements, which the
 /// connection keeps prepared; the largest stays far below SQLite's 32,766 parameters.
 const ROWS_PER_INSERT: [usize; 3] = [64, 8, 1];
 
 /// A statement that grows with what is asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sql {
     text: String,
     values: Vec<Value>,
@@ -69,7 +71,8 @@ pub(super) async fn insert_rows(
         while rows.len() >= size {
             let sql =
                 Sql::new(insert).push(" VALUES ").bind_rows(rows.by_ref().take(size)).push(suffix);
-            transaction.execute_raw(sql.on(transaction.get_database_backend())).await?;
+            let backend = transaction.get_database_backend();
+            in_transaction(backend, transaction.execute_raw(sql.on(backend))).await?;
         }
     }
     Ok(())

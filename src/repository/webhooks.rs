@@ -79,7 +79,7 @@ impl WebhookStore for SeaRepository {
             .bind_rows([row])
             .push(" ON CONFLICT (id) DO UPDATE SET ")
             .push(&replaced.join(", "));
-        self.write(sql).await.map(drop)
+        self.insist(sql).await.map(drop)
     }
 
     async fn put_webhook_progress(
@@ -99,7 +99,7 @@ impl WebhookStore for SeaRepository {
             .bind(id.to_string())
             .push(" AND (SELECT epoch FROM log_head WHERE log_head.id = 1) <= ")
             .bind(number(epoch));
-        if self.write(sql).await? > 0 {
+        if self.insist(sql).await?.rows > 0 {
             return Ok(ProgressWrite::Written);
         }
         let held = Sql::new("SELECT epoch FROM log_head WHERE id = 1");
@@ -110,7 +110,9 @@ impl WebhookStore for SeaRepository {
 
     async fn remove_webhook(&self, id: WebhookId) -> Result<bool> {
         let sql = Sql::new("DELETE FROM webhooks WHERE id = ").bind(id.to_string());
-        Ok(self.write(sql).await? > 0)
+        let removed = self.insist(sql).await?;
+        // Where the answer of the first try was lost, it may have been that one.
+        Ok(removed.rows > 0 || removed.in_doubt)
     }
 }
 

@@ -40,6 +40,12 @@ impl WorldStore for SeaRepository {
         if gone.is_empty() && kept.is_empty() {
             return Ok(());
         }
+        self.noted(self.save_rows(gone, kept).await)
+    }
+}
+
+impl SeaRepository {
+    async fn save_rows(&self, gone: Vec<Vec<Value>>, kept: Vec<Vec<Value>>) -> Result<()> {
         let transaction = self.begin().await?;
         for keys in gone.chunks(KEYS_PER_QUERY) {
             let sql = Sql::new("DELETE FROM world WHERE key IN (VALUES ")

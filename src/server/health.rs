@@ -11,8 +11,10 @@ use tonic_health::server::HealthReporter;
 use crate::app::App;
 use crate::ops::Checks;
 
-/// How often the database is asked, and how long it may take to answer.
+/// How often the database is asked while all is well, how often while it is not, and how long it may take
+/// to answer.
 const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL_OF_TROUBLE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The state of readiness, shared by the gRPC health service and `/readyz`.
@@ -53,30 +55,49 @@ impl Readiness {
         *self.0.checks.borrow()
     }
 
-    /// Asks now and then until the service closes.
+    /// Asks now and then until the service closes, and hears at once of a commit that failed.
     pub async fn watch(&self, closing: CancellationToken) {
+        let mut commits = self.0.app.commits();
         loop {
+            let is_well = self.checks().database && self.checks().commits;
+            let interval = if is_well { INTERVAL } else { INTERVAL_OF_TROUBLE };
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => self.check().await,
+                () = tokio::time::sleep(interval) => self.check().await,
+                Ok(()) = commits.changed() => self.note().await,
                 () = closing.cancelled() => return,
             }
         }
     }
 
     pub async fn check(&self) {
-        let answered = tokio::time::timeout(PATIENCE, self.0.app.check_database()).await;
-        let database = matches!(answered, Ok(Ok(())));
+        let app = &self.0.app;
+        let (database, _) = tokio::join!(
+            tokio::time::timeout(PATIENCE, app.check_database()),
+            tokio::time::timeout(PATIENCE, app.check_commits()),
+        );
+        let database = matches!(database, Ok(Ok(())));
         let changed = self.0.checks.send_if_modified(|checks| {
-            let was = checks.database;
-            checks.database = database;
-            was != database
+            std::mem::replace(&mut checks.database, database) != database
         });
+        if changed && database {
+            tracing::info!("the database answers");
+        } else if changed {
+            tracing::error!("the database does not answer; not ready");
+        }
         if changed {
-            if database {
-                tracing::info!("the database answers");
-            } else {
-                tracing::error!("the database does not answer; not ready");
-            }
+            self.publish().await;
+        }
+        self.note().await;
+    }
+
+    /// Takes over what the writer says of commits.
+    async fn note(&self) {
+        let commits = *self.0.app.commits().borrow();
+        let changed = self
+            .0
+            .checks
+            .send_if_modified(|checks| std::mem::replace(&mut checks.commits, commits) != commits);
+        if changed {
             self.publish().await;
         }
     }

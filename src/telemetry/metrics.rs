@@ -23,6 +23,7 @@ const COMMITS: &str = "wagroups_commits_total";
 const COMMIT_SECONDS: &str = "wagroups_commit_seconds";
 const COMMIT_EVENTS: &str = "wagroups_commit_events";
 const COMMIT_FAILURES: &str = "wagroups_commit_failures_total";
+const COMMITS_WORK: &str = "wagroups_commits_work";
 const COMMIT_CONFLICTS: &str = "wagroups_commit_conflicts_total";
 const LOG_HEAD: &str = "wagroups_log_head_position";
 const HISTORY_BYTES: &str = "wagroups_history_bytes";
@@ -132,6 +133,10 @@ fn describe() {
         COMMIT_FAILURES,
         "Transactions that failed and were tried again or given up."
     );
+    describe_gauge!(
+        COMMITS_WORK,
+        "Whether commits work: 0 from one that fails until a probe of 64 KiB is written; not ready meanwhile."
+    );
     describe_counter!(COMMIT_CONFLICTS, "Sessions whose write lost against another process.");
     describe_gauge!(LOG_HEAD, "Position of the last event that this process knows.");
     describe_gauge!(HISTORY_BYTES, Unit::Bytes, "Recent events in memory, shared by all watchers.");
@@ -232,6 +237,10 @@ pub fn committed(elapsed: Duration, sessions: usize, events: usize) {
     counter!(COMMITS).increment(1);
     histogram!(COMMIT_SECONDS).record(elapsed);
     histogram!(COMMIT_EVENTS).record(events as f64);
+}
+
+pub fn commits_work(work: bool) {
+    gauge!(COMMITS_WORK).set(if work { 1.0 } else { 0.0 });
 }
 
 pub fn commit_failed() {

@@ -51,6 +51,10 @@ CASES: List[Tuple[str, str, List[Series], bool]] = [
     ("WagroupsCommitsFail", "20m", [series("wagroups_commit_failures_total", "0+1x60")], True),
     *[("WagroupsCommitsFail", f"{minute}m", [series("wagroups_commit_failures_total", "_x20 1x60")], False)
       for minute in range(10, 20)],
+    # Nobody changes anything, and probes fail.
+    ("WagroupsCommitsFail", "20m", [series("wagroups_commits_work", "1x10 0x60")], True),
+    ("WagroupsCommitsFail", "10m", [series("wagroups_commits_work", "1x10 0x60")], False),
+    ("WagroupsCommitsFail", "20m", [series("wagroups_commits_work", "1x60")], False),
     ("WagroupsTwoWriters", "11m", [series("wagroups_commit_conflicts_total", "_x20 1x60")], True),
     ("WagroupsCommitsSlow", "20m", buckets("wagroups_commit_seconds", 100, 0), False),
     ("WagroupsCommitsSlow", "20m", buckets("wagroups_commit_seconds", 90, 10), True),

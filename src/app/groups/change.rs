@@ -194,8 +194,12 @@ impl App {
 
     pub(super) async fn mutated(&self, session: &SessionName, answer: Answer) -> Result<Mutated> {
         let view = match &answer.verdict.group_id {
-            // The mutation is done; a database that is away now must not make it look undone.
+            // The mutation is done; a database that is away now must not make it look undone. Who repeats a
+            // call has sent nothing by it, and hears of an outage as any reader does.
             Some(group_id) => self.current(session, group_id).await.map_err(|error| {
+                if answer.repeated {
+                    return error;
+                }
                 Error::new(
                     Reason::OutcomeUnknown,
                     "the call took effect, but the group could not be read; repeat it under the same request_id, \

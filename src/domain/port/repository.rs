@@ -153,6 +153,16 @@ pub trait EventLog: Send + Sync + 'static {
     /// transaction, and nothing of the others.
     async fn commit(&self, batch: &CommitBatch) -> Result<CommitReceipt>;
 
+    /// Whether commits work: writes `filler` as a commit would, over the same connection, where the epoch
+    /// is still the current one. `false` where a process that started later has taken over.
+    async fn probe(&self, epoch: u64, filler: &[u8]) -> Result<bool>;
+
+    /// Whether another write than a commit has failed since this was asked last.
+    fn has_failed(&self) -> bool;
+
+    /// Whether the epoch is still the current one, asked over the connection that commits.
+    async fn is_current(&self, epoch: u64) -> Result<bool>;
+
     /// Which of these events are in the log: how an unknown commit is settled.
     async fn recorded(&self, ids: &[EventId]) -> Result<BTreeMap<EventId, u64>>;
 
@@ -371,6 +381,12 @@ pub struct Reservation {
     pub group_id: Option<GroupId>,
     /// Of the process that runs the call.
     pub incarnation: u64,
+    /// Drawn for this attempt to take the id: where the answer of a write is lost, the row that it left
+    /// is known by it.
+    pub nonce: u64,
+    /// Of earlier attempts of this process that may have left a row, though nothing was sent: such a row
+    /// is taken over.
+    pub abandoned: Vec<u64>,
     /// Until when the call may run.
     pub deadline: Timestamp,
     pub now: Timestamp,
@@ -389,6 +405,7 @@ pub enum Reserved {
 pub struct ExistingReservation {
     pub body_sha256: [u8; 32],
     pub incarnation: u64,
+    pub nonce: u64,
     pub deadline: Timestamp,
     /// `None` while the first call runs, or where it died.
     pub answer: Option<Bytes>,
@@ -396,11 +413,13 @@ pub struct ExistingReservation {
 
 #[async_trait]
 pub trait ReservationStore: Send + Sync + 'static {
-    /// Takes the request id, or says what stands under it. One that has expired is taken over.
+    /// Takes the request id, or says what stands under it. One that has expired is taken over. May be
+    /// repeated after [`StoreError::CommitUnknown`]: what the first try wrote is found to be ours.
     async fn reserve(&self, reservation: &Reservation) -> Result<Reserved>;
 
-    /// Forgets an unanswered id: its call never left the process.
-    async fn release(&self, key: &ReservationKey) -> Result<()>;
+    /// Forgets an unanswered id that was taken with this nonce: its call never left the process. One that
+    /// another attempt has taken meanwhile stays, however late this comes.
+    async fn release(&self, key: &ReservationKey, nonce: u64) -> Result<()>;
 
     /// Keeps the answer of a call that changed nothing; answers that change go with their commit.
     async fn settle(&self, key: &ReservationKey, answer: Bytes) -> Result<()>;

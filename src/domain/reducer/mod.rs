@@ -78,6 +78,22 @@ impl Change {
     pub fn is_whole(&self) -> bool {
         matches!(self, Self::Full(_) | Self::FullExcept { .. })
     }
+
+    /// Of how many members it speaks.
+    pub fn member_count(&self) -> usize {
+        match self {
+            Self::Full(group) | Self::FullExcept { group, .. } => group.participants().len(),
+            Self::Members { members, .. } => members.len(),
+            Self::JoinRequests(requests) => requests.len(),
+            Self::Aliases(pairs) => pairs.len(),
+            Self::Left
+            | Self::Deleted
+            | Self::Fields(_)
+            | Self::Picture(_)
+            | Self::InviteRevoked
+            | Self::JoinRequest(_) => 0,
+        }
+    }
 }
 
 /// What we hold of one group: its state, and how we know.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::world::World;
 use crate::domain::clock::{Clock, Timestamp};
@@ -25,6 +26,14 @@ use crate::domain::reason::Reason;
 const MAX_BATCH: usize = 256;
 /// Jobs that may wait before callers have to.
 const MAX_WAITING: usize = 1024;
+
+/// Between two tries of a save whose answer was lost.
+const SAVE_PAUSES: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1000),
+];
 
 /// Answers a job once its changes are written, or were not.
 type Finish = Box<dyn FnOnce(&Result<()>) + Send>;
@@ -199,7 +208,20 @@ impl Keeper {
                 return Err(EngineError::not_sent(error.into()));
             }
         };
-        match self.store.save(changes).await {
+        // What is saved is rows as they are now, so that it may be saved again where the answer was lost.
+        let mut saved = self.store.save(changes.clone()).await;
+        for pause in SAVE_PAUSES {
+            if !matches!(saved, Err(StoreError::CommitUnknown(_))) {
+                break;
+            }
+            sleep(pause).await;
+            saved = match self.store.save(changes.clone()).await {
+                // This try wrote nothing, but the one before may have.
+                Err(StoreError::Unavailable(cause)) => Err(StoreError::CommitUnknown(cause)),
+                saved => saved,
+            };
+        }
+        match saved {
             Ok(()) => {
                 self.world.settle();
                 Ok(())

@@ -22,6 +22,8 @@ pub struct Model {
     pub answered: bool,
     pub answer: Vec<u8>,
     pub expire_time: i64,
+    /// All 64 bits of it too.
+    pub nonce: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -1,27 +1,24 @@
 //! The commit on PostgreSQL.
 
-use std::time::Duration;
-
 use sea_orm::sqlx;
-use sea_orm::sqlx::postgres::PgPool;
 
+use super::commits::{CommitConnection, answer};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ParticipantId;
 use crate::domain::port::repository::{
     CommitBatch, CommitReceipt, GroupColumns, Result, SessionCommit, StoreError,
 };
-use crate::repository::fault::{self, Stage};
+use crate::repository::fault::Stage;
+use crate::repository::limit;
 use crate::repository::rows::role_code;
 use crate::repository::sql::number;
 
 const COMMIT: &str = include_str!("commit.sql");
-/// Longer than the server's own statement timeout: only a dead network takes so long.
-const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Runs the one statement. It goes past sea-orm because its parameters are arrays of borrowed data:
 /// nothing is copied, and sea-query's arrays panic over a NULL.
 pub(in crate::repository) async fn commit(
-    pool: &PgPool,
+    commits: &CommitConnection,
     batch: &CommitBatch,
 ) -> Result<CommitReceipt> {
     let sessions = Sessions::of(batch);
@@ -31,8 +28,7 @@ pub(in crate::repository) async fn commit(
     let sources = Sources::of(batch);
     let answers = Answers::of(batch);
 
-    let mut connection =
-        pool.acquire().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let mut connection = commits.take().await?;
     let statement = sqlx::query_as::<_, (Vec<i64>, i64, i64)>(COMMIT)
         .bind(number(batch.epoch))
         .bind(batch.now.as_micros())
@@ -75,17 +71,8 @@ pub(in crate::repository) async fn commit(
         .bind(&answers.request_id)
         .bind(&answers.answer)
         .fetch_one(&mut *connection);
-    let answer = match tokio::time::timeout(PATIENCE, statement).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            // Whatever still comes over this connection must not be taken for another answer.
-            drop(connection.detach());
-            let text = format!("the server did not answer within {PATIENCE:?}");
-            return Err(StoreError::CommitUnknown(text));
-        }
-    };
-    let (won, head, record_time) =
-        answer.map_err(|error| fault::of_driver(Stage::Committing, &error))?;
+    let (won, head, record_time) = answer(Stage::Committing, limit::ANSWER, statement).await?;
+    connection.keep();
 
     let mut receipt = CommitReceipt {
         won: vec![false; batch.sessions.len()],

@@ -1,40 +1,34 @@
 //! PostgreSQL: its connections, and the commit as one statement.
 
 mod commit;
+mod commits;
+mod pool;
+mod probe;
 
-use std::time::Duration;
-
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sea_orm::SqlxPostgresConnector;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection, Executor};
-use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 
 use super::fault::{self, Stage};
-use super::migration;
 use super::open::{ConnectOptions, OpenError};
+use super::{limit, migration};
 use crate::domain::port::repository::{Result, StoreError};
 
 pub(super) use self::commit::commit;
+pub(super) use self::commits::CommitConnection;
+pub(super) use self::pool::Pool;
+pub(super) use self::probe::{is_current, probe};
 
-/// A connection that has rested for longer is asked whether it is still alive before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// What a statement may take before the server gives it up, so that a lock that is never released
-/// does not hold callers for ever.
-const SET_STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
 /// An acknowledged commit is on the disk. A server that asks for more than that keeps it.
 const SET_SYNCHRONOUS_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
-/// The commit finds a few rows by their keys. One plan is made for arrays of unknown length, so it
-/// expects few; and a plan made while the tables were small must not read them whole once they
-/// have grown. What is joined in memory may well be hashed: a batch can hold many sessions.
-const SET_PLANS: &str =
-    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 /// Whoever holds this advisory lock may change the schema.
 const MIGRATION_LOCK: i64 = 0x7761_6772_6f75_7073;
 
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub pool: DatabaseConnection,
-    pub commits: PgPool,
+    pub pool: Pool,
+    pub commits: CommitConnection,
     pub server: Server,
 }
 
@@ -49,43 +43,25 @@ pub(super) async fn open(
     let server = Server { options };
     server.check(settings).await?;
 
-    let pool = pool_options(settings)
-        .max_connections(settings.max_connections.max(1))
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                connection.execute(SET_STATEMENT_TIMEOUT).await?;
-                connection.execute(SET_SYNCHRONOUS_COMMIT).await?;
-                Ok(())
-            })
-        })
-        .connect_lazy_with(server.options.clone());
-    let commits = pool_options(settings)
-        .max_connections(1)
-        .idle_timeout(None)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                connection.execute(SET_STATEMENT_TIMEOUT).await?;
-                connection.execute(SET_SYNCHRONOUS_COMMIT).await?;
-                connection.execute(SET_PLANS).await?;
-                Ok(())
-            })
-        })
-        .connect_lazy_with(server.options.clone());
-    Ok(Opened { pool: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), commits, server })
+    let name = server.options.get_application_name().unwrap_or_default();
+    let commits = server.options.clone().application_name(&format!("{name} commits"));
+    Ok(Opened {
+        pool: Pool::new(server.options.clone(), settings),
+        commits: CommitConnection::new(commits, settings.connect_timeout),
+        server,
+    })
 }
 
-fn pool_options(settings: &ConnectOptions) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .acquire_timeout(settings.connect_timeout)
-        .test_before_acquire(false)
-        .before_acquire(|connection, rest| {
-            Box::pin(async move {
-                if rest.idle_for >= TRUSTED_IDLE {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
+/// What every connection is told before its first use. A transaction that has lost its client gives its
+/// locks back before others give up waiting for them.
+async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let (statement, transaction) = (limit::STATEMENT.as_millis(), limit::STATEMENT.as_millis() / 2);
+    let sql = format!(
+        "SET statement_timeout = {statement}; SET idle_in_transaction_session_timeout = {transaction}"
+    );
+    connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    connection.execute(SET_SYNCHRONOUS_COMMIT).await?;
+    Ok(())
 }
 
 /// Where the database is.

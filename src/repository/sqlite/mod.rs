@@ -1,6 +1,7 @@
 //! SQLite: one connection that writes, a pool that reads, and a lock against a second process.
 
 mod commit;
+mod probe;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 use super::open::{ConnectOptions, OpenError, SqliteFile};
 
 pub(super) use self::commit::commit;
+pub(super) use self::probe::{is_current, probe};
 
 /// Only a backup tool can hold the file for longer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

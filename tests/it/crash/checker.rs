@@ -101,6 +101,10 @@ fn acknowledged_changes_are_logged_once(log: &[pb::GroupEvent], history: &Histor
         assert_eq!(events.len(), 1, "{answer:?} is in the log once: {events:?}");
         assert_eq!(events[0].sequence, answer.sequence);
     }
+    for answer in history.acknowledged.iter().filter(|answer| !answer.changed) {
+        let event = log.iter().find(|event| event.request_id == answer.request_id);
+        assert!(event.is_none(), "{answer:?} changed something all the same: {event:?}");
+    }
     for id in &history.unknown {
         let events = log.iter().filter(|event| event.request_id == *id).count();
         assert!(events <= 1, "{id} is in the log at most once");

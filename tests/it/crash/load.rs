@@ -154,6 +154,7 @@ impl Writer {
             .await;
         let _ = &mut groups;
         let answer = answer?;
+        assert!(answer.changed, "{request_id}: a group that is made is a change");
         self.acknowledge(request_id, answer.changed, answer.sequence);
         answer.group.map(|group| group.id)
     }
@@ -219,35 +220,33 @@ impl Writer {
         format!("49151{:03}{:05}", self.number, 10_000 + number)
     }
 
-    /// Repeats the call under its id until there is an answer that ends it.
+    /// Repeats the call under its id until there is an answer that ends it, and once more: the first
+    /// answer stays.
     async fn insist<T, F, Fut>(&mut self, request_id: &str, call: F) -> Option<T>
     where
+        T: Answered,
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Status>>,
     {
-        let started = tokio::time::Instant::now();
-        loop {
-            let status = match call().await {
-                Ok(answer) => return Some(answer),
-                Err(status) => status,
-            };
-            let details = status.get_error_details();
-            let reason = details.error_info().map(|info| info.reason.as_str()).unwrap_or_default();
-            match status.code() {
-                // A broken connection carries no reason of ours, whatever code the client makes of it.
-                _ if reason.is_empty() => {}
-                Code::Unavailable | Code::Aborted | Code::ResourceExhausted => {}
-                _ if reason == "OUTCOME_UNKNOWN" => {
-                    self.history.unknown.push(request_id.to_owned());
-                    return None;
-                }
-                // A call that died half-way may have changed what this one builds on.
-                Code::FailedPrecondition | Code::NotFound => return None,
-                _ => panic!("{request_id}: {status:?}"),
+        let first = ended(request_id, &call).await;
+        let again = ended(request_id, &call).await;
+        match (&first, &again) {
+            (Ok(first), Ok(again)) => {
+                assert_eq!(first.answer(), again.answer(), "{request_id}: the first answer stays");
             }
-            assert!(started.elapsed() < PATIENCE * 2, "{request_id}: no answer, last {status:?}");
-            tokio::time::sleep(PAUSE).await;
+            (Err(first), Err(again)) if first == again => {}
+            // It would have been refused before anything was noted.
+            (Err(first), Ok(_)) if first != UNKNOWN => {}
+            (Ok(_), Err(again)) => panic!("{request_id}: first an answer, then {again}"),
+            (Err(first), again) => {
+                let again = again.as_ref().map(T::answer);
+                assert_ne!(first, UNKNOWN, "{request_id}: first {first}, then {again:?}");
+            }
         }
+        if matches!(&first, Err(reason) if reason == UNKNOWN) {
+            self.history.unknown.push(request_id.to_owned());
+        }
+        first.ok()
     }
 
     fn acknowledge(&mut self, request_id: &str, changed: bool, sequence: i64) {
@@ -257,6 +256,57 @@ impl Writer {
             sequence,
         });
         self.count.send_modify(|count| *count += 1);
+    }
+}
+
+const UNKNOWN: &str = "OUTCOME_UNKNOWN";
+
+/// What a repetition must say again.
+trait Answered {
+    fn answer(&self) -> (bool, i64);
+}
+
+macro_rules! answered {
+    ($($response:ident),+) => {
+        $(impl Answered for pb::$response {
+            fn answer(&self) -> (bool, i64) {
+                (self.changed, self.sequence)
+            }
+        })+
+    };
+}
+answered!(
+    CreateGroupResponse,
+    SetGroupSubjectResponse,
+    AddParticipantsResponse,
+    RemoveParticipantsResponse
+);
+
+/// The answer that ends a call, or the reason of the refusal that does.
+async fn ended<T, F, Fut>(request_id: &str, call: &F) -> Result<T, String>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, Status>>,
+{
+    let started = tokio::time::Instant::now();
+    loop {
+        let status = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(status) => status,
+        };
+        let details = status.get_error_details();
+        let reason = details.error_info().map(|info| info.reason.as_str()).unwrap_or_default();
+        match status.code() {
+            // A broken connection carries no reason of ours, whatever code the client makes of it.
+            _ if reason.is_empty() => {}
+            Code::Unavailable | Code::Aborted | Code::ResourceExhausted => {}
+            // A call that died half-way may have changed what this one builds on.
+            Code::FailedPrecondition | Code::NotFound => return Err(reason.to_owned()),
+            _ if reason == UNKNOWN => return Err(reason.to_owned()),
+            _ => panic!("{request_id}: {status:?}"),
+        }
+        assert!(started.elapsed() < PATIENCE * 2, "{request_id}: no answer, last {status:?}");
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

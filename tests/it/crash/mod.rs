@@ -4,6 +4,7 @@
 
 mod checker;
 pub mod load;
+mod network;
 
 use crate::harness::process::{Process, TestStore};
 use load::Load;

@@ -3,4 +3,5 @@
 pub mod database;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod service;

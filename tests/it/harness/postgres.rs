@@ -50,6 +50,28 @@ impl TestDatabase {
         execute(&server, &sql).await;
     }
 
+    /// Lets nothing be written any more, though all can be read, as on a standby or a full disk.
+    pub async fn refuse_writes(&self) {
+        self.set_read_only(true).await;
+    }
+
+    /// Lets it be written again.
+    pub async fn take_writes(&self) {
+        self.set_read_only(false).await;
+    }
+
+    async fn set_read_only(&self, read_only: bool) {
+        let server = server().expect("the server that made it");
+        let name = &self.name;
+        let sql = format!("ALTER DATABASE {name} SET default_transaction_read_only = {read_only}");
+        execute(&server, &sql).await;
+        // It holds for new connections only.
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        execute(&server, &sql).await;
+    }
+
     /// Lets connections in again.
     pub async fn restore(&self) {
         let server = server().expect("the server that made it");

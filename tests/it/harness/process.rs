@@ -145,6 +145,11 @@ impl Process {
         pages * 4096
     }
 
+    /// Whether it lives, however it may have ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+
     pub async fn kill(&mut self) {
         self.child.kill().await.expect("SIGKILL reaches it");
     }

@@ -18,6 +18,7 @@ use wagroups::repository::SeaRepository;
 use wagroups::server::Server;
 
 use super::postgres::TestDatabase;
+use super::proxy::Proxy;
 
 /// How long a test waits for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,6 +57,15 @@ impl Service {
         let mut service = Self::start(database.url(), change).await;
         service.database = Some(database);
         Some(service)
+    }
+
+    /// On PostgreSQL, reached through a network that can be made to fail.
+    pub async fn behind_proxy() -> Option<(Self, Proxy)> {
+        let database = TestDatabase::create().await?;
+        let proxy = Proxy::before(database.url()).await;
+        let mut service = Self::start(proxy.url(), |_| ()).await;
+        service.database = Some(database);
+        Some((service, proxy))
     }
 
     async fn start(url: &str, change: impl FnOnce(&mut Settings)) -> Self {

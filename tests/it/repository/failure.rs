@@ -1,19 +1,23 @@
 //! A commit that the server or the network cuts off.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use futures::future::join_all;
+use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::{self, Connection, Row, Transaction};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use wagroups::domain::event::EventId;
 use wagroups::domain::port::repository::{
-    CommitBatch, CommitReceipt, EventLog, Result, StoreError,
+    CommitBatch, CommitReceipt, EventLog, Reservation, ReservationStore, Reserved, Result,
+    StoreError,
 };
 use wagroups::repository::SeaRepository;
 
 use super::given::{batch, events, made, of_events};
+use super::reservations::reservation;
 use crate::harness::database::Database;
+use crate::harness::proxy::Proxy;
 
 /// A transaction that holds the log's head, so that commits get as far as that and wait.
 pub async fn hold_head(connection: &mut PgConnection) -> Transaction<'_, sqlx::Postgres> {
@@ -78,9 +82,9 @@ pub async fn a_commit_that_the_server_gives_up_may_be_repeated(database: &Databa
 
 /// The answer is lost, but the server goes on: exactly what must not be reported as a failure.
 pub async fn a_commit_whose_connection_breaks_is_unknown_and_can_be_looked_up(database: &Database) {
-    let proxy = Proxy::before(database).await;
+    let proxy = Proxy::before(&database.url()).await;
     let through_proxy = Arc::new(
-        SeaRepository::connect(&proxy.url, Database::options()).await.expect("the database opens"),
+        SeaRepository::connect(proxy.url(), Database::options()).await.expect("the database opens"),
     );
     let direct = database.open().await;
     let a = made(&direct, "a").await;
@@ -91,7 +95,7 @@ pub async fn a_commit_whose_connection_breaks_is_unknown_and_can_be_looked_up(da
 
     let commit = in_background(&through_proxy, &batch);
     waiting_for_locks(&mut observer, 1).await;
-    proxy.cut().await;
+    proxy.cut();
 
     let error = commit.await.expect("no panic").expect_err("an error");
     assert!(matches!(error, StoreError::CommitUnknown(_)), "{error}");
@@ -107,35 +111,85 @@ pub async fn a_commit_whose_connection_breaks_is_unknown_and_can_be_looked_up(da
     assert_eq!(direct.commit(&batch).await.expect("a commit").won, [false], "a repetition loses");
 }
 
-/// A network between the repository and the server, which can break.
-struct Proxy {
-    url: String,
-    task: JoinHandle<()>,
+/// What one caller waits for at most, as the operators' handbook says.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// A firewall has forgotten the connections: they carry nothing, and new ones work.
+pub async fn connections_that_fall_silent_are_replaced_in_time(database: &Database) {
+    let proxy = Proxy::before(&database.url()).await;
+    let repository = Arc::new(
+        SeaRepository::connect(proxy.url(), Database::options()).await.expect("the database opens"),
+    );
+    let a = made(&repository, "a").await;
+    let first = batch(vec![of_events(&a, 0, 0, events(1))]);
+    repository.commit(&first).await.expect("a commit");
+    // More at once than the pool has places, so that all of them are open and in use.
+    let reads = || join_all((0..64).map(|_| async { repository.bounds().await }));
+    reads().await.into_iter().for_each(|bounds| assert!(bounds.is_ok(), "{bounds:?}"));
+    let under_way = tokio::spawn({
+        let repository = repository.clone();
+        async move {
+            loop {
+                let _ = join_all((0..64).map(|_| repository.bounds())).await;
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    tokio::task::yield_now().await;
+
+    proxy.silence();
+    let silent_since = tokio::time::Instant::now();
+    let second = batch(vec![of_events(&a, 1, 1, events(1))]);
+    let works = async {
+        let commits = async { while repository.commit(&second).await.is_err() {} };
+        let is_read = async { while !reads().await.iter().all(Result::is_ok) {} };
+        tokio::join!(commits, is_read);
+    };
+    tokio::time::timeout(LIMIT, works).await.expect("it works again in time");
+    assert!(silent_since.elapsed() < LIMIT);
+    under_way.abort();
+    // Every place of the pool is there, all at once.
+    let lasting = |_| async { repository.trim(wagroups::domain::clock::Timestamp::EPOCH, 1).await };
+    let trimmed = tokio::time::timeout(LIMIT, join_all((0..8).map(lasting))).await;
+    trimmed.expect("in time").into_iter().for_each(|done| assert!(done.is_ok(), "{done:?}"));
 }
 
-impl Proxy {
-    async fn before(database: &Database) -> Self {
-        let url = database.url();
-        let server: PgConnectOptions = url.parse().expect("a URL");
-        let target = format!("{}:{}", server.get_host(), server.get_port());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let own = listener.local_addr().expect("an address").to_string();
-        assert!(url.contains(&target), "the server of the tests must be named as host:port");
-        let url = url.replacen(&target, &own, 1);
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut server = TcpStream::connect(&target).await.expect("the server answers");
-                connections.spawn(async move {
-                    tokio::io::copy_bidirectional(&mut client, &mut server).await
-                });
-            }
-        });
-        Self { url, task }
-    }
+/// Each statement has an end at the server, too, earlier than here.
+pub async fn the_server_gives_up_a_statement_that_waits_for_a_lock(database: &Database) {
+    let repository = Arc::new(database.open().await);
+    let a = made(&repository, "a").await;
+    let mut holder = PgConnection::connect(&database.url()).await.expect("a connection");
+    let _held = hold_head(&mut holder).await;
+    let batch = batch(vec![of_events(&a, 0, 0, events(1))]);
+    let commit = tokio::time::timeout(LIMIT, repository.commit(&batch)).await.expect("in time");
+    let error = commit.expect_err("the head is held");
+    // Said by the server, so that it is certain; the limit here would leave it unknown.
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+}
 
-    async fn cut(self) {
-        self.task.abort();
-        let _ = self.task.await;
-    }
+/// The answer of a single statement is lost: what it wrote is found to be ours when it is repeated.
+pub async fn a_single_write_whose_answer_was_lost_is_repeated(database: &Database) {
+    let proxy = Proxy::before(&database.url()).await;
+    let repository = Arc::new(
+        SeaRepository::connect(proxy.url(), Database::options()).await.expect("the database opens"),
+    );
+    let mut observer = PgConnection::connect(&database.url()).await.expect("a connection");
+    let mut holder = PgConnection::connect(&database.url()).await.expect("a connection");
+    let mut held = holder.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE reservations IN EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await
+        .expect("the table is held");
+    let reservation = reservation("lost");
+    let reserve = tokio::spawn({
+        let (repository, reservation) = (repository.clone(), reservation.clone());
+        async move { repository.reserve(&reservation).await }
+    });
+    waiting_for_locks(&mut observer, 1).await;
+    // The server goes on with it though nobody hears.
+    proxy.cut();
+    held.rollback().await.expect("the table is free");
+    assert_eq!(reserve.await.expect("no panic").expect("an answer"), Reserved::New);
+    let other = Reservation { nonce: 1, ..reservation };
+    assert!(matches!(repository.reserve(&other).await, Ok(Reserved::Existing(_))));
 }

@@ -8,6 +8,7 @@ mod given;
 mod groups;
 mod log;
 mod opening;
+mod probe;
 mod reservations;
 mod retention;
 mod sessions;
@@ -33,6 +34,10 @@ on_both_databases! {
             a_large_batch_is_written_whole,
             answers_and_source_ids_go_with_the_commit,
             racing_writers_lose_nothing_and_leave_no_gap,
+        ],
+        probe: [
+            a_probe_is_written_by_the_process_of_the_current_epoch_only,
+            a_probe_replaces_the_last_one,
         ],
         log: [
             an_empty_log_has_bounds,
@@ -74,6 +79,9 @@ on_both_databases! {
         reservations: [
             a_request_id_is_taken_once,
             a_released_request_id_is_free_again,
+            a_repeated_attempt_finds_that_the_request_id_is_its_own,
+            what_an_attempt_that_sent_nothing_left_behind_is_taken_over,
+            a_release_that_comes_late_leaves_the_next_attempt_alone,
             an_answered_request_id_is_not_released,
             the_first_answer_stays,
             an_expired_request_id_is_taken_over,
@@ -104,6 +112,9 @@ on_both_databases! {
         failure: [
             a_commit_that_the_server_gives_up_may_be_repeated,
             a_commit_whose_connection_breaks_is_unknown_and_can_be_looked_up,
+            connections_that_fall_silent_are_replaced_in_time,
+            the_server_gives_up_a_statement_that_waits_for_a_lock,
+            a_single_write_whose_answer_was_lost_is_repeated,
         ],
     }
 }

@@ -23,6 +23,8 @@ pub fn reservation(label: &str) -> Reservation {
         body_sha256: [7; 32],
         group_id: None,
         incarnation: u64::MAX - 5,
+        nonce: u64::MAX - 7,
+        abandoned: Vec::new(),
         deadline: at(30),
         now: NOW,
         expire_time: at(86_400),
@@ -33,6 +35,7 @@ fn pending(of: &Reservation) -> Reserved {
     Reserved::Existing(ExistingReservation {
         body_sha256: of.body_sha256,
         incarnation: of.incarnation,
+        nonce: of.nonce,
         deadline: of.deadline,
         answer: None,
     })
@@ -41,19 +44,59 @@ fn pending(of: &Reservation) -> Reserved {
 pub async fn a_request_id_is_taken_once(database: &Database) {
     let repository = database.open().await;
     let first = reservation("one");
-    let mut second = first.clone();
+    let mut second = attempt(&first, 1);
     (second.body_sha256, second.incarnation, second.group_id) = ([8; 32], 1, Some(group_id(1)));
     assert_eq!(repository.reserve(&first).await.expect("an answer"), Reserved::New);
     assert_eq!(repository.reserve(&second).await.expect("an answer"), pending(&first));
-    assert_eq!(repository.reserve(&first).await.expect("an answer"), pending(&first));
+    let third = attempt(&first, 2);
+    assert_eq!(repository.reserve(&third).await.expect("an answer"), pending(&first));
+}
+
+/// Another attempt to take the same request id.
+pub fn attempt(of: &Reservation, nonce: u64) -> Reservation {
+    Reservation { nonce, ..of.clone() }
+}
+
+pub async fn a_repeated_attempt_finds_that_the_request_id_is_its_own(database: &Database) {
+    let repository = database.open().await;
+    let reservation = reservation("one");
+    for _ in 0..2 {
+        assert_eq!(repository.reserve(&reservation).await.expect("an answer"), Reserved::New);
+    }
+    repository.settle(&reservation.key, Bytes::new()).await.expect("an answer is kept");
+    assert_eq!(answer(&repository, &reservation).await, Some(Bytes::new()), "it is no longer open");
+}
+
+pub async fn what_an_attempt_that_sent_nothing_left_behind_is_taken_over(database: &Database) {
+    let repository = database.open().await;
+    let first = reservation("one");
+    repository.reserve(&first).await.expect("an answer");
+    let other = Reservation { abandoned: vec![3, 4], ..attempt(&first, 1) };
+    assert_eq!(repository.reserve(&other).await.expect("an answer"), pending(&first));
+    let second = Reservation { abandoned: vec![3, first.nonce], ..attempt(&first, 2) };
+    assert_eq!(repository.reserve(&second).await.expect("an answer"), Reserved::New);
+    assert_eq!(repository.reserve(&attempt(&first, 5)).await.expect("an answer"), pending(&second));
+    repository.settle(&first.key, Bytes::new()).await.expect("an answer is kept");
+    let third = Reservation { abandoned: vec![second.nonce], ..attempt(&first, 6) };
+    assert_eq!(answer(&repository, &third).await, Some(Bytes::new()), "an answer stays");
+}
+
+pub async fn a_release_that_comes_late_leaves_the_next_attempt_alone(database: &Database) {
+    let repository = database.open().await;
+    let first = reservation("one");
+    repository.reserve(&first).await.expect("an answer");
+    let second = Reservation { abandoned: vec![first.nonce], ..attempt(&first, 1) };
+    assert_eq!(repository.reserve(&second).await.expect("an answer"), Reserved::New);
+    repository.release(&first.key, first.nonce).await.expect("nothing to release");
+    assert_eq!(repository.reserve(&attempt(&first, 2)).await.expect("an answer"), pending(&second));
 }
 
 pub async fn a_released_request_id_is_free_again(database: &Database) {
     let repository = database.open().await;
     let reservation = reservation("one");
     repository.reserve(&reservation).await.expect("an answer");
-    repository.release(&reservation.key).await.expect("a release");
-    repository.release(&reservation.key).await.expect("nothing to release");
+    repository.release(&reservation.key, reservation.nonce).await.expect("a release");
+    repository.release(&reservation.key, reservation.nonce).await.expect("nothing to release");
     assert_eq!(repository.reserve(&reservation).await.expect("an answer"), Reserved::New);
 }
 
@@ -72,7 +115,7 @@ pub async fn an_answered_request_id_is_not_released(database: &Database) {
     let reservation = reservation("one");
     repository.reserve(&reservation).await.expect("an answer");
     repository.settle(&reservation.key, Bytes::new()).await.expect("an answer is kept");
-    repository.release(&reservation.key).await.expect("a release");
+    repository.release(&reservation.key, reservation.nonce).await.expect("a release");
     assert_eq!(
         answer(&repository, &reservation).await,
         Some(Bytes::new()),
@@ -100,16 +143,18 @@ pub async fn an_expired_request_id_is_taken_over(database: &Database) {
     repository.settle(&first.key, Bytes::from_static(b"old")).await.expect("an answer is kept");
     let mut later = first.clone();
     (later.now, later.expire_time, later.incarnation) = (at(86_399), at(200_000), 2);
+    later.nonce = 2;
     assert!(matches!(repository.reserve(&later).await.expect("an answer"), Reserved::Existing(_)));
     later.now = at(86_400);
     assert_eq!(repository.reserve(&later).await.expect("an answer"), Reserved::New);
-    assert_eq!(repository.reserve(&later).await.expect("an answer"), pending(&later));
+    let third = attempt(&later, 1);
+    assert_eq!(repository.reserve(&third).await.expect("an answer"), pending(&later));
 }
 
 pub async fn of_many_that_reserve_at_once_one_gets_it(database: &Database) {
     let repository = database.open().await;
     let reservations: Vec<Reservation> =
-        (0..8).map(|incarnation| Reservation { incarnation, ..reservation("contended") }).collect();
+        (0..8).map(|nonce| attempt(&reservation("contended"), nonce)).collect();
     let answers =
         join_all(reservations.iter().map(|reservation| repository.reserve(reservation))).await;
     let new = answers.iter().filter(|answer| matches!(answer, Ok(Reserved::New))).count();

@@ -143,7 +143,7 @@ pub async fn purge_forgets_what_is_older_than_the_log(database: &Database) {
     assert_eq!(left, [group_id(2), group_id(3)]);
     let free = |reserved| matches!(reserved, Reserved::New);
     let again = |mut reservation: wagroups::domain::port::repository::Reservation| {
-        reservation.now = at(0);
+        (reservation.now, reservation.nonce) = (at(0), 1);
         reservation
     };
     assert!(free(repository.reserve(&again(short)).await.expect("a reservation")));

@@ -3,6 +3,7 @@
 mod audit;
 mod bad_input;
 mod broken_requests;
+mod deletion;
 mod faults;
 mod groups;
 mod idempotency;
@@ -12,6 +13,7 @@ mod limits;
 mod many_groups;
 mod ops;
 mod outage;
+mod readiness;
 pub mod refusals;
 mod retention;
 mod sessions;

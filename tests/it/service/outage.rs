@@ -8,13 +8,13 @@ use wagroups::pb;
 
 use crate::harness::service::{Service, eventually, reason};
 
-async fn health(service: &Service, name: &str) -> Option<ServingStatus> {
+pub async fn health(service: &Service, name: &str) -> Option<ServingStatus> {
     let mut health = HealthClient::new(service.channel.clone());
     let request = HealthCheckRequest { service: name.into() };
     Some(health.check(request).await.ok()?.into_inner().status())
 }
 
-async fn becomes(service: &Service, wanted: ServingStatus) {
+pub async fn becomes(service: &Service, wanted: ServingStatus) {
     for name in ["", "wagroups.v1.GroupsService", "wagroups.v1.SessionsService"] {
         eventually("the health is told", || async {
             (health(service, name).await == Some(wanted)).then_some(())

@@ -70,7 +70,7 @@ impl Job {
                 Ok(()) => {
                     reservations::answer(&self.inner, &key, &answer(group_id, &reached)).await;
                 }
-                Err(error) => reservations::refuse(&self.inner, &key, error).await,
+                Err(error) => reservations::refuse_job(&self.inner, &key, error).await,
             }
         }
         if let Err(error) = self.inner.repository.remove_deletion(session, group_id).await {
@@ -161,11 +161,16 @@ impl Job {
         self.inner.refuse_if_draining()?;
         let app = App { inner: self.inner.clone() };
         app.refresh_group(&Call::internal(), session, group_id).await?;
-        match self.inner.held_group(session, group_id).await {
-            Ok(held) => Ok(held.state.group),
-            Err(error) if error.reason() == Reason::GroupNotFound => Ok(None),
-            Err(error) => Err(error),
+        let held = match self.inner.held_group(session, group_id).await {
+            Ok(held) => held.state.group,
+            Err(error) if error.reason() == Reason::GroupNotFound => None,
+            Err(error) => return Err(error),
+        };
+        if held.is_none() {
+            // An earlier process may have seen us leave.
+            self.note(0, self.inner.last_sequence_of_group(session, group_id).await?);
         }
+        Ok(held)
     }
 
     async fn remove(&mut self, people: Vec<ParticipantId>) -> Result<()> {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use self::job::Job;
 use super::change::Target;
 use crate::app::reservations::{self, Resumed};
-use crate::app::{App, Call};
+use crate::app::{App, Call, Inner};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
@@ -77,11 +77,12 @@ impl App {
             request_id,
         });
         let mut was_begun = false;
+        let mut taken = None;
         if let Some(reservation) = &reservation {
             let turn = reservations::resume(inner, reservation, key.body_sha256, &group_id).await?;
             match turn {
-                Resumed::New => {}
-                Resumed::Unanswered => was_begun = true,
+                Resumed::New(own) => taken = Some(own),
+                Resumed::Unanswered(earlier) => (was_begun, taken) = (true, Some(earlier)),
                 Resumed::Answered(answer) => return Ok(completed(&answer)),
             }
         }
@@ -91,21 +92,26 @@ impl App {
             None => {
                 let held = self.current(&session, &group_id).await?.is_some();
                 if was_begun && !held {
-                    // It ended while nobody waited under this id.
-                    let sequence = inner.live.sequence(&session);
-                    return Ok(DeletionProgress {
-                        sequence,
-                        ended: Some(Ok(())),
-                        ..DeletionProgress::default()
-                    });
-                }
-                match self.begin_deletion(call, &session, &group_id, reservation.as_ref()).await {
-                    Ok(running) => running,
-                    Err(error) => {
-                        if let Some(reservation) = &reservation {
-                            reservations::release(inner, reservation).await;
+                    match self.unfinished(&session, &group_id).await? {
+                        Some(running) => running,
+                        // It ended while nobody waited under this id.
+                        None => {
+                            let sequence =
+                                inner.last_sequence_of_group(&session, &group_id).await?;
+                            let progress = DeletionProgress { sequence, ..Default::default() };
+                            return Ok(self.ended(call, &group_id, reservation, progress).await);
                         }
-                        return Err(error);
+                    }
+                } else {
+                    match self.begin_deletion(call, &session, &group_id, reservation.as_ref()).await
+                    {
+                        Ok(running) => running,
+                        Err(error) => {
+                            if let Some(taken) = &taken {
+                                reservations::release(inner, taken).await;
+                            }
+                            return Err(error);
+                        }
                     }
                 }
             }
@@ -113,14 +119,42 @@ impl App {
         let reached = wait(call, progress).await;
         match &reached.ended {
             Some(Err(error)) => Err(error.clone()),
-            Some(Ok(())) => {
-                if let Some(reservation) = &reservation {
-                    reservations::answer(inner, reservation, &answer(&group_id, &reached)).await;
-                }
-                Ok(reached)
-            }
+            Some(Ok(())) => Ok(self.ended(call, &group_id, reservation, reached).await),
             None => Ok(reached),
         }
+    }
+
+    /// The end of the job, once it is kept under the call's own id. Until then it still runs, as far as the
+    /// caller is told: what it is told first it must be told again.
+    async fn ended(
+        &self,
+        call: &Call,
+        group_id: &GroupId,
+        reservation: Option<ReservationKey>,
+        reached: DeletionProgress,
+    ) -> DeletionProgress {
+        let until = patience(call);
+        if let Some(reservation) = reservation {
+            let answer = answer(group_id, &reached);
+            let kept = reservations::answer(&self.inner, &reservation, &answer);
+            if !matches!(timeout_at(until, kept).await, Ok(true)) {
+                return DeletionProgress { ended: None, ..reached };
+            }
+        }
+        DeletionProgress { ended: Some(Ok(())), ..reached }
+    }
+
+    /// Goes on with the deletion where an earlier process began it and this one has not come to it yet.
+    async fn unfinished(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<Option<watch::Receiver<DeletionProgress>>> {
+        let deletions = self.inner.repository.deletions().await?;
+        let of_group =
+            |deletion: &Deletion| deletion.session == *session && deletion.group_id == *group_id;
+        let unfinished = deletions.into_iter().find(of_group);
+        Ok(unfinished.map(|deletion| self.spawn_deletion(deletion, 0)))
     }
 
     async fn begin_deletion(
@@ -211,12 +245,32 @@ impl App {
     }
 }
 
+impl Inner {
+    /// Of the last event of a group, also of one that we are no longer in.
+    async fn last_sequence_of_group(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<u64> {
+        let stored = self.repository.load_groups(&[(session.clone(), group_id.clone())]).await?;
+        // Retention removes the row of a group that is gone with the events that it ended by.
+        let sequence = stored.first().map(|group| group.sequence);
+        Ok(sequence.unwrap_or_else(|| self.live.sequence(session)))
+    }
+}
+
+/// Until when an answer is of use to the caller.
+fn patience(call: &Call) -> Instant {
+    let until = Instant::now() + PATIENCE;
+    match call.deadline {
+        Some(deadline) => until.min(deadline.checked_sub(MARGIN).unwrap_or(deadline)),
+        None => until,
+    }
+}
+
 /// Waits for the end, as long as it is of use to the caller.
 async fn wait(call: &Call, mut progress: watch::Receiver<DeletionProgress>) -> DeletionProgress {
-    let mut until = Instant::now() + PATIENCE;
-    if let Some(deadline) = call.deadline {
-        until = until.min(deadline.checked_sub(MARGIN).unwrap_or(deadline));
-    }
+    let until = patience(call);
     // Whether it ended or the time did, the last state says it.
     let _ = timeout_at(until, progress.wait_for(|progress| progress.ended.is_some())).await;
     progress.borrow().clone()
@@ -225,7 +279,7 @@ async fn wait(call: &Call, mut progress: watch::Receiver<DeletionProgress>) -> D
 fn answer(group_id: &GroupId, progress: &DeletionProgress) -> Answer {
     let verdict =
         Verdict { removed_count: Some(progress.removed_count), ..Verdict::about(group_id) };
-    Answer { verdict, changed: true, sequence: progress.sequence }
+    Answer { verdict, changed: true, sequence: progress.sequence, repeated: false }
 }
 
 fn completed(answer: &Answer) -> DeletionProgress {

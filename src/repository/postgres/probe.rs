@@ -1,0 +1,40 @@
+//! Whether commits work, and whether this process may still make them.
+
+use std::time::Duration;
+
+use sea_orm::sqlx;
+
+use super::commits::{CommitConnection, answer};
+use crate::domain::port::repository::Result;
+use crate::repository::fault::Stage;
+use crate::repository::sql::number;
+
+/// Less than a commit gets: who asks whether the service is ready does not wait for long.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const WRITE: &str = "INSERT INTO probe (id, filler) SELECT h.id, $2 FROM log_head h \
+     WHERE h.id = 1 AND h.epoch = $1 ON CONFLICT (id) DO UPDATE SET filler = excluded.filler";
+const EPOCH: &str = "SELECT epoch = $1 FROM log_head WHERE id = 1";
+
+pub(in crate::repository) async fn probe(
+    commits: &CommitConnection,
+    epoch: u64,
+    filler: &[u8],
+) -> Result<bool> {
+    let mut connection = commits.take().await?;
+    let statement = sqlx::query(WRITE).bind(number(epoch)).bind(filler).execute(&mut *connection);
+    let done = answer(Stage::Committing, PATIENCE, statement).await?;
+    connection.keep();
+    Ok(done.rows_affected() > 0)
+}
+
+pub(in crate::repository) async fn is_current(
+    commits: &CommitConnection,
+    epoch: u64,
+) -> Result<bool> {
+    let mut connection = commits.take().await?;
+    let statement = sqlx::query_scalar(EPOCH).bind(number(epoch)).fetch_one(&mut *connection);
+    let is_current = answer(Stage::Undecided, PATIENCE, statement).await?;
+    connection.keep();
+    Ok(is_current)
+}

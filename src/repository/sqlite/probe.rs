@@ -1,0 +1,36 @@
+//! Whether commits work, and whether this process may still make them: both through the writer's
+//! connection.
+
+use sea_orm::{DatabaseTransaction, FromQueryResult};
+
+use crate::domain::port::repository::Result;
+use crate::repository::sql::{Sql, number};
+use crate::repository::{execute, query_one};
+
+#[derive(FromQueryResult)]
+struct Epoch {
+    epoch: i64,
+}
+
+/// Writes the filler where the epoch is still the current one; says whether it was.
+pub(in crate::repository) async fn probe(
+    transaction: &DatabaseTransaction,
+    epoch: u64,
+    filler: &[u8],
+) -> Result<bool> {
+    let sql = Sql::new("INSERT INTO probe (id, filler) SELECT h.id, ")
+        .bind(filler.to_vec())
+        .push(" FROM log_head h WHERE h.id = 1 AND h.epoch = ")
+        .bind(number(epoch))
+        .push(" ON CONFLICT (id) DO UPDATE SET filler = excluded.filler");
+    Ok(execute(transaction, sql).await? > 0)
+}
+
+pub(in crate::repository) async fn is_current(
+    transaction: &DatabaseTransaction,
+    epoch: u64,
+) -> Result<bool> {
+    let sql = Sql::new("SELECT epoch FROM log_head WHERE id = 1");
+    let row = query_one::<Epoch>(transaction, sql).await?;
+    Ok(row.is_some_and(|row| row.epoch == number(epoch)))
+}

@@ -1,0 +1,119 @@
+//! A network to PostgreSQL that breaks: at each byte of the one statement that commits, and all the time.
+
+use std::time::Duration;
+
+use wagroups::pb;
+
+use super::checker;
+use super::load::Load;
+use crate::harness::process::{Process, TestStore};
+use crate::harness::proxy::{Exchange, Proxy, Way};
+use crate::harness::service::Service;
+
+/// Set by `make crash`, which cuts at every byte and breaks connections for longer.
+const ROUNDS: &str = "WAGROUPS_CRASH_ROUNDS";
+
+fn is_thorough() -> bool {
+    std::env::var_os(ROUNDS).is_some()
+}
+
+/// All subjects are as long as one another, and so are their statements.
+fn request(group_id: &str, round: usize) -> pb::SetGroupSubjectRequest {
+    pb::SetGroupSubjectRequest {
+        session: "default".into(),
+        group_id: group_id.into(),
+        request_id: format!("00000000-0000-4000-8000-{round:012}"),
+        subject: subject(round),
+    }
+}
+
+fn subject(round: usize) -> String {
+    format!("Cut number {round:06}")
+}
+
+/// Where the messages of PostgreSQL's protocol begin and end: a letter and a length each.
+fn borders(bytes: &[u8]) -> Vec<usize> {
+    let mut borders = vec![0];
+    let mut at = 0;
+    while let Some(length) = bytes.get(at + 1..at + 5) {
+        at += 1 + u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
+        borders.push(at);
+    }
+    assert_eq!(borders.last(), Some(&bytes.len()), "whole messages");
+    borders
+}
+
+/// The places to cut at: all, or those around the borders of messages.
+fn places(exchange: &Exchange) -> Vec<(Way, usize)> {
+    let mut places = Vec::new();
+    for (way, bytes) in [(Way::ToServer, &exchange.sent), (Way::ToClient, &exchange.received)] {
+        let borders = borders(bytes);
+        for after in 0..=bytes.len() {
+            if is_thorough() || borders.iter().any(|border| after.abs_diff(*border) <= 1) {
+                places.push((way, after));
+            }
+        }
+    }
+    places
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_cut_at_any_byte_is_answered_as_it_was_written() {
+    let Some((service, proxy)) = Service::behind_proxy().await else { return };
+    let id = service.group_id("Before", &[]).await;
+    // The first time the statement is prepared.
+    service.groups().set_group_subject(request(&id, 0)).await.expect("changed");
+    proxy.watch_for(subject(1).as_bytes(), None);
+    let first = service.groups().set_group_subject(request(&id, 1)).await.expect("changed");
+    let mut sequence = first.into_inner().sequence;
+    let (exchange, _) = proxy.watched();
+    assert!(!exchange.sent.is_empty() && !exchange.received.is_empty());
+
+    let places = places(&exchange);
+    let mut cuts = 0;
+    for (round, (way, after)) in (2..).zip(&places) {
+        proxy.watch_for(subject(round).as_bytes(), Some((*way, *after)));
+        let answer = service.groups().set_group_subject(request(&id, round)).await;
+        let (_, was_cut) = proxy.watched();
+        cuts += usize::from(was_cut);
+        let what = format!("{way:?} after {after} bytes");
+        let answer = answer.unwrap_or_else(|status| panic!("{what}: {status:?}")).into_inner();
+        assert!(answer.changed, "{what}: the call itself has changed it");
+        sequence += 1;
+        assert_eq!(answer.sequence, sequence, "{what}: the next event is its own");
+        let again = service.groups().set_group_subject(request(&id, round)).await;
+        let again = again.unwrap_or_else(|status| panic!("{what}: {status:?}")).into_inner();
+        assert_eq!((again.changed, again.sequence), (true, sequence), "{what}: the first answer");
+    }
+    assert!(cuts + 8 >= places.len(), "only {cuts} of {} statements were cut", places.len());
+
+    let log = service.log("default").await;
+    for (expected, event) in (1..).zip(&log) {
+        assert_eq!(event.sequence, expected, "no gap, nothing twice");
+    }
+    for round in 0..places.len() + 2 {
+        let request_id = request(&id, round).request_id;
+        let events = log.iter().filter(|event| event.request_id == request_id).count();
+        assert_eq!(events, 1, "round {round} is in the log once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_keeps_breaking_loses_nothing_and_ends_nothing() {
+    let Some(store) = TestStore::postgres().await else { return };
+    let proxy = Proxy::before(&store.url()).await;
+    let settings = [("WAGROUPS_DATABASE__URL", proxy.url())];
+    let mut process = Process::start_with(&store, &settings).await;
+    let load = Load::begin(&process, 4).await;
+    let seeds: u64 = if is_thorough() { 10 } else { 1 };
+    for seed in 1..=seeds {
+        load.wait_for_answers(10).await;
+        let flapping = proxy.flap(seed, 40, Duration::from_millis(200));
+        load.wait_for_answers(60).await;
+        flapping.abort();
+    }
+    load.wait_for_answers(20).await;
+    assert!(process.is_running(), "a bad network does not end the process");
+    let history = load.end().await;
+    checker::check(process, store, history).await;
+}
