@@ -3,6 +3,7 @@
 //! Whatever the moment, the checker (`checker.rs`) then proves what the service promises.
 
 mod checker;
+mod early;
 pub mod load;
 
 use crate::harness::process::{Process, TestStore};
