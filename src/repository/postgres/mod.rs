@@ -88,6 +88,17 @@ fn pool_options(settings: &ConnectOptions) -> PgPoolOptions {
         })
 }
 
+/// For people: who connects to what, without the password.
+pub(super) fn name(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or(options.get_username());
+    format!(
+        "{}:{}/{database} as {}",
+        options.get_host(),
+        options.get_port(),
+        options.get_username()
+    )
+}
+
 /// Where the database is.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -95,16 +106,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// For people: who connects to what, without the password.
     fn name(&self) -> String {
-        let options = &self.options;
-        let database = options.get_database().unwrap_or(options.get_username());
-        format!(
-            "{}:{}/{database} as {}",
-            options.get_host(),
-            options.get_port(),
-            options.get_username()
-        )
+        name(&self.options)
     }
 
     async fn check(&self, settings: &ConnectOptions) -> Result<(), OpenError> {
