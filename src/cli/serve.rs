@@ -53,10 +53,20 @@ pub async fn migrate(args: MigrateArgs) -> ExitCode {
         Ok(repository) => repository,
         Err(error) => return failed(&error),
     };
-    if let Err(error) = repository.migrate().await {
-        return failed(&error);
+    let unknown = match repository.migrate().await {
+        Ok(unknown) => unknown,
+        Err(error) => return failed(&error),
+    };
+    let database = settings.database.url.redacted();
+    if unknown.is_empty() {
+        println!("the schema of {database} is up to date");
+    } else {
+        println!(
+            "a newer version has migrated the schema of {database}: {} is unknown to this one, which has all that it \
+             needs and can serve",
+            unknown.join(", ")
+        );
     }
-    println!("the schema of {} is up to date", settings.database.url.redacted());
     if args.new_log_id {
         if let Err(error) = repository.new_log_id().await {
             return failed(&error);

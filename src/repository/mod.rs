@@ -28,6 +28,7 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
+pub use self::migration::SchemaError;
 pub use self::open::{ConnectOptions, OpenError};
 
 use std::sync::{Mutex, PoisonError};
@@ -81,11 +82,12 @@ impl SeaRepository {
         }
     }
 
-    /// Brings the schema up to date. Processes that do so at the same time take turns.
-    pub async fn migrate(&self) -> Result<()> {
+    /// Brings the schema up to date, and answers the migrations of a newer version that it found. Processes that
+    /// do so at the same time take turns.
+    pub async fn migrate(&self) -> Result<Vec<String>, SchemaError> {
         match &self.commits {
             Commits::Postgres { server, .. } => server.migrate().await,
-            Commits::Sqlite { .. } => migration::run(&self.writer).await.map_err(fault::undecided),
+            Commits::Sqlite { .. } => migration::run(&self.writer).await,
         }
     }
 

@@ -9,7 +9,7 @@ use sea_orm::sqlx::{self, Connection, Executor};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 
 use super::fault::{self, Stage};
-use super::migration;
+use super::migration::{self, SchemaError};
 use super::open::{ConnectOptions, OpenError};
 use crate::domain::port::repository::{Result, StoreError};
 
@@ -135,7 +135,7 @@ impl Server {
     }
 
     /// Migrates over connections of its own, without a limit of time.
-    pub async fn migrate(&self) -> Result<()> {
+    pub async fn migrate(&self) -> Result<Vec<String>, SchemaError> {
         let direct = |error: sqlx::Error| fault::of_driver(Stage::Undecided, &error);
         // The lock goes with the connection, whatever happens to this process.
         let mut lock = PgConnection::connect_with(&self.options)
@@ -151,6 +151,6 @@ impl Server {
         let migrated = migration::run(&connection).await;
         pool.close().await;
         lock.close().await.map_err(direct)?;
-        migrated.map_err(fault::undecided)
+        migrated
     }
 }
