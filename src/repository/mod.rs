@@ -31,7 +31,7 @@ use sea_orm::{
 pub use self::migration::SchemaError;
 pub use self::open::{ConnectOptions, OpenError};
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use self::open::DatabaseUrl;
 use self::sql::Sql;
@@ -52,8 +52,8 @@ pub struct SeaRepository {
 enum Commits {
     /// A pool of one connection of its own, so that the log never waits behind lesser writes.
     Postgres { pool: PgPool, server: Box<postgres::Server> },
-    /// The writer's connection, and the lock that keeps other processes away from the file.
-    Sqlite { lock: Mutex<Option<sqlite::Lock>> },
+    /// The writer's connection. Its files are let go when it is closed, and after the connections.
+    Sqlite { files: Mutex<Option<Arc<sqlite::Files>>>, head: sqlite::Head },
 }
 
 impl SeaRepository {
@@ -76,7 +76,10 @@ impl SeaRepository {
                 Ok(Self {
                     reader: opened.reader,
                     writer: opened.writer,
-                    commits: Commits::Sqlite { lock: Mutex::new(Some(opened.lock)) },
+                    commits: Commits::Sqlite {
+                        files: Mutex::new(Some(opened.files)),
+                        head: sqlite::Head::default(),
+                    },
                 })
             }
         }
@@ -95,11 +98,13 @@ impl SeaRepository {
     pub async fn new_log_id(&self) -> Result<LogId> {
         let random = migration::random_number(self.backend());
         let sql = format!("UPDATE log_head SET log_id = {random} WHERE id = 1 RETURNING log_id");
-        let row = self
-            .writer
+        // In a transaction: a row that RETURNING answers has not been committed yet.
+        let transaction = self.begin().await?;
+        let row = transaction
             .query_one_raw(Sql::new(&sql).on(self.backend()))
             .await
-            .map_err(fault::committing)?;
+            .map_err(fault::undecided)?;
+        commit(transaction).await?;
         let id: i64 = row
             .ok_or_else(|| StoreError::Corrupt("log_head has no row".to_owned()))?
             .try_get("", "log_id")
@@ -113,10 +118,20 @@ impl SeaRepository {
         let _ = self.writer.close_by_ref().await;
         match &self.commits {
             Commits::Postgres { pool, .. } => pool.close().await,
-            Commits::Sqlite { lock } => {
-                lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Commits::Sqlite { files, .. } => {
+                files.lock().unwrap_or_else(PoisonError::into_inner).take();
             }
         }
+    }
+
+    /// What writes go to. On SQLite only while its files are where they were: see [`sqlite::Files`].
+    fn writable(&self) -> Result<&DatabaseConnection> {
+        if let Commits::Sqlite { files, .. } = &self.commits
+            && let Some(files) = files.lock().unwrap_or_else(PoisonError::into_inner).as_deref()
+        {
+            files.are_in_place().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        }
+        Ok(&self.writer)
     }
 
     fn backend(&self) -> DbBackend {
@@ -140,8 +155,8 @@ impl SeaRepository {
 
     /// Runs one statement that commits by itself, and says how many rows it wrote.
     async fn write(&self, sql: Sql) -> Result<u64> {
-        let done =
-            self.writer.execute_raw(sql.on(self.backend())).await.map_err(fault::committing)?;
+        let writer = self.writable()?;
+        let done = writer.execute_raw(sql.on(self.backend())).await.map_err(fault::committing)?;
         Ok(done.rows_affected())
     }
 
@@ -152,7 +167,7 @@ impl SeaRepository {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(options).await.map_err(fault::undecided)
+        self.writable()?.begin_with_options(options).await.map_err(fault::undecided)
     }
 }
 

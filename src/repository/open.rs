@@ -47,8 +47,8 @@ pub enum OpenError {
     #[error("{path} does not exist; add ?mode=rwc to the URL to have it made", path = .0.display())]
     NoSuchFile(PathBuf),
     #[error(
-        "{path} is in use by another wagroups process (it holds {path}.lock); stop that one first, or use \
-         PostgreSQL, which several processes may share",
+        "{path} is in use by another wagroups process (which has it locked, perhaps under another name); stop that \
+         one first, or use PostgreSQL, which several processes may share",
         path = .0.display()
     )]
     InUse(PathBuf),

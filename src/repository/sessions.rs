@@ -99,7 +99,7 @@ impl SessionStore for SeaRepository {
         for (column, value) in columns {
             update = update.col_expr(column, value);
         }
-        let done = update.exec(&self.writer).await.map_err(fault::committing)?;
+        let done = update.exec(self.writable()?).await.map_err(fault::committing)?;
         Ok(done.rows_affected > 0)
     }
 

@@ -42,6 +42,7 @@ pub struct History {
 pub struct Load {
     stop: Arc<AtomicBool>,
     answers: watch::Receiver<u64>,
+    refusals: watch::Receiver<u64>,
     writers: Vec<JoinHandle<History>>,
     watcher: JoinHandle<History>,
     /// How many events the watcher has to see before it may stop.
@@ -54,6 +55,8 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let (count, answers) = watch::channel(0);
         let count = Arc::new(count);
+        let (refused, refusals) = watch::channel(0);
+        let refused = Arc::new(refused);
         let writers = (0..writers)
             .map(|number| {
                 let writer = Writer {
@@ -61,6 +64,7 @@ impl Load {
                     groups: GroupsServiceClient::new(process.channel()),
                     stop: stop.clone(),
                     count: count.clone(),
+                    refused: refused.clone(),
                     history: History::default(),
                 };
                 tokio::spawn(writer.run())
@@ -69,17 +73,16 @@ impl Load {
         let target = Arc::new(AtomicU64::new(u64::MAX));
         let watcher =
             tokio::spawn(follow(GroupsServiceClient::new(process.channel()), target.clone()));
-        Self { stop, answers, writers, watcher, target, channel: process.channel() }
+        Self { stop, answers, refusals, writers, watcher, target, channel: process.channel() }
     }
 
     pub async fn wait_for_answers(&self, more: u64) {
-        let mut answers = self.answers.clone();
-        let wanted = *answers.borrow() + more;
-        let wait = answers.wait_for(|count| *count >= wanted);
-        tokio::time::timeout(PATIENCE * 2, wait)
-            .await
-            .expect("the clients get answers")
-            .expect("clients");
+        wait_for(&self.answers, more, "the clients get answers").await;
+    }
+
+    /// Until so many more calls were answered with a refusal of the service's own.
+    pub async fn wait_for_refusals(&self, more: u64) {
+        wait_for(&self.refusals, more, "calls are refused").await;
     }
 
     /// Stops the writers, lets the watcher see everything, and answers what all of them saw.
@@ -105,11 +108,22 @@ impl Load {
     }
 }
 
+async fn wait_for(count: &watch::Receiver<u64>, more: u64, what: &str) {
+    let mut count = count.clone();
+    let wanted = *count.borrow() + more;
+    let wait = count.wait_for(|count| *count >= wanted);
+    tokio::time::timeout(PATIENCE * 2, wait)
+        .await
+        .unwrap_or_else(|_| panic!("never happened: {what}"))
+        .expect("clients");
+}
+
 struct Writer {
     number: usize,
     groups: GroupsServiceClient<Channel>,
     stop: Arc<AtomicBool>,
     count: Arc<watch::Sender<u64>>,
+    refused: Arc<watch::Sender<u64>>,
     history: History,
 }
 
@@ -233,6 +247,9 @@ impl Writer {
             };
             let details = status.get_error_details();
             let reason = details.error_info().map(|info| info.reason.as_str()).unwrap_or_default();
+            if !reason.is_empty() {
+                self.refused.send_modify(|count| *count += 1);
+            }
             match status.code() {
                 // A broken connection carries no reason of ours, whatever code the client makes of it.
                 _ if reason.is_empty() => {}

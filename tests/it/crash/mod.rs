@@ -4,6 +4,7 @@
 
 mod checker;
 mod early;
+mod full_disk;
 pub mod load;
 
 use crate::harness::process::{Process, TestStore};
