@@ -13,7 +13,7 @@ test: ## Run all tests, beside a throw-away PostgreSQL (found, or installed wher
 	scripts/test.sh $(ARGS)
 
 crash: ## Run only the tests that kill the server and check what is left
-	WAGROUPS_CRASH_ROUNDS=100 scripts/test.sh --test it crash $(ARGS)
+	WAGROUPS_CRASH_ROUNDS=$${WAGROUPS_CRASH_ROUNDS:-100} scripts/test.sh --test it crash $(ARGS)
 
 lint: ## Check format, contract (buf), dependencies (cargo-deny) and code (clippy)
 	scripts/lint.sh

@@ -4,19 +4,29 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use wagroups::cli::{self, Cli, Command};
+use wagroups::server::Signals;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().into_command();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
+    // Before anything else: until a signal is listened for, it ends the process on the spot.
+    let started =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().and_then(|runtime| {
+            let inside = runtime.enter();
+            let signals =
+                cli::asks_to_serve(std::env::args_os()).then(Signals::listen).transpose()?;
+            drop(inside);
+            Ok((runtime, signals))
+        });
+    let (runtime, signals) = match started {
+        Ok(started) => started,
         Err(error) => {
             eprintln!("wagroups: cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
+    let command = Cli::parse().into_command();
     runtime.block_on(async {
         match command {
-            Command::Serve(args) => cli::serve(args).await,
+            Command::Serve(args) => cli::serve(args, signals).await,
             Command::Migrate(args) => cli::migrate(args).await,
             Command::Config(args) => cli::config(&args),
             Command::Client(client) => cli::run(client).await,

@@ -31,6 +31,7 @@ mod waha;
 mod watch;
 mod webhooks;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -68,6 +69,16 @@ impl Cli {
     pub fn into_command(self) -> Command {
         self.command.unwrap_or(Command::Serve(self.serve))
     }
+}
+
+/// Whether the command line, with the program's name first, is for the service. Told without parsing all of it, so
+/// that the service can listen for signals before that.
+pub fn asks_to_serve(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    // Flags before a command are those of the service: `args_conflicts_with_subcommands`.
+    arguments
+        .into_iter()
+        .nth(1)
+        .is_none_or(|first| first == "serve" || first.as_encoded_bytes().starts_with(b"-"))
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use super::settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 use crate::config::{Loaded, LogFormat, Settings, Sources, load};
-use crate::server::{Ended, Server, Signals, connect, trust};
+use crate::server::{Ended, Server, Signals, connect, outlive_file_size_limit, trust};
 use crate::telemetry;
 
-/// Runs the service until it is told to stop.
-pub async fn serve(args: ServeArgs) -> ExitCode {
+/// Runs the service until it is told to stop, by signals that main has listened for since it began.
+pub async fn serve(args: ServeArgs, signals: Option<Signals>) -> ExitCode {
     let Ok(Loaded { settings, .. }) = settings(&args.settings) else { return ExitCode::from(2) };
     let json = match settings.log.format {
         LogFormat::Auto => None,
@@ -20,8 +20,7 @@ pub async fn serve(args: ServeArgs) -> ExitCode {
         eprintln!("wagroups: {error}");
         return ExitCode::from(2);
     }
-    // Before the start, so that a signal during it is not lost.
-    let mut signals = match Signals::listen() {
+    let mut signals = match signals.map_or_else(Signals::listen, Ok) {
         Ok(signals) => signals,
         Err(error) => return failed(&error),
     };
@@ -43,6 +42,9 @@ pub async fn serve(args: ServeArgs) -> ExitCode {
 /// Brings the database's schema up to date.
 pub async fn migrate(args: MigrateArgs) -> ExitCode {
     let Ok(Loaded { settings, .. }) = settings(&args.settings) else { return ExitCode::from(2) };
+    if let Err(error) = outlive_file_size_limit() {
+        return failed(&error);
+    }
     // A deployment migrates first: what the service would not start with is to fail while the old one runs.
     if let Err(error) = trust(&settings) {
         return failed(&error);
@@ -51,10 +53,20 @@ pub async fn migrate(args: MigrateArgs) -> ExitCode {
         Ok(repository) => repository,
         Err(error) => return failed(&error),
     };
-    if let Err(error) = repository.migrate().await {
-        return failed(&error);
+    let unknown = match repository.migrate().await {
+        Ok(unknown) => unknown,
+        Err(error) => return failed(&error),
+    };
+    let database = settings.database.url.redacted();
+    if unknown.is_empty() {
+        println!("the schema of {database} is up to date");
+    } else {
+        println!(
+            "a newer version has migrated the schema of {database}: {} is unknown to this one, which has all that it \
+             needs and can serve",
+            unknown.join(", ")
+        );
     }
-    println!("the schema of {} is up to date", settings.database.url.redacted());
     if args.new_log_id {
         if let Err(error) = repository.new_log_id().await {
             return failed(&error);

@@ -21,7 +21,7 @@ pub use auth::{ApiKey, Auth, KeyDigest};
 pub use inbound::Inbound;
 pub use load::{Loaded, Sources, load};
 pub use problems::{Problem, Problems, Source};
-pub use values::{ByteSize, DatabaseUrl};
+pub use values::{ByteSize, DatabaseUrl, PERCENT_ENCODE, holds_bare_credentials};
 pub use waha::{Waha, WahaKey, WahaServer};
 
 /// Everything that an operator can set.

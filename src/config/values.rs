@@ -6,6 +6,19 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+/// What to do with a password that makes another URL of the one it is in.
+pub const PERCENT_ENCODE: &str = "has an @ after a /, ? or #, as if a user or password held one of these: characters other \
+    than letters and digits must be percent-encoded in them, such as %40 for @, %2F for / and %25 for % (and so \
+    must an @ elsewhere)";
+
+/// Whether a PostgreSQL URL goes on with `@` where its authority has ended, so that what a person took for the
+/// password would be read, and shown, as host, port, path or parameters.
+pub fn holds_bare_credentials(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let is_postgres = matches!(scheme, "postgres" | "postgresql");
+    is_postgres && rest.find(['/', '?', '#']).is_some_and(|end| rest[end..].contains('@'))
+}
+
 /// A database's URL, which may hold a password: shown without it.
 #[derive(Clone)]
 pub struct DatabaseUrl(SecretString);
@@ -22,6 +35,9 @@ impl DatabaseUrl {
     /// The URL with `…` for passwords, in the authority or among the parameters.
     pub fn redacted(&self) -> String {
         let Some((scheme, rest)) = self.expose().split_once("://") else { return "…".to_owned() };
+        if holds_bare_credentials(self.expose()) {
+            return format!("{scheme}://…");
+        }
         let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let rest = match rest.rsplit_once('@') {
             Some((credentials, rest)) => match credentials.split_once(':') {
@@ -49,7 +65,9 @@ impl DatabaseUrl {
         let known = ["postgres://", "postgresql://", "sqlite:"]
             .iter()
             .any(|scheme| url.starts_with(scheme));
-        if known {
+        if holds_bare_credentials(url) {
+            Err(PERCENT_ENCODE)
+        } else if known {
             Ok(())
         } else {
             Err("must be postgres://user:password@host/name or sqlite://path?mode=rwc")
@@ -228,6 +246,19 @@ mod tests {
         assert_eq!("67108864".parse::<ByteSize>().expect("bytes").to_string(), "64MiB");
         for wrong in ["", "64MB", "-1", "1.5MiB", "99999999999GiB"] {
             assert!(wrong.parse::<ByteSize>().is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_password_however_ugly_is_shown(password in "[ЖΞq789@/?#:%&=+ ;.\\\\\\[\\]-]{3,24}") {
+            let url = DatabaseUrl::from(format!("postgres://me:{password}@db.example:5432/groups").as_str());
+            let shown = format!("{} {url:?} {:?}", url.redacted(), url.check());
+            let characters: Vec<char> = password.chars().collect();
+            for piece in characters.windows(3).filter(|piece| piece.iter().any(|c| "ЖΞq789".contains(*c))) {
+                let piece: String = piece.iter().collect();
+                prop_assert!(!shown.contains(&piece), "{piece:?} of {password:?} is in {shown}");
+            }
         }
     }
 

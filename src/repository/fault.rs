@@ -221,4 +221,26 @@ mod tests {
             assert!(matches!(meaning, StoreError::Refused(_)), "{code}");
         }
     }
+
+    /// In WAL mode SQLite shows a commit once its last frame is written, which a full disk prevents. A failed
+    /// write or synchronization may leave that frame, and the next recovery would find it.
+    #[test]
+    fn a_full_disk_has_not_committed_and_a_failing_one_may_have() {
+        let meaning = |stage, code| sqlite_code::meaning(stage, code, String::new());
+        let (full, busy, read_only, moved) = (13, 5, 8, 1032);
+        for code in [full, busy, read_only, moved] {
+            for stage in [Stage::Undecided, Stage::Committing] {
+                assert!(matches!(meaning(stage, code), StoreError::Unavailable(_)), "{code}");
+            }
+        }
+        let (write, fsync, growth_of_shm) = (778, 1034, 4874);
+        for code in [write, fsync, growth_of_shm] {
+            let committing = meaning(Stage::Committing, code);
+            assert!(matches!(committing, StoreError::CommitUnknown(_)), "{code}");
+            assert!(
+                matches!(meaning(Stage::Undecided, code), StoreError::Unavailable(_)),
+                "{code}"
+            );
+        }
+    }
 }

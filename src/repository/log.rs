@@ -162,10 +162,11 @@ impl EventLog for SeaRepository {
     async fn commit(&self, batch: &CommitBatch) -> Result<CommitReceipt> {
         match &self.connections {
             Connections::Postgres { commits, .. } => postgres::commit(commits, batch).await,
-            Connections::Sqlite { .. } => {
+            Connections::Sqlite { head, .. } => {
                 let transaction = self.begin().await?;
-                let receipt = sqlite::commit(&transaction, batch).await?;
+                let receipt = sqlite::commit(&transaction, batch, head).await?;
                 commit(transaction).await?;
+                head.confirmed(&receipt);
                 Ok(receipt)
             }
         }
@@ -232,6 +233,8 @@ impl EventLog for SeaRepository {
             .bind(before.as_micros())
             .push(" AND e.position < (SELECT position FROM log_head WHERE id = 1) ORDER BY e.position DESC LIMIT 1");
         let Some(last) = query_one::<IdAt>(&transaction, sql).await? else {
+            // A transaction that is dropped would look like a failed one.
+            commit(transaction).await?;
             return Ok(Trimmed { removed: 0, more: false });
         };
         let sql = Sql::new("UPDATE log_trim SET position = ")

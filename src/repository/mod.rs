@@ -28,10 +28,11 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+pub use self::migration::SchemaError;
 pub use self::open::{ConnectOptions, OpenError};
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::limit::Bounded;
@@ -66,17 +67,18 @@ pub struct SeaRepository {
 #[derive(Debug)]
 enum Connections {
     Postgres {
-        pool: postgres::Pool,
+        pool: Box<postgres::Pool>,
         /// Of its own, so that the log never waits behind lesser writes.
-        commits: postgres::CommitConnection,
+        commits: Box<postgres::CommitConnection>,
         server: Box<postgres::Server>,
     },
     Sqlite {
         /// A pool that cannot write.
         reader: DatabaseConnection,
         writer: DatabaseConnection,
-        /// Keeps other processes away from the file.
-        lock: Mutex<Option<sqlite::Lock>>,
+        /// Let go when it is closed, and after the connections.
+        files: Mutex<Option<Arc<sqlite::Files>>>,
+        head: sqlite::Head,
     },
 }
 
@@ -87,13 +89,15 @@ impl SeaRepository {
             DatabaseUrl::Postgres(server) => {
                 let opened = postgres::open(*server, &options).await?;
                 let postgres::Opened { pool, commits, server } = opened;
+                let (pool, commits) = (Box::new(pool), Box::new(commits));
                 let server = Box::new(server);
                 Ok(Self::over(Connections::Postgres { pool, commits, server }))
             }
             DatabaseUrl::Sqlite(file) => {
-                let sqlite::Opened { reader, writer, lock } = sqlite::open(*file, &options).await?;
-                let lock = Mutex::new(Some(lock));
-                Ok(Self::over(Connections::Sqlite { reader, writer, lock }))
+                let sqlite::Opened { reader, writer, files } =
+                    sqlite::open(*file, &options).await?;
+                let (files, head) = (Mutex::new(Some(files)), sqlite::Head::default());
+                Ok(Self::over(Connections::Sqlite { reader, writer, files, head }))
             }
         }
     }
@@ -102,13 +106,12 @@ impl SeaRepository {
         Self { connections, has_failed: AtomicBool::new(false) }
     }
 
-    /// Brings the schema up to date. Processes that do so at the same time take turns.
-    pub async fn migrate(&self) -> Result<()> {
+    /// Brings the schema up to date, and answers the migrations of a newer version that it found. Processes that
+    /// do so at the same time take turns.
+    pub async fn migrate(&self) -> Result<Vec<String>, SchemaError> {
         match &self.connections {
             Connections::Postgres { server, .. } => server.migrate().await,
-            Connections::Sqlite { writer, .. } => {
-                migration::run(writer).await.map_err(fault::undecided)
-            }
+            Connections::Sqlite { writer, .. } => migration::run(writer).await,
         }
     }
 
@@ -116,9 +119,12 @@ impl SeaRepository {
     pub async fn new_log_id(&self) -> Result<LogId> {
         let random = migration::random_number(self.backend());
         let sql = format!("UPDATE log_head SET log_id = {random} WHERE id = 1 RETURNING log_id");
+        // In a transaction: a row that RETURNING answers has not been committed yet.
+        let transaction = self.begin().await?;
         let writer = self.writer();
-        let row = writer.connection.query_one_raw(Sql::new(&sql).on(self.backend()));
-        let row = writer.limited(row).await.map_err(fault::committing)?;
+        let row = transaction.query_one_raw(Sql::new(&sql).on(self.backend()));
+        let row = writer.limited(row).await.map_err(fault::undecided)?;
+        commit(transaction).await?;
         let id: i64 = row
             .ok_or_else(|| StoreError::Corrupt("log_head has no row".to_owned()))?
             .try_get("", "log_id")
@@ -133,12 +139,22 @@ impl SeaRepository {
                 pool.close().await;
                 commits.close().await;
             }
-            Connections::Sqlite { reader, writer, lock } => {
+            Connections::Sqlite { reader, writer, files, .. } => {
                 let _ = reader.close_by_ref().await;
                 let _ = writer.close_by_ref().await;
-                lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+                files.lock().unwrap_or_else(PoisonError::into_inner).take();
             }
         }
+    }
+
+    /// What writes go to. On SQLite only while its files are where they were: see [`sqlite::Files`].
+    fn writable(&self) -> Result<Bounded> {
+        if let Connections::Sqlite { files, .. } = &self.connections
+            && let Some(files) = files.lock().unwrap_or_else(PoisonError::into_inner).as_deref()
+        {
+            files.are_in_place().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        }
+        Ok(self.writer())
     }
 
     fn backend(&self) -> DbBackend {
@@ -185,7 +201,7 @@ impl SeaRepository {
 
     /// Runs one statement that commits by itself, and says how many rows it wrote.
     async fn write(&self, sql: Sql) -> Result<u64> {
-        let writer = self.writer();
+        let writer = self.writable()?;
         let done = writer.connection.execute_raw(sql.on(self.backend()));
         let done = writer.limited(done).await.map_err(fault::committing);
         Ok(self.noted(done)?.rows_affected())
@@ -234,7 +250,7 @@ impl SeaRepository {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let writer = self.writer();
+        let writer = self.writable()?;
         let begun = writer.connection.begin_with_options(options);
         writer.limited(begun).await.map_err(fault::undecided)
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
+use crate::config::{PERCENT_ENCODE, holds_bare_credentials};
+
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
@@ -45,8 +47,8 @@ pub enum OpenError {
     #[error("{path} does not exist; add ?mode=rwc to the URL to have it made", path = .0.display())]
     NoSuchFile(PathBuf),
     #[error(
-        "{path} is in use by another wagroups process (it holds {path}.lock); stop that one first, or use \
-         PostgreSQL, which several processes may share",
+        "{path} is in use by another wagroups process (which has it locked, perhaps under another name); stop that \
+         one first, or use PostgreSQL, which several processes may share",
         path = .0.display()
     )]
     InUse(PathBuf),
@@ -80,9 +82,16 @@ pub(super) struct SqliteFile {
 impl DatabaseUrl {
     pub fn parse(url: &str) -> Result<Self, OpenError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options: PgConnectOptions = url
-                .parse()
-                .map_err(|error: sea_orm::SqlxError| OpenError::Malformed(error.to_string()))?;
+            if holds_bare_credentials(url) {
+                return Err(OpenError::Malformed(format!("it {PERCENT_ENCODE}")));
+            }
+            let options: PgConnectOptions =
+                url.parse().map_err(|error: sea_orm::SqlxError| {
+                    OpenError::Malformed(format!(
+                        "{error}; where the user or the password holds other characters than letters and digits, \
+                         percent-encode them, such as %40 for @ and %2F for /"
+                    ))
+                })?;
             Ok(Self::Postgres(Box::new(options)))
         } else if url.starts_with("sqlite:") {
             Self::parse_sqlite(url)
@@ -127,6 +136,39 @@ mod tests {
         }
     }
 
+    /// Characters that make another URL of it when they are bare, and some that the messages do not have.
+    const UGLY: &str = "[ЖΞq789@/?#:%&=+ ;.\\\\\\[\\]-]{3,24}";
+
+    proptest! {
+        #[test]
+        fn no_piece_of_an_ugly_password_is_in_a_refusal_or_in_the_server_s_name(password in UGLY) {
+            let parsed = DatabaseUrl::parse(&format!("postgres://me:{password}@db.example/groups"));
+            let shown = match parsed {
+                Err(refused) => {
+                    let text = refused.to_string();
+                    prop_assert!(text.contains("percent-encode") && text.contains("%40"), "{text}");
+                    format!("{text} {refused:?}")
+                }
+                Ok(DatabaseUrl::Postgres(options)) => crate::repository::postgres::name(&options),
+                Ok(DatabaseUrl::Sqlite(_)) => String::new(),
+            };
+            let characters: Vec<char> = password.chars().collect();
+            for piece in characters.windows(3).filter(|piece| piece.iter().any(|c| "ЖΞq789".contains(*c))) {
+                let piece: String = piece.iter().collect();
+                prop_assert!(!shown.contains(&piece), "{piece:?} of {password:?} is in {shown}");
+            }
+        }
+
+        #[test]
+        fn a_password_that_is_percent_encoded_is_taken_whatever_it_holds(password in UGLY) {
+            let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let parsed = DatabaseUrl::parse(&format!("postgres://me:{encoded}@db.example/groups"));
+            let Ok(DatabaseUrl::Postgres(options)) = parsed else { panic!("{encoded} is refused") };
+            prop_assert_eq!(options.get_host(), "db.example");
+            prop_assert_eq!(options.get_database(), Some("groups"));
+        }
+    }
+
     fn refusal(url: &str) -> String {
         DatabaseUrl::parse(url).expect_err(url).to_string()
     }
@@ -143,6 +185,9 @@ mod tests {
             ("sqlite://x.db?mode=ro", "mode=rwc"),
             ("sqlite://x.db?mode=sometimes", "malformed"),
             ("postgres://user:secret@host:port/x", "malformed"),
+            ("postgres://user:se/secret@host/x", "%2F for /"),
+            ("postgres://user:1/secret@host/x", "%2F for /"),
+            ("postgres://user:se#secret@host/x", "percent-encoded"),
         ] {
             let refusal = refusal(url);
             assert!(refusal.contains(hint), "{url}: {refusal}");

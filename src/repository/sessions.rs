@@ -103,7 +103,7 @@ impl SessionStore for SeaRepository {
         for (column, value) in columns {
             update = update.col_expr(column, value);
         }
-        let writer = self.writer();
+        let writer = self.writable()?;
         let done =
             writer.limited(update.exec(&writer.connection)).await.map_err(fault::committing)?;
         Ok(done.rows_affected > 0)

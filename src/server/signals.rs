@@ -23,6 +23,17 @@ impl fmt::Display for Stop {
     }
 }
 
+/// Sent for a write past the limit that the process has for the size of files. The number is the same on Linux
+/// (but for MIPS and PA-RISC) and on macOS.
+const SIGXFSZ: i32 = 25;
+
+/// Makes a write past the limit for the size of files fail as it would on a full disk; by default it ends the process.
+/// Must be called inside the runtime.
+pub fn outlive_file_size_limit() -> std::io::Result<()> {
+    // Nobody waits for it: that there is a handler is what counts, and it stays.
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+}
+
 /// SIGTERM (as Kubernetes sends it) and SIGINT (Ctrl-C).
 #[derive(Debug)]
 pub struct Signals {
@@ -33,6 +44,7 @@ pub struct Signals {
 impl Signals {
     /// Must be called inside the runtime, before anything that is to be stopped cleanly.
     pub fn listen() -> std::io::Result<Self> {
+        outlive_file_size_limit()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

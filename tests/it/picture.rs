@@ -154,7 +154,7 @@ async fn the_places_of_pictures_are_shared_by_keys() {
 async fn silent_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let app = Router::new().fallback(|| std::future::pending::<Response>());
+    let app = Router::new().fallback(std::future::pending::<Response>);
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
 }

@@ -47,6 +47,26 @@ fn without_a_command_it_serves_and_takes_the_flags_of_serve() {
 }
 
 #[test]
+fn what_is_for_the_service_is_told_before_it_is_parsed() {
+    for line in [
+        "wagroups",
+        "wagroups serve",
+        "wagroups serve --rest 127.0.0.1:3000",
+        "wagroups --rest 127.0.0.1:3000",
+        "wagroups --set rest.listen=serve",
+        "wagroups migrate",
+        "wagroups config --json",
+        "wagroups healthcheck",
+        "wagroups groups list",
+        "wagroups watch --from earliest",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let serves = matches!(Cli::parse_from(&words).into_command(), Command::Serve(_));
+        assert_eq!(asks_to_serve(words.iter().map(OsString::from)), serves, "{line}");
+    }
+}
+
+#[test]
 fn options_of_the_client_may_stand_after_the_last_command() {
     let cli = Cli::parse_from([
         "wagroups",

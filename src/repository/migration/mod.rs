@@ -15,34 +15,46 @@ pub(super) use self::schema::random_number;
 
 use std::collections::BTreeSet;
 
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use sea_orm_migration::sea_orm::DatabaseConnection;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
+use super::fault;
+use crate::domain::port::repository::StoreError;
+
+/// Why a schema cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    #[error(
+        "a newer version has migrated the database: this one does not know {unknown}, and misses {lacking}, so that it \
+         cannot serve; run a version that knows both"
+    )]
+    TooNew { unknown: String, lacking: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Brings the schema up to date. One that a newer version has migrated is taken as it is, so that a rollback
-/// needs no restore: migrations only add, and what they add has defaults.
-pub(super) async fn run(db: &DatabaseConnection) -> Result<(), DbErr> {
+/// needs no restore: migrations only add, and what they add has defaults. Answers the newer version's migrations.
+pub(super) async fn run(db: &DatabaseConnection) -> Result<Vec<String>, SchemaError> {
+    let stored = |error| SchemaError::Store(fault::undecided(error));
     let known: BTreeSet<String> =
         Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-    let applied = Migrator::get_migration_models(db).await?;
+    let applied = Migrator::get_migration_models(db).await.map_err(stored)?;
     let applied: BTreeSet<String> = applied.into_iter().map(|model| model.version).collect();
-    let newer: Vec<&str> = applied.difference(&known).map(String::as_str).collect();
+    let newer: Vec<String> = applied.difference(&known).cloned().collect();
     if newer.is_empty() {
-        return Migrator::up(db, None).await;
+        Migrator::up(db, None).await.map_err(stored)?;
+        return Ok(Vec::new());
     }
     let lacking: Vec<&str> = known.difference(&applied).map(String::as_str).collect();
     if !lacking.is_empty() {
-        return Err(DbErr::Migration(format!(
-            "a newer version has migrated the schema ({}), and it lacks what this one needs ({}); run a version \
-             that knows both",
-            newer.join(", "),
-            lacking.join(", ")
-        )));
+        return Err(SchemaError::TooNew { unknown: newer.join(", "), lacking: lacking.join(", ") });
     }
     tracing::warn!(
         migrations = newer.join(", "),
         "a newer version has migrated the schema; this one runs on what it knows of it"
     );
-    Ok(())
+    Ok(newer)
 }
 
 struct Migrator;

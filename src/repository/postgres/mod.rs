@@ -10,8 +10,9 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection, Executor};
 
 use super::fault::{self, Stage};
+use super::limit;
+use super::migration::{self, SchemaError};
 use super::open::{ConnectOptions, OpenError};
-use super::{limit, migration};
 use crate::domain::port::repository::{Result, StoreError};
 
 pub(super) use self::commit::commit;
@@ -64,6 +65,17 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
+/// For people: who connects to what, without the password.
+pub(super) fn name(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or(options.get_username());
+    format!(
+        "{}:{}/{database} as {}",
+        options.get_host(),
+        options.get_port(),
+        options.get_username()
+    )
+}
+
 /// Where the database is.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -71,16 +83,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// For people: who connects to what, without the password.
     fn name(&self) -> String {
-        let options = &self.options;
-        let database = options.get_database().unwrap_or(options.get_username());
-        format!(
-            "{}:{}/{database} as {}",
-            options.get_host(),
-            options.get_port(),
-            options.get_username()
-        )
+        name(&self.options)
     }
 
     async fn check(&self, settings: &ConnectOptions) -> Result<(), OpenError> {
@@ -108,7 +112,7 @@ impl Server {
     }
 
     /// Migrates over connections of its own, without a limit of time.
-    pub async fn migrate(&self) -> Result<()> {
+    pub async fn migrate(&self) -> Result<Vec<String>, SchemaError> {
         let direct = |error: sqlx::Error| fault::of_driver(Stage::Undecided, &error);
         // The lock goes with the connection, whatever happens to this process.
         let mut lock = PgConnection::connect_with(&self.options)
@@ -124,6 +128,6 @@ impl Server {
         let migrated = migration::run(&connection).await;
         pool.close().await;
         lock.close().await.map_err(direct)?;
-        migrated.map_err(fault::undecided)
+        migrated
     }
 }

@@ -1,5 +1,7 @@
 //! The commit on SQLite: the steps of the PostgreSQL statement, under a lock on the whole database.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult, Value};
 
 use crate::domain::clock::Timestamp;
@@ -7,20 +9,44 @@ use crate::domain::id::SessionName;
 use crate::domain::port::repository::{
     CommitBatch, CommitReceipt, GroupWrite, Result, SessionCommit, StoreError,
 };
-use crate::repository::rows::role_code;
+use crate::repository::rows::{role_code, unsigned};
 use crate::repository::sql::{Sql, insert_rows, number};
 use crate::repository::{execute, fault, query_one};
 
 #[derive(FromQueryResult)]
-struct Head {
+struct HeadRow {
     position: i64,
     last_record_time: i64,
+}
+
+/// The last position that this process has seen confirmed.
+#[derive(Debug, Default)]
+pub(in crate::repository) struct Head(AtomicU64);
+
+impl Head {
+    /// To be told once COMMIT was answered.
+    pub fn confirmed(&self, receipt: &CommitReceipt) {
+        self.0.fetch_max(receipt.head, Ordering::AcqRel);
+    }
+
+    /// Whoever was told of the confirmed position must find it in the log. It may have grown since, by a
+    /// commit whose answer was lost.
+    fn is_reached(&self, position: u64) -> Result<()> {
+        let confirmed = self.0.load(Ordering::Acquire);
+        if position < confirmed {
+            return Err(StoreError::Corrupt(format!(
+                "the log ends at position {position}, though {confirmed} was written and confirmed"
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// Writes the batch in a transaction that was begun IMMEDIATE; the caller commits it.
 pub(in crate::repository) async fn commit(
     transaction: &DatabaseTransaction,
     batch: &CommitBatch,
+    confirmed: &Head,
 ) -> Result<CommitReceipt> {
     let mut won = Vec::with_capacity(batch.sessions.len());
     for session in &batch.sessions {
@@ -29,12 +55,13 @@ pub(in crate::repository) async fn commit(
     let winners =
         || batch.sessions.iter().zip(&won).filter(|(_, won)| **won).map(|(session, _)| session);
 
-    let head: Head = query_one(
+    let head: HeadRow = query_one(
         transaction,
         Sql::new("SELECT position, last_record_time FROM log_head WHERE id = 1"),
     )
     .await?
     .ok_or_else(|| StoreError::Corrupt("log_head has no row".to_owned()))?;
+    confirmed.is_reached(unsigned("log_head.position", head.position)?)?;
     let record_time = batch.now.as_micros().max(head.last_record_time);
     let position = log(transaction, winners(), &head, record_time).await?;
 
@@ -81,7 +108,7 @@ async fn bump(
 async fn log(
     transaction: &DatabaseTransaction,
     winners: impl Iterator<Item = &SessionCommit>,
-    head: &Head,
+    head: &HeadRow,
     record_time: i64,
 ) -> Result<i64> {
     let mut rows: Vec<Vec<Value>> = Vec::new();

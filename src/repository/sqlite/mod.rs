@@ -1,18 +1,21 @@
 //! SQLite: one connection that writes, a pool that reads, and a lock against a second process.
 
 mod commit;
+mod files;
 mod probe;
+mod writer;
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::{Error, error::DatabaseError};
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 
 use super::open::{ConnectOptions, OpenError, SqliteFile};
 
-pub(super) use self::commit::commit;
+pub(super) use self::commit::{Head, commit};
+pub(super) use self::files::Files;
 pub(super) use self::probe::{is_current, probe};
 
 /// Only a backup tool can hold the file for longer.
@@ -22,71 +25,63 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Opened {
     pub reader: DatabaseConnection,
     pub writer: DatabaseConnection,
-    pub lock: Lock,
+    /// To be dropped last: see [`Files`].
+    pub files: Arc<Files>,
 }
 
 pub(super) async fn open(file: SqliteFile, settings: &ConnectOptions) -> Result<Opened, OpenError> {
     let SqliteFile { path, create, options } = file;
-    if !create && !path.exists() {
-        return Err(OpenError::NoSuchFile(path));
-    }
-    let lock = Lock::take(&path)?;
+    let files = Arc::new(Files::take(&path, create)?);
     let options = options
+        .filename(files.path())
+        // It is there. Should it be removed later, no connection is to make an empty one in its place.
+        .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         // In WAL mode NORMAL would lose acknowledged commits when the machine loses power.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true);
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
+    let fault = |error: Error| OpenError::File { path: path.clone(), cause: cause(&error) };
+    let writer = writer::pool(&files)
         .acquire_timeout(settings.connect_timeout)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
         .connect_with(options.clone())
         .await
-        .map_err(|error| OpenError::File { path, cause: error.to_string() })?;
+        .map_err(fault)?;
+    let opened = Arc::downgrade(&files);
     let reader = SqlitePoolOptions::new()
         .max_connections(settings.max_connections.max(1))
+        // One is always open: the last connection to close would remove `-wal`, and be it for the moment in
+        // which the writer's is opened anew.
+        .min_connections(1)
+        .max_lifetime(None)
         .acquire_timeout(settings.connect_timeout)
         .test_before_acquire(false)
-        .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
+        .after_connect(move |_, _| {
+            let opened = opened.clone();
+            Box::pin(async move { files::are_in_place(&opened).map_err(Error::Io) })
+        })
+        .connect_with(options.pragma("query_only", "ON"))
+        .await
+        .map_err(fault)?;
     Ok(Opened {
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
-        lock,
+        files,
     })
 }
 
-/// Keeps a second process away from the database for as long as this one lives, however it ends.
-#[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
+/// What went wrong while opening, and what it may come from.
+fn cause(error: &Error) -> String {
+    let is_busy =
+        error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "5");
+    let hint = if is_busy {
+        " (if no other program has it open, its file system takes the locks of SQLite and of this program for the \
+         same, as NFS does; use a local disk)"
+    } else {
+        ""
+    };
+    format!("{error}{hint}")
 }
 
-impl Lock {
-    fn take(database: &Path) -> Result<Self, OpenError> {
-        let path = lock_path(database);
-        let fault = |error: std::io::Error| OpenError::File {
-            path: database.to_owned(),
-            cause: format!("its lock file {}: {error}", path.display()),
-        };
-        let file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(fault)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse(database.to_owned())),
-            Err(TryLockError::Error(error)) => Err(fault(error)),
-        }
-    }
-}
-
-fn lock_path(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    path.into()
-}
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,7 @@ pub struct History {
 pub struct Load {
     stop: Arc<AtomicBool>,
     answers: watch::Receiver<u64>,
+    refusals: watch::Receiver<u64>,
     writers: Vec<JoinHandle<History>>,
     watcher: JoinHandle<History>,
     /// How many events the watcher has to see before it may stop.
@@ -54,6 +55,8 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let (count, answers) = watch::channel(0);
         let count = Arc::new(count);
+        let (refused, refusals) = watch::channel(0);
+        let refused = Arc::new(refused);
         let writers = (0..writers)
             .map(|number| {
                 let writer = Writer {
@@ -61,6 +64,7 @@ impl Load {
                     groups: GroupsServiceClient::new(process.channel()),
                     stop: stop.clone(),
                     count: count.clone(),
+                    refused: refused.clone(),
                     history: History::default(),
                 };
                 tokio::spawn(writer.run())
@@ -69,17 +73,16 @@ impl Load {
         let target = Arc::new(AtomicU64::new(u64::MAX));
         let watcher =
             tokio::spawn(follow(GroupsServiceClient::new(process.channel()), target.clone()));
-        Self { stop, answers, writers, watcher, target, channel: process.channel() }
+        Self { stop, answers, refusals, writers, watcher, target, channel: process.channel() }
     }
 
     pub async fn wait_for_answers(&self, more: u64) {
-        let mut answers = self.answers.clone();
-        let wanted = *answers.borrow() + more;
-        let wait = answers.wait_for(|count| *count >= wanted);
-        tokio::time::timeout(PATIENCE * 2, wait)
-            .await
-            .expect("the clients get answers")
-            .expect("clients");
+        wait_for(&self.answers, more, "the clients get answers").await;
+    }
+
+    /// Until so many more calls were answered with a refusal of the service's own.
+    pub async fn wait_for_refusals(&self, more: u64) {
+        wait_for(&self.refusals, more, "calls are refused").await;
     }
 
     /// Stops the writers, lets the watcher see everything, and answers what all of them saw.
@@ -105,11 +108,22 @@ impl Load {
     }
 }
 
+async fn wait_for(count: &watch::Receiver<u64>, more: u64, what: &str) {
+    let mut count = count.clone();
+    let wanted = *count.borrow() + more;
+    let wait = count.wait_for(|count| *count >= wanted);
+    tokio::time::timeout(PATIENCE * 2, wait)
+        .await
+        .unwrap_or_else(|_| panic!("never happened: {what}"))
+        .expect("clients");
+}
+
 struct Writer {
     number: usize,
     groups: GroupsServiceClient<Channel>,
     stop: Arc<AtomicBool>,
     count: Arc<watch::Sender<u64>>,
+    refused: Arc<watch::Sender<u64>>,
     history: History,
 }
 
@@ -228,8 +242,8 @@ impl Writer {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Status>>,
     {
-        let first = ended(request_id, &call).await;
-        let again = ended(request_id, &call).await;
+        let first = self.ended(request_id, &call).await;
+        let again = self.ended(request_id, &call).await;
         match (&first, &again) {
             (Ok(first), Ok(again)) => {
                 assert_eq!(first.answer(), again.answer(), "{request_id}: the first answer stays");
@@ -247,6 +261,37 @@ impl Writer {
             self.history.unknown.push(request_id.to_owned());
         }
         first.ok()
+    }
+
+    /// The answer that ends a call, or the reason of the refusal that does.
+    async fn ended<T, F, Fut>(&self, request_id: &str, call: &F) -> Result<T, String>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Status>>,
+    {
+        let started = tokio::time::Instant::now();
+        loop {
+            let status = match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(status) => status,
+            };
+            let details = status.get_error_details();
+            let reason = details.error_info().map(|info| info.reason.as_str()).unwrap_or_default();
+            if !reason.is_empty() {
+                self.refused.send_modify(|count| *count += 1);
+            }
+            match status.code() {
+                // A broken connection carries no reason of ours, whatever code the client makes of it.
+                _ if reason.is_empty() => {}
+                Code::Unavailable | Code::Aborted | Code::ResourceExhausted => {}
+                // A call that died half-way may have changed what this one builds on.
+                Code::FailedPrecondition | Code::NotFound => return Err(reason.to_owned()),
+                _ if reason == UNKNOWN => return Err(reason.to_owned()),
+                _ => panic!("{request_id}: {status:?}"),
+            }
+            assert!(started.elapsed() < PATIENCE * 2, "{request_id}: no answer, last {status:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     fn acknowledge(&mut self, request_id: &str, changed: bool, sequence: i64) {
@@ -281,34 +326,6 @@ answered!(
     AddParticipantsResponse,
     RemoveParticipantsResponse
 );
-
-/// The answer that ends a call, or the reason of the refusal that does.
-async fn ended<T, F, Fut>(request_id: &str, call: &F) -> Result<T, String>
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = Result<T, Status>>,
-{
-    let started = tokio::time::Instant::now();
-    loop {
-        let status = match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(status) => status,
-        };
-        let details = status.get_error_details();
-        let reason = details.error_info().map(|info| info.reason.as_str()).unwrap_or_default();
-        match status.code() {
-            // A broken connection carries no reason of ours, whatever code the client makes of it.
-            _ if reason.is_empty() => {}
-            Code::Unavailable | Code::Aborted | Code::ResourceExhausted => {}
-            // A call that died half-way may have changed what this one builds on.
-            Code::FailedPrecondition | Code::NotFound => return Err(reason.to_owned()),
-            _ if reason == UNKNOWN => return Err(reason.to_owned()),
-            _ => panic!("{request_id}: {status:?}"),
-        }
-        assert!(started.elapsed() < PATIENCE * 2, "{request_id}: no answer, last {status:?}");
-        tokio::time::sleep(PAUSE).await;
-    }
-}
 
 /// Follows the log as a client should: with the last token, through every death of the service.
 async fn follow(mut groups: GroupsServiceClient<Channel>, target: Arc<AtomicU64>) -> History {

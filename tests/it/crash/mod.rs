@@ -3,6 +3,8 @@
 //! Whatever the moment, the checker (`checker.rs`) then proves what the service promises.
 
 mod checker;
+mod early;
+mod full_disk;
 pub mod load;
 mod network;
 

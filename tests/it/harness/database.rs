@@ -21,7 +21,11 @@ impl Database {
 
     pub async fn sqlite() -> Option<Self> {
         let database = Self::Sqlite(TempDir::new().expect("a temporary folder"));
-        database.open().await.migrate().await.expect("the database migrates");
+        let repository = database.open().await;
+        repository.migrate().await.expect("the database migrates");
+        // Not only dropped: SQLite counts its locks for the whole process, also those that went with the lock's
+        // file while a connection was still closing.
+        repository.close().await;
         Some(database)
     }
 

@@ -110,6 +110,8 @@ impl Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wagroups"));
         command
             .arg("serve")
+            // For the tests themselves; the program would take it for a setting.
+            .env_remove("WAGROUPS_CRASH_ROUNDS")
             .env("WAGROUPS_DATABASE__URL", store.url())
             .env("WAGROUPS_GRPC__LISTEN", ports.grpc.to_string())
             .env("WAGROUPS_WEBHOOK__LISTEN", ports.webhook.to_string())
@@ -138,7 +140,7 @@ impl Process {
 
     /// The memory that the process has now.
     pub fn resident_bytes(&self) -> u64 {
-        let pid = self.child.id().expect("a running process");
+        let pid = self.id();
         let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).expect("Linux tells");
         let pages: u64 =
             statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
@@ -148,6 +150,20 @@ impl Process {
     /// Whether it lives, however it may have ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a running process")
+    }
+
+    /// Tells it to stop, and waits until it has ended well.
+    pub async fn terminate(&mut self) {
+        let pid = self.id().to_string();
+        let told = Command::new("kill").arg(pid).status().await;
+        assert!(told.expect("kill").success(), "SIGTERM reaches it");
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends");
+        let status = ended.expect("a status");
+        assert!(status.success(), "{status}");
     }
 
     pub async fn kill(&mut self) {

@@ -5,7 +5,7 @@ mod failing;
 mod kills;
 mod managing;
 mod places;
-mod receiver;
+pub mod receiver;
 mod scope;
 
 use std::time::Duration;

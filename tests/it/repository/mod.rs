@@ -97,6 +97,7 @@ on_both_databases! {
         opening: [
             migrating_twice_changes_nothing,
             a_schema_of_a_newer_version_is_taken_as_it_is,
+            migrate_says_what_it_found,
             ping_answers
         ],
     }

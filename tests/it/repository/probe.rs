@@ -4,7 +4,7 @@ use wagroups::domain::port::repository::EventLog;
 
 use crate::harness::database::Database;
 
-const FILLER: [u8; 64 * 1024] = [7; 64 * 1024];
+static FILLER: [u8; 64 * 1024] = [7; 64 * 1024];
 
 pub async fn a_probe_is_written_by_the_process_of_the_current_epoch_only(database: &Database) {
     let repository = database.open().await;

@@ -1,0 +1,84 @@
+//! Told to stop while it still begins: it ends as if it had been running.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::harness::service::eventually;
+
+const STARTS: u32 = 20;
+
+fn start(folder: &Path, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_wagroups"))
+        .arg("serve")
+        .args(arguments)
+        .env_remove("WAGROUPS_CRASH_ROUNDS")
+        .env("WAGROUPS_DATABASE__URL", format!("sqlite://{}/x.db?mode=rwc", folder.display()))
+        .env("WAGROUPS_GRPC__LISTEN", "127.0.0.1:0")
+        .env("WAGROUPS_OPS__LISTEN", "off")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts")
+}
+
+fn tell(child: &Child, signal: &str) {
+    let told = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(told.expect("kill").success(), "{signal} reaches it");
+}
+
+async fn ended(mut child: Child) -> ExitStatus {
+    eventually("it ends", || std::future::ready(child.try_wait().expect("a status"))).await
+}
+
+/// Its settings come from a pipe into which nobody writes yet, so that it has hardly begun.
+#[tokio::test]
+async fn a_signal_that_comes_before_the_settings_are_read_ends_it_well() {
+    for signal in ["-TERM", "-INT"] {
+        let folder = TempDir::new().expect("a temporary folder");
+        let pipe = folder.path().join("settings.toml");
+        let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+        assert!(made.success());
+        let child = start(folder.path(), &["--config", pipe.to_str().expect("a path")]);
+        // Opens once the program reads.
+        let writing = tokio::task::spawn_blocking(move || File::create(pipe).expect("a reader"));
+        let writer = writing.await.expect("no panic");
+        tell(&child, signal);
+        drop(writer);
+        let status = ended(child).await;
+        assert!(status.success(), "{signal}: {status}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_signal_at_any_moment_of_the_start_ends_it_well() {
+    for number in 0..STARTS {
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut child = start(folder.path(), &[]);
+        // Nothing can be done about what comes while the kernel still loads it.
+        while !listens(&child) {
+            assert!(child.try_wait().expect("a status").is_none(), "it runs");
+        }
+        let moment = Instant::now() + Duration::from_micros(u64::from(number) * 1500);
+        while Instant::now() < moment {
+            std::hint::spin_loop();
+        }
+        tell(&child, "-TERM");
+        let status = ended(child).await;
+        assert!(status.success(), "start {number}: {status}");
+    }
+}
+
+/// Whether the process has a handler for SIGTERM, signal 15.
+#[cfg(target_os = "linux")]
+fn listens(child: &Child) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+    let status = status.expect("Linux tells");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask");
+    u64::from_str_radix(caught.trim(), 16).expect("hexadecimal") & (1 << 14) != 0
+}
