@@ -89,14 +89,19 @@ async fn what_is_confirmed_after_the_file_was_full_is_in_the_file() {
     let mut confirmed = Vec::new();
     for round in 0..4 {
         opened.say("PRAGMA max_page_count = 1").await.expect("as small as it is");
+        let full = opened.repository.put_deletion(&deletion(round, 400_000)).await;
+        assert!(full.is_err(), "no room");
+        let _ = opened.say("PRAGMA max_page_count = 1").await;
         let full = opened.save(&["big"], 400_000).await.expect_err("no room");
         assert!(matches!(full, StoreError::Unavailable(_)), "{full}");
         let _ = opened.say("PRAGMA max_page_count = 1").await;
         let full = opened.save(&["big", "bigger", "biggest"], 400_000).await;
         assert!(full.is_err(), "no room");
-        let _ = opened.say("PRAGMA max_page_count = 1").await;
-        let full = opened.repository.put_deletion(&deletion(round, 400_000)).await;
-        assert!(full.is_err(), "no room");
+        // What SQLite does not undo as a whole.
+        let transaction = opened.repository.begin().await.expect("a transaction");
+        let failed = transaction.execute_unprepared("INSERT INTO nothing VALUES (1)").await;
+        failed.expect_err("no such table");
+        drop(transaction);
 
         opened.say("PRAGMA max_page_count = 1000000").await.expect("room");
         let key = format!("after {round}");
