@@ -204,9 +204,16 @@ impl Batch {
                 let here = draft.claimed.iter().rev().find(|(claimed, _)| claimed == key);
                 here.map(|(_, sequence)| *sequence).or_else(|| pending.sequence_of(session, key))
             });
-            match echoed {
-                Some(sequence) => Committed { changed: true, ..Committed::unchanged(sequence) },
-                None => Committed::unchanged(own),
+            let created = report.observations.first().filter(|_| report.is_creation);
+            match (echoed, created) {
+                (Some(sequence), _) => {
+                    Committed { changed: true, ..Committed::unchanged(sequence) }
+                }
+                (None, Some(made)) => {
+                    let sequence = draft.group(session, &made.group_id, &self.loaded).now.sequence;
+                    Committed { changed: true, ..Committed::unchanged(sequence) }
+                }
+                (None, None) => Committed::unchanged(own),
             }
         };
         if let Some((key, verdict)) = &report.answer {

@@ -41,6 +41,8 @@ pub(super) struct Commits {
     works: watch::Sender<bool>,
     /// Whether the next check is to write.
     is_suspect: bool,
+    /// Whether a commit has found something that cannot be.
+    is_damaged: bool,
     last_won: Option<Instant>,
 }
 
@@ -48,7 +50,15 @@ impl Commits {
     pub fn new(repository: Arc<dyn Repository>, entropy: Arc<dyn Entropy>, epoch: u64) -> Self {
         let (works, _) = watch::channel(true);
         telemetry::commits_work(true);
-        Self { repository, entropy, epoch, works, is_suspect: false, last_won: None }
+        Self {
+            repository,
+            entropy,
+            epoch,
+            works,
+            is_suspect: false,
+            is_damaged: false,
+            last_won: None,
+        }
     }
 
     /// Whether commits work, from now on.
@@ -78,15 +88,20 @@ impl Commits {
             }
         };
         match &settled {
-            Ok(receipt) if receipt.won.contains(&true) => self.last_won = Some(Instant::now()),
+            Ok(receipt) if receipt.won.contains(&true) => {
+                self.last_won = Some(Instant::now());
+                self.is_damaged = false;
+            }
             Ok(_) => {}
             // Whether the data or the store is to blame, a probe shows.
             Err(StoreError::Refused(_)) => self.is_suspect = true,
-            Err(
-                error @ (StoreError::Unavailable(_)
-                | StoreError::CommitUnknown(_)
-                | StoreError::Corrupt(_)),
-            ) => self.fail(&error.to_string()),
+            Err(error @ StoreError::Corrupt(_)) => {
+                self.is_damaged = true;
+                self.fail(&error.to_string());
+            }
+            Err(error @ (StoreError::Unavailable(_) | StoreError::CommitUnknown(_))) => {
+                self.fail(&error.to_string());
+            }
         }
         settled
     }
@@ -107,6 +122,8 @@ impl Commits {
             self.repository.probe(self.epoch, &filler).await
         };
         match is_ours {
+            // What is damaged may be where the probe does not look: only a commit shows that it works again.
+            Ok(true) if self.is_damaged => Ok(()),
             Ok(true) => {
                 self.is_suspect = false;
                 if self.works.send_if_modified(|works| !std::mem::replace(works, true)) {

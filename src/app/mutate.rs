@@ -359,6 +359,7 @@ where
         call_key: Some(call_key),
         request_id: mutation.request_id,
         answer: taken.map(|taken| (taken.key.clone(), verdict.clone())),
+        is_creation: mutation.operation == EngineOperation::CreateGroup,
         ..Report::new(mutation.session, kind, Origin::Api)
     };
     let written = inner.writer.write(report).await;

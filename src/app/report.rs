@@ -29,6 +29,8 @@ pub(super) struct Report {
     /// Writes nothing where a group of the report has another last event by now: what was read of
     /// it may be older than that event.
     pub only_at_sequence: Option<u64>,
+    /// Whether it is the answer of a call that made a group, which changed something whoever told of it first.
+    pub is_creation: bool,
     pub deletes_session: bool,
     /// Writes the groups once more even where nothing changed.
     pub writes_anew: bool,
@@ -49,6 +51,7 @@ impl Report {
             request_id: None,
             answer: None,
             only_at_sequence: None,
+            is_creation: false,
             deletes_session: false,
             writes_anew: false,
         }

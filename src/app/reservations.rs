@@ -22,6 +22,9 @@ const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// Attempts that are remembered because they may have left a row.
 const MAX_ABANDONED: u64 = 10_000;
 
+/// How many of one request id: a client may repeat a call for as long as the store fails.
+const MAX_ABANDONED_OF_ONE: usize = 64;
+
 /// A request id that is ours, and by what its row is known to be.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
@@ -47,6 +50,10 @@ impl Abandoned {
     fn note(&self, key: &ReservationKey, nonce: u64) {
         let mut nonces = self.of(key);
         nonces.push(nonce);
+        // A row of one that is forgotten is merely taken for that of a call whose outcome is unknown.
+        if nonces.len() > MAX_ABANDONED_OF_ONE {
+            nonces.remove(0);
+        }
         self.0.insert(key.clone(), Arc::new(nonces));
     }
 

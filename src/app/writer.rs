@@ -178,6 +178,9 @@ impl WriterTask {
         let (entries, mut batch) = match self.reduce(entries).await {
             Ok(reduced) => reduced,
             Err((entries, error)) => {
+                if error.reason() == Reason::DatabaseUnavailable {
+                    self.commits.fail(error.cause().unwrap_or(error.message()));
+                }
                 reply_all(entries, &error);
                 return Ok(());
             }

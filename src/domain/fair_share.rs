@@ -92,6 +92,19 @@ pub struct Share {
     amount: u64,
 }
 
+impl Share {
+    /// Adds to it; `false` where that would be more than the key's share.
+    pub fn grow(&mut self, wanted: u64) -> bool {
+        match (FairShares(self.of.clone())).take(&self.key, wanted) {
+            Some(mut more) => {
+                self.amount += std::mem::take(&mut more.amount);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         let mut held = self.of.held();

@@ -17,7 +17,7 @@ pub const MAX_PAGE_SIZE: u32 = 1000;
 pub const MAX_PAGE_BYTES: usize = 1 << 20;
 /// The most bytes of one step of a watch, unless one event alone is larger: what a stream that nobody reads holds
 /// stays, with all that is around it, below 64 KiB.
-pub const MAX_STEP_BYTES: usize = 60 << 10;
+pub const MAX_STEP_BYTES: usize = 16 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKey {

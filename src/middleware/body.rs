@@ -1,22 +1,25 @@
 //! Reading a body within limits: of its size, of the time it takes, and of what all bodies that arrive at
 //! the same time take together.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::HttpBody as _;
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
+
+use crate::domain::fair_share::{FairShare, FairShares, Share};
+
+/// How fast a body has to come in, beyond the time for any.
+const SLOWEST: u64 = 64 << 10;
 
 /// The limits of a listener's bodies.
 #[derive(Debug, Clone)]
 pub struct BodyLimits {
     max_bytes: usize,
     timeout: Duration,
-    buffer: Arc<Semaphore>,
+    buffer: FairShares,
 }
 
 /// A body, and the share of the buffer that it takes until it is dropped.
@@ -29,7 +32,7 @@ pub struct BoundedBody {
 /// The share of the buffer that a body takes, for as long as what was made of it is in memory.
 #[derive(Debug)]
 pub struct BodyShare {
-    _permit: Option<OwnedSemaphorePermit>,
+    _share: Option<Share>,
 }
 
 /// Why a body was not read.
@@ -54,22 +57,22 @@ pub trait Room: Send {
     fn taken_away(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// Room in a buffer that nobody is sent away from again.
-struct Permits {
-    buffer: Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
+/// Room in a buffer that API keys share, from which nobody is sent away again.
+struct Shares<'a> {
+    buffer: &'a FairShares,
+    key: &'a str,
+    held: Option<Share>,
 }
 
-impl Room for Permits {
+impl Room for Shares<'_> {
     fn take(&mut self, bytes: usize) -> bool {
-        let more = u32::try_from(bytes).ok();
-        let more = more.and_then(|bytes| self.buffer.clone().try_acquire_many_owned(bytes).ok());
-        match (&mut self.held, more) {
-            (_, None) => return false,
-            (Some(held), Some(more)) => held.merge(more),
-            (held @ None, more) => *held = more,
+        match &mut self.held {
+            Some(held) => held.grow(bytes as u64),
+            None => {
+                self.held = self.buffer.take(self.key, bytes as u64);
+                self.held.is_some()
+            }
         }
-        true
     }
 
     async fn taken_away(&mut self) {
@@ -108,11 +111,10 @@ impl AsRef<[u8]> for Shared {
 }
 
 impl BodyLimits {
-    /// For bodies of at most `max_bytes` that arrive within `timeout`, and take at most `buffer_bytes`
-    /// together.
-    pub fn new(max_bytes: usize, timeout: Duration, buffer_bytes: usize) -> Self {
-        let buffer = Arc::new(Semaphore::new(buffer_bytes.min(Semaphore::MAX_PERMITS)));
-        Self { max_bytes, timeout, buffer }
+    /// For bodies of at most `max_bytes` that arrive within `timeout`, beside what their size takes at the slowest
+    /// speed, and share a buffer.
+    pub fn new(max_bytes: usize, timeout: Duration, buffer: FairShare) -> Self {
+        Self { max_bytes, timeout, buffer: FairShares::new(buffer) }
     }
 
     /// For bodies of at most `max_bytes`, if that is less, out of the same buffer.
@@ -120,10 +122,11 @@ impl BodyLimits {
         Self { max_bytes: self.max_bytes.min(max_bytes), ..self.clone() }
     }
 
-    pub async fn read(&self, request: Request) -> Result<BoundedBody, BodyError> {
-        let mut room = Permits { buffer: self.buffer.clone(), held: None };
+    /// Reads the body of a request that came with this key.
+    pub async fn read(&self, request: Request, key: &str) -> Result<BoundedBody, BodyError> {
+        let mut room = Shares { buffer: &self.buffer, key, held: None };
         let bytes = self.read_into(request, &mut room).await?;
-        Ok(BoundedBody { bytes, share: BodyShare { _permit: room.held } })
+        Ok(BoundedBody { bytes, share: BodyShare { _share: room.held } })
     }
 
     /// The same, but its bytes count elsewhere.
@@ -137,9 +140,7 @@ impl BodyLimits {
         if body.size_hint().lower() > self.max_bytes as u64 {
             return Err(BodyError::TooLarge { limit: self.max_bytes });
         }
-        timeout(self.timeout, self.collect(&mut body, room))
-            .await
-            .map_err(|_| BodyError::TooSlow)?
+        self.collect(&mut body, room).await
     }
 
     /// Takes from the buffer what has arrived and no more, so that who only announces much blocks nobody.
@@ -150,11 +151,14 @@ impl BodyLimits {
     ) -> Result<Bytes, BodyError> {
         let too_large = BodyError::TooLarge { limit: self.max_bytes };
         let mut bytes = BytesMut::new();
+        let due = Instant::now() + self.timeout;
         loop {
+            let excused = Duration::from_millis(bytes.len() as u64 * 1000 / SLOWEST);
             let frame = tokio::select! {
-                frame = body.frame() => frame,
+                frame = timeout_at(due + excused, body.frame()) => frame,
                 () = room.taken_away() => return Err(BodyError::NoRoom),
             };
+            let frame = frame.map_err(|_| BodyError::TooSlow)?;
             let Some(frame) = frame else { return Ok(bytes.freeze()) };
             let Ok(data) = frame.map_err(|_| BodyError::BrokenOff)?.into_data() else { continue };
             if bytes.len() + data.len() > self.max_bytes {
@@ -176,8 +180,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_made_of_a_body_keeps_its_share() {
-        let limits = BodyLimits::new(10, Duration::from_secs(1), 10);
-        let read = || limits.read(Request::new(Body::from("0123456789")));
+        let buffer = FairShare { capacity: 10, is_shared: false };
+        let limits = BodyLimits::new(10, Duration::from_secs(1), buffer);
+        let read = || limits.read(Request::new(Body::from("0123456789")), "key");
         let share = read().await.expect("room").into_share();
         let made = share.held_by(vec![1, 2, 3]);
         let part = made.slice(1..);

@@ -8,6 +8,8 @@
 //! The socket also denies that it writes vectored: h2 chains payloads of 256 bytes and more on
 //! sockets that do, and gives each a write of its own. Gathered, a frame's head and its payload
 //! leave together at the price of one copy.
+//!
+//! And it reads little from a peer that takes nothing: see [`MAX_READ_WHILE_BLOCKED`].
 
 use std::io;
 use std::pin::Pin;
@@ -19,6 +21,9 @@ use tokio::net::TcpStream;
 
 /// What is gathered at the most; then it is written, flush or not.
 const MAX_GATHERED: usize = 64 * 1024;
+/// What is still read from a peer that takes nothing: each call that it makes has an answer, of which h2 keeps at
+/// least the head, however many there are.
+const MAX_READ_WHILE_BLOCKED: usize = 64 * 1024;
 /// What an idle connection keeps of its buffer.
 const KEPT: usize = 4 * 1024;
 
@@ -29,21 +34,41 @@ pub struct CoalescedStream {
     gathered: BytesMut,
     /// Whether a flush has begun and stepped aside.
     stepped_aside: bool,
+    /// What was read since the socket last took nothing more; none while it takes what it is given.
+    read_while_blocked: Option<usize>,
+    /// Whether somebody waits to read on.
+    has_paused_reading: bool,
 }
 
 impl CoalescedStream {
     pub fn new(inner: TcpStream) -> Self {
-        Self { inner, gathered: BytesMut::new(), stepped_aside: false }
+        Self {
+            inner,
+            gathered: BytesMut::new(),
+            stepped_aside: false,
+            read_while_blocked: None,
+            has_paused_reading: false,
+        }
     }
 
     /// Writes all that is gathered.
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.gathered.is_empty() {
-            let written = ready!(Pin::new(&mut self.inner).poll_write(cx, &self.gathered))?;
+            let this = &mut *self;
+            let Poll::Ready(written) = Pin::new(&mut this.inner).poll_write(cx, &this.gathered)
+            else {
+                this.read_while_blocked.get_or_insert(0);
+                return Poll::Pending;
+            };
+            let written = written?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.gathered.advance(written);
+            this.gathered.advance(written);
+            this.read_while_blocked = None;
+            if std::mem::take(&mut this.has_paused_reading) {
+                cx.waker().wake_by_ref();
+            }
         }
         // Thousands of idle connections must not each keep what their busiest moment took.
         if self.gathered.capacity() > KEPT {
@@ -59,7 +84,19 @@ impl AsyncRead for CoalescedStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let this = &mut *self;
+        let Some(read) = this.read_while_blocked else {
+            return Pin::new(&mut this.inner).poll_read(cx, buf);
+        };
+        if read >= MAX_READ_WHILE_BLOCKED {
+            // Who wakes us is the socket that takes something again.
+            this.has_paused_reading = true;
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+        this.read_while_blocked = Some(read + buf.filled().len() - before);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -95,5 +132,55 @@ impl AsyncWrite for CoalescedStream {
 
     fn is_write_vectored(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn little_is_read_from_a_peer_that_takes_nothing_and_all_once_it_does() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (theirs, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (mut theirs, ours) = (theirs.unwrap(), CoalescedStream::new(accepted.unwrap().0));
+        let (mut read, mut write) = tokio::io::split(ours);
+        let wanted: usize = 16 << 20;
+        let writing = tokio::spawn(async move {
+            write.write_all(&vec![7; wanted]).await.unwrap();
+            write.flush().await.unwrap();
+        });
+        let (taken, received) = tokio::sync::oneshot::channel::<()>();
+        let reading = async {
+            let mut bytes = vec![0; 1 << 16];
+            let mut total = 0_usize;
+            let mut received = received;
+            loop {
+                tokio::select! {
+                    length = read.read(&mut bytes) => total += length.unwrap(),
+                    _ = &mut received => return total,
+                }
+            }
+        };
+        let taking = async {
+            let mut sent = 0_usize;
+            // Until the kernel has no more room for what is not read on the other side.
+            let second = std::time::Duration::from_secs(1);
+            while let Ok(written) = tokio::time::timeout(second, theirs.write(&[1; 65536])).await {
+                sent += written.unwrap();
+                assert!(sent < 64 << 20, "all is read");
+            }
+            let mut answer = vec![0; wanted];
+            theirs.read_exact(&mut answer).await.unwrap();
+            let _ = taken.send(());
+            sent
+        };
+        let (sent, total) = tokio::join!(taking, reading);
+        writing.await.unwrap();
+        assert!(total > MAX_READ_WHILE_BLOCKED, "{total} of {sent} bytes were read in the end");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::connection::Connection;
 
 /// The address that a request came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Peer(pub SocketAddr);
 
 impl Peer {

@@ -75,7 +75,7 @@ where
     }
 }
 
-fn is_mutation(rpc: &str) -> bool {
+pub(super) fn is_mutation(rpc: &str) -> bool {
     let method = rpc.rsplit('/').next().unwrap_or_default();
     !READS.iter().any(|read| method.starts_with(read))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use sea_orm::{DbBackend, FromQueryResult};
+use sea_orm::{ConnectionTrait as _, DbBackend, FromQueryResult};
 
 use super::rows::{EventRow, corrupt, fingerprint, parsed, unsigned};
 use super::sql::{Sql, number, padded};
@@ -165,7 +165,9 @@ impl EventLog for SeaRepository {
             Connections::Sqlite { head, .. } => {
                 let transaction = self.begin().await?;
                 let receipt = sqlite::commit(&transaction, batch, head).await?;
-                commit(transaction).await?;
+                if let Err(error) = commit(transaction).await {
+                    self.look_up(batch, &receipt, error).await?;
+                }
                 head.confirmed(&receipt);
                 Ok(receipt)
             }
@@ -250,6 +252,32 @@ impl EventLog for SeaRepository {
         let removed = execute(&transaction, sql).await?;
         commit(transaction).await?;
         Ok(Trimmed { removed, more: removed >= u64::from(limit) })
+    }
+}
+
+impl SeaRepository {
+    /// What became of a commit on SQLite whose end could not be told. The writer's connection is closed before it
+    /// can be had again, and nobody else writes: what is stored then is all that there will be.
+    async fn look_up(
+        &self,
+        batch: &CommitBatch,
+        receipt: &CommitReceipt,
+        error: StoreError,
+    ) -> Result<()> {
+        let StoreError::CommitUnknown(cause) = error else { return Err(error) };
+        let mut won = batch.sessions.iter().zip(&receipt.won).filter(|(_, won)| **won);
+        let Some((session, _)) = won.next() else { return Err(StoreError::Unavailable(cause)) };
+        let sql = Sql::new("SELECT revision AS number FROM sessions WHERE name = ")
+            .bind(session.session.as_str());
+        let writer = self.writer();
+        let row = writer.connection.query_one_raw(sql.on(self.backend())).await;
+        let revision =
+            row.and_then(|row| row.map(|row| Number::from_query_result(&row, "")).transpose());
+        match revision {
+            Ok(Some(row)) if row.number > number(session.expected_revision) => Ok(()),
+            Ok(_) => Err(StoreError::Unavailable(cause)),
+            Err(_) => Err(StoreError::CommitUnknown(cause)),
+        }
     }
 }
 

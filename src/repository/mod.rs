@@ -141,6 +141,12 @@ impl SeaRepository {
             }
             Connections::Sqlite { reader, writer, files, .. } => {
                 let _ = reader.close_by_ref().await;
+                // SQLite does this by itself with the last connection, but for a lock that another one, which closes
+                // at the same time, still has. Where somebody has removed `-wal`, it is the last chance.
+                let emptied = "PRAGMA wal_checkpoint(TRUNCATE)";
+                if let Err(error) = writer.execute_unprepared(emptied).await {
+                    tracing::warn!(%error, "the log of SQLite could not be written into its file");
+                }
                 let _ = writer.close_by_ref().await;
                 files.lock().unwrap_or_else(PoisonError::into_inner).take();
             }
@@ -201,7 +207,7 @@ impl SeaRepository {
 
     /// Runs one statement that commits by itself, and says how many rows it wrote.
     async fn write(&self, sql: Sql) -> Result<u64> {
-        let writer = self.writable()?;
+        let writer = self.noted(self.writable())?;
         let done = writer.connection.execute_raw(sql.on(self.backend()));
         let done = writer.limited(done).await.map_err(fault::committing);
         Ok(self.noted(done)?.rows_affected())

@@ -103,10 +103,9 @@ impl SessionStore for SeaRepository {
         for (column, value) in columns {
             update = update.col_expr(column, value);
         }
-        let writer = self.writable()?;
-        let done =
-            writer.limited(update.exec(&writer.connection)).await.map_err(fault::committing)?;
-        Ok(done.rows_affected > 0)
+        let writer = self.noted(self.writable())?;
+        let done = writer.limited(update.exec(&writer.connection)).await;
+        Ok(self.noted(done.map_err(fault::committing))?.rows_affected > 0)
     }
 
     async fn session_heads(

@@ -160,7 +160,8 @@ async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next
                 telemetry::panicked();
                 asked.refuse(Error::internal("a panic, which the log tells of")).into_response()
             });
-            hold(answer, call).unwrap_or_else(|error| asked.refuse(error).into_response())
+            hold(answer, call, method.is_safe())
+                .unwrap_or_else(|error| asked.refuse(error).into_response())
         }
         Err(error) => asked.refuse(error).into_response(),
     };
@@ -173,21 +174,24 @@ async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next
 fn admit(gateway: &Gateway, request: &Request) -> Result<Arc<Call>, Error> {
     let caller = request::caller_of(gateway, request.headers(), request.uri()).ok();
     let who = caller.as_ref().map_or(Who::Stranger, |caller| Who::Key(caller.key_name()));
-    gateway.calls.admit(who, request.extensions().get::<Arc<Connection>>())
+    let call = gateway.calls.admit(who, request.extensions().get::<Arc<Connection>>())?;
+    // Bodies have limits of their own here, and nobody must give way who waits for WhatsApp.
+    call.received();
+    Ok(call)
 }
 
 /// Lets the answer keep the place until it has left. Streams of events have places of their own.
-fn hold(response: Response, call: Arc<Call>) -> Result<Response, Error> {
+fn hold(response: Response, call: Arc<Call>, is_read: bool) -> Result<Response, Error> {
     let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let is_stream = content_type.is_some_and(|value| value.starts_with(b"text/event-stream"));
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(response);
     }
     if is_stream {
-        call.stream();
+        call.seated();
     } else {
         let size = response.body().size_hint().exact().unwrap_or_default();
-        call.answer(usize::try_from(size).unwrap_or(usize::MAX))?;
+        call.answer(usize::try_from(size).unwrap_or(usize::MAX), is_read)?;
     }
     Ok(response.map(|body| Body::new(AnswerBody::holding(body, call))))
 }

@@ -85,7 +85,7 @@ impl FromRequest<Gateway> for Incoming {
         let is_picture = asked.method == http::Method::PUT && route == at(picture_routes::PATH);
         let limits =
             gateway.body.at_most(if is_picture { usize::MAX } else { MAX_PLAIN_BODY_BYTES });
-        let body = limits.read(Request::from_parts(parts, body)).await;
+        let body = limits.read(Request::from_parts(parts, body), caller.key_name()).await;
         let body = body.map_err(|error| asked.refuse_body(error))?;
         hash.update(body.bytes());
         let parsed = match body.bytes().as_ref() {

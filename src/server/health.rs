@@ -108,12 +108,14 @@ impl Readiness {
     }
 
     async fn publish(&self) {
+        // Under the lock, so that of two that publish at once the later one has the last word.
+        let services = self.0.services.lock().await;
         let status = if self.checks().is_ready() {
             ServingStatus::Serving
         } else {
             ServingStatus::NotServing
         };
-        for service in self.0.services.lock().await.iter() {
+        for service in services.iter() {
             self.0.reporter.set_service_status(*service, status).await;
         }
         self.0.reporter.set_service_status("", status).await;

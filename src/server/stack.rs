@@ -45,6 +45,11 @@ use crate::webhook;
 /// The methods whose requests hold a picture.
 const LARGE_REQUESTS: [&str; 2] =
     ["/wagroups.v1.GroupsService/SetGroupPicture", "/wagroups.v1.SimulatorService/Act"];
+/// The streams that have seats of their own.
+const SEATED: [&str; 2] =
+    ["/wagroups.v1.GroupsService/WatchGroupEvents", "/wagroups.v1.SessionsService/WatchSession"];
+/// What reflection may be asked in one message: the name of a symbol.
+const REFLECTION_REQUEST: usize = 4 * 1024;
 /// What is left of the process' descriptors beside connections from outside: the database, files, our own calls.
 const OTHER_DESCRIPTORS: u64 = 256;
 
@@ -69,12 +74,14 @@ impl<'a> Bounds<'a> {
     pub fn new(settings: &'a Settings, descriptors: u64) -> Self {
         let mut wanted = settings.grpc.max_connections;
         wanted += settings.ops.listen.map_or(0, |_| settings.ops.max_connections);
-        wanted += settings.rest.listen.map_or(0, |_| settings.rest.max_connections);
+        // A socket of `/ws` has left the listener's connections.
+        let rest = settings.rest.max_connections + settings.rest.max_streams;
+        wanted += settings.rest.listen.map_or(0, |_| rest);
         wanted += settings.webhook.listen.map_or(0, |_| settings.webhook.max_connections);
         Self {
             settings,
             inbound: settings.inbound.clone(),
-            proxies: Arc::new(settings.inbound.proxies.iter().copied().collect()),
+            proxies: Arc::new(settings.inbound.proxies.iter().map(IpAddr::to_canonical).collect()),
             is_shared: startup::is_shared(settings),
             descriptors,
             wanted: wanted as u64,
@@ -173,7 +180,7 @@ pub(super) async fn serve_grpc(
     let served = ServedRpcs::new(&descriptors).map_err(StartError::other)?;
     let served = Arc::new(served);
     let large = settings.grpc.max_message_bytes.get();
-    let sizes = RequestSizes::new(&descriptors, &LARGE_REQUESTS, large);
+    let sizes = RequestSizes::new(&descriptors, &LARGE_REQUESTS, large, &SEATED);
     let calls = Calls::new(CallBounds {
         listener: "grpc",
         max_calls: settings.grpc.max_concurrent_calls,
@@ -189,8 +196,18 @@ pub(super) async fn serve_grpc(
     let routes = Routes::new(HealthServer::new(HealthService::from_health_reporter(
         readiness.reporter().clone(),
     )))
-    .add_service(reflect().build_v1().map_err(StartError::other)?)
-    .add_service(reflect().build_v1alpha().map_err(StartError::other)?)
+    .add_service(
+        reflect()
+            .build_v1()
+            .map_err(StartError::other)?
+            .max_decoding_message_size(REFLECTION_REQUEST),
+    )
+    .add_service(
+        reflect()
+            .build_v1alpha()
+            .map_err(StartError::other)?
+            .max_decoding_message_size(REFLECTION_REQUEST),
+    )
     .add_service(groups)
     .add_service(sessions)
     .add_service(webhooks)
@@ -211,6 +228,7 @@ pub(super) async fn serve_grpc(
         .service(routes);
     let protocol = Http2 {
         service,
+        head_timeout: bounds.inbound.head_timeout,
         max_streams: settings.grpc.max_streams_per_connection,
         keepalive_interval: settings.grpc.keepalive_interval,
         keepalive_timeout: settings.grpc.keepalive_timeout,
@@ -267,7 +285,7 @@ pub(super) async fn serve_rest(
         body: BodyLimits::new(
             bytes(rest.max_body_bytes),
             rest.body_timeout,
-            bytes(rest.buffer_bytes),
+            FairShare { capacity: rest.buffer_bytes.get(), is_shared: bounds.is_shared },
         ),
         calls: calls.clone(),
         streams: FairShare {

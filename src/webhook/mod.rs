@@ -89,7 +89,11 @@ pub fn router(app: App, clock: Arc<dyn Clock>, options: Options) -> Router {
         app,
         clock,
         // Where the bytes count, `arrivals` says.
-        body: BodyLimits::new(max_body_bytes, body_timeout, 0),
+        body: BodyLimits::new(
+            max_body_bytes,
+            body_timeout,
+            FairShare { capacity: 0, is_shared: false },
+        ),
         arrivals: Arrivals::new(buffer_bytes),
         commit_timeout: options.commit_timeout,
         in_flight: FairShares::new(in_flight),

@@ -18,6 +18,10 @@ const PIECE: usize = 16 << 10;
 const HELD_BY_EACH: usize = 16 << 10;
 /// What it may hold beside that, within its key's share of what all answers hold.
 const HELD_BESIDE: usize = 32 << 10;
+/// What fits into the window that a client opens at the least, so that it has left once it was handed over. The end
+/// of a larger answer waits until all of it has left: until then the stream can be reset, and not the connection only,
+/// on which others may wait for theirs.
+const FITS: usize = 64 << 10;
 
 /// What holds a call's place while its answer leaves, on its way from the inner layer to the outer one.
 #[derive(Debug, Clone)]
@@ -40,8 +44,9 @@ pub struct AnswerBody<B> {
 #[derive(Debug)]
 struct Leaving {
     call: Arc<Call>,
-    /// Of a stream, which stops taking new pieces where too many have not left.
-    stream: Option<Arc<Unsent>>,
+    is_stream: bool,
+    /// Of a stream, which stops taking new pieces where too many have not left; and of a large answer.
+    unsent: Option<Arc<Unsent>>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +61,7 @@ struct Unsent {
 struct Held {
     bytes: Bytes,
     _call: Arc<Call>,
-    stream: Option<Arc<Unsent>>,
+    unsent: Option<Arc<Unsent>>,
 }
 
 impl AsRef<[u8]> for Held {
@@ -67,9 +72,9 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(stream) = &self.stream {
-            stream.bytes.fetch_sub(self.bytes.len(), Ordering::AcqRel);
-            stream.waker.wake();
+        if let Some(unsent) = &self.unsent {
+            unsent.bytes.fetch_sub(self.bytes.len(), Ordering::AcqRel);
+            unsent.waker.wake();
         }
     }
 }
@@ -84,8 +89,9 @@ impl<B> AnswerBody<B> {
         let Some(Answer { call, first }) = answer else {
             return Self { inner, leaving: None, rest: Bytes::new() };
         };
-        let stream = (call.state.phase() == Phase::Streaming).then(Arc::default);
-        let leaving = Leaving { call, stream };
+        let is_stream = call.state.phase() == Phase::Streaming;
+        let unsent = (is_stream || first.len() > FITS).then(Arc::default);
+        let leaving = Leaving { call, is_stream, unsent };
         let rest = if first.is_empty() { first } else { leaving.hold(first) };
         Self { inner, leaving: Some(leaving), rest }
     }
@@ -93,16 +99,39 @@ impl<B> AnswerBody<B> {
 
 impl Leaving {
     fn hold(&self, bytes: Bytes) -> Bytes {
-        if let Some(stream) = &self.stream {
-            stream.bytes.fetch_add(bytes.len(), Ordering::AcqRel);
+        if let Some(unsent) = &self.unsent {
+            let held = unsent.bytes.fetch_add(bytes.len(), Ordering::AcqRel) + bytes.len();
+            let room = HELD_BY_EACH + HELD_BESIDE;
+            if self.is_stream && held > room {
+                // One event may be larger than that, and has to go out all the same.
+                self.call.hold_more(held - room, true);
+                unsent.holds_more.store(true, Ordering::Relaxed);
+            }
         }
-        let (call, stream) = (self.call.clone(), self.stream.clone());
-        Bytes::from_owner(Held { bytes, _call: call, stream })
+        let (call, unsent) = (self.call.clone(), self.unsent.clone());
+        Bytes::from_owner(Held { bytes, _call: call, unsent })
+    }
+
+    /// Ready once nothing is left of a large answer.
+    fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.unsent {
+            Some(unsent) if !self.is_stream => {
+                unsent.waker.register(cx.waker());
+                if unsent.bytes.load(Ordering::Acquire) == 0 {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            }
+            _ => Poll::Ready(()),
+        }
     }
 
     /// Ready where the stream may take something new.
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(stream) = &self.stream else { return Poll::Ready(()) };
+        let Some(stream) = self.unsent.as_ref().filter(|_| self.is_stream) else {
+            return Poll::Ready(());
+        };
         stream.waker.register(cx.waker());
         let unsent = stream.bytes.load(Ordering::Acquire);
         let holds_more = stream.holds_more.load(Ordering::Relaxed);
@@ -116,7 +145,7 @@ impl Leaving {
         if unsent >= HELD_BY_EACH + HELD_BESIDE {
             return Poll::Pending;
         }
-        if holds_more || self.call.hold_more(HELD_BESIDE) {
+        if holds_more || self.call.hold_more(HELD_BESIDE, false) {
             stream.holds_more.store(true, Ordering::Relaxed);
             return Poll::Ready(());
         }
@@ -139,6 +168,10 @@ where
         if this.rest.is_empty() {
             if let Some(leaving) = &this.leaving {
                 ready!(leaving.poll_room(cx));
+            }
+            // What follows the whole of a large answer is its end.
+            if let Some(leaving) = &this.leaving {
+                ready!(leaving.poll_left(cx));
             }
             match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {

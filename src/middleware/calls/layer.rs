@@ -21,6 +21,7 @@ use super::answer::Answer;
 use super::{AnswerBody, Call, Calls, ReceivedBody, Who};
 use crate::domain::auth::Caller;
 use crate::middleware::connection::Connection;
+use crate::middleware::rpc_audit::is_mutation;
 use crate::middleware::status::to_status;
 use crate::middleware::stream_task::StreamTask;
 
@@ -36,19 +37,23 @@ pub struct RequestSizes {
     large: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Method {
     takes_many: bool,
     answers_many: bool,
     is_large: bool,
+    /// A stream with a limit of its own elsewhere.
+    is_seated: bool,
 }
 
 impl RequestSizes {
-    /// For the methods of these encoded descriptors. Those named in `large` take requests of as many bytes.
+    /// For the methods of these encoded descriptors. Those named in `large` take requests of as many bytes; those in
+    /// `seated` are streams with a limit of their own.
     pub fn new(
         descriptors: &[&[u8]],
         large: &[&str],
         large_bytes: u64,
+        seated: &[&str],
     ) -> Result<Self, DecodeError> {
         let mut methods = HashMap::new();
         for descriptors in descriptors {
@@ -61,6 +66,7 @@ impl RequestSizes {
                             takes_many: method.client_streaming(),
                             answers_many: method.server_streaming(),
                             is_large: large.contains(&path.as_str()),
+                            is_seated: seated.contains(&path.as_str()),
                         };
                         methods.insert(path, method);
                     }
@@ -71,8 +77,7 @@ impl RequestSizes {
     }
 
     fn of(&self, path: &str) -> Method {
-        let unknown = Method { takes_many: false, answers_many: false, is_large: false };
-        self.methods.get(path).copied().unwrap_or(unknown)
+        self.methods.get(path).copied().unwrap_or_default()
     }
 
     /// The most that a request may take; none where there may be any number of messages.
@@ -142,15 +147,21 @@ where
                 Err(error) => return Ok(to_status(&error).into_http()),
             };
             let method = sizes.of(request.uri().path());
+            let is_read = !is_mutation(request.uri().path());
             let max_bytes = sizes.max_bytes(method, who);
             let receiving = call.clone();
             let request = request.map(|body| ReceivedBody::new(body, receiving, max_bytes));
             let response = inner.call(request).await?;
             if method.answers_many {
+                if method.is_seated {
+                    call.seated();
+                } else {
+                    call.stream();
+                }
                 return Ok(stream(response, call));
             }
             call.received();
-            Ok(hold(response, call).await)
+            Ok(hold(response, call, is_read).await)
         }
         .boxed()
     }
@@ -158,14 +169,13 @@ where
 
 /// Streams end for no slowness.
 fn stream(mut response: Response<Body>, call: Arc<Call>) -> Response<Body> {
-    call.stream();
     response.extensions_mut().insert(Answer { call, first: Bytes::new() });
     response
 }
 
 /// Takes out what the body has at once, which is all of it where one message is answered: it is known then how
 /// large the answer is, and what it was made of is gone.
-async fn hold(response: Response<Body>, call: Arc<Call>) -> Response<Body> {
+async fn hold(response: Response<Body>, call: Arc<Call>, is_read: bool) -> Response<Body> {
     let (mut head, mut body) = response.into_parts();
     let mut first = Bytes::new();
     if !body.is_end_stream() {
@@ -180,7 +190,7 @@ async fn hold(response: Response<Body>, call: Arc<Call>) -> Response<Body> {
             Poll::Ready(None) | Poll::Pending => {}
         }
     }
-    if let Err(error) = call.answer(first.len()) {
+    if let Err(error) = call.answer(first.len(), is_read) {
         return to_status(&error).into_http();
     }
     head.extensions.insert(Answer { call, first });

@@ -26,6 +26,7 @@ pub use self::layer::{AdmitLayer, AnswerLayer, RequestSizes};
 pub use self::received::ReceivedBody;
 use self::table::{Holder, Table};
 use super::connection::Connection;
+use super::peer::Peer;
 use super::status::overloaded;
 use super::stream_task::StreamTask;
 use crate::domain::error::Error;
@@ -33,8 +34,7 @@ use crate::telemetry;
 
 /// Whoever keeps us waiting for longer than this gives way where others find no room.
 const PATIENCE_UNDER_PRESSURE: Duration = Duration::from_secs(1);
-/// An answer up to this size is held whatever else is: there are no more of them than calls, and what it tells may
-/// be that something was done.
+/// An answer up to this size is held whatever else is: there are no more of them than calls.
 const ALWAYS_HELD: u64 = 256 << 10;
 /// How fast the rest of a body has to come and an answer has to be taken, beyond the time for any.
 const SLOWEST: u64 = 4 << 10;
@@ -197,7 +197,8 @@ impl Inner {
     fn stranger(&self, connection: Option<&Arc<Connection>>) -> Holder {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let peer = connection.map_or(unknown, |connection| connection.peer());
-        Holder::Stranger { peer, is_proxy: self.bounds.proxies.contains(&peer.ip()) }
+        let is_proxy = self.bounds.proxies.contains(&peer.ip().to_canonical());
+        Holder::Stranger { peer: Peer(peer), is_proxy }
     }
 
     /// Must not run under the lock: what a call holds is dropped here.
@@ -218,6 +219,19 @@ impl State {
             1 => Phase::Working,
             2 => Phase::Answering,
             _ => Phase::Streaming,
+        }
+    }
+
+    /// Whether it can be ended without its connection, or has none to share.
+    fn is_alone(&self) -> bool {
+        let is_in_hand = !self.is_handed_over.load(Ordering::Relaxed);
+        (self.stream.is_some() && is_in_hand) || self.connection.is_none()
+    }
+
+    fn shares_connection(&self, other: &Self) -> bool {
+        match (&self.connection, &other.connection) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
         }
     }
 
@@ -272,11 +286,12 @@ impl Call {
         }
     }
 
-    /// The answer is there and is to be taken. Its first bytes are counted; an error where there is no room for them.
-    pub fn answer(&self, bytes: usize) -> Result<(), Error> {
+    /// The answer is there and is to be taken. Its first bytes are counted; an error where there is no room for them,
+    /// which only what was read may end in: of what was done somebody has to be told.
+    pub fn answer(&self, bytes: usize, is_read: bool) -> Result<(), Error> {
         self.state.answer_began.store(self.calls.now(), Ordering::Relaxed);
         self.enter(Phase::Answering);
-        let is_optional = bytes as u64 > ALWAYS_HELD;
+        let is_optional = is_read && bytes as u64 > ALWAYS_HELD;
         let mut ended = Vec::new();
         let has_room = self.calls.table().answer(
             self.id,
@@ -289,15 +304,20 @@ impl Call {
         if has_room { Ok(()) } else { Err(overloaded()) }
     }
 
-    /// The answer has no end: its place is given back, as streams have a limit of their own.
-    pub fn stream(&self) {
-        self.enter(Phase::Streaming);
+    /// The answer has no end, and has a seat elsewhere: its place is given back.
+    pub fn seated(&self) {
+        self.stream();
         self.calls.table().stream(self.id);
     }
 
-    /// Whether a stream may hold so many bytes beside what each may hold.
-    fn hold_more(&self, bytes: usize) -> bool {
-        self.calls.table().hold_more(self.id, bytes as u64)
+    /// The answer has no end.
+    fn stream(&self) {
+        self.enter(Phase::Streaming);
+    }
+
+    /// Whether a stream may hold so many bytes beside what each may hold; what it has already counts in any case.
+    fn hold_more(&self, bytes: usize, has_it: bool) -> bool {
+        self.calls.table().hold_more(self.id, bytes as u64, has_it)
     }
 
     /// A stream holds no more than each may.

@@ -90,7 +90,7 @@ async fn who_keeps_us_waiting_gives_way_to_those_who_do_not() {
     let (waiting, waiting_task) = connection([127, 0, 0, 1], 1);
     let (working, working_task) = connection([127, 0, 0, 1], 2);
     let slow = calls.admit(Who::Key("key"), Some(&waiting)).expect("a place");
-    slow.answer(10).expect("room");
+    slow.answer(10, true).expect("room");
     let busy: Vec<_> = (0..7)
         .map(|_| {
             let call = calls.admit(Who::Key("key"), Some(&working)).expect("a place");
@@ -113,14 +113,73 @@ async fn a_large_answer_is_held_where_there_is_room_and_a_small_one_always() {
     let mut held = Vec::new();
     for _ in 0..2 {
         let call = calls.admit(Who::Key("greedy"), None).expect("a place");
-        call.answer(MIB).expect("room");
+        call.answer(MIB, true).expect("room");
         held.push(call);
     }
     let third = calls.admit(Who::Key("greedy"), None).expect("a place");
-    assert!(third.answer(MIB).is_err(), "more than is left for others");
-    third.answer(100 << 10).expect("a small one is held");
+    assert!(third.answer(MIB, true).is_err(), "more than is left for others");
+    third.answer(100 << 10, true).expect("a small one is held");
     let other = calls.admit(Who::Key("other"), None).expect("a place");
-    other.answer(MIB - (100 << 10)).expect("room for somebody else");
+    other.answer(MIB - (100 << 10), true).expect("room for somebody else");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_over_the_own_share_takes_nothing_from_those_within_theirs() {
+    let calls = Calls::new(bounds());
+    let (honest, honest_task) = connection([127, 0, 0, 1], 1);
+    let waiting = calls.admit(Who::Key("honest"), Some(&honest)).expect("a place");
+    waiting.answer(10, true).expect("room");
+    let busy = admit_all(&calls, "greedy");
+    for call in &busy {
+        call.received();
+    }
+    advance(PATIENCE_UNDER_PRESSURE).await;
+    assert!(calls.admit(Who::Key("greedy"), None).is_err());
+    assert!(!is_ended(&honest_task));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_carries_more_is_not_ended_for_one_answer() {
+    let calls = Calls::new(CallBounds { is_shared: false, max_calls: 2, ..bounds() });
+    let (shared, task) = connection([127, 0, 0, 1], 1);
+    let untaken = calls.admit(Who::Key("key"), Some(&shared)).expect("a place");
+    untaken.answer(10, true).expect("room");
+    let busy = calls.admit(Who::Key("key"), Some(&shared)).expect("a place");
+    busy.received();
+    advance(Duration::from_secs(3600)).await;
+    calls.end_overdue();
+    assert!(calls.admit(Who::Key("key"), None).is_err());
+    assert!(!is_ended(&task), "others wait for what it carries");
+    busy.answer(10, true).expect("room");
+    calls.end_overdue();
+    assert!(is_ended(&task), "now nobody does");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_was_done_somebody_is_told_whatever_it_takes() {
+    let calls = Calls::new(bounds());
+    let full = calls.admit(Who::Key("key"), None).expect("a place");
+    full.answer(2 * MIB, true).expect("room");
+    let call = || calls.admit(Who::Key("key"), None).expect("a place");
+    assert!(call().answer(MIB, true).is_err());
+    call().answer(MIB, false).expect("it was done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_answer_ends_once_all_of_it_has_left() {
+    let calls = Calls::new(bounds());
+    let call = calls.admit(Who::Key("key"), None).expect("a place");
+    let first = Bytes::from(vec![7; 100 << 10]);
+    call.answer(first.len(), true).expect("room");
+    let mut body = AnswerBody::new(Full::new(Bytes::new()), Some(answer::Answer { call, first }));
+    let mut pieces = Vec::new();
+    while let Some(Some(Ok(frame))) = body.frame().now_or_never() {
+        pieces.push(frame.into_data().expect("data"));
+    }
+    assert_eq!(pieces.concat().len(), 100 << 10);
+    assert!(body.frame().now_or_never().is_none(), "not while it is on its way");
+    drop(pieces);
+    assert!(matches!(body.frame().now_or_never(), Some(None)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,9 +188,9 @@ async fn an_answer_that_is_not_taken_in_time_is_ended_and_a_slow_one_is_not() {
     let (still, still_task) = connection([127, 0, 0, 1], 1);
     let (slow, slow_task) = connection([127, 0, 0, 1], 2);
     let untaken = calls.admit(Who::Key("key"), Some(&still)).expect("a place");
-    untaken.answer(10).expect("room");
+    untaken.answer(10, true).expect("room");
     let taken = calls.admit(Who::Key("key"), Some(&slow)).expect("a place");
-    taken.answer(10).expect("room");
+    taken.answer(10, true).expect("room");
     for _ in 0..40 {
         advance(Duration::from_secs(1)).await;
         taken.sent(SLOWEST as usize);
@@ -145,7 +204,7 @@ async fn an_answer_that_is_not_taken_in_time_is_ended_and_a_slow_one_is_not() {
 async fn a_place_is_held_until_the_last_piece_has_left() {
     let calls = Calls::new(bounds());
     let call = calls.admit(Who::Key("key"), None).expect("a place");
-    call.answer(100 << 10).expect("room");
+    call.answer(100 << 10, true).expect("room");
     let mut body = AnswerBody::holding(Full::new(Bytes::from(vec![7; 100 << 10])), call);
     let mut pieces = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -170,7 +229,7 @@ async fn a_stream_that_is_not_taken_holds_little_and_goes_on_once_it_is() {
     };
     let stream = || {
         let call = calls.admit(Who::Key("key"), None).expect("a place");
-        call.stream();
+        call.seated();
         AnswerBody::holding(frames(), call)
     };
     async fn take_all<B>(body: &mut AnswerBody<B>) -> Vec<Bytes>
@@ -254,7 +313,7 @@ async fn bodies_share_what_there_is_by_key() {
     greedy.receive(MIB / 2).expect("half of it");
     assert!(greedy.receive(1).is_err());
     call("other").receive(MIB / 4).expect("room for somebody else");
-    greedy.answer(0).expect("room");
+    greedy.answer(0, true).expect("room");
     assert_eq!(calls.0.table().held().1, 0, "the request is gone once it is answered");
 }
 

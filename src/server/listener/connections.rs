@@ -95,7 +95,7 @@ impl Open {
         self.connections.remove(&id)
     }
 
-    /// Of a key that has more than half of all.
+    /// Of the key that has the most, if that is more than its share: the same for each, and one for who comes.
     fn take_oldest_of_greediest(&mut self, max: usize) -> Option<Arc<Connection>> {
         let mut by_key: HashMap<&str, (usize, u64)> = HashMap::new();
         for (id, connection) in &self.connections {
@@ -103,8 +103,9 @@ impl Open {
                 by_key.entry(key).or_insert((0, *id)).0 += 1;
             }
         }
+        let keys = by_key.len();
         let (count, oldest) = by_key.into_values().max()?;
-        if count * 2 <= max { None } else { self.connections.remove(&oldest) }
+        if count * (keys + 1) <= max { None } else { self.connections.remove(&oldest) }
     }
 }
 

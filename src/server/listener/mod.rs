@@ -99,7 +99,8 @@ async fn serve_one<P: Protocol>(
     let asked_in_time = {
         let connection = connection.clone();
         async move {
-            tokio::time::sleep_until(connection.accepted() + bounds.head_timeout).await;
+            let due = connection.accepted() + bounds.head_timeout + P::GOODBYE;
+            tokio::time::sleep_until(due).await;
             if connection.has_asked() {
                 std::future::pending::<()>().await;
             }

@@ -34,12 +34,18 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// 20, is met by any client whose deadline passes while many of its calls are out. What they cost is bounded by
 /// [`Connection::taken_back`].
 const MAX_TAKEN_BACK_UNSEEN: usize = 2048;
+/// Streams that we have reset, which h2 counts over the whole life of a connection: what still comes for one counts
+/// again, so that a busy client whose requests are refused early would meet its limit of 1,024 in the end.
+const MAX_RESET_BY_US: usize = 100_000;
 /// What the kernel gathers of an answer. It tells of room only in steps of a third of this, so that with the
 /// megabytes that it would take otherwise, a slow peer seems to take nothing for minutes.
 const SEND_BUFFER: usize = 64 * 1024;
 
 /// Serves one connection until it ends.
 pub(in crate::server) trait Protocol: Clone + Send + 'static {
+    /// How much longer than the time for a first head it takes to say goodbye.
+    const GOODBYE: Duration;
+
     fn serve(
         &self,
         stream: TcpStream,
@@ -60,6 +66,8 @@ pub(in crate::server) struct Http1 {
 }
 
 impl Protocol for Http1 {
+    const GOODBYE: Duration = Duration::ZERO;
+
     async fn serve(
         &self,
         stream: TcpStream,
@@ -92,6 +100,9 @@ impl Protocol for Http1 {
 #[derive(Debug, Clone)]
 pub(in crate::server) struct Http2<S> {
     pub service: S,
+    /// How long a connection may stay without a first call. Then it is told to go: a client that has connected ahead
+    /// of its first call comes again.
+    pub head_timeout: Duration,
     pub max_streams: u32,
     pub keepalive_interval: Duration,
     pub keepalive_timeout: Duration,
@@ -111,6 +122,8 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    const GOODBYE: Duration = Duration::from_secs(2);
+
     async fn serve(
         &self,
         stream: TcpStream,
@@ -118,6 +131,15 @@ where
         closing: CancellationToken,
     ) {
         let age = connection.accepted() + self.max_age;
+        let unasked = {
+            let (connection, due) = (connection.clone(), connection.accepted() + self.head_timeout);
+            async move {
+                tokio::time::sleep_until(due).await;
+                if connection.has_asked() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
         let mut builder =
             hyper::server::conn::http2::Builder::new(StreamExecutor::new(connection.clone()));
         builder
@@ -129,7 +151,8 @@ where
             .max_send_buf_size(MAX_UNSENT)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_pending_accept_reset_streams(MAX_TAKEN_BACK_UNSEEN);
+            .max_pending_accept_reset_streams(MAX_TAKEN_BACK_UNSEEN)
+            .max_local_error_reset_streams(MAX_RESET_BY_US);
         let service = self.service.clone();
         let service = tower::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(connection.clone());
@@ -140,6 +163,7 @@ where
         let stop = async {
             tokio::select! {
                 () = closing.cancelled() => None,
+                () = unasked => None,
                 () = tokio::time::sleep_until(age) => Some(age + self.max_age_grace),
             }
         };

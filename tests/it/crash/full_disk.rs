@@ -39,7 +39,7 @@ async fn survive(store: TestStore, trouble: &impl Trouble) {
     let mut process = Process::start_with(&store, &SETTINGS).await;
     let mut webhooks = WebhooksServiceClient::new(process.channel());
     webhooks.create_webhook(to(&receiver)).await.expect("a webhook");
-    let load = Load::begin(&process, WRITERS).await;
+    let load = Load::begin_on_a_failing_store(&process, WRITERS).await;
     for round in 0..rounds() {
         load.wait_for_answers(5 + (round * 7919) % 23).await;
         trouble.begin(&process);

@@ -52,6 +52,16 @@ pub struct Load {
 
 impl Load {
     pub async fn begin(process: &Process, writers: usize) -> Self {
+        Self::begin_where(process, writers, true).await
+    }
+
+    /// The same where the store itself fails: a refusal may not be kept then before the process ends, and what was in
+    /// doubt when it ended may turn out to be done.
+    pub async fn begin_on_a_failing_store(process: &Process, writers: usize) -> Self {
+        Self::begin_where(process, writers, false).await
+    }
+
+    async fn begin_where(process: &Process, writers: usize, keeps_refusals: bool) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (count, answers) = watch::channel(0);
         let count = Arc::new(count);
@@ -65,6 +75,7 @@ impl Load {
                     stop: stop.clone(),
                     count: count.clone(),
                     refused: refused.clone(),
+                    keeps_refusals,
                     history: History::default(),
                 };
                 tokio::spawn(writer.run())
@@ -124,6 +135,8 @@ struct Writer {
     stop: Arc<AtomicBool>,
     count: Arc<watch::Sender<u64>>,
     refused: Arc<watch::Sender<u64>>,
+    /// Whether a call that was answered OUTCOME_UNKNOWN must stay so.
+    keeps_refusals: bool,
     history: History,
 }
 
@@ -251,6 +264,7 @@ impl Writer {
             (Err(first), Err(again)) if first == again => {}
             // It would have been refused before anything was noted.
             (Err(first), Ok(_)) if first != UNKNOWN => {}
+            (Err(_), Ok(_)) if !self.keeps_refusals => {}
             (Ok(_), Err(again)) => panic!("{request_id}: first an answer, then {again}"),
             (Err(first), again) => {
                 let again = again.as_ref().map(T::answer);

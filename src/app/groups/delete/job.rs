@@ -73,10 +73,8 @@ impl Job {
                 Err(error) => reservations::refuse_job(&self.inner, &key, error).await,
             }
         }
-        if let Err(error) = self.inner.repository.remove_deletion(session, group_id).await {
-            // The next start finds it, finds the group gone, and removes it then.
-            tracing::warn!(%session, %group_id, %error, "an ended deletion could not be removed");
-        }
+        // One that has failed must not go on at the next start, when nobody expects it any more.
+        super::forget(&self.inner, &self.deletion).await;
         self.progress.send_modify(|progress| progress.ended = Some(ended));
     }
 

@@ -23,10 +23,12 @@ use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::participant::Role;
 use crate::domain::port::engine::EngineOperation;
-use crate::domain::port::repository::{Deletion, ReservationKey};
+use crate::domain::port::repository::{Deletion, ReservationKey, StoreError};
 use crate::domain::reason::Reason;
 use crate::pb;
 
+/// Between tries to remove a deletion that is over.
+const FORGET_PAUSE: Duration = Duration::from_secs(2);
 /// The RPC's name, under which its request ids are kept.
 const RPC: &str = "DeleteGroup";
 
@@ -187,7 +189,18 @@ impl App {
             removed_count: 0,
             start_time: inner.clock.now(),
         };
-        inner.repository.put_deletion(&deletion).await?;
+        if let Err(error) = inner.repository.put_deletion(&deletion).await {
+            if matches!(error, StoreError::CommitUnknown(_)) {
+                // It may be stored all the same, and the next start would take the group apart that its caller was
+                // told is whole. This goes on where the caller no longer waits.
+                let (inner, deletion) = (inner.clone(), deletion.clone());
+                let forgotten = tokio::spawn(async move { forget(&inner, &deletion).await });
+                if let Ok(true) = forgotten.await {
+                    return Err(StoreError::Unavailable(error.to_string()).into());
+                }
+            }
+            return Err(error.into());
+        }
         Ok(self.spawn_deletion(deletion, members.saturating_sub(1)))
     }
 
@@ -288,5 +301,25 @@ fn completed(answer: &Answer) -> DeletionProgress {
         remaining_count: 0,
         sequence: answer.sequence,
         ended: Some(Ok(())),
+    }
+}
+
+/// Removes a deletion that has ended or never began, and stays at it until it is removed or the service stops; says
+/// whether it is.
+async fn forget(inner: &Inner, deletion: &Deletion) -> bool {
+    let Deletion { session, group_id, .. } = deletion;
+    loop {
+        let error = match inner.repository.remove_deletion(session, group_id).await {
+            Ok(()) => return true,
+            Err(error) => error,
+        };
+        tracing::warn!(%session, %error, "an ended deletion could not be removed");
+        if matches!(error, StoreError::Refused(_) | StoreError::Corrupt(_)) {
+            return false;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(FORGET_PAUSE) => {}
+            () = inner.cut_off.cancelled() => return false,
+        }
     }
 }
