@@ -11,6 +11,8 @@ use crate::middleware::Connection;
 #[derive(Debug)]
 pub(super) struct Connections {
     max: usize,
+    /// How many more may stay for a moment, where nobody makes room: probes among them.
+    guests: usize,
     /// Whether there is more than one key.
     is_shared: bool,
     open: Mutex<Open>,
@@ -29,18 +31,23 @@ struct Open {
 pub(super) struct Place {
     connections: Arc<Connections>,
     id: u64,
+    /// Whether it is beyond what there is, and for a moment only.
+    pub is_guest: bool,
 }
 
 impl Connections {
     pub fn new(max: usize, is_shared: bool) -> Arc<Self> {
-        Arc::new(Self { max: max.max(1), is_shared, open: Mutex::default(), closed: Notify::new() })
+        let guests = (max / 16).max(1);
+        let (open, closed) = (Mutex::default(), Notify::new());
+        Arc::new(Self { max: max.max(1), guests, is_shared, open, closed })
     }
 
     pub fn count(&self) -> usize {
         self.open().connections.len()
     }
 
-    /// A place for this connection. Where all are taken by those who have shown a key, it waits until one closes.
+    /// A place for this connection. Where all are taken by those who have shown a key, it is one for a moment, and
+    /// where those are taken, too, it waits until one closes.
     pub async fn place(self: &Arc<Self>, connection: &Arc<Connection>) -> Place {
         loop {
             let closed = self.closed.notified();
@@ -52,24 +59,27 @@ impl Connections {
     }
 
     fn try_place(self: &Arc<Self>, connection: &Arc<Connection>) -> Option<Place> {
-        let (id, ended) = {
+        let mut ended = None;
+        let (id, is_guest) = {
             let mut open = self.open();
-            let ended = if open.connections.len() < self.max {
-                None
-            } else {
-                Some(open.take_oldest_stranger().or_else(|| {
+            if open.connections.len() >= self.max {
+                ended = open.take_oldest_stranger().or_else(|| {
                     self.is_shared.then(|| open.take_oldest_of_greediest(self.max)).flatten()
-                })?)
-            };
+                });
+            }
+            let is_guest = open.connections.len() >= self.max;
+            if open.connections.len() >= self.max + self.guests {
+                return None;
+            }
             let id = open.next;
             open.next += 1;
             open.connections.insert(id, connection.clone());
-            (id, ended)
+            (id, is_guest)
         };
         if let Some(ended) = ended {
             ended.end();
         }
-        Some(Place { connections: self.clone(), id })
+        Some(Place { connections: self.clone(), id, is_guest })
     }
 
     /// Closes a connection of somebody who has shown no key, as there are no more descriptors; says whether there
@@ -153,14 +163,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_all_have_shown_a_key_the_next_one_waits_for_one_to_close() {
+    async fn where_all_have_shown_a_key_the_next_one_is_a_guest_or_waits_for_one_to_close() {
         let connections = Connections::new(2, false);
         let (first, first_task) = connection(Some("key"));
         let (second, _second_task) = connection(Some("key"));
-        let (third, _third_task) = connection(None);
+        let (third, _third_task) = connection(Some("key"));
+        let (fourth, _fourth_task) = connection(None);
         let first = connections.place(&first).await;
         let _second = connections.place(&second).await;
-        let mut waiting = Box::pin(connections.place(&third));
+        let guest = connections.place(&third).await;
+        assert!(!first.is_guest && guest.is_guest);
+        let mut waiting = Box::pin(connections.place(&fourth));
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(first);
         assert!(waiting.now_or_never().is_some());

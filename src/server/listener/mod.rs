@@ -24,6 +24,9 @@ use crate::telemetry;
 
 /// After an error of accept, which is one of the machine's (no more files): it may pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection may stay for which there was no place: it is told to go then, and ends after the calls that
+/// it has.
+const GUEST_TIME: Duration = Duration::from_secs(5);
 /// After such a silence the kernel asks whether the peer is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -67,8 +70,8 @@ pub(super) async fn serve<P: Protocol>(
             () = closing.cancelled() => break,
         };
         telemetry::connections(bounds.listener, connections.count());
-        let served =
-            serve_one(protocol.clone(), stream, connection, bounds.clone(), closing.clone());
+        let closing = if place.is_guest { leave_soon(&closing) } else { closing.clone() };
+        let served = serve_one(protocol.clone(), stream, connection, bounds.clone(), closing);
         let connections = connections.clone();
         let listener = bounds.listener;
         tasks.spawn(async move {
@@ -82,6 +85,17 @@ pub(super) async fn serve<P: Protocol>(
     drop(listener);
     tasks.close();
     tasks.wait().await;
+}
+
+/// Ends with the service, or once a guest has had the time for a call.
+fn leave_soon(closing: &CancellationToken) -> CancellationToken {
+    let leaving = closing.child_token();
+    let token = leaving.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(GUEST_TIME).await;
+        token.cancel();
+    });
+    leaving
 }
 
 async fn serve_one<P: Protocol>(
