@@ -14,7 +14,7 @@ use wagroups::config::Settings;
 use wagroups::pb;
 
 use super::keys::{ALL, SHOP, with_key, with_keys};
-use crate::harness::service::{PATIENCE, Service, eventually, reason};
+use crate::harness::service::{PATIENCE, Service, eventually, http_client, reason};
 
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 const LIST_SESSIONS: &str = "/wagroups.v1.SessionsService/ListSessions";
@@ -340,4 +340,39 @@ async fn a_request_is_large_only_where_it_holds_a_picture() {
     assert!(request.encoded_len() > 1 << 20);
     let status = service.groups().set_group_picture(request).await.expect_err("no picture");
     assert_ne!(reason(&status), "MESSAGE_TOO_LARGE");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_waits_for_whatsapp_gives_way_to_nobody() {
+    let service = Service::on_sqlite_with(|settings| {
+        settings.rest.listen = Some("127.0.0.1:0".parse().expect("an address"));
+        settings.rest.max_in_flight = 1;
+    })
+    .await;
+    let latency = pb::LatencyFault {
+        duration: Some(prost_types::Duration { seconds: 2, nanos: 500_000_000 }),
+    };
+    let fault = pb::InjectFaultRequest {
+        fault: Some(pb::inject_fault_request::Fault::Latency(latency)),
+        uses: 1,
+        ..Default::default()
+    };
+    service.simulator().inject_fault(fault).await.expect("a fault");
+    let (client, url) = (http_client(), service.rest_url());
+    let create = client.post(format!("{url}/api/default/groups"));
+    let create = create.header("content-type", "application/json");
+    let create = create.body(r#"{"name":"Team","participants":[]}"#).send();
+    let mut creating = tokio::spawn(create);
+    let list = || client.get(format!("{url}/api/sessions")).send();
+    eventually("the only place is taken", || async {
+        (list().await.expect("an answer").status() == 503).then_some(())
+    })
+    .await;
+    let created = loop {
+        tokio::select! {
+            created = &mut creating => break created.expect("no panic"),
+            refused = list() => assert!(refused.is_ok(), "an answer"),
+        }
+    };
+    assert_eq!(created.expect("an answer, however many asked meanwhile").status(), 201);
 }
