@@ -9,8 +9,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::asked::Answers;
-use super::batch::SessionDraft;
 use super::bells::Bells;
+use super::session_draft::SessionDraft;
 use super::views::{View, Views};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};

@@ -21,6 +21,7 @@ mod pending;
 mod reads;
 mod report;
 mod reservations;
+mod session_draft;
 pub mod sessions;
 pub mod told;
 mod told_status;

@@ -10,12 +10,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
-use super::batch::{Batch, SessionDraft};
+use super::batch::Batch;
 use super::commits::{Commits, LAST_PAUSE, RETRY_PAUSES, fenced};
 use super::doubts::Doubts;
 use super::live::Live;
 use super::pending::PendingCalls;
 use super::report::{Committed, Report};
+use super::session_draft::SessionDraft;
 use super::working_set::{GroupKey, WorkingGroup, WorkingSet};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::{Error, Result};
