@@ -35,7 +35,7 @@ async fn readyz(service: &Service) -> (u16, String) {
     let server = service.server.as_ref().expect("a running service");
     let ops = server.ops_addr().expect("ops.listen is set");
     let mut socket = TcpStream::connect(ops).await.expect("a connection");
-    let request = b"GET /readyz HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n";
+    let request = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     socket.write_all(request).await.expect("sent");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.expect("an answer");
