@@ -200,7 +200,7 @@ async fn a_picture_keeps_its_share_when_its_caller_hangs_up() {
         settings.rest.max_body_bytes = "1MiB".parse().expect("a size");
         settings.rest.buffer_bytes = "1MiB".parse().expect("a size");
         settings.picture.allow_private_addresses = true;
-        settings.picture.fetch_timeout = Duration::from_secs(8);
+        settings.picture.fetch_timeout = Duration::from_secs(15);
     })
     .await;
     let rest = Rest::new(&service);
