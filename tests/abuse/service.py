@@ -35,11 +35,18 @@ GREEDY_GROUPS = 100
 MEMBERS = 256
 
 
+def said(value: object) -> str:
+    """As a variable has it: what a list holds is separated by commas."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def chart_settings() -> Dict[str, str]:
     """The chart's `settings`, as variables after `WAGROUPS_`."""
     sections = yaml.safe_load(VALUES.read_text())["settings"]
     return {
-        f"{section}__{name}".upper(): str(value).lower() if isinstance(value, bool) else str(value)
+        f"{section}__{name}".upper(): said(value)
         for section, settings in sections.items()
         for name, value in settings.items()
     }
