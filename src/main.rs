@@ -6,6 +6,10 @@ use clap::Parser;
 use wagroups::cli::{self, Cli, Command};
 use wagroups::server::Signals;
 
+/// It gives back what a burst has taken. After 19,000 connections that said nothing, glibc's allocator kept 200 MiB.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before anything else: until a signal is listened for, it ends the process on the spot.
     let started =

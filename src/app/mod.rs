@@ -18,6 +18,7 @@ mod mutate;
 mod own_changes;
 mod pauses;
 mod pending;
+mod places;
 mod reads;
 mod report;
 mod reservations;
@@ -61,6 +62,7 @@ use ingest::Ingest;
 use live::Live;
 use mutate::CallsInFlight;
 use pending::PendingCalls;
+use places::Places;
 use reservations::Abandoned;
 use told_status::ToldStatuses;
 use turns::Turns;
@@ -118,6 +120,10 @@ pub struct App {
 }
 
 /// What the operations share. Fields are for the modules of `app` only.
+/// Lists that are read at the same time. More of them would only wait for the same processors and the same disk, and
+/// each holds up to 1 MiB meanwhile.
+const LISTS_AT_ONCE: usize = 8;
+
 struct Inner {
     repository: Arc<dyn Repository>,
     engines: RwLock<HashMap<EngineKind, Arc<dyn GroupEngine>>>,
@@ -143,6 +149,8 @@ struct Inner {
     abandoned: Abandoned,
     catch_up: CatchUp,
     seats: Seats,
+    /// Lists that are read at the same time: each is up to 1 MiB and much work.
+    lists: Places,
     /// Mutations, which go on when their caller hangs up.
     tasks: TaskTracker,
     /// No new calls; watches end.
@@ -201,6 +209,7 @@ impl App {
         let hooks = Hooks::load(repository.as_ref(), courier, options.webhooks.clone()).await?;
         let told = ToldStatuses::of(&directory.all());
         let seats = Seats::new(options.share_of(options.max_watchers));
+        let lists = Places::new(options.share_of(LISTS_AT_ONCE));
         let inner = Inner {
             repository,
             engines: RwLock::default(),
@@ -225,6 +234,7 @@ impl App {
             abandoned: Abandoned::default(),
             catch_up,
             seats,
+            lists,
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             cut_off: CancellationToken::new(),

@@ -94,6 +94,7 @@ impl App {
         full: bool,
     ) -> Result<GroupPage> {
         call.caller.authorize(&query.session)?;
+        let _place = self.inner.lists.take(call.caller.key_name()).await;
         let repository = &self.inner.repository;
         Ok(repository.list_groups(query, cursor, page_size, MAX_PAGE_BYTES, full).await?)
     }
@@ -171,6 +172,7 @@ impl App {
         }
         let cursor: Option<u64> = decode_page_token(query, page_token)?;
         let limit = page_size.saturating_add(1);
+        let _place = inner.lists.take(call.caller.key_name()).await;
         let listed = inner.repository.list_events(query, cursor, limit).await?;
         if !exists && listed.oldest_sequence == 0 {
             return Err(Error::session_not_found(session));

@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
-use super::places::Places;
 use super::worker::Worker;
 use crate::app::Inner;
+use crate::app::places::Places;
 use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Result;

@@ -1,7 +1,6 @@
 //! Webhooks: made, listed, changed, sent elsewhere in the log. How they deliver is in [`worker`].
 
 mod hooks;
-mod places;
 mod rounds;
 mod window;
 mod worker;

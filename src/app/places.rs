@@ -1,5 +1,5 @@
-//! How many posts are out at the same time, over all webhooks. Keys share the places: receivers of one that hang keep
-//! nobody else's waiting.
+//! How many of a kind run at the same time: posts to webhooks, lists. Keys share the places, and wait in turn: what one
+//! does keeps nobody else waiting for long.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::domain::fair_share::FairShare;
 
 #[derive(Debug, Clone)]
-pub(in crate::app) struct Places(Arc<Inner>);
+pub(super) struct Places(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -27,9 +27,9 @@ struct Taken {
     last: String,
 }
 
-/// The place of one post; the next in turn gets it when it is dropped.
+/// A place; the next in turn gets it when it is dropped.
 #[derive(Debug)]
-pub(in crate::app) struct Place {
+pub(super) struct Place {
     of: Arc<Inner>,
     key_name: String,
 }
