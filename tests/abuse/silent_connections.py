@@ -17,7 +17,7 @@ CONNECTIONS = 4096
 FEW = 1000
 LINES = (b"", b"P", PREFACE[:20])
 # A head may take half a minute from the connection on, and a moment until it is seen that it has not come.
-HEAD_PATIENCE = 35.0
+HEAD_PATIENCE = 45.0
 # The most that a service may take of one core while it has nothing to do but to wait.
 RESTING = 0.9
 
