@@ -119,11 +119,11 @@ pub struct App {
     inner: Arc<Inner>,
 }
 
-/// What the operations share. Fields are for the modules of `app` only.
 /// Lists that are read at the same time. More of them would only wait for the same processors and the same disk, and
 /// each holds up to 1 MiB meanwhile.
 const LISTS_AT_ONCE: usize = 8;
 
+/// What the operations share. Fields are for the modules of `app` only.
 struct Inner {
     repository: Arc<dyn Repository>,
     engines: RwLock<HashMap<EngineKind, Arc<dyn GroupEngine>>>,
