@@ -21,10 +21,10 @@ pub(super) const RETRY_PAUSES: [Duration; 4] = [
     Duration::from_millis(50),
     Duration::from_millis(200),
     Duration::from_millis(800),
-    Duration::from_secs(2),
+    Duration::from_secs(1),
 ];
 /// Between tries of a commit that may have been written, from then on.
-pub(super) const LAST_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// A commit that is not confirmed by then counts as one that fails: the service is not ready.
 const OVERDUE: Duration = Duration::from_secs(3);
 /// A commit carries the epoch, so that for a while after one nobody has to ask for it.

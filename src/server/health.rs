@@ -14,7 +14,7 @@ use crate::ops::Checks;
 /// How often the database is asked while all is well, how often while it is not, and how long it may take
 /// to answer.
 const INTERVAL: Duration = Duration::from_secs(2);
-const INTERVAL_OF_TROUBLE: Duration = Duration::from_secs(1);
+const INTERVAL_OF_TROUBLE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The state of readiness, shared by the gRPC health service and `/readyz`.
