@@ -29,6 +29,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
+use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
@@ -161,6 +162,7 @@ async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next
                 asked.refuse(Error::internal("a panic, which the log tells of")).into_response()
             });
             hold(answer, call, method.is_safe())
+                .await
                 .unwrap_or_else(|error| asked.refuse(error).into_response())
         }
         Err(error) => asked.refuse(error).into_response(),
@@ -181,7 +183,7 @@ fn admit(gateway: &Gateway, request: &Request) -> Result<Arc<Call>, Error> {
 }
 
 /// Lets the answer keep the place until it has left. Streams of events have places of their own.
-fn hold(response: Response, call: Arc<Call>, is_read: bool) -> Result<Response, Error> {
+async fn hold(response: Response, call: Arc<Call>, is_read: bool) -> Result<Response, Error> {
     let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let is_stream = content_type.is_some_and(|value| value.starts_with(b"text/event-stream"));
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -189,9 +191,15 @@ fn hold(response: Response, call: Arc<Call>, is_read: bool) -> Result<Response, 
     }
     if is_stream {
         call.seated();
-    } else {
-        let size = response.body().size_hint().exact().unwrap_or_default();
+    } else if let Some(size) = response.body().size_hint().exact() {
         call.answer(usize::try_from(size).unwrap_or(usize::MAX), is_read)?;
+    } else {
+        let (head, mut body) = response.into_parts();
+        let first = body.frame().await.transpose().map_err(Error::internal)?;
+        let first = first.and_then(|frame| frame.into_data().ok()).unwrap_or_default();
+        call.answer(first.len(), is_read)?;
+        let body = Body::new(AnswerBody::in_parts(body, call, first));
+        return Ok(Response::from_parts(head, body));
     }
     Ok(response.map(|body| Body::new(AnswerBody::holding(body, call))))
 }

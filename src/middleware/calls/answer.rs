@@ -44,9 +44,21 @@ pub struct AnswerBody<B> {
 #[derive(Debug)]
 struct Leaving {
     call: Arc<Call>,
-    is_stream: bool,
-    /// Of a stream, which stops taking new pieces where too many have not left; and of a large answer.
+    kind: Kind,
+    /// Of a stream, which stops taking new pieces where too many have not left; and of an answer that is large, or
+    /// made in parts.
     unsent: Option<Arc<Unsent>>,
+}
+
+/// How an answer is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// All of it is there, and counted.
+    Whole,
+    /// Part by part, the next one when the last has left; each is counted as it comes.
+    InParts,
+    /// Without an end.
+    Stream,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +102,18 @@ impl<B> AnswerBody<B> {
             return Self { inner, leaving: None, rest: Bytes::new() };
         };
         let is_stream = call.state.phase() == Phase::Streaming;
-        let unsent = (is_stream || first.len() > FITS).then(Arc::default);
-        let leaving = Leaving { call, is_stream, unsent };
+        let kind = if is_stream { Kind::Stream } else { Kind::Whole };
+        Self::leaving(inner, call, kind, first)
+    }
+
+    /// Of a call whose answer has more parts than the first, which was counted.
+    pub fn in_parts(inner: B, call: Arc<Call>, first: Bytes) -> Self {
+        Self::leaving(inner, call, Kind::InParts, first)
+    }
+
+    fn leaving(inner: B, call: Arc<Call>, kind: Kind, first: Bytes) -> Self {
+        let unsent = (kind != Kind::Whole || first.len() > FITS).then(Arc::default);
+        let leaving = Leaving { call, kind, unsent };
         let rest = if first.is_empty() { first } else { leaving.hold(first) };
         Self { inner, leaving: Some(leaving), rest }
     }
@@ -102,7 +124,7 @@ impl Leaving {
         if let Some(unsent) = &self.unsent {
             let held = unsent.bytes.fetch_add(bytes.len(), Ordering::AcqRel) + bytes.len();
             let room = HELD_BY_EACH + HELD_BESIDE;
-            if self.is_stream && held > room {
+            if self.kind == Kind::Stream && held > room {
                 // One event may be larger than that, and has to go out all the same.
                 self.call.hold_more(held - room, true);
                 unsent.holds_more.store(true, Ordering::Relaxed);
@@ -112,10 +134,10 @@ impl Leaving {
         Bytes::from_owner(Held { bytes, _call: call, unsent })
     }
 
-    /// Ready once nothing is left of a large answer.
+    /// Ready once nothing is left of a large answer, or of the last part of one.
     fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.unsent {
-            Some(unsent) if !self.is_stream => {
+            Some(unsent) if self.kind != Kind::Stream => {
                 unsent.waker.register(cx.waker());
                 if unsent.bytes.load(Ordering::Acquire) == 0 {
                     Poll::Ready(())
@@ -129,7 +151,7 @@ impl Leaving {
 
     /// Ready where the stream may take something new.
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(stream) = self.unsent.as_ref().filter(|_| self.is_stream) else {
+        let Some(stream) = self.unsent.as_ref().filter(|_| self.kind == Kind::Stream) else {
             return Poll::Ready(());
         };
         stream.waker.register(cx.waker());
@@ -173,9 +195,18 @@ where
             if let Some(leaving) = &this.leaving {
                 ready!(leaving.poll_left(cx));
             }
-            match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+            let in_parts = this.leaving.as_ref().filter(|leaving| leaving.kind == Kind::InParts);
+            let polled = Pin::new(&mut this.inner).poll_frame(cx);
+            if let (Poll::Pending, Some(leaving)) = (&polled, in_parts) {
+                leaving.call.makes_part();
+            }
+            match ready!(polled) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => {
+                        if in_parts.is_some_and(|leaving| !leaving.call.has_part(data.len())) {
+                            // The call has been ended, and this with it.
+                            return Poll::Pending;
+                        }
                         this.rest = match &this.leaving {
                             Some(leaving) => leaving.hold(data),
                             None => data,

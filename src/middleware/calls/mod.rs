@@ -291,6 +291,28 @@ impl Call {
     pub fn answer(&self, bytes: usize, is_read: bool) -> Result<(), Error> {
         self.state.answer_began.store(self.calls.now(), Ordering::Relaxed);
         self.enter(Phase::Answering);
+        if self.hold_answer(bytes, is_read) { Ok(()) } else { Err(overloaded()) }
+    }
+
+    /// The next part of the answer is still being made: it is us who are waited for.
+    fn makes_part(&self) {
+        self.enter(Phase::Working);
+    }
+
+    /// The next part of the answer is there, and nothing of the last one is left. Where there is no room for a larger
+    /// one than before, the call is ended: it is known then that not all has come.
+    fn has_part(&self, bytes: usize) -> bool {
+        self.state.answer_began.store(self.calls.now(), Ordering::Relaxed);
+        self.state.sent.store(0, Ordering::Relaxed);
+        self.enter(Phase::Answering);
+        let has_room = self.hold_answer(bytes, true);
+        if !has_room {
+            self.calls.end(vec![self.state.clone()]);
+        }
+        has_room
+    }
+
+    fn hold_answer(&self, bytes: usize, is_read: bool) -> bool {
         let is_optional = is_read && bytes as u64 > ALWAYS_HELD;
         let mut ended = Vec::new();
         let has_room = self.calls.table().answer(
@@ -301,7 +323,7 @@ impl Call {
             &mut ended,
         );
         self.calls.end(ended);
-        if has_room { Ok(()) } else { Err(overloaded()) }
+        has_room
     }
 
     /// The answer has no end, and has a seat elsewhere: its place is given back.

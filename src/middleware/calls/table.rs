@@ -143,8 +143,8 @@ impl Table {
         true
     }
 
-    /// The request's bytes are gone and the answer's are there; says whether there is room for them. What is not
-    /// optional is counted in any case.
+    /// The request's bytes are gone and the answer's are there, of which the largest part counts until all has left;
+    /// says whether there is room for them. What is not optional is counted in any case.
     pub fn answer(
         &mut self,
         id: u64,
@@ -155,6 +155,7 @@ impl Table {
     ) -> bool {
         let Some(entry) = self.running.get_mut(&id) else { return true };
         let (key, request_bytes) = (entry.key.clone(), std::mem::take(&mut entry.request_bytes));
+        let bytes = bytes.saturating_sub(entry.answer_bytes);
         self.count(&key, |used| used.request_bytes -= request_bytes);
         let rule = self.answer_bytes;
         while !rule.allows(self.own(&key).answer_bytes, self.all.answer_bytes, bytes) {

@@ -258,6 +258,57 @@ async fn a_stream_that_is_not_taken_holds_little_and_goes_on_once_it_is() {
     assert_eq!(calls.0.table().held(), (0, 0, 0));
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_part_of_an_answer_waits_for_the_last_to_leave_and_the_largest_counts() {
+    let calls = Calls::new(bounds());
+    let (connection, task) = connection([127, 0, 0, 2], 1);
+    let call = calls.admit(Who::Key("key"), Some(&connection)).expect("a place");
+    let frame = |length| Ok::<_, std::io::Error>(http_body::Frame::data(vec![7; length].into()));
+    let parts = StreamBody::new(futures::stream::iter([frame(MIB), frame(10), frame(2 * MIB)]));
+    call.answer(100, true).expect("room");
+    let mut body = AnswerBody::in_parts(parts, call, Bytes::from(vec![7; 100]));
+    let mut take = || body.frame().now_or_never().map(|frame| frame.expect("a frame"));
+    let held = || calls.0.table().held().2 as usize;
+
+    let first = take().expect("the first part");
+    assert!(take().is_none(), "the next one waits");
+    assert_eq!(held(), 100);
+    drop(first);
+    for _ in 0..MIB / (16 << 10) {
+        take().expect("the second part").expect("its bytes");
+    }
+    assert_eq!(held(), MIB);
+    take().expect("the third part").expect("its bytes");
+    assert_eq!(held(), MIB, "as it may be so large again");
+    assert!(!is_ended(&task));
+    let _others: Vec<_> = (0..2)
+        .map(|_| {
+            let call = calls.admit(Who::Key("key"), None).expect("a place");
+            call.answer(MIB / 2, true).expect("room");
+            call
+        })
+        .collect();
+    assert!(take().is_none(), "a part for which there is no room does not come");
+    assert!(is_ended(&task), "and the peer is told that not all has come");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_next_part_of_an_answer_is_not_slow() {
+    let calls = Calls::new(bounds());
+    let (connection, task) = connection([127, 0, 0, 2], 1);
+    let call = calls.admit(Who::Key("key"), Some(&connection)).expect("a place");
+    call.answer(100, true).expect("room");
+    let silent = StreamBody::new(futures::stream::pending::<
+        Result<http_body::Frame<Bytes>, std::io::Error>,
+    >());
+    let mut body = AnswerBody::in_parts(silent, call, Bytes::from(vec![7; 100]));
+    drop(body.frame().await);
+    assert!(body.frame().now_or_never().is_none());
+    advance(calls.bounds().answer_timeout * 2).await;
+    calls.end_overdue();
+    assert!(!is_ended(&task));
+}
+
 async fn read<B>(body: ReceivedBody<B>) -> Result<Bytes, Status>
 where
     B: http_body::Body<Data = Bytes> + Unpin,

@@ -33,7 +33,7 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Streams that were taken back before we have seen them, which h2 counts to find floods of them. Its own limit,
 /// 20, is met by any client whose deadline passes while many of its calls are out. What they cost is bounded by
 /// [`Connection::taken_back`].
-const MAX_TAKEN_BACK_UNSEEN: usize = 2048;
+const MAX_TAKEN_BACK_UNSEEN: usize = 512;
 /// Streams that we have reset, which h2 counts over the whole life of a connection: what still comes for one counts
 /// again, so that a busy client whose requests are refused early would meet its limit of 1,024 in the end.
 const MAX_RESET_BY_US: usize = 100_000;
