@@ -1,5 +1,6 @@
 //! Who is at the other end of the connection.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,6 +13,12 @@ pub struct Peer(pub SocketAddr);
 impl Peer {
     pub fn of(extensions: &http::Extensions) -> Option<Self> {
         extensions.get::<Arc<Connection>>().map(|connection| Self(connection.peer()))
+    }
+
+    /// Whom somebody without a key counts as: the network, or, behind a proxy that many share, the connection.
+    pub fn caller(self, proxies: &HashSet<IpAddr>) -> (IpAddr, u16) {
+        let is_proxy = proxies.contains(&self.0.ip().to_canonical());
+        (self.network(), if is_proxy { self.0.port() } else { 0 })
     }
 
     /// What is counted as one caller: the address, or for IPv6 its network of 64 bits, which is what one

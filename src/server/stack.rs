@@ -114,6 +114,7 @@ impl<'a> Bounds<'a> {
             max_connections: self.max_connections(listener, max),
             head_timeout: self.inbound.head_timeout,
             is_shared: self.is_shared,
+            proxies: self.proxies.clone(),
         }
     }
 

@@ -196,9 +196,8 @@ impl Inner {
     /// Strangers of one address are taken for one, but for those behind a proxy.
     fn stranger(&self, connection: Option<&Arc<Connection>>) -> Holder {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let peer = connection.map_or(unknown, |connection| connection.peer());
-        let is_proxy = self.bounds.proxies.contains(&peer.ip().to_canonical());
-        Holder::Stranger { peer: Peer(peer), is_proxy }
+        let peer = Peer(connection.map_or(unknown, |connection| connection.peer()));
+        Holder::Stranger { peer, caller: peer.caller(&self.bounds.proxies) }
     }
 
     /// Must not run under the lock: what a call holds is dropped here.

@@ -20,7 +20,7 @@ pub(super) enum Holder {
     /// One who comes from there; behind a proxy, each connection is somebody else.
     Stranger {
         peer: Peer,
-        is_proxy: bool,
+        caller: (IpAddr, u16),
     },
 }
 
@@ -36,7 +36,7 @@ struct Entry {
 #[derive(Debug)]
 struct Stranger {
     peer: Peer,
-    is_proxy: bool,
+    caller: (IpAddr, u16),
     state: Arc<State>,
 }
 
@@ -115,11 +115,11 @@ impl Table {
                 let entry = Entry { key, state, request_bytes: 0, answer_bytes: 0 };
                 self.running.insert(id, entry);
             }
-            Holder::Stranger { peer, is_proxy } => {
+            Holder::Stranger { peer, caller } => {
                 if self.strangers.len() >= self.max_stranger_calls {
                     ended.push(self.oldest_stranger()?);
                 }
-                self.strangers.insert(id, Stranger { peer, is_proxy, state });
+                self.strangers.insert(id, Stranger { peer, caller, state });
             }
         }
         Some(id)
@@ -311,18 +311,15 @@ impl Table {
     /// Takes out the oldest call of the connection that has the most, of the network that has the most of the
     /// strangers' places.
     fn oldest_stranger(&mut self) -> Option<Arc<State>> {
-        let somebody = |stranger: &Stranger| -> (IpAddr, u16) {
-            (stranger.peer.network(), if stranger.is_proxy { stranger.peer.0.port() } else { 0 })
-        };
-        let mut networks: HashMap<(IpAddr, u16), usize> = HashMap::new();
+        let mut callers: HashMap<(IpAddr, u16), usize> = HashMap::new();
         let mut connections: HashMap<Peer, usize> = HashMap::new();
         for stranger in self.strangers.values() {
-            *networks.entry(somebody(stranger)).or_default() += 1;
+            *callers.entry(stranger.caller).or_default() += 1;
             *connections.entry(stranger.peer).or_default() += 1;
         }
         // Of those that have as many, the one who came first.
         let most = self.strangers.iter().max_by_key(|(id, stranger)| {
-            (networks.get(&somebody(stranger)), connections.get(&stranger.peer), Reverse(**id))
+            (callers.get(&stranger.caller), connections.get(&stranger.peer), Reverse(**id))
         });
         let oldest = most.map(|(id, _)| *id);
         oldest.and_then(|id| self.take(id))

@@ -1,13 +1,16 @@
 //! The connections that are open on a listener, and which one is closed where there is no more room.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::middleware::Connection;
+use crate::middleware::{Connection, Peer};
 
-/// At most so many at the same time. Those who have shown no key make room, the oldest first.
+/// At most so many at the same time. Those who have shown no key make room: the oldest of whoever has the most, so
+/// that a crowd from one address closes its own.
 #[derive(Debug)]
 pub(super) struct Connections {
     max: usize,
@@ -15,6 +18,8 @@ pub(super) struct Connections {
     guests: usize,
     /// Whether there is more than one key.
     is_shared: bool,
+    /// Peers that stand for many others.
+    proxies: Arc<HashSet<IpAddr>>,
     open: Mutex<Open>,
     closed: Notify,
 }
@@ -24,6 +29,19 @@ struct Open {
     next: u64,
     /// By age.
     connections: BTreeMap<u64, Arc<Connection>>,
+    strangers: Strangers,
+}
+
+/// Whom a connection counts for.
+type Caller = (IpAddr, u16);
+
+/// Connections on which no key was shown when they were last looked at, by whom they count for.
+#[derive(Debug, Default)]
+struct Strangers {
+    /// By age, each.
+    of: HashMap<Caller, BTreeSet<u64>>,
+    /// By how many they are; of those who have as many, whoever has the oldest comes last.
+    by_count: BTreeSet<(usize, Reverse<u64>, Caller)>,
 }
 
 /// A connection's place, given back when this is dropped.
@@ -31,15 +49,16 @@ struct Open {
 pub(super) struct Place {
     connections: Arc<Connections>,
     id: u64,
+    caller: Caller,
     /// Whether it is beyond what there is, and for a moment only.
     pub is_guest: bool,
 }
 
 impl Connections {
-    pub fn new(max: usize, is_shared: bool) -> Arc<Self> {
+    pub fn new(max: usize, is_shared: bool, proxies: Arc<HashSet<IpAddr>>) -> Arc<Self> {
         let guests = (max / 16).max(1);
         let (open, closed) = (Mutex::default(), Notify::new());
-        Arc::new(Self { max: max.max(1), guests, is_shared, open, closed })
+        Arc::new(Self { max: max.max(1), guests, is_shared, proxies, open, closed })
     }
 
     pub fn count(&self) -> usize {
@@ -74,12 +93,14 @@ impl Connections {
             let id = open.next;
             open.next += 1;
             open.connections.insert(id, connection.clone());
+            open.strangers.insert(self.caller(connection), id);
             (id, is_guest)
         };
         if let Some(ended) = ended {
             ended.end();
         }
-        Some(Place { connections: self.clone(), id, is_guest })
+        let caller = self.caller(connection);
+        Some(Place { connections: self.clone(), id, caller, is_guest })
     }
 
     /// Closes a connection of somebody who has shown no key, as there are no more descriptors; says whether there
@@ -92,6 +113,10 @@ impl Connections {
         stranger.is_some()
     }
 
+    fn caller(&self, connection: &Connection) -> Caller {
+        Peer(connection.peer()).caller(&self.proxies)
+    }
+
     /// Nothing that runs under the lock can panic half-way.
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,9 +125,14 @@ impl Connections {
 
 impl Open {
     fn take_oldest_stranger(&mut self) -> Option<Arc<Connection>> {
-        let oldest = self.connections.iter().find(|(_, connection)| connection.key().is_none());
-        let id = *oldest?.0;
-        self.connections.remove(&id)
+        loop {
+            let (caller, id) = self.strangers.oldest_of_most()?;
+            self.strangers.remove(caller, id);
+            let is_stranger = |connection: &Arc<Connection>| connection.key().is_none();
+            if self.connections.get(&id).is_some_and(is_stranger) {
+                return self.connections.remove(&id);
+            }
+        }
     }
 
     /// Of the key that has the most, if that is more than its share: the same for each, and one for who comes.
@@ -119,9 +149,46 @@ impl Open {
     }
 }
 
+impl Strangers {
+    fn insert(&mut self, caller: Caller, id: u64) {
+        self.change(caller, |ids| ids.insert(id));
+    }
+
+    fn remove(&mut self, caller: Caller, id: u64) {
+        self.change(caller, |ids| ids.remove(&id));
+    }
+
+    fn change(&mut self, caller: Caller, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        let ids = self.of.entry(caller).or_default();
+        let place = |ids: &BTreeSet<u64>| Some((ids.len(), Reverse(*ids.first()?), caller));
+        let before = place(ids);
+        change(ids);
+        let after = place(ids);
+        if let Some(before) = before {
+            self.by_count.remove(&before);
+        }
+        match after {
+            Some(after) => {
+                self.by_count.insert(after);
+            }
+            None => {
+                self.of.remove(&caller);
+            }
+        }
+    }
+
+    fn oldest_of_most(&self) -> Option<(Caller, u64)> {
+        self.by_count.last().map(|(_, Reverse(id), caller)| (*caller, *id))
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.open().connections.remove(&self.id);
+        let caller = self.caller;
+        let mut open = self.connections.open();
+        open.connections.remove(&self.id);
+        open.strangers.remove(caller, self.id);
+        drop(open);
         self.connections.closed.notify_waiters();
     }
 }
@@ -134,8 +201,16 @@ mod tests {
     use super::*;
 
     fn connection(key: Option<&str>) -> (Arc<Connection>, AbortRegistration) {
+        connection_from(1, 1, key)
+    }
+
+    fn connection_from(
+        host: u8,
+        port: u16,
+        key: Option<&str>,
+    ) -> (Arc<Connection>, AbortRegistration) {
         let (abort, registration) = AbortHandle::new_pair();
-        let connection = Connection::new(([127, 0, 0, 1], 1).into(), abort);
+        let connection = Connection::new(([127, 0, 0, host], port).into(), abort);
         if let Some(key) = key {
             connection.vouch(key);
         }
@@ -148,7 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_that_has_shown_no_key_makes_room() {
-        let connections = Connections::new(3, false);
+        let connections = Connections::new(3, false, Arc::default());
         let (known, known_task) = connection(Some("key"));
         let (first, first_task) = connection(None);
         let (second, second_task) = connection(None);
@@ -163,8 +238,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_crowd_from_one_address_closes_its_own() {
+        let proxies = Arc::new(HashSet::from([[127, 0, 0, 9].into()]));
+        let connections = Connections::new(4, false, proxies);
+        let mut places = Vec::new();
+        let mut tasks = Vec::new();
+        // Behind the proxy each is somebody else.
+        for (host, port) in [(1, 1), (9, 1), (9, 2), (2, 1), (2, 2), (2, 3), (2, 4)] {
+            let (connection, task) = connection_from(host, port, None);
+            places.push(connections.place(&connection).await);
+            tasks.push(task);
+        }
+        let ended: Vec<bool> = tasks.iter().map(is_ended).collect();
+        assert_eq!(ended, [true, false, false, true, true, false, false]);
+        drop(places);
+        let open = connections.open();
+        assert!(open.strangers.of.is_empty() && open.strangers.by_count.is_empty());
+    }
+
+    #[tokio::test]
     async fn where_all_have_shown_a_key_the_next_one_is_a_guest_or_waits_for_one_to_close() {
-        let connections = Connections::new(2, false);
+        let connections = Connections::new(2, false, Arc::default());
         let (first, first_task) = connection(Some("key"));
         let (second, _second_task) = connection(Some("key"));
         let (third, _third_task) = connection(Some("key"));
@@ -182,7 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_that_has_more_than_half_makes_room_for_others() {
-        let connections = Connections::new(4, true);
+        let connections = Connections::new(4, true, Arc::default());
         let mut places = Vec::new();
         let mut tasks = Vec::new();
         for key in ["other", "greedy", "greedy", "greedy"] {

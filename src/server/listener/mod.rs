@@ -7,7 +7,9 @@
 mod connections;
 mod protocol;
 
+use std::collections::HashSet;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ pub(super) struct ConnectionBounds {
     pub head_timeout: Duration,
     /// Whether there is more than one key to share with.
     pub is_shared: bool,
+    /// Peers that stand for many others.
+    pub proxies: Arc<HashSet<IpAddr>>,
 }
 
 /// Serves until `closing`; then connections end after the requests that they are at.
@@ -49,7 +53,8 @@ pub(super) async fn serve<P: Protocol>(
     bounds: ConnectionBounds,
     closing: CancellationToken,
 ) {
-    let connections = Connections::new(bounds.max_connections, bounds.is_shared);
+    let connections =
+        Connections::new(bounds.max_connections, bounds.is_shared, bounds.proxies.clone());
     let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
