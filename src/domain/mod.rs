@@ -18,6 +18,7 @@ pub mod group;
 pub mod id;
 pub mod invite;
 pub mod join_request;
+pub mod matching;
 pub mod page;
 pub mod participant;
 pub mod picture;

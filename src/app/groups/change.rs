@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::members::Meant;
 use super::{Mutated, RequestKey};
 use crate::app::mutate::Mutation;
 use crate::app::pending::CallKey;
@@ -47,8 +48,10 @@ impl App {
         call: &Call,
         session: SessionName,
         key: RequestKey,
-        group: NewGroup,
+        mut group: NewGroup,
     ) -> Result<Mutated> {
+        let meant = Meant::literally(std::mem::take(&mut group.participants));
+        group.participants = meant.ids().to_vec();
         let mutation = Mutation::new(EngineOperation::CreateGroup, &session, key, None, Vec::new());
         let name = session.clone();
         let answer = self
@@ -56,7 +59,7 @@ impl App {
                 let answer = engine.create_group(&name, &group, &call_key).await?;
                 Ok(answer.map(|created| Verdict {
                     group_id: Some(created.group_id),
-                    results: created.results,
+                    results: meant.as_requested(&created.results),
                     ..Verdict::default()
                 }))
             })
@@ -148,22 +151,26 @@ impl App {
         action: MemberAction,
         participants: Vec<ParticipantId>,
     ) -> Result<Mutated> {
+        let meant =
+            self.meant(call, &target.session, &target.group_id, action, participants).await?;
         let members =
-            participants.iter().map(|id| Participant::new(Account::new(*id), Role::Participant));
+            meant.ids().iter().map(|id| Participant::new(Account::new(*id), Role::Participant));
         let expected = vec![Change::Members { action, members: members.collect() }];
         let operation = EngineOperation::of_member_action(action);
         self.change(call, target, operation, expected, move |hand| async move {
+            meant.refuse_ambiguous()?;
             let answer = hand
                 .engine
                 .change_participants(
                     &hand.session,
                     &hand.group_id,
                     action,
-                    &participants,
+                    meant.ids(),
                     &hand.call_key,
                 )
                 .await?;
-            Ok(answer.map(|results| Verdict { results, ..hand.done() }))
+            Ok(answer
+                .map(|results| Verdict { results: meant.as_requested(&results), ..hand.done() }))
         })
         .await
     }

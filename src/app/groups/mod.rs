@@ -6,6 +6,7 @@ mod invite;
 mod join;
 mod join_requests;
 mod list;
+mod members;
 mod picture;
 mod reconcile;
 mod refresh;

@@ -8,6 +8,7 @@ mod invite_code;
 mod participant_id;
 mod request_id;
 mod session_name;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ pub use invite_code::InviteCode;
 pub use participant_id::{Lid, ParticipantId, PhoneNumber};
 pub use request_id::RequestId;
 pub use session_name::SessionName;
+pub use spelling::Likeness;
 
 /// Why a text is not an identifier; the text says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,10 +3,11 @@
 use http::Method;
 use serde_json::json;
 
-use super::participants::{accounts, find, settled, unnamed};
+use super::participants::{accounts, settled, unnamed};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{Description, Group, GroupSettings, MemberAddMode, Subject};
 use crate::domain::id::GroupId;
+use crate::domain::matching::Asked;
 use crate::domain::participant::{Participant, ParticipantResult, Role};
 use crate::domain::port::engine::{
     Created, EngineAnswer, EngineError, EngineOperation, NewGroup, Result,
@@ -114,16 +115,15 @@ impl Carried {
                 unnamed
             }
         };
-        let invited = new.participants.iter().enumerate().zip(&named);
-        invited
-            .map(|((index, id), account)| {
-                let seen = settled(*id, account, MemberAction::Join, None, members);
-                match find(verdicts, *id, index, &new.participants) {
-                    Some(said) if said.code != 200 => {
-                        self.result(group_id, *id, said, EngineOperation::CreateGroup)
-                    }
-                    Some(_) | None => seen,
+        let asked = new.participants.iter().zip(named);
+        let asked = asked.map(|(id, account)| Asked::known_as(*id, account)).collect();
+        let said = self.attribute(asked, verdicts).await;
+        said.iter()
+            .map(|said| match said.verdict {
+                Some(verdict) if verdict.code != 200 => {
+                    self.result(group_id, &said.asked, verdict, EngineOperation::CreateGroup)
                 }
+                Some(_) | None => settled(&said.asked, MemberAction::Join, None, members),
             })
             .collect()
     }

@@ -1,5 +1,6 @@
 //! The operations, each as calls of WAHA's REST API.
 
+mod attribution;
 mod create;
 mod invites;
 mod names;

@@ -33,16 +33,20 @@ impl Carried {
             let known = listed.iter().find(|account| account.is_same(person));
             named.push(match (known, person.id()) {
                 (Some(account), _) => account.merged_with(person),
-                (None, id @ ParticipantId::Phone(_)) if hides => self.behind_number(id).await?,
+                (None, id @ ParticipantId::Phone(_)) if hides => self.other_name(id).await?,
                 (None, _) => *person,
             });
         }
         Ok(named)
     }
 
-    async fn behind_number(&self, id: ParticipantId) -> Result<Account> {
-        let (number, operation) = (id.to_string(), EngineOperation::FetchGroup);
-        let path = vec!["api", &*self.remote, "lids", "pn", &number];
+    /// The account behind a name, by both of its names where the server knows them.
+    pub(super) async fn other_name(&self, id: ParticipantId) -> Result<Account> {
+        let (name, operation) = (id.to_string(), EngineOperation::FetchGroup);
+        let path = match id {
+            ParticipantId::Phone(_) => vec!["api", &*self.remote, "lids", "pn", &name],
+            ParticipantId::Lid(_) => vec!["api", &*self.remote, "lids", &name],
+        };
         let answer = match self.server.ask(Ask::get(operation, path)).await {
             Ok(answer) => answer,
             // Nobody that the engine knows, or a server of before this route.
@@ -52,9 +56,13 @@ impl Carried {
             }
             Err(error) => return Err(error),
         };
-        let lid = answer.json().and_then(|pair| pair.get("lid")).filter(|lid| !lid.is_null());
-        let own = Value::String(number);
-        let both = lid.and_then(|lid| names::account([lid, &own]));
-        Ok(both.unwrap_or_else(|| Account::new(id)))
+        let other = match id {
+            ParticipantId::Phone(_) => "lid",
+            ParticipantId::Lid(_) => "pn",
+        };
+        let other = answer.json().and_then(|pair| pair.get(other)).filter(|name| !name.is_null());
+        let own = Value::String(name);
+        let both = other.and_then(|other| names::account([other, &own]));
+        Ok(both.filter(|account| account.goes_by(id)).unwrap_or_else(|| Account::new(id)))
     }
 }

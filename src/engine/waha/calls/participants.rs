@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::domain::event::MemberAction;
 use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::matching::{Asked, Trust, rows_of};
 use crate::domain::participant::{
     Account, Participant, ParticipantResult, ParticipantStatus, PrivateInvite, Role,
 };
@@ -42,13 +43,12 @@ impl Carried {
             Verdicts::Open => Vec::new(),
             Verdicts::Failed(text) => return Err(failed(operation, &text)),
         };
-        let mut results: Vec<Option<ParticipantResult>> = participants
+        let asked = participants.iter().zip(&known);
+        let asked = asked.map(|(id, account)| Asked::known_as(*id, *account)).collect();
+        let said = self.attribute(asked, &verdicts).await;
+        let mut results: Vec<Option<ParticipantResult>> = said
             .iter()
-            .enumerate()
-            .map(|(index, id)| {
-                let said = find(&verdicts, *id, index, participants)?;
-                Some(self.result(group_id, *id, said, operation))
-            })
+            .map(|said| Some(self.result(group_id, &said.asked, said.verdict?, operation)))
             .collect();
         let mut after = None;
         // A browser answers by the name that it was asked for, and shows another one ever after.
@@ -59,11 +59,12 @@ impl Carried {
             let members = self.members(group_id).await.map_err(unread)?;
             // Whom the first look named is not asked for again.
             let people = self.named(&known, &accounts(&members)).await.map_err(unread)?;
-            for ((result, id), account) in results.iter_mut().zip(participants).zip(&people) {
-                let result = result.get_or_insert_with(|| {
-                    settled(*id, account, action, before.as_deref(), &members)
-                });
-                result.account = result.account.merged_with(account);
+            for ((result, said), account) in results.iter_mut().zip(&said).zip(&people) {
+                let account = said.asked.account.merged_with(account);
+                let asked = Asked::known_as(said.asked.requested, account);
+                let result = result
+                    .get_or_insert_with(|| settled(&asked, action, before.as_deref(), &members));
+                result.account = result.account.merged_with(&account);
             }
             after = Some(members);
         }
@@ -97,12 +98,11 @@ impl Carried {
     pub(super) fn result(
         &self,
         group_id: &GroupId,
-        requested: ParticipantId,
+        asked: &Asked,
         said: &Verdict,
         operation: EngineOperation,
     ) -> ParticipantResult {
         let status = participant_status(said.code, operation);
-        let account = said.account.filter(|account| account.goes_by(requested));
         let invite =
             said.invite.clone().filter(|_| status == ParticipantStatus::PrivacyInviteNeeded);
         let private_invite = invite.zip(self.me).and_then(|((code, expires), me)| {
@@ -110,8 +110,8 @@ impl Carried {
             Some(PrivateInvite { group_id: group_id.clone(), code, expire_time, inviter: me.id() })
         });
         ParticipantResult {
-            requested,
-            account: account.or(said.account).unwrap_or_else(|| Account::new(requested)),
+            requested: asked.requested,
+            account: said.account.unwrap_or(asked.account),
             status,
             code: said.code,
             private_invite,
@@ -121,7 +121,7 @@ impl Carried {
 
 /// The id under which the group lists the person; a number where it does not.
 fn listed_id(account: &Account, members: Option<&[Participant]>) -> ParticipantId {
-    let listed = members.into_iter().flatten().find(|m| m.account.is_same(account));
+    let listed = member_like(&Asked::known_as(account.id(), *account), members, Trust::Likely);
     match (listed, account.phone()) {
         (Some(member), _) => member.id(),
         (None, Some(phone)) => ParticipantId::Phone(phone),
@@ -146,36 +146,28 @@ fn unread(error: EngineError) -> EngineError {
     ))
 }
 
-/// The verdict about the person: by name, else by place, where the answer has one for each.
-pub(super) fn find<'a>(
-    verdicts: &'a [Verdict],
-    requested: ParticipantId,
-    index: usize,
-    all: &[ParticipantId],
-) -> Option<&'a Verdict> {
-    let is_of = |verdict: &&Verdict, id: ParticipantId| {
-        verdict.account.is_some_and(|account| account.goes_by(id))
-    };
-    if let Some(named) = verdicts.iter().find(|verdict| is_of(verdict, requested)) {
-        return Some(named);
-    }
-    // Asked by number, answered by the hidden id alone.
-    let placed = verdicts.get(index).filter(|_| verdicts.len() == all.len())?;
-    let is_others = all.iter().any(|other| is_of(&placed, *other));
-    (!is_others).then_some(placed)
+/// The member who is meant; `None` where nobody is, or where it may be several.
+fn member_like(
+    asked: &Asked,
+    members: Option<&[Participant]>,
+    trust: Trust,
+) -> Option<Participant> {
+    let members = members.unwrap_or_default();
+    let rows: Vec<Option<Account>> = members.iter().map(|member| Some(member.account)).collect();
+    let found = rows_of(std::slice::from_ref(asked), &rows, trust);
+    found.first()?.place().and_then(|place| members.get(place)).copied()
 }
 
 /// What became of a person of whom the answer said nothing, by who is a member now.
 pub(super) fn settled(
-    requested: ParticipantId,
-    account: &Account,
+    asked: &Asked,
     action: MemberAction,
     before: Option<&[Participant]>,
     after: &[Participant],
 ) -> ParticipantResult {
-    let find = |members: &[Participant]| {
-        members.iter().find(|member| member.account.is_same(account)).copied()
-    };
+    // Who may be somebody else was perhaps a member before, and was not added by this.
+    let trust = if action == MemberAction::Join { Trust::Certain } else { Trust::Likely };
+    let find = |members| member_like(asked, Some(members), trust);
     let was = before.and_then(find);
     let is = find(after);
     let (status, code) = match (action, is) {
@@ -197,8 +189,9 @@ pub(super) fn settled(
             (ParticipantStatus::NotAllowed, 0)
         }
     };
-    let account = is.or(was).map_or(*account, |member| member.account.merged_with(account));
-    ParticipantResult { requested, account, status, code, private_invite: None }
+    let account =
+        is.or(was).map_or(asked.account, |member| member.account.merged_with(&asked.account));
+    ParticipantResult { requested: asked.requested, account, status, code, private_invite: None }
 }
 
 fn role_after(

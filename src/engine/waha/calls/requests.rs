@@ -8,6 +8,7 @@ use crate::domain::error::Error;
 use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, ParticipantId};
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
+use crate::domain::matching::{Asked, Found, Trust, rows_of};
 use crate::domain::participant::{
     Account, Participant, ParticipantResult, ParticipantStatus, Role,
 };
@@ -59,10 +60,18 @@ impl Carried {
         let open = self.join_requests(group_id).await?;
         let listed: Vec<Account> = open.iter().map(|request| request.requester).collect();
         let known = self.named(&unnamed(participants), &listed).await?;
-        let asked: Vec<Option<&JoinRequest>> = known
+        let asked: Vec<Asked> = participants
             .iter()
-            .map(|account| open.iter().find(|request| request.requester.is_same(account)))
+            .zip(&known)
+            .map(|(id, account)| Asked::known_as(*id, *account))
             .collect();
+        let rows: Vec<Option<Account>> = listed.iter().copied().map(Some).collect();
+        let found = rows_of(&asked, &rows, Trust::Likely);
+        if let Some(at) = found.iter().position(|found| *found == Found::Ambiguous) {
+            return Err(ambiguous(participants[at]));
+        }
+        let asked: Vec<Option<&JoinRequest>> =
+            found.iter().map(|found| found.place().and_then(|place| open.get(place))).collect();
         let sent: Vec<ParticipantId> =
             asked.iter().flatten().map(|request| request.requester.id()).collect();
         if sent.is_empty() {
@@ -136,6 +145,14 @@ fn code(said: &Answer, account: &Account) -> u32 {
         }
         None => 0,
     }
+}
+
+/// Several of those who ask have numbers that may be spelled so.
+fn ambiguous(id: ParticipantId) -> EngineError {
+    let must = "name one of those who ask as ListJoinRequests lists them";
+    let message = format!("{id} may be several of those who ask to join; {must}");
+    let error = Error::new(Reason::InvalidRequest, message).blaming("participant_ids", must);
+    EngineError::rejected(error)
 }
 
 fn nobody_asked(group_id: &GroupId) -> EngineError {

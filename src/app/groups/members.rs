@@ -1,0 +1,194 @@
+//! Whom a call means: a member may be listed by another spelling of the number that the caller knows.
+
+use crate::app::{App, Call};
+use crate::domain::error::{Error, Result};
+use crate::domain::event::MemberAction;
+use crate::domain::id::{GroupId, Likeness, ParticipantId, SessionName};
+use crate::domain::matching::{Asked, Found, Trust, rows_of};
+use crate::domain::participant::{Account, Participant, ParticipantResult};
+use crate::domain::port::engine::{self, EngineError};
+use crate::domain::reason::Reason;
+
+/// The people of a call, as the caller and as the group names them.
+#[derive(Debug, Clone)]
+pub(super) struct Meant {
+    requested: Vec<ParticipantId>,
+    /// Each person once.
+    ids: Vec<ParticipantId>,
+    /// For each requested one, the place among the ids.
+    places: Vec<usize>,
+    /// What is wrong with those who may be several members.
+    ambiguous: Option<Error>,
+}
+
+impl Meant {
+    /// As the caller names them, but for those who are named twice by two spellings.
+    pub fn literally(requested: Vec<ParticipantId>) -> Self {
+        let named = requested.clone();
+        Self::named(requested, &named, None)
+    }
+
+    /// Under these names, of which those that are one line are one person.
+    fn named(
+        requested: Vec<ParticipantId>,
+        named: &[ParticipantId],
+        ambiguous: Option<Error>,
+    ) -> Self {
+        let mut ids: Vec<ParticipantId> = Vec::with_capacity(named.len());
+        // Only a number that has another spelling can be there under it.
+        let is_one = |one: ParticipantId, other: ParticipantId| match (one.phone(), other.phone()) {
+            (Some(one), Some(other)) => one.likeness(other) == Likeness::Same,
+            _ => one == other,
+        };
+        let mut places = Vec::with_capacity(named.len());
+        for id in named {
+            let may_be_twice = id.phone().is_some_and(|phone| phone.has_other_spellings());
+            let known = ids.iter().position(|known| may_be_twice && is_one(*known, *id));
+            places.push(known.unwrap_or_else(|| {
+                ids.push(*id);
+                ids.len() - 1
+            }));
+        }
+        Self { requested, ids, places, ambiguous }
+    }
+
+    /// Each person once, as the group names them.
+    pub fn ids(&self) -> &[ParticipantId] {
+        &self.ids
+    }
+
+    /// Nothing goes to WhatsApp where somebody may be several members.
+    pub fn refuse_ambiguous(&self) -> engine::Result<()> {
+        match &self.ambiguous {
+            Some(error) => Err(EngineError::not_sent(error.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// A result for each name that the caller gave.
+    pub fn as_requested(&self, results: &[ParticipantResult]) -> Vec<ParticipantResult> {
+        let of = |(requested, place): (&ParticipantId, &usize)| {
+            let result = results.get(*place)?.clone();
+            Some(ParticipantResult { requested: *requested, ..result })
+        };
+        self.requested.iter().zip(&self.places).filter_map(of).collect()
+    }
+}
+
+impl App {
+    /// Looks through the members only for numbers that have another spelling. Whoever is found keeps the name that
+    /// the caller gave where the member goes by it.
+    pub(super) async fn meant(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        group_id: &GroupId,
+        action: MemberAction,
+        requested: Vec<ParticipantId>,
+    ) -> Result<Meant> {
+        let has_spellings =
+            |id: &ParticipantId| id.phone().is_some_and(|phone| phone.has_other_spellings());
+        if !requested.iter().any(has_spellings) {
+            return Ok(Meant::literally(requested));
+        }
+        call.caller.authorize(session)?;
+        self.inner.directory.get(session)?;
+        let held = match self.inner.held_group(session, group_id).await {
+            Ok(held) => held,
+            // WhatsApp may know it all the same.
+            Err(error) if error.reason() == Reason::GroupNotFound => {
+                return Ok(Meant::literally(requested));
+            }
+            Err(error) => return Err(error),
+        };
+        let members: &[Participant] =
+            held.state.group.as_ref().map_or(&[], |group| group.participants());
+        Ok(among(members, action, requested))
+    }
+}
+
+fn among(members: &[Participant], action: MemberAction, requested: Vec<ParticipantId>) -> Meant {
+    let asked: Vec<Asked> = requested.iter().map(|id| Asked::new(*id)).collect();
+    let rows: Vec<Option<Account>> = members.iter().map(|member| Some(member.account)).collect();
+    // Somebody else may have the number that only may be a member's, and be the one who is to be added.
+    let trust = if action == MemberAction::Join { Trust::Certain } else { Trust::Likely };
+    let mut named = requested.clone();
+    let mut ambiguous: Option<Error> = None;
+    for (at, found) in rows_of(&asked, &rows, trust).into_iter().enumerate() {
+        match found {
+            Found::At(place) => {
+                let account = &members[place].account;
+                if !account.goes_by(requested[at]) {
+                    named[at] = account.id();
+                }
+            }
+            Found::Ambiguous => {
+                let error = ambiguous.take().unwrap_or_else(|| {
+                    let message = "a number may be that of several members; nothing was sent";
+                    Error::new(Reason::InvalidRequest, message)
+                });
+                let must =
+                    "must be a member's id as GetGroup shows it: the number may be that of several";
+                ambiguous = Some(error.blaming(&format!("participant_ids[{at}]"), must));
+            }
+            Found::Nothing => {}
+        }
+    }
+    Meant::named(requested, &named, ambiguous)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::participant::{ParticipantStatus, Role};
+
+    fn ids(texts: &[&str]) -> Vec<ParticipantId> {
+        texts.iter().map(|text| text.parse().expect("an id")).collect()
+    }
+
+    fn members(texts: &[&str]) -> Vec<Participant> {
+        let member = |id: &ParticipantId| Participant::new(Account::new(*id), Role::Participant);
+        ids(texts).iter().map(member).collect()
+    }
+
+    #[test]
+    fn a_member_is_named_as_the_group_names_them() {
+        let members = members(&["551187654321", "4915100000001", "541123456789"]);
+        let asked = ids(&["5511987654321", "+49 151 00000001", "5491123456789"]);
+        let meant = among(&members, MemberAction::Leave, asked.clone());
+        assert_eq!(meant.ids(), ids(&["551187654321", "4915100000001", "541123456789"]));
+        // The mobile line is perhaps another person than the fixed one.
+        let meant = among(&members, MemberAction::Join, asked);
+        assert_eq!(meant.ids(), ids(&["551187654321", "4915100000001", "5491123456789"]));
+    }
+
+    #[test]
+    fn who_is_named_twice_is_asked_for_once_and_answered_twice() {
+        let asked = ids(&["5511987654321", "4915100000001", "551187654321"]);
+        let meant = Meant::literally(asked.clone());
+        assert_eq!(meant.ids(), ids(&["5511987654321", "4915100000001"]));
+        let results: Vec<ParticipantResult> = meant
+            .ids()
+            .iter()
+            .zip([403, 200])
+            .map(|(id, code)| ParticipantResult {
+                requested: *id,
+                account: Account::new(*id),
+                status: ParticipantStatus::Ok,
+                code,
+                private_invite: None,
+            })
+            .collect();
+        let results = meant.as_requested(&results);
+        let told: Vec<_> = results.iter().map(|result| (result.requested, result.code)).collect();
+        assert_eq!(told, [(asked[0], 403), (asked[1], 200), (asked[2], 403)]);
+    }
+
+    #[test]
+    fn who_may_be_several_members_is_refused() {
+        let members = members(&["2250712345678", "2250512345678"]);
+        let meant = among(&members, MemberAction::Leave, ids(&["491510000001", "22512345678"]));
+        let refused = meant.refuse_ambiguous().expect_err("nobody is guessed");
+        assert_eq!(refused.error.violations()[0].field, "participant_ids[1]");
+    }
+}
