@@ -16,8 +16,11 @@ use crate::domain::id::SessionName;
 use crate::domain::session::WebhookSecret;
 use crate::engine::waha::{Limits, Registered, Registration, ServerOptions, register_webhook};
 
-const LIMITS: Limits =
-    Limits { connect_timeout: Duration::from_secs(10), max_list_bytes: 1024 * 1024 };
+const LIMITS: Limits = Limits {
+    connect_timeout: Duration::from_secs(10),
+    max_list_bytes: 1024 * 1024,
+    spelling_questions_per_hour: 0,
+};
 
 #[derive(Debug, Args)]
 pub struct WahaArgs {

@@ -27,6 +27,9 @@ pub struct Waha {
     /// 25 %.
     #[serde(with = "humantime_serde")]
     pub status_interval: Duration,
+    /// How many numbers that have two spellings a session may look up in an hour, before somebody is added by them;
+    /// 0 looks up none.
+    pub spelling_questions_per_hour: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,6 +61,7 @@ impl Default for Waha {
             connect_timeout: Duration::from_secs(5),
             max_list_bytes: ByteSize::mebibytes(64),
             status_interval: Duration::from_secs(60),
+            spelling_questions_per_hour: 1200,
         }
     }
 }

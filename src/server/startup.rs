@@ -143,6 +143,7 @@ pub(super) fn open_waha(
             connect_timeout: settings.waha.connect_timeout,
             max_list_bytes: usize::try_from(settings.waha.max_list_bytes.get())
                 .unwrap_or(usize::MAX),
+            spelling_questions_per_hour: settings.waha.spelling_questions_per_hour,
         },
         trust,
         status_interval: settings.waha.status_interval,

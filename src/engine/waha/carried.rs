@@ -1,5 +1,6 @@
 //! A session on its way to its server: what every call of it needs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::Method;
@@ -80,9 +81,11 @@ impl Carried {
     }
 }
 
-/// `[{"id": …}]`, as WAHA wants people. NOWEB and WEBJS take ids as they are, so they must be canonical.
+/// `[{"id": …}]`, as WAHA wants people, each once. NOWEB and WEBJS take ids as they are, so they must be canonical.
 pub(super) fn people(ids: impl IntoIterator<Item = ParticipantId>) -> Value {
-    ids.into_iter().map(|id| json!({ "id": id.to_string() })).collect()
+    let mut known = HashSet::new();
+    let once = ids.into_iter().filter(|id| known.insert(*id));
+    once.map(|id| json!({ "id": id.to_string() })).collect()
 }
 
 pub(super) fn not_admin(operation: EngineOperation) -> EngineError {

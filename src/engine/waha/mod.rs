@@ -14,6 +14,7 @@ mod refusal;
 mod registration;
 mod routes;
 mod server;
+mod spellings;
 mod stream;
 mod text;
 mod verdict;

@@ -14,6 +14,7 @@ use url::Url;
 use super::breaker::Breaker;
 use super::capability::ServerInfo;
 use super::refusal::{Refused, unclear};
+use super::spellings::Spellings;
 use crate::domain::error::Error;
 use crate::domain::port::engine::{EngineError, EngineOperation, Result};
 use crate::domain::reason::Reason;
@@ -45,6 +46,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// The largest list of all groups that is read.
     pub max_list_bytes: usize,
+    /// How many numbers that have two spellings a session may look up in an hour.
+    pub spelling_questions_per_hour: u32,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ pub(super) struct Server {
     /// Shared by all servers.
     all_lists: Arc<Semaphore>,
     max_list_bytes: usize,
+    pub spellings: Spellings,
     /// Something looks as if a session's status there is not what we think.
     pub look_again: Notify,
 }
@@ -181,6 +185,7 @@ impl Server {
             log_ins: Semaphore::new(MAX_LOG_INS),
             all_lists,
             max_list_bytes: limits.max_list_bytes,
+            spellings: Spellings::new(limits.spelling_questions_per_hour),
             look_again: Notify::new(),
         })
     }
@@ -400,7 +405,11 @@ mod tests {
             api_key: Some("secret".to_owned().into()),
             capacity: 1,
         };
-        let limits = Limits { connect_timeout: Duration::from_secs(5), max_list_bytes: 1024 };
+        let limits = Limits {
+            connect_timeout: Duration::from_secs(5),
+            max_list_bytes: 1024,
+            spelling_questions_per_hour: 1200,
+        };
         Server::new(options, limits, Trust::default(), Arc::new(Semaphore::new(1))).unwrap()
     }
 

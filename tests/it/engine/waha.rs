@@ -138,7 +138,11 @@ async fn conforms_on(engine: WahaEngine) {
             capacity: 10,
         }],
         trust: Trust::default(),
-        limits: Limits { connect_timeout: Duration::from_secs(5), max_list_bytes: 64 << 20 },
+        limits: Limits {
+            connect_timeout: Duration::from_secs(5),
+            max_list_bytes: 64 << 20,
+            spelling_questions_per_hour: 1200,
+        },
         status_interval: Duration::from_secs(60),
     };
     let clock = Arc::new(SystemClock);

@@ -11,3 +11,4 @@ mod placing;
 mod registration;
 mod scene;
 mod stream;
+mod verdicts;

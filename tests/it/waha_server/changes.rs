@@ -91,6 +91,8 @@ impl Desk<'_> {
             return self.refused(TEXT_REFUSED);
         };
         let participants = self.call.participants(true)?;
+        let participants: Vec<ParticipantId> =
+            participants.into_iter().map(|id| self.server.registered(id)).collect();
         if self.engine() == WahaEngine::Wpp {
             for id in &participants {
                 let account = self.simulator().account(*id).await;
@@ -112,7 +114,8 @@ impl Desk<'_> {
                 let id = &made.value.group_id;
                 let fetched = self.simulator().fetch_group(session, id).await;
                 let group = fetched.ok().and_then(|fetched| fetched.group).expect("the new group");
-                Ok(self.dialect().created(&self.context(), &group, &made.value.results))
+                let results = self.server.disguised(made.value.results);
+                Ok(self.dialect().created(&self.context(), &group, &results))
             }
             Err(error) => self.refused(error.into()),
         }
@@ -149,7 +152,9 @@ impl Desk<'_> {
 
     async fn change_members(&self, action: MemberAction, key: &str) -> Answer {
         let id = self.group_id()?;
-        let mut people = self.call.participants(false)?;
+        let people = self.call.participants(false)?;
+        let mut people: Vec<ParticipantId> =
+            people.into_iter().map(|id| self.server.registered(id)).collect();
         let group = match self.group().await? {
             Ok(group) => group,
             Err(refused) => return self.refused(refused),
@@ -171,7 +176,8 @@ impl Desk<'_> {
         let session = &self.session.simulated;
         match self.simulator().change_participants(session, &id, action, &people, key).await {
             Ok(changed) => {
-                Ok(self.dialect().members_changed(&context, action, &group, &changed.value))
+                let results = self.server.disguised(changed.value);
+                Ok(self.dialect().members_changed(&context, action, &group, &results))
             }
             Err(error) => self.refused(error.into()),
         }

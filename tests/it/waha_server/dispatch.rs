@@ -87,6 +87,11 @@ impl WahaServer {
             ("GET", ["api", "server", "version"] | ["api", "version"]) => {
                 Ok(Reply::json(&environment(&self.options)))
             }
+            ("GET", ["api", "contacts", "check-exists"]) => {
+                let name = call.query("session").unwrap_or_default();
+                self.expect_session(name, WORKING).await?;
+                self.answer_whether_exists(call).await
+            }
             (_, ["api", "sessions", rest @ ..]) => self.answer_of_sessions(call, rest).await,
             (method, ["api", name, "groups", rest @ ..]) => {
                 let version = self.options.version();

@@ -5,6 +5,7 @@
 mod call;
 mod changes;
 mod dialect;
+mod disguise;
 mod dispatch;
 mod events;
 mod fault;
@@ -101,6 +102,7 @@ pub struct WahaServer {
     blank: Mutex<HashSet<GroupId>>,
     /// Whose hidden id WEBJS replaces by the number, as it does with contacts.
     contacts: Mutex<HashSet<PhoneNumber>>,
+    disguise: disguise::Disguise,
     /// Names the calls at WhatsApp.
     calls: AtomicUsize,
 }
@@ -128,6 +130,7 @@ impl WahaServer {
             faults: Mutex::default(),
             blank: Mutex::default(),
             contacts: Mutex::default(),
+            disguise: disguise::Disguise::default(),
             calls: AtomicUsize::new(0),
         });
         *server.open.lock().expect("the port") = Some(Open::listen(&server, listener));

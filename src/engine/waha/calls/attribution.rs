@@ -45,15 +45,19 @@ impl Carried {
         {
             *found = Found::At(0);
         }
-        asked
-            .into_iter()
-            .zip(found)
-            .map(|(asked, found)| Said { asked, verdict: found.place().map(|row| &verdicts[row]) })
-            .collect()
+        let said = asked.into_iter().zip(found).map(|(mut asked, found)| {
+            let verdict = found.place().map(|row| &verdicts[row]);
+            // The name that was asked for is not put beside the one of the answer: it may be another spelling.
+            if let Some(named) = found.place().and_then(|row| rows[row]) {
+                asked.account = named;
+            }
+            Said { asked, verdict }
+        });
+        said.collect()
     }
 
     /// As it is where the server knows no more, or cannot be asked: what was done is done.
-    async fn by_both_names(&self, account: Account) -> Account {
+    pub(super) async fn by_both_names(&self, account: Account) -> Account {
         if account.both_names().is_some() {
             return account;
         }

@@ -8,7 +8,7 @@ use crate::domain::event::MemberAction;
 use crate::domain::group::{Description, Group, GroupSettings, MemberAddMode, Subject};
 use crate::domain::id::GroupId;
 use crate::domain::matching::Asked;
-use crate::domain::participant::{Participant, ParticipantResult, Role};
+use crate::domain::participant::{Account, Participant, ParticipantResult, Role};
 use crate::domain::port::engine::{
     Created, EngineAnswer, EngineError, EngineOperation, NewGroup, Result,
 };
@@ -32,9 +32,10 @@ impl Carried {
                 return Err(unsupported(operation, &format!("set {:?}", setting.field())));
             }
         }
+        let invited = self.as_registered(unnamed(&new.participants)).await;
         let body = json!({
             "name": new.subject.as_str(),
-            "participants": people(new.participants.iter().copied()),
+            "participants": people(invited.iter().map(Account::id)),
         });
         let answer = self.send(operation, Method::POST, &[], body).await?;
         let group_id = made(&answer).ok_or_else(|| unclear(&answer))?;
@@ -43,7 +44,8 @@ impl Carried {
             Verdicts::Open | Verdicts::Failed(_) => Vec::new(),
         };
         let mut seen = self.see_made(&group_id, &answer, new).await;
-        let results = self.invited(&group_id, new, &verdicts, seen.group.participants()).await;
+        let results =
+            self.invited(&group_id, new, invited, &verdicts, seen.group.participants()).await;
         if !new.description.as_str().is_empty() {
             match self.write_description(&group_id, &new.description).await {
                 Ok(()) => seen.group.description = described(self, new),
@@ -103,16 +105,16 @@ impl Carried {
         &self,
         group_id: &GroupId,
         new: &NewGroup,
+        invited: Vec<Account>,
         verdicts: &[Verdict],
         members: &[Participant],
     ) -> Vec<ParticipantResult> {
         // Who cannot be named is found by the name that the caller gave, or not at all.
-        let unnamed = unnamed(&new.participants);
-        let named = match self.named(&unnamed, &accounts(members)).await {
+        let named = match self.named(&invited, &accounts(members)).await {
             Ok(named) => named,
             Err(error) => {
                 note(group_id, "the names of its members", &error);
-                unnamed
+                invited
             }
         };
         let asked = new.participants.iter().zip(named);

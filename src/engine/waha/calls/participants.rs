@@ -29,6 +29,10 @@ impl Carried {
         let known = self
             .named(&unnamed(participants), &accounts(before.as_deref().unwrap_or_default()))
             .await?;
+        let known = match action {
+            MemberAction::Join => self.as_registered(known).await,
+            MemberAction::Leave | MemberAction::Promote | MemberAction::Demote => known,
+        };
         let sent = known.iter().map(|account| listed_id(account, before.as_deref()));
         let path = match action {
             MemberAction::Join => [group_id.as_str(), "participants", "add"],
@@ -58,17 +62,25 @@ impl Carried {
             // It was done; only for whom is not known if this fails.
             let members = self.members(group_id).await.map_err(unread)?;
             // Whom the first look named is not asked for again.
+            let known: Vec<Account> = said.iter().map(|said| said.asked.account).collect();
             let people = self.named(&known, &accounts(&members)).await.map_err(unread)?;
-            for ((result, said), account) in results.iter_mut().zip(&said).zip(&people) {
-                let account = said.asked.account.merged_with(account);
+            for ((result, said), account) in results.iter_mut().zip(&said).zip(people) {
                 let asked = Asked::known_as(said.asked.requested, account);
                 let result = result
                     .get_or_insert_with(|| settled(&asked, action, before.as_deref(), &members));
-                result.account = result.account.merged_with(&account);
+                if result.account.is_same(&account) {
+                    result.account = result.account.merged_with(&account);
+                }
             }
             after = Some(members);
         }
-        let results: Vec<ParticipantResult> = results.into_iter().flatten().collect();
+        let mut results: Vec<ParticipantResult> = results.into_iter().flatten().collect();
+        if action == MemberAction::Join {
+            // The event that tells of them may know them by their hidden ids alone.
+            for result in results.iter_mut().filter(|r| r.status == ParticipantStatus::Ok) {
+                result.account = self.by_both_names(result.account).await;
+            }
+        }
         let members = results
             .iter()
             .filter(|result| result.status == ParticipantStatus::Ok)
@@ -111,7 +123,7 @@ impl Carried {
         });
         ParticipantResult {
             requested: asked.requested,
-            account: said.account.unwrap_or(asked.account),
+            account: asked.account,
             status,
             code: said.code,
             private_invite,

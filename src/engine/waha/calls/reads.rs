@@ -98,7 +98,7 @@ impl Carried {
     }
 
     /// An answer that says nothing, though it came with 200: a page of a proxy, a store that is not filled.
-    fn unread(&self, what: &str) -> EngineError {
+    pub(in crate::engine::waha) fn unread(&self, what: &str) -> EngineError {
         EngineError::not_sent(self.server.unavailable(what))
     }
 

@@ -9,7 +9,7 @@ use super::{Content, Ignored, WahaStatus, order};
 use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId};
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
-use crate::domain::participant::{Participant, Role};
+use crate::domain::participant::{Account, Participant, Role};
 use crate::domain::reducer::{Change, Observation};
 
 pub(super) fn read(envelope: &Envelope) -> Content {
@@ -86,8 +86,7 @@ fn group_participants(envelope: &Envelope) -> Read {
         Some("promote") => MemberAction::Promote,
         Some("demote") => MemberAction::Demote,
         Some(other) => return Err(Ignored::Odd(format!("its type is {other:?}"))),
-        // NOWEB's `modify`: somebody has another number. Which one it was is not told.
-        None => return Err(odd("it has no type")),
+        None => return renumbered(envelope, &id),
     };
     let listed = envelope.payload.get("participants").and_then(Value::as_array);
     let mut members: Vec<Participant> =
@@ -104,6 +103,32 @@ fn group_participants(envelope: &Envelope) -> Read {
         };
     }
     Ok(vec![observe(envelope, &id, Change::Members { action, members })])
+}
+
+/// NOWEB's `modify`, which has no type: somebody goes by another number now. WhatsApp names the one before as who did
+/// it (Baileys, `GROUP_PARTICIPANT_CHANGE_NUMBER`); where it does not, the next comparison finds out.
+fn renumbered(envelope: &Envelope, id: &GroupId) -> Read {
+    let is_modify = envelope.payload.pointer("/_data/action").and_then(Value::as_str);
+    if is_modify != Some("modify") {
+        return Err(odd("it has no type"));
+    }
+    let listed = envelope.payload.get("participants").and_then(Value::as_array);
+    let members: Vec<Participant> =
+        listed.into_iter().flatten().filter_map(info::participant).collect();
+    let before = actor(envelope).filter(|before| {
+        let me = envelope.me.as_ref().and_then(names::me);
+        let is_us = me.is_some_and(|me| me.account.goes_by(*before));
+        !is_us && members.iter().all(|member| !member.account.goes_by(*before))
+    });
+    let (Some(before), [after]) = (before, members.as_slice()) else {
+        return Err(odd("it says that somebody has another number, and not who"));
+    };
+    let before = Participant::new(Account::new(before), after.role);
+    // A person of a hidden id keeps it, and is the same under both numbers.
+    let moves = [(MemberAction::Leave, before), (MemberAction::Join, *after)];
+    let of_move =
+        |(action, member)| observe(envelope, id, Change::Members { action, members: vec![member] });
+    Ok(moves.into_iter().map(of_move).collect())
 }
 
 fn group_update(envelope: &Envelope) -> Read {

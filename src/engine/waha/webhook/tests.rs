@@ -189,3 +189,43 @@ fn what_is_missing_is_said_to_be_odd_and_what_is_new_is_left_alone() {
     let new = content("group.v3.join", json!({ "group": { "id": "1@g.us" } }));
     assert_eq!(new, Content::Ignored(Ignored::OtherEvent));
 }
+
+#[test]
+fn a_new_number_is_one_person_under_another_number() {
+    let event = |author: &str| {
+        json!({
+            "id": "evt_01m0xx31cj9qweg9zxaf500037", "timestamp": 1_790_000_000_000_i64, "event": "group.v2.participants",
+            "session": "shop", "me": {"id": "4915100000001@c.us", "lid": "111@lid"}, "engine": "NOWEB",
+            "payload": {
+                "group": {"id": "120363000000000001@g.us"},
+                "participants": [{"id": "4915100000099@c.us", "pn": null, "role": "participant"}],
+                "_data": {"action": "modify", "author": author}, "timestamp": 1_790_000_000_000_i64,
+            },
+        })
+    };
+    let content =
+        |author| read(event(author).to_string().as_bytes(), NOW).expect("an envelope").content;
+    let Content::Group(observations) = content("4915100000002@s.whatsapp.net") else {
+        panic!("it is of a group");
+    };
+    let mut state = GroupState::default();
+    let mut group = crate::domain::Group::partial("120363000000000001@g.us".parse().unwrap());
+    for id in ["4915100000001", "4915100000002"] {
+        let account = crate::domain::participant::Account::new(id.parse().unwrap());
+        group.put_participant(crate::domain::Participant::new(
+            account,
+            crate::domain::Role::Participant,
+        ));
+    }
+    state.group = Some(std::sync::Arc::new(group));
+    for observation in &observations {
+        reduce(&mut state, observation, None);
+    }
+    let group = state.group.expect("we are in it");
+    let ids: Vec<String> = group.participants().iter().map(|p| p.id().to_string()).collect();
+    assert_eq!(ids, ["4915100000001@c.us", "4915100000099@c.us"]);
+    // Neither we nor the new number are the old one.
+    for author in ["4915100000001@s.whatsapp.net", "4915100000099@s.whatsapp.net", ""] {
+        assert!(matches!(content(author), Content::Ignored(Ignored::Odd(_))), "{author}");
+    }
+}
