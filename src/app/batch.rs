@@ -15,6 +15,7 @@ use crate::domain::event::{Event, EventBody, EventId, Origin};
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::port::repository::{AnswerWrite, CommitBatch};
+use crate::domain::reducer::reduce;
 
 pub(super) struct Batch {
     now: Timestamp,
@@ -111,10 +112,17 @@ impl Batch {
                 && observation.change.is_whole()
                 && pending.own_changes.has(session, &observation.group_id)
             {
-                draft.doubtful.insert(observation.group_id.clone());
+                let account = draft.account;
                 let held = &draft.group(session, &observation.group_id, &self.loaded).now.state;
                 // Where nothing is known, nothing newer is lost by it; and who is to read it anew may not know more.
-                if !held.group.as_ref().is_some_and(|group| is_undescribed(group)) {
+                let is_undescribed = held.group.as_ref().is_some_and(|held| is_undescribed(held));
+                // What says the same as we hold is no reason to read: reading has engines describe all groups again.
+                let says_more =
+                    !reduce(&mut held.clone(), observation, account.as_ref()).events.is_empty();
+                if says_more {
+                    draft.doubtful.insert(observation.group_id.clone());
+                }
+                if !is_undescribed {
                     continue;
                 }
             }
@@ -284,6 +292,14 @@ mod tests {
         assert_eq!(sequences, [1, 2, 2]);
         let (_, draft) = &batch.into_drafts()[0];
         assert_eq!(draft.doubtful().collect::<Vec<_>>(), [&group_id], "it is read anew instead");
+
+        let mut batch =
+            Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
+        batch.reduce(&answer, Some(&numbers), &pending, &Zero);
+        let same = Report { observations: vec![described("Crew")], ..told("evt_3") };
+        batch.reduce(&same, Some(&numbers), &pending, &Zero);
+        let (_, draft) = &batch.into_drafts()[0];
+        assert_eq!(draft.doubtful().count(), 0, "it says what is known");
     }
 
     /// A server that does not know yet the group that we have just joined, and describes it a moment later.
