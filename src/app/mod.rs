@@ -10,6 +10,7 @@ mod commits;
 mod connections;
 mod directory;
 mod doubts;
+mod fetch_budget;
 pub mod groups;
 mod identities;
 mod ingest;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::own_changes::OwnChanges;
-use crate::domain::event::{JoinRequestAction, MemberAction};
+use crate::domain::event::{FieldValue, JoinRequestAction, MemberAction};
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::reducer::{Change, Observation};
@@ -142,6 +142,11 @@ fn is_echo(expected: &Change, seen: &Change) -> bool {
             expected.action == JoinRequestAction::Approved
                 && members.iter().any(|m| m.account.is_same(&expected.request.requester))
         }
+        // NOWEB says no more of a description that is gone.
+        (Change::Fields(expected), Change::Unclear) => expected.iter().any(|value| match value {
+            FieldValue::Description(description) => description.text.is_empty(),
+            _ => false,
+        }),
         (Change::Left, Change::Left) | (Change::Deleted, Change::Deleted) => true,
         (Change::Picture(_), Change::Picture(_))
         | (Change::InviteRevoked, Change::InviteRevoked) => true,

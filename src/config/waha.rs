@@ -30,6 +30,9 @@ pub struct Waha {
     /// How many numbers that have two spellings a session may look up in an hour, before somebody is added by them;
     /// 0 looks up none.
     pub spelling_questions_per_hour: u32,
+    /// How often an hour a session's groups may all be fetched, on the engine that fetches them all where one is asked
+    /// for (NOWEB); 0 sets no limit.
+    pub full_fetches_per_hour: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,6 +65,7 @@ impl Default for Waha {
             max_list_bytes: ByteSize::mebibytes(64),
             status_interval: Duration::from_secs(60),
             spelling_questions_per_hour: 1200,
+            full_fetches_per_hour: 30,
         }
     }
 }

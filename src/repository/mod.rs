@@ -8,6 +8,7 @@ mod aliases;
 mod deletions;
 mod entity;
 mod fault;
+mod fetch_budget;
 mod group_list;
 mod groups;
 mod limit;

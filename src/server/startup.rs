@@ -148,7 +148,8 @@ pub(super) fn open_waha(
         trust,
         status_interval: settings.waha.status_interval,
     };
-    let engine = WahaServers::open(options, app.sink(), clock, entropy.clone())
+    let budget = app.fetch_budget(settings.waha.full_fetches_per_hour);
+    let engine = WahaServers::open(options, app.sink(), clock, entropy.clone(), budget)
         .map_err(StartError::service)?;
     let engine = Arc::new(engine);
     let pace = Some(pace(settings));

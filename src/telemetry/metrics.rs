@@ -40,6 +40,7 @@ const ENGINE_RUNNING: &str = "wagroups_engine_calls_running";
 const ENGINE_RETRIES: &str = "wagroups_engine_retries_total";
 const ENGINE_WAIT_SECONDS: &str = "wagroups_engine_wait_seconds";
 const ENGINE_SECONDS: &str = "wagroups_engine_call_seconds";
+const FULL_FETCHES: &str = "wagroups_full_fetches_total";
 const COMPARISONS: &str = "wagroups_comparisons_total";
 const COMPARISON_EVENTS: &str = "wagroups_comparison_events_total";
 const COMPARISON_SUSPECTS: &str = "wagroups_comparison_suspects_total";
@@ -156,6 +157,10 @@ fn describe() {
         ENGINE_WAIT_SECONDS,
         Unit::Seconds,
         "How long calls waited for their turn before they went to WhatsApp."
+    );
+    describe_counter!(
+        FULL_FETCHES,
+        "Fetches of all groups of a session that NOWEB makes where one is asked for, by outcome."
     );
     describe_counter!(
         COMPARISONS,
@@ -405,6 +410,11 @@ pub fn webhook_subscriptions(states: &[(&'static str, usize)], behind: u64, age:
     }
     gauge!(BEHIND_EVENTS).set(behind as f64);
     gauge!(BEHIND_SECONDS).set(age.as_secs_f64());
+}
+
+/// NOWEB was to fetch all groups of a session.
+pub fn full_fetch(outcome: &'static str) {
+    counter!(FULL_FETCHES, "outcome" => outcome).increment(1);
 }
 
 pub fn compared(outcome: &'static str, events: usize, suspects: usize) {

@@ -1,6 +1,9 @@
 //! Joining by an invite, and looking at the group behind one.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use prost::Message as _;
 
 use super::{Mutated, RequestKey};
 use crate::app::asked::{Asked, Known};
@@ -9,11 +12,15 @@ use crate::app::{App, Call};
 use crate::domain::answer::Verdict;
 use crate::domain::clock::Clock;
 use crate::domain::error::Result;
-use crate::domain::id::SessionName;
+use crate::domain::id::{GroupId, SessionName};
 use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
 use crate::domain::participant::PrivateInvite;
 use crate::domain::port::engine::{EngineAnswer, EngineOperation, GroupEngine, Joined};
 use crate::domain::reducer::{Change, Observation};
+use crate::pb;
+
+/// How long the event that tells of a joined group may take before the group is read.
+const ECHO: Duration = Duration::from_secs(3);
 
 /// An invite as a key: who looks, and at what.
 pub(in crate::app) type InviteKey = (SessionName, String);
@@ -36,7 +43,7 @@ impl App {
             Invite::Code(_) => None,
         };
         let mutation = Mutation::new(operation, &session, key, group_id, Vec::new());
-        let (name, clock) = (session.clone(), self.inner.clock.clone());
+        let (name, clock, app) = (session.clone(), self.inner.clock.clone(), self.clone());
         let answer = self
             .mutate(call, mutation, move |engine, call_key| async move {
                 let joined = engine.join_group(&name, &invite, &call_key).await?;
@@ -45,13 +52,32 @@ impl App {
                     ..Verdict::about(&group_id)
                 });
                 let joined = answer.value.join_outcome == Some(JoinOutcome::Joined);
-                if joined && answer.observations.is_empty() {
+                let is_described = joined
+                    && engine.fetches_all(&name)
+                    && app.is_described_soon(&name, answer.value.group_id.as_ref()).await;
+                if joined && answer.observations.is_empty() && !is_described {
                     look_at(engine.as_ref(), &name, clock.as_ref(), &mut answer).await;
                 }
                 Ok(answer)
             })
             .await?;
         self.mutated(&session, answer).await
+    }
+
+    /// Waits a moment for the event that tells of a group that we have joined.
+    async fn is_described_soon(&self, session: &SessionName, group_id: Option<&GroupId>) -> bool {
+        let Some(group_id) = group_id else { return false };
+        let described = async {
+            loop {
+                let bell = self.inner.live.bells.hang(std::slice::from_ref(session));
+                match self.current(session, group_id).await {
+                    Ok(Some(view)) if is_whole(&view.basic()) => return true,
+                    Ok(_) => bell.wait().await,
+                    Err(_) => return false,
+                }
+            }
+        };
+        tokio::time::timeout(ECHO, described).await.unwrap_or(false)
     }
 
     /// The group behind an invite, as WhatsApp showed it within the last minute.
@@ -74,6 +100,10 @@ impl App {
             })
             .await
     }
+}
+
+fn is_whole(basic: &[u8]) -> bool {
+    pb::Group::decode(basic).is_ok_and(|group| !group.partial)
 }
 
 fn preview_key(invite: &Invite) -> String {

@@ -1,6 +1,6 @@
 //! Comparing what we hold with what WhatsApp has, and logging each difference.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures::StreamExt;
 use tokio::time::Instant;
@@ -225,6 +225,11 @@ impl Inner {
             Ok(())
         })
         .await?;
+        let left = if snapshot.has_left_groups {
+            self.left_groups(session, listed.keys()).await?
+        } else {
+            HashSet::new()
+        };
         for (id, group) in listed.drain() {
             if is_blank(&group) {
                 comparison.losses.doubts += 1;
@@ -232,6 +237,8 @@ impl Inner {
             } else if before.contains_key(&id) {
                 // We left it while the list was on its way.
                 comparison.doubtful.push(id);
+            } else if left.contains(&id) {
+                // That we are in it again is told by an event.
             } else {
                 comparison.differences.push(Difference { group, held_sequence: 0 });
             }
@@ -240,6 +247,24 @@ impl Inner {
         comparison.differences.sort_by(|a, b| a.group.id.cmp(&b.group.id));
         comparison.doubtful.sort();
         Ok(comparison)
+    }
+
+    /// Those of which we know that we have left them.
+    async fn left_groups(
+        &self,
+        session: &SessionName,
+        ids: impl Iterator<Item = &GroupId>,
+    ) -> Result<HashSet<GroupId>> {
+        let keys: Vec<_> = ids.map(|id| (session.clone(), id.clone())).collect();
+        let mut left = HashSet::new();
+        for keys in keys.chunks(usize::try_from(MAX_PAGE_SIZE).unwrap_or(1)) {
+            for stored in self.repository.load_groups(keys).await? {
+                if stored.state.is_none() {
+                    left.insert(stored.id);
+                }
+            }
+        }
+        Ok(left)
     }
 
     async fn write_difference(

@@ -2,6 +2,7 @@
 
 pub mod courier;
 pub mod engine;
+pub mod fetch_budget;
 pub mod picture;
 pub mod repository;
 pub mod webhooks;

@@ -8,6 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::fetch_budget::FetchBudgetStore;
 use super::webhooks::WebhookStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
@@ -65,6 +66,7 @@ pub trait Repository:
     + DeletionStore
     + AliasStore
     + WebhookStore
+    + FetchBudgetStore
     + fmt::Debug
 {
 }
@@ -77,6 +79,7 @@ impl<T> Repository for T where
         + DeletionStore
         + AliasStore
         + WebhookStore
+        + FetchBudgetStore
         + fmt::Debug
 {
 }

@@ -19,7 +19,8 @@ impl Change {
             | Self::Deleted
             | Self::Fields(_)
             | Self::Picture(_)
-            | Self::InviteRevoked => Vec::new(),
+            | Self::InviteRevoked
+            | Self::Unclear => Vec::new(),
         }
     }
 
@@ -49,6 +50,7 @@ impl Change {
             | Self::Fields(_)
             | Self::Picture(_)
             | Self::InviteRevoked
+            | Self::Unclear
             | Self::Aliases(_) => {}
         }
     }

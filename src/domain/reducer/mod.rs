@@ -60,6 +60,8 @@ pub enum Change {
     Fields(Vec<FieldValue>),
     Picture(PictureChanged),
     InviteRevoked,
+    /// Something changed of which the source does not say what.
+    Unclear,
     JoinRequest(JoinRequestChanged),
     /// All open requests to join, as WhatsApp answered them at the observation's time.
     JoinRequests(Vec<JoinRequest>),
@@ -91,6 +93,7 @@ impl Change {
             | Self::Fields(_)
             | Self::Picture(_)
             | Self::InviteRevoked
+            | Self::Unclear
             | Self::JoinRequest(_) => 0,
         }
     }
@@ -129,6 +132,8 @@ pub fn reduce(
             let accounts = pairs.iter().map(|(lid, phone)| Account::with_both(*lid, *phone));
             names::learn(state, accounts, stamp)
         }
+        // Of a group that we do not hold nothing can have changed for us.
+        Change::Unclear => Reduction { reread: state.group.is_some(), ..Reduction::default() },
         Change::Left => gone::reduce(state, EventBody::Left, stamp),
         Change::Deleted => gone::reduce(state, EventBody::Deleted, stamp),
         Change::Members { action: MemberAction::Leave, members }

@@ -82,6 +82,7 @@ pub(super) fn reduce(
         | Change::FullExcept { .. }
         | Change::Left
         | Change::Deleted
+        | Change::Unclear
         | Change::JoinRequests(_)
         | Change::Aliases(_) => {
             return reduction;

@@ -30,6 +30,10 @@ impl GroupEngine for Gateway {
         self.engine.supports(session, operation)
     }
 
+    fn fetches_all(&self, session: &SessionName) -> bool {
+        self.engine.fetches_all(session)
+    }
+
     fn upstream(&self, session: &SessionName) -> Arc<str> {
         self.engine.upstream(session)
     }

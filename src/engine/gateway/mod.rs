@@ -156,6 +156,8 @@ impl Gateway {
         telemetry::engine_call(engine, operation.as_str(), outcome(&ended), started.elapsed());
         if let Err(error) = &ended
             && error.error.reason() == Reason::RateLimited
+            // What was not sent is no word of WhatsApp's.
+            && error.outcome != Outcome::NotSent
         {
             way.lane.hold_back(error.error.retry_delay());
         }

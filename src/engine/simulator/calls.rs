@@ -298,7 +298,14 @@ impl GroupEngine for SimulatorEngine {
             .look(session, EngineOperation::FetchAll, None, move |world, viewer| {
                 let groups = world.groups(Some(viewer)).map(|group| group.core.view()).collect();
                 let (stamp, max_age) = (Some(world.stamp()), Duration::ZERO);
-                Ok(Snapshot { groups, untold: Vec::new(), stamp, fetch_time, max_age })
+                Ok(Snapshot {
+                    groups,
+                    untold: Vec::new(),
+                    stamp,
+                    fetch_time,
+                    max_age,
+                    has_left_groups: false,
+                })
             })
             .await?;
         Ok(self.faults.spoil(session, snapshot))

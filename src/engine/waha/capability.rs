@@ -80,6 +80,11 @@ impl ServerInfo {
         self.engine != WahaEngine::Gows || self.version >= Version(2026, 8, 2)
     }
 
+    /// Whether groups that we have left may come back in its list: NOWEB's store did not forget them.
+    pub fn keeps_left_groups(&self) -> bool {
+        self.engine == WahaEngine::Noweb && self.version <= Version(2026, 8, 0)
+    }
+
     /// Whether `participants/v2` is there, which names members by both names.
     pub fn has_participants_v2(&self) -> bool {
         self.version >= Version(2025, 11, 1)

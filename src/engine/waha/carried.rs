@@ -10,7 +10,7 @@ use super::capability::ServerInfo;
 use super::server::{Answer, Ask, Server};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
-use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Result};
 use crate::domain::reason::Reason;
@@ -20,6 +20,7 @@ use crate::domain::reducer::{Change, Observation};
 pub(super) struct Carried {
     pub server: Arc<Server>,
     pub info: ServerInfo,
+    pub session: SessionName,
     /// The session's name there.
     pub remote: Arc<str>,
     pub me: Option<Account>,

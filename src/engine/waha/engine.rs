@@ -16,6 +16,7 @@ use super::carried::Carried;
 use super::monitor::Monitor;
 use super::routes::Routes;
 use super::server::{Limits, Server, ServerOptions};
+use super::webhook::WahaEngine;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::event::MemberAction;
@@ -29,6 +30,7 @@ use crate::domain::port::engine::{
     FetchedGroup, GroupEngine, Joined, Login, NewGroup, NotificationSink, PairingCode,
     ParticipantsAnswer, RequestAnswer, Result, Snapshot, Started,
 };
+use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
 use crate::domain::setting::Setting;
@@ -80,6 +82,7 @@ impl WahaServers {
         sink: Arc<dyn NotificationSink>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        budget: Arc<dyn FetchBudget>,
     ) -> std::result::Result<Self, Error> {
         let routes = Arc::new(Routes::default());
         let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -91,6 +94,7 @@ impl WahaServers {
                 options.limits,
                 options.trust.clone(),
                 lists.clone(),
+                budget.clone(),
             )?);
             let (tells, streams) = watch::channel(None);
             let monitor = Monitor {
@@ -126,6 +130,7 @@ impl WahaServers {
         Ok(Carried {
             server: route.server,
             info,
+            session: session.clone(),
             remote: route.remote,
             me: route.account,
             now: self.clock.now(),
@@ -195,6 +200,11 @@ impl GroupEngine for WahaServers {
             Some(info) => info.supports(operation),
             None => operation != Op::SetDisappearingTimer,
         }
+    }
+
+    fn fetches_all(&self, session: &SessionName) -> bool {
+        let info = self.routes.get(session).and_then(|route| route.server.known_info());
+        info.is_some_and(|info| info.engine == WahaEngine::Noweb)
     }
 
     fn upstream(&self, session: &SessionName) -> Arc<str> {

@@ -133,7 +133,7 @@ impl Words {
 }
 
 /// A group, and the fields of which the engine did not speak.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub group: Group,
     pub untold: Vec<Field>,

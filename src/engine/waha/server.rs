@@ -13,10 +13,12 @@ use url::Url;
 
 use super::breaker::Breaker;
 use super::capability::ServerInfo;
+use super::lists::Lists;
 use super::refusal::{Refused, unclear};
 use super::spellings::Spellings;
 use crate::domain::error::Error;
 use crate::domain::port::engine::{EngineError, EngineOperation, Result};
+use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::reason::Reason;
 use crate::telemetry;
 use crate::tls::{self, Trust};
@@ -67,6 +69,7 @@ pub(super) struct Server {
     all_lists: Arc<Semaphore>,
     max_list_bytes: usize,
     pub spellings: Spellings,
+    pub shared_lists: Lists,
     /// Something looks as if a session's status there is not what we think.
     pub look_again: Notify,
 }
@@ -152,6 +155,7 @@ impl Server {
         limits: Limits,
         trust: Trust,
         all_lists: Arc<Semaphore>,
+        budget: Arc<dyn FetchBudget>,
     ) -> std::result::Result<Self, Error> {
         let client = Client::builder()
             .tls_backend_preconfigured(trust.client_config().map_err(Error::internal)?)
@@ -186,6 +190,7 @@ impl Server {
             all_lists,
             max_list_bytes: limits.max_list_bytes,
             spellings: Spellings::new(limits.spelling_questions_per_hour),
+            shared_lists: Lists::new(budget),
             look_again: Notify::new(),
         })
     }
@@ -397,6 +402,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::port::fetch_budget::Unlimited;
 
     fn server(url: &str) -> Server {
         let options = ServerOptions {
@@ -410,7 +416,8 @@ mod tests {
             max_list_bytes: 1024,
             spelling_questions_per_hour: 1200,
         };
-        Server::new(options, limits, Trust::default(), Arc::new(Semaphore::new(1))).unwrap()
+        let budget = Arc::new(Unlimited);
+        Server::new(options, limits, Trust::default(), Arc::new(Semaphore::new(1)), budget).unwrap()
     }
 
     #[test]

@@ -8,6 +8,7 @@ use wagroups::domain::Reason;
 use wagroups::domain::group::{Group, GroupSettings};
 use wagroups::domain::id::{GroupId, ParticipantId, SessionName};
 use wagroups::domain::participant::{Account, Participant, Role};
+use wagroups::domain::port::fetch_budget::Unlimited;
 use wagroups::domain::port::engine::{AccountWish, EngineOperation as Op, GroupEngine, Started};
 use wagroups::domain::session::EngineConfig;
 use wagroups::engine::gateway::{self, Gateway};
@@ -146,7 +147,13 @@ async fn conforms_on(engine: WahaEngine) {
         status_interval: Duration::from_secs(60),
     };
     let clock = Arc::new(SystemClock);
-    let waha = WahaServers::open(waha, inbox.clone(), clock, Arc::new(SystemEntropy));
+    let waha = WahaServers::open(
+        waha,
+        inbox.clone(),
+        clock,
+        Arc::new(SystemEntropy),
+        Arc::new(Unlimited),
+    );
     let waha = Arc::new(waha.expect("an engine"));
     let options = gateway::Options {
         read_timeout: Duration::from_secs(30),

@@ -10,5 +10,6 @@ mod many;
 mod placing;
 mod registration;
 mod scene;
+mod storm;
 mod stream;
 mod verdicts;

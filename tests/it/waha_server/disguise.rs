@@ -32,6 +32,14 @@ impl WahaServer {
         *self.disguise.seed.lock().expect("the seed") = Some(seed);
     }
 
+    /// Another client of this server reads a group.
+    pub async fn be_read_by_another(&self, name: &str) {
+        let url = format!("{}/api/{name}/groups", self.url());
+        let key = self.options.api_key.unwrap_or_default();
+        let read = self.http.get(url).header("x-api-key", key).send().await;
+        read.expect("an answer").error_for_status().expect("the groups");
+    }
+
     /// Whom WhatsApp takes this name for.
     pub(super) fn registered(&self, id: ParticipantId) -> ParticipantId {
         let registered = self.disguise.registered.lock().expect("the spellings");

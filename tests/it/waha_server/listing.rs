@@ -1,6 +1,6 @@
 //! The list of groups: sorted, paged and cached as each engine does it.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use wagroups::domain::group::Group;
@@ -14,11 +14,6 @@ use super::reply::{Answer, Problem, Reply};
 impl Desk<'_> {
     /// All groups, as this engine has them.
     pub async fn groups(&self) -> Result<Vec<Group>, Problem> {
-        let name = &self.session.name;
-        let listed = self.server.change_session(name, |session| session.listed.clone());
-        if let Some(listed) = listed.flatten() {
-            return Ok(listed.to_vec());
-        }
         let fetched = self.simulator().fetch_all(&self.session.simulated).await;
         let fetched = match fetched {
             Ok(snapshot) => snapshot.groups,
@@ -29,22 +24,29 @@ impl Desk<'_> {
             },
         };
         let groups: Vec<Group> = fetched.into_iter().map(|group| self.as_synced(group)).collect();
-        if self.engine() == WahaEngine::Noweb {
-            let listed = Arc::new(groups.clone());
-            self.server.change_session(name, |session| session.listed = Some(listed));
-            for group in &groups {
-                let payload = events::refetched(group, self.server.now());
-                self.server.emit(self.session, "group.v2.update", payload);
-            }
+        // With its store NOWEB answers from what events have told.
+        if self.engine() == WahaEngine::Noweb && !self.server.options.noweb_store {
+            self.note_full_fetch(&groups);
         }
         Ok(groups)
+    }
+
+    /// NOWEB has fetched all groups, and Baileys tells of every one.
+    pub fn note_full_fetch(&self, groups: &[Group]) {
+        self.server.full_fetches.fetch_add(1, Ordering::Relaxed);
+        for group in groups {
+            let payload = events::refetched(group, self.server.now());
+            self.server.emit(self.session, "group.v2.update", payload);
+        }
     }
 
     /// Has NOWEB fetch all groups anew. The others are live, and say yes.
     pub async fn refresh(&self) -> Answer {
         if self.engine() == WahaEngine::Noweb {
-            self.server.change_session(&self.session.name, |session| session.listed = None);
-            self.groups().await?;
+            let groups = self.groups().await?;
+            if self.server.options.noweb_store {
+                self.note_full_fetch(&groups);
+            }
         }
         Ok(Reply::json(&json!({ "success": true })))
     }

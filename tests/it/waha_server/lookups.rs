@@ -124,13 +124,17 @@ impl Desk<'_> {
         Err(Problem::not_implemented(&self.server.options))
     }
 
-    /// The group as this call of this engine sees it: NOWEB's list may be a day old.
+    /// The group as this call of this engine sees it. NOWEB finds it among all of them.
     pub async fn group(&self) -> Result<Result<Group, Refused>, Problem> {
         let id = self.group_id()?;
         let is_live = self.of_group == GroupCall::Participants;
         if self.engine() == WahaEngine::Noweb && self.of_group.looks() && !is_live {
             let listed = self.groups().await?.into_iter().find(|group| group.id == id);
             return Ok(listed.ok_or(Refused::GROUP_NOT_FOUND));
+        }
+        if self.engine() == WahaEngine::Noweb && is_live {
+            let all = self.simulator().fetch_all(&self.session.simulated).await;
+            self.note_full_fetch(&all.map(|all| all.groups).unwrap_or_default());
         }
         let fetched = self.simulator().fetch_group(&self.session.simulated, &id).await;
         Ok(match fetched.map(|fetched| fetched.group) {

@@ -55,11 +55,18 @@ pub struct Options {
     /// Older ones know fewer routes, and have their own faults.
     pub version: &'static str,
     pub api_key: Option<&'static str>,
+    /// Whether NOWEB keeps what events tell; WAHA's default is no.
+    pub noweb_store: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { engine: WahaEngine::Gows, version: "2026.9.2", api_key: Some("stand-in") }
+        Self {
+            engine: WahaEngine::Gows,
+            version: "2026.9.2",
+            api_key: Some("stand-in"),
+            noweb_store: false,
+        }
     }
 }
 
@@ -103,6 +110,8 @@ pub struct WahaServer {
     /// Whose hidden id WEBJS replaces by the number, as it does with contacts.
     contacts: Mutex<HashSet<PhoneNumber>>,
     disguise: disguise::Disguise,
+    /// How often NOWEB has fetched all groups of a session.
+    full_fetches: AtomicUsize,
     /// Names the calls at WhatsApp.
     calls: AtomicUsize,
 }
@@ -131,6 +140,7 @@ impl WahaServer {
             blank: Mutex::default(),
             contacts: Mutex::default(),
             disguise: disguise::Disguise::default(),
+            full_fetches: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
         });
         *server.open.lock().expect("the port") = Some(Open::listen(&server, listener));
@@ -155,6 +165,11 @@ impl WahaServer {
     pub fn fail_next(&self, which: impl Into<Match>, fault: Fault) {
         let planned = Planned { which: which.into(), fault };
         self.faults.lock().expect("the faults").push(planned);
+    }
+
+    /// How often all groups of a session were fetched from WhatsApp, whatever was asked for (NOWEB).
+    pub fn full_fetches(&self) -> usize {
+        self.full_fetches.load(Ordering::Relaxed)
     }
 
     pub fn webhooks_taken(&self) -> usize {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wagroups::domain::group::Group;
 use wagroups::domain::id::{GroupId, SessionName};
 use wagroups::domain::participant::Account;
 use wagroups::domain::port::engine::{AccountWish, ConnectionNews, GroupEngine, Started};
@@ -39,8 +38,6 @@ pub struct Session {
     pub is_linked: bool,
     /// WhatsApp broke the connection, and will bring it back.
     pub is_broken: bool,
-    /// NOWEB's list, as old as it is.
-    pub listed: Option<Arc<Vec<Group>>>,
     pub pictures: HashMap<GroupId, Option<String>>,
     /// The groups that it was told to be in.
     pub groups: HashSet<GroupId>,
@@ -114,7 +111,6 @@ impl WahaServer {
             config,
             is_linked: true,
             is_broken: false,
-            listed: None,
             pictures: HashMap::new(),
             groups: groups.into_iter().map(|group| group.id).collect(),
         };

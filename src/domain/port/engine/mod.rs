@@ -141,6 +141,8 @@ pub struct Snapshot {
     pub fetch_time: Timestamp,
     /// How old the list may have been by then; zero where it is live.
     pub max_age: Duration,
+    /// Whether it may have groups in it that we have left: of these it proves nothing.
+    pub has_left_groups: bool,
 }
 
 impl FetchedGroup {
@@ -184,6 +186,12 @@ pub trait GroupEngine: Send + Sync + 'static {
     /// Whether the session's engine can do this at all. What it cannot is answered with
     /// UNSUPPORTED_BY_ENGINE, and nothing is sent.
     fn supports(&self, session: &SessionName, operation: EngineOperation) -> bool;
+
+    /// Whether a read of one group fetches all of them from WhatsApp, so that it is better to wait a moment for what
+    /// events tell.
+    fn fetches_all(&self, _session: &SessionName) -> bool {
+        false
+    }
 
     /// What the session's calls go to. Calls to one upstream share its places, so that one that hangs does not
     /// keep the calls to others waiting.

@@ -20,8 +20,6 @@ use crate::engine::waha::native::{self, Seen};
 use crate::engine::waha::server::Answer;
 use crate::engine::waha::webhook::WahaEngine;
 
-/// NOWEB keeps the list of all groups for so long, and answers nearly everything from it.
-const NOWEB_CACHE: Duration = Duration::from_secs(86_400);
 /// A group of which a server knows nothing yet is no better known a moment later.
 const BLANK_REST: Duration = Duration::from_secs(60);
 
@@ -29,7 +27,7 @@ impl Carried {
     /// The group as the server has it.
     pub async fn fetch(&self, group_id: &GroupId) -> Result<FetchedGroup> {
         let seen = match self.info.engine {
-            WahaEngine::Noweb => self.fetch_cached(group_id).await?,
+            WahaEngine::Noweb => self.fetch_listed(group_id).await?,
             WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.see(group_id).await?,
         };
         let seen = seen.filter(|seen| is_in(&seen.group, self.me.as_ref()));
@@ -62,35 +60,49 @@ impl Carried {
         }
     }
 
-    /// NOWEB: what the group is like comes from a cache of up to a day, its members live. So what a group
-    /// is like that we hold already is left to events.
-    async fn fetch_cached(&self, group_id: &GroupId) -> Result<Option<Seen>> {
-        let Some(members) = self.live_members(group_id).await? else { return Ok(None) };
-        let mut seen = match self.see(group_id).await? {
-            Some(seen) => seen,
-            // Younger than the cache.
-            None => Seen { group: Group::partial(group_id.clone()), untold: Vec::new() },
-        };
+    /// NOWEB: as its list of all groups has it. Who has the store on and a group that is younger than it, or one
+    /// that we have left, is asked for the members, whom it always fetches.
+    async fn fetch_listed(&self, group_id: &GroupId) -> Result<Option<Seen>> {
+        let listed = self.list_anew().await?.groups.get(group_id).cloned();
+        if let Some(seen) = listed.clone().filter(|_| !self.info.keeps_left_groups()) {
+            return Ok(Some(seen));
+        }
+        let Some(members) = self.fetched_members(group_id).await? else { return Ok(None) };
+        let mut seen = listed.unwrap_or_else(|| {
+            let untold = Field::VALUED.into_iter().chain([Field::Picture]).collect();
+            Seen { group: Group::partial(group_id.clone()), untold }
+        });
         seen.group.set_participants(members);
-        seen.untold = Field::VALUED.into_iter().chain([Field::Picture]).collect();
         Ok(Some(seen))
     }
 
-    /// The members as WhatsApp has them now; `None` where we are not among them.
-    async fn live_members(&self, group_id: &GroupId) -> Result<Option<Vec<Participant>>> {
-        match self.members(group_id).await {
+    /// The members as NOWEB fetches them; `None` where we are not among them.
+    async fn fetched_members(&self, group_id: &GroupId) -> Result<Option<Vec<Participant>>> {
+        let path = [group_id.as_str(), "participants"];
+        match self.fetch_in_turn(self.read_members(&path)).await {
             Ok(members) => Ok(Some(members)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The members, by both names where the engine knows them: how an open verdict is settled. NOWEB's v2
-    /// comes from the cache, its v1 is live.
+    /// The members, by both names where the engine knows them: how an open verdict is settled.
     pub(super) async fn members(&self, group_id: &GroupId) -> Result<Vec<Participant>> {
         let id = group_id.as_str();
-        let is_v2 = self.info.has_participants_v2() && self.info.engine != WahaEngine::Noweb;
-        let path: &[&str] = if is_v2 { &[id, "participants", "v2"] } else { &[id, "participants"] };
+        if self.info.engine == WahaEngine::Noweb {
+            return match self.list_anew().await?.groups.get(group_id) {
+                Some(seen) => Ok(seen.group.participants().to_vec()),
+                None => self.fetch_in_turn(self.read_members(&[id, "participants"])).await,
+            };
+        }
+        if self.info.has_participants_v2() {
+            self.read_members(&[id, "participants", "v2"]).await
+        } else {
+            self.read_members(&[id, "participants"]).await
+        }
+    }
+
+    async fn read_members(&self, path: &[&str]) -> Result<Vec<Participant>> {
         let answer = self.server.ask(self.get(EngineOperation::FetchGroup, path)).await?;
         let listed = answer.json().filter(|value| value.is_array());
         let listed = listed.ok_or_else(|| self.unread("answers no members"))?;
@@ -103,19 +115,13 @@ impl Carried {
     }
 
     pub async fn fetch_all(&self) -> Result<Snapshot> {
-        let body = self.server.ask_list(self.get(EngineOperation::FetchAll, &[])).await?;
-        let is_cut = |error: serde_json::Error| {
-            let unavailable = self.server.unavailable("answers a list that cannot be read");
-            EngineError::not_sent(unavailable.caused_by(error))
+        let listed = match self.info.engine {
+            WahaEngine::Noweb => self.list_anew().await?.groups.values().cloned().collect(),
+            WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.list().await?,
         };
-        let mut groups = Vec::new();
+        let mut groups = Vec::with_capacity(listed.len());
         let mut untold = BTreeSet::new();
-        let rows = rows(&body).map_err(is_cut)?;
-        let mut is_of_groups = rows.is_empty();
-        for row in rows {
-            let object: Value = serde_json::from_str(row.get()).map_err(is_cut)?;
-            let Some(seen) = native::group(self.info.engine, &object, self.now) else { continue };
-            is_of_groups = true;
+        for seen in listed {
             if !is_in(&seen.group, self.me.as_ref()) {
                 // A browser keeps the chats of groups that we have left.
                 continue;
@@ -126,17 +132,35 @@ impl Carried {
             }
             groups.push(seen.group);
         }
-        if !is_of_groups {
+        Ok(Snapshot {
+            groups,
+            untold: untold.into_iter().collect(),
+            stamp: None,
+            fetch_time: self.now,
+            max_age: Duration::ZERO,
+            has_left_groups: self.info.keeps_left_groups(),
+        })
+    }
+
+    /// The rows of the list of all groups.
+    pub(in crate::engine::waha) async fn list(&self) -> Result<Vec<Seen>> {
+        let body = self.server.ask_list(self.get(EngineOperation::FetchAll, &[])).await?;
+        let is_cut = |error: serde_json::Error| {
+            let unavailable = self.server.unavailable("answers a list that cannot be read");
+            EngineError::not_sent(unavailable.caused_by(error))
+        };
+        let mut listed = Vec::new();
+        let rows = rows(&body).map_err(is_cut)?;
+        let is_empty = rows.is_empty();
+        for row in rows {
+            let object: Value = serde_json::from_str(row.get()).map_err(is_cut)?;
+            listed.extend(native::group(self.info.engine, &object, self.now));
+        }
+        if listed.is_empty() && !is_empty {
             // `{"status":"maintenance"}` looks like NOWEB's map by id.
             return Err(self.unread("answers a list of something else"));
         }
-        let max_age = match self.info.engine {
-            WahaEngine::Noweb => NOWEB_CACHE,
-            // GOWS keeps its store up to date by its events, a browser its state.
-            WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => Duration::ZERO,
-        };
-        let untold = untold.into_iter().collect();
-        Ok(Snapshot { groups, untold, stamp: None, fetch_time: self.now, max_age })
+        Ok(listed)
     }
 }
 

@@ -150,7 +150,20 @@ fn group_update(envelope: &Envelope) -> Read {
         observations.push(observe(envelope, &id, Change::InviteRevoked));
     }
     if observations.is_empty() {
-        return Err(odd("it tells nothing that changed"));
+        // So NOWEB tells that somebody has removed the description (observed on 2026.8.2).
+        let says_nothing = |object: &Value| {
+            object.as_object().is_some_and(|fields| {
+                fields.keys().all(|name| matches!(name.as_str(), "id" | "author" | "authorPn"))
+            })
+        };
+        let is_removal = envelope.engine.as_deref().and_then(WahaEngine::from_name)
+            == Some(WahaEngine::Noweb)
+            && says_nothing(group)
+            && envelope.payload.get("_data").is_some_and(says_nothing);
+        if !is_removal {
+            return Err(odd("it tells nothing that changed"));
+        }
+        observations.push(observe(envelope, &id, Change::Unclear));
     }
     Ok(observations)
 }

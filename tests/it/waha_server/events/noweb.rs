@@ -100,6 +100,8 @@ fn updated(told: &Told<'_>) -> Option<Event> {
         is_told = true;
         let (name, value, own_name) = match field {
             FieldValue::Subject(subject) => (Some("subject"), json!(subject.text), "subject"),
+            // Of a description that somebody has removed nothing is told but that something was.
+            FieldValue::Description(description) if description.text.is_empty() => continue,
             FieldValue::Description(description) => {
                 data["descId"] = json!(description.id);
                 (Some("description"), json!(description.text), "desc")

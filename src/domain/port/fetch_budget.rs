@@ -1,0 +1,48 @@
+//! How often a session may have everything fetched from WhatsApp that its account knows of its groups.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::repository::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::id::SessionName;
+
+/// What an engine asks before it fetches all groups of a session for the sake of one.
+#[async_trait]
+pub trait FetchBudget: Send + Sync + 'static {
+    /// Takes one fetch out of the session's budget. Where there is none left, nothing is taken, and the answer is how
+    /// long it takes until there is one.
+    async fn take(&self, session: &SessionName) -> Result<Option<Duration>, Error>;
+}
+
+/// For whom nobody counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Unlimited;
+
+#[async_trait]
+impl FetchBudget for Unlimited {
+    async fn take(&self, _: &SessionName) -> Result<Option<Duration>, Error> {
+        Ok(None)
+    }
+}
+
+/// So many at once, and one more in each period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    pub at_once: u32,
+    pub period: Duration,
+}
+
+/// Where budgets are kept, so that a restart does not refill them.
+#[async_trait]
+pub trait FetchBudgetStore: Send + Sync {
+    /// As [`FetchBudget::take`].
+    async fn take_fetch(
+        &self,
+        session: &SessionName,
+        now: Timestamp,
+        allowance: Allowance,
+    ) -> Result<Option<Duration>, StoreError>;
+}

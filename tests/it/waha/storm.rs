@@ -1,0 +1,139 @@
+//! NOWEB fetches all groups where one is asked for, and then tells of every one of them: what a read provokes must
+//! never provoke a read.
+
+use std::time::Duration;
+
+use wagroups::engine::waha::webhook::WahaEngine;
+use wagroups::pb;
+
+use super::scene::Scene;
+use crate::harness::service::{eventually, reason};
+use crate::waha_server::Options;
+
+const ANNA: &str = "4915120000001@c.us";
+
+async fn scene(noweb_store: bool, per_hour: u32) -> Scene {
+    let options = Options { engine: WahaEngine::Noweb, noweb_store, ..Options::default() };
+    let scene = Scene::with(vec![options], |settings| {
+        settings.waha.full_fetches_per_hour = per_hour;
+        // Other comparisons are not what is counted here.
+        settings.reconcile.interval = Duration::from_secs(86_400);
+        settings.reconcile.min_interval = Duration::from_secs(3600);
+    })
+    .await;
+    scene.working("shop").await;
+    // Groups that are told of whenever one is read.
+    for _ in 0..5 {
+        scene.group_of_another("shop", ANNA).await;
+    }
+    scene
+}
+
+/// How often all groups are fetched for this, and for what follows of it.
+async fn fetches(scene: &Scene, what: &str, act: impl Future<Output = ()>) -> usize {
+    let before = scene.server().full_fetches();
+    act.await;
+    // What it has provoked is behind us once something that came later is here, twice over.
+    for subject in ["Quiet", "Quieter"] {
+        let group_id = scene.group_of_another("shop", ANNA).await;
+        scene.others_rename(ANNA, &group_id, &format!("{subject} after {what}")).await;
+        scene.until_subject("shop", &group_id, &format!("{subject} after {what}")).await;
+    }
+    scene.server().full_fetches() - before
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_a_refresh_twenty_changes_and_another_reader_fetch_three_times_at_most() {
+    let scene = scene(false, 0).await;
+    let group_id = scene.group_id("shop", &[ANNA]).await;
+    let change = async {
+        scene.rename("shop", &group_id, "One").await.expect("renamed");
+    };
+    assert!(fetches(&scene, "a change", change).await <= 3);
+    let refresh = async {
+        let refresh = pb::RefreshGroupsRequest {
+            session: "shop".into(),
+            group_ids: vec![group_id.clone()],
+            ..Default::default()
+        };
+        scene.service.groups().refresh_groups(refresh).await.expect("refreshed");
+    };
+    assert!(fetches(&scene, "a refresh", refresh).await <= 3);
+    let changes = async {
+        for number in 0..20 {
+            scene.rename("shop", &group_id, &format!("Number {number}")).await.expect("renamed");
+        }
+    };
+    assert!(fetches(&scene, "twenty changes", changes).await <= 3);
+    // Another client of WAHA reads at the same time; each of its reads tells of all groups.
+    let others = async {
+        for number in 0..5 {
+            scene.rename("shop", &group_id, &format!("Again {number}")).await.expect("renamed");
+            scene.server().be_read_by_another("shop").await;
+        }
+    };
+    assert!(fetches(&scene, "another reader", others).await <= 3 + 5);
+    let create = async {
+        scene.group_id("shop", &[ANNA]).await;
+    };
+    assert!(fetches(&scene, "a creation", create).await <= 3);
+    scene.server().assert_polite();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_description_that_is_removed_is_found_by_a_read_with_and_without_the_store() {
+    for noweb_store in [false, true] {
+        let scene = scene(noweb_store, 0).await;
+        let group_id = scene.group_of_another("shop", ANNA).await;
+        let describe = |text: &str| wagroups::engine::simulator::world::Operation::SetDescription {
+            group_id: group_id.parse().expect("an id"),
+            text: text.to_owned(),
+            expected_id: None,
+        };
+        scene.act(ANNA, describe("Rules")).await;
+        let described = |wanted: &'static str| {
+            let (scene, group_id) = (&scene, &group_id);
+            eventually(wanted, move || async move {
+                let group = scene.group("shop", group_id).await?;
+                (group.description == wanted).then_some(())
+            })
+        };
+        described("Rules").await;
+        scene.act(ANNA, describe("")).await;
+        described("").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_beyond_the_budget_says_when_there_is_more_also_after_a_restart() {
+    let mut scene = scene(false, 6).await;
+    let group_id = scene.group_of_another("shop", ANNA).await;
+    let refresh = |scene: &Scene| {
+        let mut groups = scene.service.groups();
+        let refresh = pb::RefreshGroupsRequest {
+            session: "shop".into(),
+            group_ids: vec![group_id.clone()],
+            ..Default::default()
+        };
+        async move { groups.refresh_groups(refresh).await }
+    };
+    let mut refused = None;
+    for _ in 0..20 {
+        if let Err(status) = refresh(&scene).await {
+            refused = Some(status);
+            break;
+        }
+    }
+    let refused = refused.expect("a budget ends");
+    assert_eq!(reason(&refused), "RATE_LIMITED");
+    let before = scene.server().full_fetches();
+    assert!(before <= 7, "{before} fetches");
+    scene.service.restart().await;
+    scene.until("shop", pb::SessionStatus::Working).await;
+    let refused = refresh(&scene).await.expect_err("a restart refills nothing");
+    assert_eq!(reason(&refused), "RATE_LIMITED");
+    // What events tell goes on.
+    scene.others_rename(ANNA, &group_id, "Told").await;
+    scene.until_subject("shop", &group_id, "Told").await;
+    assert_eq!(scene.server().full_fetches(), before);
+}
