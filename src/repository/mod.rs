@@ -5,6 +5,7 @@
 //! each database's own ([`postgres`], [`sqlite`]); everything else is written once for both.
 
 mod aliases;
+mod clearing;
 mod deletions;
 mod entity;
 mod fault;
@@ -216,7 +217,10 @@ impl SeaRepository {
     /// Remembers a write that failed for reasons that are not its data's.
     fn noted<T>(&self, written: Result<T>) -> Result<T> {
         if let Err(
-            StoreError::Unavailable(_) | StoreError::CommitUnknown(_) | StoreError::Corrupt(_),
+            StoreError::Unavailable(_)
+            | StoreError::CommitUnknown(_)
+            | StoreError::Failed(_)
+            | StoreError::Corrupt(_),
         ) = &written
         {
             self.has_failed.store(true, Ordering::Release);
@@ -236,13 +240,12 @@ impl SeaRepository {
             };
             in_doubt |= matches!(error, StoreError::CommitUnknown(_));
             match (error, pauses.next()) {
-                (StoreError::CommitUnknown(_) | StoreError::Unavailable(_), Some(pause))
-                    if in_doubt =>
-                {
-                    tokio::time::sleep(*pause).await;
-                }
-                (StoreError::Unavailable(cause), None) if in_doubt => {
-                    return Err(StoreError::CommitUnknown(cause));
+                // The same data was sent before, and is refused each time.
+                (error @ StoreError::Refused(_), _) => return Err(error),
+                // Why this try fails says nothing of the one whose answer was lost.
+                (_, Some(pause)) if in_doubt => tokio::time::sleep(*pause).await,
+                (error, None) if in_doubt => {
+                    return Err(StoreError::CommitUnknown(error.to_string()));
                 }
                 (error, _) => return Err(error),
             }

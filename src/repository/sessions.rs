@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Value,
+};
 
+use super::clearing;
 use super::entity::session::{Column, Entity, Model};
 use super::log::KEYS_PER_QUERY;
 use super::rows::{corrupt, parsed, unsigned};
@@ -25,6 +27,11 @@ struct HeadRow {
     sequence: i64,
     revision: i64,
     epoch: i64,
+}
+
+#[derive(FromQueryResult)]
+struct NameRow {
+    name: String,
 }
 
 #[async_trait]
@@ -64,6 +71,8 @@ impl SessionStore for SeaRepository {
              wanted = excluded.wanted, create_time = excluded.create_time, revision = sessions.revision + 1, \
              deleted_time = 0, synced_time = 0, config = excluded.config, epoch = excluded.epoch WHERE sessions.deleted_time <> 0",
         );
+        // What an earlier session of the name has left would become this one's.
+        while self.clear_session(&session.name, clearing::ROWS).await? {}
         let Insisted { rows, in_doubt } = self.insist(sql).await?;
         if rows > 0 {
             return Ok(SessionInsert::Inserted);
@@ -97,15 +106,27 @@ impl SessionStore for SeaRepository {
         if columns.is_empty() {
             return Ok(self.session(name).await?.is_some());
         }
-        let mut update = Entity::update_many()
-            .filter(Column::Name.eq(name.as_str()))
-            .filter(Column::DeletedTime.eq(0_i64));
-        for (column, value) in columns {
-            update = update.col_expr(column, value);
+        let mut sql = Sql::new("UPDATE sessions SET ");
+        for (index, (column, value)) in columns.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            sql = sql.push(comma).push(column).push(" = ").bind(value);
         }
-        let writer = self.noted(self.writable())?;
-        let done = writer.limited(update.exec(&writer.connection)).await;
-        Ok(self.noted(done.map_err(fault::committing))?.rows_affected > 0)
+        let sql = sql.push(" WHERE name = ").bind(name.as_str()).push(" AND deleted_time = 0");
+        Ok(self.insist(sql).await?.rows > 0)
+    }
+
+    async fn clear_session(&self, name: &SessionName, limit: u32) -> Result<bool> {
+        let mut more = false;
+        for (table, key) in clearing::TABLES {
+            let sql = clearing::step(self.backend(), table, key, name, limit);
+            more |= self.insist(sql).await?.rows >= u64::from(limit.max(1));
+        }
+        Ok(more)
+    }
+
+    async fn uncleared_sessions(&self, limit: u32) -> Result<Vec<SessionName>> {
+        let rows: Vec<NameRow> = self.read_all(clearing::uncleared(limit)).await?;
+        rows.iter().map(|row| parsed("sessions.name", &row.name)).collect()
     }
 
     async fn session_heads(
@@ -135,32 +156,32 @@ fn existing() -> sea_orm::Select<Entity> {
     Entity::find().filter(Column::DeletedTime.eq(0_i64))
 }
 
-fn patched_columns(patch: &SessionPatch) -> Result<Vec<(Column, SimpleExpr)>> {
-    let mut columns = Vec::new();
+fn patched_columns(patch: &SessionPatch) -> Result<Vec<(&'static str, Value)>> {
+    let mut columns: Vec<(&'static str, Value)> = Vec::new();
     if let Some((status, reason, time)) = &patch.status {
-        columns.push((Column::Status, Expr::value(status.as_str())));
-        columns.push((Column::StatusReason, Expr::value(reason.as_str())));
-        columns.push((Column::StatusTime, Expr::value(time.as_micros())));
+        columns.push(("status", status.as_str().into()));
+        columns.push(("status_reason", reason.as_str().into()));
+        columns.push(("status_time", time.as_micros().into()));
     }
     if let Some(account) = &patch.account {
         let (lid, phone) = account_columns(Some(account));
-        columns.push((Column::AccountLid, Expr::value(lid)));
-        columns.push((Column::AccountPhone, Expr::value(phone)));
+        columns.push(("account_lid", lid.into()));
+        columns.push(("account_phone", phone.into()));
     }
     if let Some(push_name) = &patch.push_name {
-        columns.push((Column::PushName, Expr::value(push_name.as_str())));
+        columns.push(("push_name", push_name.as_str().into()));
     }
     if let Some(metadata) = &patch.metadata {
-        columns.push((Column::Metadata, Expr::value(metadata_column(metadata)?)));
+        columns.push(("metadata", metadata_column(metadata)?.into()));
     }
     if let Some(wanted) = patch.wanted {
-        columns.push((Column::Wanted, Expr::value(wanted)));
+        columns.push(("wanted", wanted.into()));
     }
     if let Some(config) = &patch.config {
-        columns.push((Column::Config, Expr::value(config_column(config)?)));
+        columns.push(("config", config_column(config)?.into()));
     }
     if let Some(time) = patch.synced_time {
-        columns.push((Column::SyncedTime, Expr::value(time.as_micros())));
+        columns.push(("synced_time", time.as_micros().into()));
     }
     Ok(columns)
 }

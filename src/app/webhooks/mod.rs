@@ -8,7 +8,6 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -297,14 +296,6 @@ impl App {
             Ok(WebhookChange { view: inner.view(&hook), changed })
         };
         self.undisturbed(work).await
-    }
-
-    /// Runs what must not end half-way when the caller hangs up.
-    async fn undisturbed<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        self.inner.tasks.spawn(work).map(|ended| ended.map_err(Error::internal)?).await
     }
 }
 

@@ -97,6 +97,13 @@ impl Proxy {
         self.shared.open_links().iter().for_each(|link| link.broken.cancel());
     }
 
+    /// Breaks those that are open and over which commits go.
+    pub fn cut_commits(&self) {
+        let links = self.shared.open_links();
+        let commits = links.iter().filter(|link| link.commits.load(Ordering::SeqCst));
+        commits.for_each(|link| link.broken.cancel());
+    }
+
     /// From now on breaks each connection with a chance in a hundred, time and again.
     pub fn flap(&self, seed: u64, chance: u64, pause: Duration) -> JoinHandle<()> {
         let shared = self.shared.clone();
