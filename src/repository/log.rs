@@ -76,7 +76,9 @@ impl EventLog for SeaRepository {
         let epoch = query_one::<Number>(&transaction, raise).await?.ok_or_else(no_head)?.number;
         execute(&transaction, Sql::new("UPDATE sessions SET epoch = ").bind(epoch)).await?;
         commit(transaction).await?;
-        unsigned("log_head.epoch", epoch)
+        let epoch = unsigned("log_head.epoch", epoch)?;
+        self.order.begin(epoch);
+        Ok(epoch)
     }
 
     async fn bounds(&self) -> Result<LogBounds> {

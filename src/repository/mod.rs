@@ -23,6 +23,7 @@ mod sql;
 mod sqlite;
 mod webhooks;
 mod world;
+mod write_order;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult,
@@ -39,6 +40,7 @@ use std::time::Duration;
 use self::limit::Bounded;
 use self::open::DatabaseUrl;
 use self::sql::Sql;
+use self::write_order::WriteOrder;
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::token::LogId;
 
@@ -63,6 +65,8 @@ pub struct SeaRepository {
     connections: Connections,
     /// Whether a write beside the commits has failed since that was asked last.
     has_failed: AtomicBool,
+    /// Of rows that are written by single statements.
+    order: WriteOrder,
 }
 
 #[derive(Debug)]
@@ -104,7 +108,8 @@ impl SeaRepository {
     }
 
     fn over(connections: Connections) -> Self {
-        Self { connections, has_failed: AtomicBool::new(false) }
+        let (has_failed, order) = (AtomicBool::new(false), WriteOrder::default());
+        Self { connections, has_failed, order }
     }
 
     /// Brings the schema up to date, and answers the migrations of a newer version that it found. Processes that

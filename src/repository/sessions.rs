@@ -37,6 +37,8 @@ struct NameRow {
 #[async_trait]
 impl SessionStore for SeaRepository {
     async fn insert_session(&self, session: &Session, epoch: u64) -> Result<SessionInsert> {
+        // What an earlier session of the name has left would become this one's.
+        while self.clear_session(&session.name, clearing::ROWS).await? {}
         let (lid, phone) = account_columns(session.account.as_ref());
         // A process that was fenced a moment ago must not leave a session behind that nobody can
         // write to: such a session belongs to the process that came after it.
@@ -46,9 +48,10 @@ impl SessionStore for SeaRepository {
         );
         let sql = Sql::new(
             "INSERT INTO sessions (name, engine, status, status_reason, status_time, account_lid, account_phone, \
-             push_name, metadata, wanted, create_time, config, sequence, revision, deleted_time, synced_time, epoch) SELECT ",
+             push_name, metadata, wanted, create_time, config, write_number, sequence, revision, deleted_time, synced_time, epoch) SELECT ",
         );
-        let values: [sea_orm::Value; 12] = [
+        let turn = self.order.take(session.name.as_str()).await;
+        let values: [Value; 13] = [
             session.name.as_str().into(),
             session.engine.as_str().into(),
             session.status.as_str().into(),
@@ -61,6 +64,7 @@ impl SessionStore for SeaRepository {
             session.wanted.into(),
             session.create_time.as_micros().into(),
             config_column(&session.config)?.into(),
+            turn.number.into(),
         ];
         let sql = values.into_iter().fold(sql, |sql, value| sql.bind(value).push(", "));
         let sql = sql.push("0, 0, 0, 0, ").push(&own_or_later_epoch).push(
@@ -69,10 +73,10 @@ impl SessionStore for SeaRepository {
              status_time = excluded.status_time, account_lid = excluded.account_lid, \
              account_phone = excluded.account_phone, push_name = excluded.push_name, metadata = excluded.metadata, \
              wanted = excluded.wanted, create_time = excluded.create_time, revision = sessions.revision + 1, \
-             deleted_time = 0, synced_time = 0, config = excluded.config, epoch = excluded.epoch WHERE sessions.deleted_time <> 0",
+             deleted_time = 0, synced_time = 0, config = excluded.config, epoch = excluded.epoch, \
+             write_number = excluded.write_number \
+             WHERE sessions.deleted_time <> 0 AND sessions.write_number < excluded.write_number",
         );
-        // What an earlier session of the name has left would become this one's.
-        while self.clear_session(&session.name, clearing::ROWS).await? {}
         let Insisted { rows, in_doubt } = self.insist(sql).await?;
         if rows > 0 {
             return Ok(SessionInsert::Inserted);
@@ -106,13 +110,23 @@ impl SessionStore for SeaRepository {
         if columns.is_empty() {
             return Ok(self.session(name).await?.is_some());
         }
-        let mut sql = Sql::new("UPDATE sessions SET ");
-        for (index, (column, value)) in columns.into_iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            sql = sql.push(comma).push(column).push(" = ").bind(value);
+        let turn = self.order.take(name.as_str()).await;
+        let mut sql = Sql::new("UPDATE sessions SET write_number = ").bind(turn.number);
+        for (column, value) in columns {
+            sql = sql.push(", ").push(column).push(" = ").bind(value);
         }
-        let sql = sql.push(" WHERE name = ").bind(name.as_str()).push(" AND deleted_time = 0");
-        Ok(self.insist(sql).await?.rows > 0)
+        let sql = sql
+            .push(" WHERE name = ")
+            .bind(name.as_str())
+            .push(" AND deleted_time = 0 AND write_number <= ")
+            .bind(turn.number);
+        if self.insist(sql).await?.rows > 0 {
+            return Ok(true);
+        }
+        match self.session(name).await? {
+            Some(_) => Err(overtaken(name)),
+            None => Ok(false),
+        }
     }
 
     async fn clear_session(&self, name: &SessionName, limit: u32) -> Result<bool> {
@@ -150,6 +164,11 @@ impl SessionStore for SeaRepository {
         }
         Ok(heads)
     }
+}
+
+/// Only a process that began later gives higher numbers than those of this one.
+pub(super) fn overtaken(session: &SessionName) -> StoreError {
+    StoreError::Unavailable(format!("another process has written to session {session}"))
 }
 
 fn existing() -> sea_orm::Select<Entity> {

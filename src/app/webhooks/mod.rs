@@ -285,14 +285,16 @@ impl App {
             let mut webhook = hook.webhook();
             let changed = change(&mut webhook, inner.clock.now());
             let written = match changed {
-                true => inner.repository.put_webhook(&webhook).await,
-                false => Ok(()),
+                true => inner.repository.update_webhook(&webhook).await,
+                false => Ok(true),
             };
-            if written.is_ok() {
+            if matches!(written, Ok(true)) {
                 hook.change(|held| *held = webhook);
             }
             start(&inner, &hook, &mut running);
-            written?;
+            if !written? {
+                return Err(not_found(hook.id));
+            }
             Ok(WebhookChange { view: inner.view(&hook), changed })
         };
         self.undisturbed(work).await
@@ -340,7 +342,7 @@ impl Inner {
             create_time: now,
             update_time: now,
         };
-        self.repository.put_webhook(&webhook).await?;
+        self.repository.insert_webhook(&webhook).await?;
         let hook = self.hooks.put(webhook);
         start(self, &hook, &mut *hook.turn.lock().await);
         Ok(self.view(&hook))

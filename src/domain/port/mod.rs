@@ -4,5 +4,6 @@ pub mod courier;
 pub mod engine;
 pub mod picture;
 pub mod repository;
+mod store_error;
 pub mod webhooks;
 pub mod world;

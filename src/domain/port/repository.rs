@@ -8,59 +8,17 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use super::store_error::StoreError;
 use super::webhooks::WebhookStore;
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Error;
 use crate::domain::event::{EventId, EventRecord, EventType};
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, RequestId, SessionName};
 use crate::domain::page::{EventQuery, GroupCursor, GroupQuery};
 use crate::domain::participant::{Account, Role};
-use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, Session, SessionStatus};
 use crate::domain::token::LogId;
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
-
-/// What can go wrong with the store.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    /// The database cannot be reached, is overloaded or shutting down. A read, or a write that
-    /// certainly did not happen: it may be tried again.
-    #[error("database unavailable: {0}")]
-    Unavailable(String),
-    /// A write whose COMMIT got no answer: it may have happened. Look the event ids up.
-    #[error("outcome of the commit unknown: {0}")]
-    CommitUnknown(String),
-    /// The database refuses this very data (too large, broken constraint), each time it is sent: others may go on.
-    #[error("data refused: {0}")]
-    Refused(String),
-    /// The database fails at the statement, whatever its data: an error inside of it, a table or a right that is
-    /// not there. This try wrote nothing; of an earlier one of the same write it says nothing.
-    #[error("statement failed: {0}")]
-    Failed(String),
-    /// A row that cannot be: table, column and key.
-    #[error("corrupt row: {0}")]
-    Corrupt(String),
-}
-
-impl From<StoreError> for Error {
-    fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::Unavailable(_) => {
-                Error::new(Reason::DatabaseUnavailable, "the database cannot be reached; try again")
-                    .retry_after(std::time::Duration::from_secs(1))
-                    .caused_by(error)
-            }
-            StoreError::CommitUnknown(_) => {
-                Error::outcome_unknown("the database did not confirm the write; look at the group before you repeat the call")
-                    .caused_by(error)
-            }
-            StoreError::Refused(_) | StoreError::Failed(_) | StoreError::Corrupt(_) => {
-                Error::internal(error)
-            }
-        }
-    }
-}
 
 /// Everything at once; what the app holds.
 pub trait Repository:

@@ -9,6 +9,7 @@ mod m20261123_000006_add_jobs;
 mod m20261125_000007_create_aliases;
 mod m20261126_000008_create_webhooks;
 mod m20261129_000009_add_probe;
+mod m20261129_000010_number_writes;
 mod schema;
 
 pub(super) use self::schema::random_number;
@@ -71,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_create_aliases::Migration),
             Box::new(m20261126_000008_create_webhooks::Migration),
             Box::new(m20261129_000009_add_probe::Migration),
+            Box::new(m20261129_000010_number_writes::Migration),
         ]
     }
 }

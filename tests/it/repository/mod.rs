@@ -6,6 +6,7 @@ mod deletions;
 mod failure;
 mod given;
 mod groups;
+mod late;
 mod log;
 mod opening;
 mod probe;
@@ -122,6 +123,12 @@ on_both_databases! {
             another_error_does_not_end_the_doubt_about_a_lost_answer,
             a_session_ends_without_touching_its_rows,
             retention_that_fails_is_noted,
+        ],
+        late: [
+            a_patch_that_comes_late_undoes_nothing,
+            a_webhook_that_is_written_late_undoes_nothing,
+            a_deletion_that_comes_late_does_not_begin,
+            what_a_replaced_process_writes_undoes_nothing,
         ],
     }
 }

@@ -11,7 +11,7 @@ use wagroups::pb;
 use crate::harness::service::{Service, eventually, reason};
 
 /// Holds a table, so that whoever wants to use it waits.
-pub async fn hold<'a>(connection: &'a mut PgConnection, table: &str) -> Transaction<'a, Postgres> {
+async fn hold<'a>(connection: &'a mut PgConnection, table: &str) -> Transaction<'a, Postgres> {
     let mut held = connection.begin().await.expect("a transaction");
     let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
     sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *held).await.expect("the table is held");
@@ -35,7 +35,7 @@ pub async fn connect(service: &Service) -> PgConnection {
     PgConnection::connect(service.database().url()).await.expect("a connection")
 }
 
-pub fn app(service: &Service) -> App {
+fn app(service: &Service) -> App {
     service.server.as_ref().expect("a running service").app().clone()
 }
 
