@@ -80,6 +80,7 @@ impl App {
             tokio::time::sleep(TRIM_PAUSE).await;
         }
         self.expire_webhooks().await?;
+        self.clear_deleted_sessions().await?;
         while inner.repository.purge(now, before, TRIM_ROWS).await? && !inner.is_draining() {
             tokio::time::sleep(TRIM_PAUSE).await;
         }

@@ -26,7 +26,7 @@ pub(super) const RETRY_PAUSES: [Duration; 4] = [
 /// Between tries of a commit that may have been written, from then on.
 pub(super) const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// A commit that is not confirmed by then counts as one that fails: the service is not ready.
-const OVERDUE: Duration = Duration::from_secs(3);
+pub(super) const OVERDUE: Duration = Duration::from_secs(3);
 /// A commit carries the epoch, so that for a while after one nobody has to ask for it.
 const TRUSTED_EPOCH: Duration = Duration::from_secs(2);
 /// What a probe writes, in 64-bit numbers: 64 KiB. One small row can pass where commits fail, in a part of
@@ -94,7 +94,7 @@ impl Commits {
             }
             Ok(_) => {}
             // Whether the data or the store is to blame, a probe shows.
-            Err(StoreError::Refused(_)) => self.is_suspect = true,
+            Err(StoreError::Refused(_) | StoreError::Failed(_)) => self.is_suspect = true,
             Err(error @ StoreError::Corrupt(_)) => {
                 self.is_damaged = true;
                 self.fail(&error.to_string());
@@ -111,20 +111,25 @@ impl Commits {
     pub async fn check(&mut self) -> Result<()> {
         let works = *self.works.borrow();
         self.is_suspect |= self.repository.has_failed();
-        let is_ours = if works && !self.is_suspect {
+        let current = if works && !self.is_suspect {
             if self.last_won.is_some_and(|won| won.elapsed() < TRUSTED_EPOCH) {
                 return Ok(());
             }
-            self.repository.is_current(self.epoch).await
+            self.repository.current_epoch().await
         } else {
             let filler: Vec<u8> =
                 (0..FILLER_NUMBERS).flat_map(|_| self.entropy.u64().to_le_bytes()).collect();
-            self.repository.probe(self.epoch, &filler).await
+            match self.repository.probe(self.epoch, &filler).await {
+                Ok(true) => Ok(self.epoch),
+                Ok(false) => self.repository.current_epoch().await,
+                Err(error) => Err(error),
+            }
         };
-        match is_ours {
+        match current {
+            Ok(current) if current != self.epoch => Err(replaced(current, self.epoch)),
             // What is damaged may be where the probe does not look: only a commit shows that it works again.
-            Ok(true) if self.is_damaged => Ok(()),
-            Ok(true) => {
+            Ok(_) if self.is_damaged => Ok(()),
+            Ok(_) => {
                 self.is_suspect = false;
                 if self.works.send_if_modified(|works| !std::mem::replace(works, true)) {
                     tracing::info!("commits work");
@@ -132,7 +137,6 @@ impl Commits {
                 }
                 Ok(())
             }
-            Ok(false) => Err(fenced()),
             Err(error) => {
                 self.fail(&error.to_string());
                 Ok(())
@@ -142,7 +146,8 @@ impl Commits {
 
     /// Tries until it is certain what became of the batch. A refusal by the database leaves nothing behind.
     /// A lost answer is settled by what is stored: a try of which nothing is found may still be on its way,
-    /// so the same batch is sent again; of all its tries only one can find the sessions as it expects.
+    /// so the same batch is sent again; of all its tries only one can find the sessions as it expects. Only that
+    /// ends the doubt, or a refusal of the data; any other error is one of its own try.
     async fn settle(&self, batch: &CommitBatch) -> Result<CommitReceipt, StoreError> {
         let started = Instant::now();
         let mut pauses = RETRY_PAUSES.iter();
@@ -174,13 +179,12 @@ impl Commits {
                 Err(error) => error,
             };
             match (error, pauses.next()) {
+                // The same data was sent before, and is refused each time.
+                (error @ StoreError::Refused(_), _) => return Err(error),
+                (_, pause) if in_doubt => sleep(*pause.unwrap_or(&LAST_PAUSE)).await,
                 (StoreError::Unavailable(_) | StoreError::CommitUnknown(_), Some(pause)) => {
                     sleep(*pause).await;
                 }
-                (StoreError::Unavailable(_) | StoreError::CommitUnknown(_), None) if in_doubt => {
-                    sleep(LAST_PAUSE).await;
-                }
-                // The same data was sent before, and is refused each time.
                 (error, _) => return Err(error),
             }
         }
@@ -237,7 +241,15 @@ fn is_stored(
     session.events.iter().all(|event| recorded.contains_key(&event.id))
 }
 
-/// The end of a process that another one has replaced.
-pub(super) fn fenced() -> Error {
-    Error::internal("another process has taken over this database; run one replica only")
+/// The end of a process whose epoch is not the one that the database is in.
+pub(super) fn replaced(current: u64, own: u64) -> Error {
+    if current > own {
+        return Error::internal(
+            "another process has taken over this database; run one replica only",
+        );
+    }
+    Error::internal(format!(
+        "this database was put back to an earlier state while the service ran (it is in epoch {current}, this process \
+         began {own}); after a restore run `wagroups migrate --new-log-id`, then start the service"
+    ))
 }

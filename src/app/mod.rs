@@ -20,6 +20,7 @@ mod own_changes;
 mod pauses;
 mod pending;
 mod places;
+mod progress;
 mod reads;
 mod report;
 mod reservations;
@@ -281,6 +282,14 @@ impl App {
 
     pub fn is_draining(&self) -> bool {
         self.inner.is_draining()
+    }
+
+    /// Runs what must not end half-way when the caller hangs up.
+    async fn undisturbed<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.tasks.spawn(work).await.map_err(Error::internal)?
     }
 }
 

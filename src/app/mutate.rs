@@ -256,6 +256,7 @@ where
     F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
     Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
 {
+    inner.writer.refuse_if_late()?;
     let taken = match key {
         None => None,
         Some(key) => {
@@ -270,7 +271,12 @@ where
         failpoint::hit("after_reserve");
     }
     let taken = taken.as_ref();
-    let engine = match inner.working_engine(&mutation.session, mutation.operation) {
+    // Taking the id may have taken as long.
+    let engine = inner
+        .writer
+        .refuse_if_late()
+        .and_then(|()| inner.working_engine(&mutation.session, mutation.operation));
+    let engine = match engine {
         Ok(engine) => engine,
         Err(error) => {
             release(inner, taken).await;
@@ -302,6 +308,7 @@ where
     F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
     Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
 {
+    inner.writer.refuse_if_late()?;
     let engine = inner.working_engine(&mutation.session, mutation.operation)?;
     send(inner, engine, mutation, call_key, None, operation).await
 }

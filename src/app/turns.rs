@@ -1,22 +1,28 @@
-//! One at a time for each session.
+//! One at a time for each session, or for each of whatever else is named.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::id::SessionName;
 
-#[derive(Debug, Default)]
-pub(super) struct Turns {
-    sessions: Mutex<BTreeMap<SessionName, Arc<tokio::sync::Mutex<()>>>>,
+#[derive(Debug)]
+pub(super) struct Turns<K = SessionName> {
+    keys: Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-impl Turns {
-    /// Waits for the session's turn; it ends when what is returned is dropped.
-    pub async fn take(&self, session: &SessionName) -> tokio::sync::OwnedMutexGuard<()> {
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Self { keys: Mutex::default() }
+    }
+}
+
+impl<K: Ord + Clone> Turns<K> {
+    /// Waits for the turn of what the key names; it ends when what is returned is dropped.
+    pub async fn take(&self, key: &K) -> tokio::sync::OwnedMutexGuard<()> {
         let turn = {
-            let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-            sessions.retain(|_, turn| Arc::strong_count(turn) > 1);
-            sessions.entry(session.clone()).or_default().clone()
+            let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            keys.retain(|_, turn| Arc::strong_count(turn) > 1);
+            keys.entry(key.clone()).or_default().clone()
         };
         turn.lock_owned().await
     }

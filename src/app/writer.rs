@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
 use super::batch::Batch;
-use super::commits::{Commits, LAST_PAUSE, RETRY_PAUSES, fenced};
+use super::commits::{Commits, LAST_PAUSE, RETRY_PAUSES, replaced};
 use super::doubts::Doubts;
 use super::live::Live;
 use super::pending::PendingCalls;
+use super::progress::{Checks, Progress};
 use super::report::{Committed, Report};
 use super::session_draft::SessionDraft;
 use super::working_set::{GroupKey, WorkingGroup, WorkingSet};
@@ -49,7 +50,7 @@ enum Message {
     /// The session's account or row changed outside of commits.
     Forget(SessionName, oneshot::Sender<()>),
     /// Look whether commits work.
-    Check(oneshot::Sender<()>),
+    Check,
 }
 
 /// Handle of the writer.
@@ -57,6 +58,8 @@ enum Message {
 pub(super) struct Writer {
     sender: mpsc::Sender<Message>,
     works: watch::Receiver<bool>,
+    progress: Progress,
+    checks: Checks,
 }
 
 pub(super) struct WriterParts {
@@ -81,8 +84,11 @@ impl Writer {
         let working = WorkingSet::new(parts.working_set_bytes);
         let commits = Commits::new(parts.repository.clone(), parts.entropy.clone(), parts.epoch);
         let works = commits.works();
-        let task = WriterTask { parts, working, commits, waiting: VecDeque::new() };
-        (Self { sender, works }, task.run(receiver))
+        let (progress, checks) = (Progress::default(), Checks::default());
+        let handle = Self { sender, works, progress: progress.clone(), checks: checks.clone() };
+        let task =
+            WriterTask { parts, working, commits, waiting: VecDeque::new(), progress, checks };
+        (handle, task.run(receiver))
     }
 
     /// Writes the report and answers once it is durable and visible to this process' readers.
@@ -97,11 +103,24 @@ impl Writer {
 
     /// Has the writer look whether commits work, and answers once it has.
     pub async fn check(&self) {
-        let (done, wait) = oneshot::channel();
         // A queue that is full of work says enough.
-        if self.sender.try_send(Message::Check(done)).is_ok() {
-            let _ = wait.await;
+        let done = self.checks.ask(|| self.sender.try_send(Message::Check).is_ok());
+        if let Some(mut done) = done {
+            let _ = done.wait_for(|done| *done).await;
         }
+    }
+
+    /// Refuses what would have to wait behind something that is already late: before anything goes to WhatsApp
+    /// whose outcome could then not be written.
+    pub fn refuse_if_late(&self) -> Result<()> {
+        if !self.progress.is_late() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Reason::DatabaseUnavailable,
+            "the database has not confirmed an earlier write yet; nothing was sent, try again",
+        )
+        .retry_after(Duration::from_secs(1)))
     }
 
     /// Whether commits work, from now on.
@@ -128,6 +147,8 @@ struct WriterTask {
     commits: Commits,
     /// Reports that lost against another process and are reduced anew.
     waiting: VecDeque<Entry>,
+    progress: Progress,
+    checks: Checks,
 }
 
 impl WriterTask {
@@ -139,7 +160,7 @@ impl WriterTask {
             }
             let mut entries: Vec<Entry> = self.waiting.drain(..).collect();
             let mut weight: usize = entries.iter().map(|entry| entry.report.weight()).sum();
-            let mut checks = Vec::new();
+            let mut is_asked = false;
             for message in inbox.drain(..) {
                 match message {
                     Message::Write(entry) => {
@@ -158,17 +179,17 @@ impl WriterTask {
                         self.working.forget(&session);
                         let _ = done.send(());
                     }
-                    Message::Check(done) => checks.push(done),
+                    Message::Check => is_asked = true,
                 }
             }
             if !entries.is_empty() {
                 self.write(entries).await?;
             }
-            if !checks.is_empty() {
+            if is_asked {
+                let asked = self.checks.begin();
+                let _at_work = self.progress.begin();
                 self.commits.check().await?;
-                checks.into_iter().for_each(|done| {
-                    let _ = done.send(());
-                });
+                asked.answer();
             }
         }
     }
@@ -176,6 +197,7 @@ impl WriterTask {
     /// Writes the reports in one transaction; those whose session was written by another process
     /// meanwhile go back to `waiting`.
     async fn write(&mut self, entries: Vec<Entry>) -> Result<()> {
+        let _at_work = self.progress.begin();
         let (entries, mut batch) = match self.reduce(entries).await {
             Ok(reduced) => reduced,
             Err((entries, error)) => {
@@ -369,15 +391,17 @@ impl WriterTask {
         self.working.wrote(name, head, groups);
     }
 
-    /// A session of another epoch belongs to a process that started after this one.
+    /// A session of another epoch belongs to a process that started after this one, or to a database that was put
+    /// back to what it was before this one.
     async fn fence(&self, lost: &HashSet<SessionName>) -> Result<()> {
         telemetry::commit_lost(lost.len());
         let names: Vec<SessionName> = lost.iter().cloned().collect();
         let heads = self.parts.repository.session_heads(&names).await.unwrap_or_default();
-        if heads.values().any(|head| head.epoch > self.parts.epoch) {
-            return Err(fenced());
+        let own = self.parts.epoch;
+        match heads.values().find(|head| head.epoch != own) {
+            Some(head) => Err(replaced(head.epoch, own)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Inbound {
     /// gives way.
     pub max_keyless_calls: usize,
     /// Addresses of proxies, whose peers all look alike: their connections are told apart, where otherwise those
-    /// of one address are taken for one.
+    /// of one address are taken for one, and bodies of webhooks count by session alone.
     pub proxies: Vec<IpAddr>,
 }
 

@@ -143,7 +143,14 @@ mod tests {
 
     fn snapshot(max_age: Duration) -> Snapshot {
         let fetch_time = Timestamp::from_seconds(1_000_000);
-        Snapshot { groups: Vec::new(), untold: Vec::new(), stamp: None, fetch_time, max_age, has_left_groups: false }
+        Snapshot {
+            groups: Vec::new(),
+            untold: Vec::new(),
+            stamp: None,
+            fetch_time,
+            max_age,
+            has_left_groups: false,
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Deletions of groups that are under way.
 
 use async_trait::async_trait;
-use sea_orm::FromQueryResult;
+use sea_orm::{FromQueryResult, Value};
 
 use super::SeaRepository;
 use super::rows::{corrupt, parsed, parsed_opt};
+use super::sessions::overtaken;
 use super::sql::Sql;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, SessionName};
@@ -24,27 +25,46 @@ struct DeletionRow {
 impl DeletionStore for SeaRepository {
     async fn put_deletion(&self, deletion: &Deletion) -> Result<()> {
         let request_id = deletion.request_id.map(|id| id.to_string()).unwrap_or_default();
-        let sql = Sql::new(
-            "INSERT INTO deletions (session, group_id, key_name, request_id, removed_count, start_time) VALUES (",
-        )
-        .bind(deletion.session.as_str())
-        .push(", ")
-        .bind(deletion.group_id.as_str())
-        .push(", ")
-        .bind(deletion.key_name.as_str())
-        .push(", ")
-        .bind(request_id)
-        .push(", ")
-        .bind(i64::from(deletion.removed_count))
-        .push(", ")
-        .bind(deletion.start_time.as_micros())
-        .push(
-            ") ON CONFLICT (session, group_id) DO UPDATE SET removed_count = excluded.removed_count",
+        let turn = self.order.take(deletion.session.as_str()).await;
+        let values: [Value; 6] = [
+            deletion.session.as_str().into(),
+            deletion.group_id.as_str().into(),
+            deletion.key_name.as_str().into(),
+            request_id.into(),
+            i64::from(deletion.removed_count).into(),
+            deletion.start_time.as_micros().into(),
+        ];
+        let mut sql = Sql::new(
+            "INSERT INTO deletions (session, group_id, key_name, request_id, removed_count, start_time) SELECT ",
         );
-        self.insist(sql).await.map(drop)
+        for (index, value) in values.into_iter().enumerate() {
+            sql = sql.push(if index == 0 { "" } else { ", " }).bind(value);
+        }
+        let sql = sql
+            .push(" FROM sessions s WHERE s.name = ")
+            .bind(deletion.session.as_str())
+            .push(" AND s.write_number <= ")
+            .bind(turn.number)
+            .push(
+                " ON CONFLICT (session, group_id) DO UPDATE SET removed_count = excluded.removed_count",
+            );
+        match self.insist(sql).await?.rows {
+            0 => Err(overtaken(&deletion.session)),
+            _ => Ok(()),
+        }
     }
 
     async fn remove_deletion(&self, session: &SessionName, group_id: &GroupId) -> Result<()> {
+        // First, so that one that was given up and comes late is none: it would take apart what somebody was told is
+        // whole.
+        let turn = self.order.take(session.as_str()).await;
+        let sql = Sql::new("UPDATE sessions SET write_number = ")
+            .bind(turn.number)
+            .push(" WHERE name = ")
+            .bind(session.as_str())
+            .push(" AND write_number < ")
+            .bind(turn.number);
+        self.insist(sql).await?;
         let sql = Sql::new("DELETE FROM deletions WHERE session = ")
             .bind(session.as_str())
             .push(" AND group_id = ")

@@ -63,7 +63,7 @@ fn classify(stage: Stage, error: &DbErr) -> StoreError {
         | DbErr::KeyArityMismatch { .. }
         | DbErr::PrimaryKeyNotSet { .. }
         | DbErr::RbacError(_)
-        | DbErr::AccessDenied { .. } => StoreError::Refused(error.to_string()),
+        | DbErr::AccessDenied { .. } => StoreError::Failed(error.to_string()),
         // The enum is open; what is new may have happened at any point.
         _ => stage.lost(error.to_string()),
     }
@@ -83,14 +83,15 @@ pub(super) fn of_driver(stage: Stage, error: &sqlx::Error) -> StoreError {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound => {
             StoreError::Corrupt(error.to_string())
         }
+        sqlx::Error::InvalidArgument(_) | sqlx::Error::Encode(_) => {
+            StoreError::Refused(error.to_string())
+        }
         sqlx::Error::Configuration(_)
-        | sqlx::Error::InvalidArgument(_)
         | sqlx::Error::TypeNotFound { .. }
         | sqlx::Error::ColumnIndexOutOfBounds { .. }
         | sqlx::Error::ColumnNotFound(_)
-        | sqlx::Error::Encode(_)
         | sqlx::Error::AnyDriverError(_)
-        | sqlx::Error::InvalidSavePointStatement => StoreError::Refused(error.to_string()),
+        | sqlx::Error::InvalidSavePointStatement => StoreError::Failed(error.to_string()),
         _ => stage.lost(error.to_string()),
     }
 }
@@ -148,7 +149,8 @@ mod sqlstate {
             DATA_EXCEPTION | INTEGRITY_CONSTRAINT_VIOLATION | PROGRAM_LIMIT_EXCEEDED => {
                 StoreError::Refused(text)
             }
-            _ => StoreError::Refused(text),
+            // A table that is not there, a right that was taken, an error inside the server.
+            _ => StoreError::Failed(text),
         }
     }
 }
@@ -168,6 +170,9 @@ mod sqlite_code {
     const FULL: i32 = 13;
     const CANTOPEN: i32 = 14;
     const PROTOCOL: i32 = 15;
+    const TOOBIG: i32 = 18;
+    const CONSTRAINT: i32 = 19;
+    const MISMATCH: i32 = 20;
     const NOTADB: i32 = 26;
 
     pub fn meaning(stage: Stage, code: i32, text: String) -> StoreError {
@@ -178,7 +183,8 @@ mod sqlite_code {
                 StoreError::Unavailable(text)
             }
             CORRUPT | NOTADB => StoreError::Corrupt(text),
-            _ => StoreError::Refused(text),
+            TOOBIG | CONSTRAINT | MISMATCH => StoreError::Refused(text),
+            _ => StoreError::Failed(text),
         }
     }
 }
@@ -219,6 +225,18 @@ mod tests {
         for code in [19, 2067, 18] {
             let meaning = sqlite_code::meaning(Stage::Committing, code, String::new());
             assert!(matches!(meaning, StoreError::Refused(_)), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_of_the_data_is_no_refusal_of_it() {
+        for code in ["XX000", "42P01", "42501", "26000", "0A000", "P0001"] {
+            assert!(matches!(postgres(Stage::Committing, code), StoreError::Failed(_)), "{code}");
+        }
+        let (no_such_table, schema_changed) = (1, 17);
+        for code in [no_such_table, schema_changed] {
+            let meaning = sqlite_code::meaning(Stage::Committing, code, String::new());
+            assert!(matches!(meaning, StoreError::Failed(_)), "{code}");
         }
     }
 

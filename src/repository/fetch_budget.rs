@@ -29,16 +29,17 @@ impl FetchBudgetStore for SeaRepository {
         // One more may be taken as long as what was taken is earned by then.
         let latest = now + spare;
         let period = i64::try_from(allowance.period.as_micros()).unwrap_or(i64::MAX);
-        let take = Sql::new("UPDATE sessions SET fetches_earned_time = CASE WHEN fetches_earned_time > ")
-            .bind(now.as_micros())
-            .push(" THEN fetches_earned_time ELSE ")
-            .bind(now.as_micros())
-            .push(" END + ")
-            .bind(period)
-            .push(" WHERE name = ")
-            .bind(session.as_str())
-            .push(" AND fetches_earned_time <= ")
-            .bind(latest.as_micros());
+        let take =
+            Sql::new("UPDATE sessions SET fetches_earned_time = CASE WHEN fetches_earned_time > ")
+                .bind(now.as_micros())
+                .push(" THEN fetches_earned_time ELSE ")
+                .bind(now.as_micros())
+                .push(" END + ")
+                .bind(period)
+                .push(" WHERE name = ")
+                .bind(session.as_str())
+                .push(" AND fetches_earned_time <= ")
+                .bind(latest.as_micros());
         if self.insist(take).await?.rows > 0 {
             return Ok(None);
         }

@@ -80,11 +80,15 @@ pub(super) fn page_statement(
 /// Where the session and the log stood when a group was read.
 pub(super) const SNAPSHOT: &str = "coalesce(s.sequence, 0) AS session_sequence, h.position AS head";
 
-/// The conditions of a query on `groups g`; only groups that we are in.
+/// The conditions of a query on `groups g`; only groups that we are in, of a session that exists.
 pub(super) fn filter(sql: Sql, query: &GroupQuery) -> Sql {
     let GroupFilter { subject_contains, member, my_roles, changed_after_sequence } = &query.filter;
     let mut sql =
         sql.push("g.session = ").bind(query.session.as_str()).push(" AND g.present = TRUE");
+    sql = sql
+        .push(" AND EXISTS (SELECT 1 FROM sessions e WHERE e.name = ")
+        .bind(query.session.as_str())
+        .push(" AND e.deleted_time = 0)");
     if let Some(text) = subject_contains {
         sql = sql
             .push(" AND g.subject_folded LIKE ")

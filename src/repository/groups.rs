@@ -57,9 +57,7 @@ impl GroupStore for SeaRepository {
             .push(", CAST(NULL AS bytea) AS facts, g.participants AS participants ")
             .push("FROM log_head h LEFT JOIN sessions s ON s.name = ")
             .bind(session.as_str())
-            .push(" AND s.deleted_time = 0 LEFT JOIN groups g ON g.session = ")
-            .bind(session.as_str())
-            .push(" AND g.id = ")
+            .push(" AND s.deleted_time = 0 LEFT JOIN groups g ON g.session = s.name AND g.id = ")
             .bind(group_id.as_str())
             .push(" AND g.present = TRUE WHERE h.id = 1");
         let query = GroupQuery {

@@ -1,8 +1,10 @@
 //! How long anything may take that goes to the database over a network, and what happens after that.
 //!
 //! A firewall that has forgotten a connection, or a pooler that hangs, lets it carry nothing without
-//! closing it. The server gives its statements up first, so an answer that comes later than that never
-//! comes; and where one connection has fallen silent, those that were open beside it are not trusted.
+//! closing it. The server gives its statements up first, so an answer that is later than that is not waited
+//! for; and where one connection has fallen silent, those that were open beside it are not trusted. What was
+//! given up here may be written all the same: PostgreSQL ends `statement_timeout` before it commits
+//! (`finish_xact_command` in postgres.c), so a COMMIT waits for its disk, or for a replica, as long as that takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +18,7 @@ pub(super) const STATEMENT: Duration = Duration::from_secs(6);
 /// What a connection may take to be made, and a caller to get one from the pool.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// What a statement may take here, with the wait for a connection: more than both, so that a server that
-/// lives always answers first.
+/// lives answers first, unless its disk or its replica holds up a COMMIT.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
 /// What the shortest of all round trips may take: less than who asks for readiness waits.
 pub(super) const PING: Duration = Duration::from_millis(1500);

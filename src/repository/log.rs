@@ -76,7 +76,9 @@ impl EventLog for SeaRepository {
         let epoch = query_one::<Number>(&transaction, raise).await?.ok_or_else(no_head)?.number;
         execute(&transaction, Sql::new("UPDATE sessions SET epoch = ").bind(epoch)).await?;
         commit(transaction).await?;
-        unsigned("log_head.epoch", epoch)
+        let epoch = unsigned("log_head.epoch", epoch)?;
+        self.order.begin(epoch);
+        Ok(epoch)
     }
 
     async fn bounds(&self) -> Result<LogBounds> {
@@ -190,16 +192,17 @@ impl EventLog for SeaRepository {
         self.has_failed.swap(false, Ordering::AcqRel)
     }
 
-    async fn is_current(&self, epoch: u64) -> Result<bool> {
-        match &self.connections {
-            Connections::Postgres { commits, .. } => postgres::is_current(commits, epoch).await,
+    async fn current_epoch(&self) -> Result<u64> {
+        let epoch = match &self.connections {
+            Connections::Postgres { commits, .. } => postgres::current_epoch(commits).await?,
             Connections::Sqlite { .. } => {
                 let transaction = self.begin().await?;
-                let is_current = sqlite::is_current(&transaction, epoch).await?;
+                let epoch = sqlite::current_epoch(&transaction).await?;
                 commit(transaction).await?;
-                Ok(is_current)
+                epoch
             }
-        }
+        };
+        unsigned("log_head.epoch", epoch.ok_or_else(no_head)?)
     }
 
     async fn recorded(&self, ids: &[EventId]) -> Result<BTreeMap<EventId, u64>> {
@@ -218,6 +221,12 @@ impl EventLog for SeaRepository {
     }
 
     async fn trim(&self, before: Timestamp, limit: u32) -> Result<Trimmed> {
+        self.noted(self.trim_step(before, limit).await)
+    }
+}
+
+impl SeaRepository {
+    async fn trim_step(&self, before: Timestamp, limit: u32) -> Result<Trimmed> {
         let transaction = self.begin().await?;
         let lock = if self.backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
         let done = query_one::<Number>(
@@ -253,9 +262,7 @@ impl EventLog for SeaRepository {
         commit(transaction).await?;
         Ok(Trimmed { removed, more: removed >= u64::from(limit) })
     }
-}
 
-impl SeaRepository {
     /// What became of a commit on SQLite whose end could not be told. The writer's connection is closed before it
     /// can be had again, and nobody else writes: what is stored then is all that there will be.
     async fn look_up(

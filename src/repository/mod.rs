@@ -5,6 +5,7 @@
 //! each database's own ([`postgres`], [`sqlite`]); everything else is written once for both.
 
 mod aliases;
+mod clearing;
 mod deletions;
 mod entity;
 mod fault;
@@ -23,6 +24,7 @@ mod sql;
 mod sqlite;
 mod webhooks;
 mod world;
+mod write_order;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult,
@@ -39,6 +41,7 @@ use std::time::Duration;
 use self::limit::Bounded;
 use self::open::DatabaseUrl;
 use self::sql::Sql;
+use self::write_order::WriteOrder;
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::token::LogId;
 
@@ -63,6 +66,8 @@ pub struct SeaRepository {
     connections: Connections,
     /// Whether a write beside the commits has failed since that was asked last.
     has_failed: AtomicBool,
+    /// Of rows that are written by single statements.
+    order: WriteOrder,
 }
 
 #[derive(Debug)]
@@ -104,7 +109,8 @@ impl SeaRepository {
     }
 
     fn over(connections: Connections) -> Self {
-        Self { connections, has_failed: AtomicBool::new(false) }
+        let (has_failed, order) = (AtomicBool::new(false), WriteOrder::default());
+        Self { connections, has_failed, order }
     }
 
     /// Brings the schema up to date, and answers the migrations of a newer version that it found. Processes that
@@ -217,7 +223,10 @@ impl SeaRepository {
     /// Remembers a write that failed for reasons that are not its data's.
     fn noted<T>(&self, written: Result<T>) -> Result<T> {
         if let Err(
-            StoreError::Unavailable(_) | StoreError::CommitUnknown(_) | StoreError::Corrupt(_),
+            StoreError::Unavailable(_)
+            | StoreError::CommitUnknown(_)
+            | StoreError::Failed(_)
+            | StoreError::Corrupt(_),
         ) = &written
         {
             self.has_failed.store(true, Ordering::Release);
@@ -237,13 +246,12 @@ impl SeaRepository {
             };
             in_doubt |= matches!(error, StoreError::CommitUnknown(_));
             match (error, pauses.next()) {
-                (StoreError::CommitUnknown(_) | StoreError::Unavailable(_), Some(pause))
-                    if in_doubt =>
-                {
-                    tokio::time::sleep(*pause).await;
-                }
-                (StoreError::Unavailable(cause), None) if in_doubt => {
-                    return Err(StoreError::CommitUnknown(cause));
+                // The same data was sent before, and is refused each time.
+                (error @ StoreError::Refused(_), _) => return Err(error),
+                // Why this try fails says nothing of the one whose answer was lost.
+                (_, Some(pause)) if in_doubt => tokio::time::sleep(*pause).await,
+                (error, None) if in_doubt => {
+                    return Err(StoreError::CommitUnknown(error.to_string()));
                 }
                 (error, _) => return Err(error),
             }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Value,
+};
 
+use super::clearing;
 use super::entity::session::{Column, Entity, Model};
 use super::log::KEYS_PER_QUERY;
 use super::rows::{corrupt, parsed, unsigned};
@@ -27,9 +29,16 @@ struct HeadRow {
     epoch: i64,
 }
 
+#[derive(FromQueryResult)]
+struct NameRow {
+    name: String,
+}
+
 #[async_trait]
 impl SessionStore for SeaRepository {
     async fn insert_session(&self, session: &Session, epoch: u64) -> Result<SessionInsert> {
+        // What an earlier session of the name has left would become this one's.
+        while self.clear_session(&session.name, clearing::ROWS).await? {}
         let (lid, phone) = account_columns(session.account.as_ref());
         // A process that was fenced a moment ago must not leave a session behind that nobody can
         // write to: such a session belongs to the process that came after it.
@@ -39,9 +48,10 @@ impl SessionStore for SeaRepository {
         );
         let sql = Sql::new(
             "INSERT INTO sessions (name, engine, status, status_reason, status_time, account_lid, account_phone, \
-             push_name, metadata, wanted, create_time, config, sequence, revision, deleted_time, synced_time, epoch) SELECT ",
+             push_name, metadata, wanted, create_time, config, write_number, sequence, revision, deleted_time, synced_time, epoch) SELECT ",
         );
-        let values: [sea_orm::Value; 12] = [
+        let turn = self.order.take(session.name.as_str()).await;
+        let values: [Value; 13] = [
             session.name.as_str().into(),
             session.engine.as_str().into(),
             session.status.as_str().into(),
@@ -54,6 +64,7 @@ impl SessionStore for SeaRepository {
             session.wanted.into(),
             session.create_time.as_micros().into(),
             config_column(&session.config)?.into(),
+            turn.number.into(),
         ];
         let sql = values.into_iter().fold(sql, |sql, value| sql.bind(value).push(", "));
         let sql = sql.push("0, 0, 0, 0, ").push(&own_or_later_epoch).push(
@@ -62,7 +73,9 @@ impl SessionStore for SeaRepository {
              status_time = excluded.status_time, account_lid = excluded.account_lid, \
              account_phone = excluded.account_phone, push_name = excluded.push_name, metadata = excluded.metadata, \
              wanted = excluded.wanted, create_time = excluded.create_time, revision = sessions.revision + 1, \
-             deleted_time = 0, synced_time = 0, config = excluded.config, epoch = excluded.epoch WHERE sessions.deleted_time <> 0",
+             deleted_time = 0, synced_time = 0, config = excluded.config, epoch = excluded.epoch, \
+             write_number = excluded.write_number \
+             WHERE sessions.deleted_time <> 0 AND sessions.write_number < excluded.write_number",
         );
         let Insisted { rows, in_doubt } = self.insist(sql).await?;
         if rows > 0 {
@@ -97,15 +110,37 @@ impl SessionStore for SeaRepository {
         if columns.is_empty() {
             return Ok(self.session(name).await?.is_some());
         }
-        let mut update = Entity::update_many()
-            .filter(Column::Name.eq(name.as_str()))
-            .filter(Column::DeletedTime.eq(0_i64));
+        let turn = self.order.take(name.as_str()).await;
+        let mut sql = Sql::new("UPDATE sessions SET write_number = ").bind(turn.number);
         for (column, value) in columns {
-            update = update.col_expr(column, value);
+            sql = sql.push(", ").push(column).push(" = ").bind(value);
         }
-        let writer = self.noted(self.writable())?;
-        let done = writer.limited(update.exec(&writer.connection)).await;
-        Ok(self.noted(done.map_err(fault::committing))?.rows_affected > 0)
+        let sql = sql
+            .push(" WHERE name = ")
+            .bind(name.as_str())
+            .push(" AND deleted_time = 0 AND write_number <= ")
+            .bind(turn.number);
+        if self.insist(sql).await?.rows > 0 {
+            return Ok(true);
+        }
+        match self.session(name).await? {
+            Some(_) => Err(overtaken(name)),
+            None => Ok(false),
+        }
+    }
+
+    async fn clear_session(&self, name: &SessionName, limit: u32) -> Result<bool> {
+        let mut more = false;
+        for (table, key) in clearing::TABLES {
+            let sql = clearing::step(self.backend(), table, key, name, limit);
+            more |= self.insist(sql).await?.rows >= u64::from(limit.max(1));
+        }
+        Ok(more)
+    }
+
+    async fn uncleared_sessions(&self, limit: u32) -> Result<Vec<SessionName>> {
+        let rows: Vec<NameRow> = self.read_all(clearing::uncleared(limit)).await?;
+        rows.iter().map(|row| parsed("sessions.name", &row.name)).collect()
     }
 
     async fn session_heads(
@@ -131,36 +166,41 @@ impl SessionStore for SeaRepository {
     }
 }
 
+/// Only a process that began later gives higher numbers than those of this one.
+pub(super) fn overtaken(session: &SessionName) -> StoreError {
+    StoreError::Unavailable(format!("another process has written to session {session}"))
+}
+
 fn existing() -> sea_orm::Select<Entity> {
     Entity::find().filter(Column::DeletedTime.eq(0_i64))
 }
 
-fn patched_columns(patch: &SessionPatch) -> Result<Vec<(Column, SimpleExpr)>> {
-    let mut columns = Vec::new();
+fn patched_columns(patch: &SessionPatch) -> Result<Vec<(&'static str, Value)>> {
+    let mut columns: Vec<(&'static str, Value)> = Vec::new();
     if let Some((status, reason, time)) = &patch.status {
-        columns.push((Column::Status, Expr::value(status.as_str())));
-        columns.push((Column::StatusReason, Expr::value(reason.as_str())));
-        columns.push((Column::StatusTime, Expr::value(time.as_micros())));
+        columns.push(("status", status.as_str().into()));
+        columns.push(("status_reason", reason.as_str().into()));
+        columns.push(("status_time", time.as_micros().into()));
     }
     if let Some(account) = &patch.account {
         let (lid, phone) = account_columns(Some(account));
-        columns.push((Column::AccountLid, Expr::value(lid)));
-        columns.push((Column::AccountPhone, Expr::value(phone)));
+        columns.push(("account_lid", lid.into()));
+        columns.push(("account_phone", phone.into()));
     }
     if let Some(push_name) = &patch.push_name {
-        columns.push((Column::PushName, Expr::value(push_name.as_str())));
+        columns.push(("push_name", push_name.as_str().into()));
     }
     if let Some(metadata) = &patch.metadata {
-        columns.push((Column::Metadata, Expr::value(metadata_column(metadata)?)));
+        columns.push(("metadata", metadata_column(metadata)?.into()));
     }
     if let Some(wanted) = patch.wanted {
-        columns.push((Column::Wanted, Expr::value(wanted)));
+        columns.push(("wanted", wanted.into()));
     }
     if let Some(config) = &patch.config {
-        columns.push((Column::Config, Expr::value(config_column(config)?)));
+        columns.push(("config", config_column(config)?.into()));
     }
     if let Some(time) = patch.synced_time {
-        columns.push((Column::SyncedTime, Expr::value(time.as_micros())));
+        columns.push(("synced_time", time.as_micros().into()));
     }
     Ok(columns)
 }

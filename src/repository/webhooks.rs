@@ -58,28 +58,41 @@ impl WebhookStore for SeaRepository {
         rows.into_iter().map(webhook).collect()
     }
 
-    async fn put_webhook(&self, webhook: &Webhook) -> Result<()> {
+    async fn insert_webhook(&self, webhook: &Webhook) -> Result<()> {
+        let turn = self.order.take(&webhook.id.to_string()).await;
+        let (names, values): (Vec<&str>, Vec<Value>) = columns(webhook)?.into_iter().unzip();
         let mut row: Vec<Value> = vec![
             webhook.id.to_string().into(),
-            webhook.key_name.as_str().into(),
             webhook.request_sha256.to_vec().into(),
-            json(&webhook.config)?.into(),
             webhook.create_time.as_micros().into(),
-            webhook.update_time.as_micros().into(),
+            turn.number.into(),
         ];
-        row.extend(progress_columns(&webhook.status, &webhook.progress)?);
-        let replaced: Vec<String> = ["key_name", "config", "update_time"]
-            .iter()
-            .chain(&PROGRESS)
-            .map(|column| format!("{column} = excluded.{column}"))
-            .collect();
-        let sql = Sql::new("INSERT INTO webhooks (id, key_name, request_sha256, config, create_time, update_time, ")
-            .push(&PROGRESS.join(", "))
+        row.extend(values);
+        let replaced: Vec<String> =
+            names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+        // One of the same id is one whose making was not confirmed.
+        let sql = Sql::new("INSERT INTO webhooks (id, request_sha256, create_time, write_number, ")
+            .push(&names.join(", "))
             .push(") VALUES ")
             .bind_rows([row])
-            .push(" ON CONFLICT (id) DO UPDATE SET ")
-            .push(&replaced.join(", "));
+            .push(" ON CONFLICT (id) DO UPDATE SET write_number = excluded.write_number, ")
+            .push(&replaced.join(", "))
+            .push(" WHERE webhooks.write_number <= excluded.write_number");
         self.insist(sql).await.map(drop)
+    }
+
+    async fn update_webhook(&self, webhook: &Webhook) -> Result<bool> {
+        let turn = self.order.take(&webhook.id.to_string()).await;
+        let mut sql = Sql::new("UPDATE webhooks SET write_number = ").bind(turn.number);
+        for (name, value) in columns(webhook)? {
+            sql = sql.push(", ").push(name).push(" = ").bind(value);
+        }
+        let sql = sql
+            .push(" WHERE id = ")
+            .bind(webhook.id.to_string())
+            .push(" AND write_number <= ")
+            .bind(turn.number);
+        Ok(self.insist(sql).await?.rows > 0)
     }
 
     async fn put_webhook_progress(
@@ -89,14 +102,16 @@ impl WebhookStore for SeaRepository {
         progress: &Progress,
         epoch: u64,
     ) -> Result<ProgressWrite> {
-        let mut sql = Sql::new("UPDATE webhooks SET ");
-        for (index, value) in progress_columns(status, progress)?.into_iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            sql = sql.push(comma).push(PROGRESS[index]).push(" = ").bind(value);
+        let turn = self.order.take(&id.to_string()).await;
+        let mut sql = Sql::new("UPDATE webhooks SET write_number = ").bind(turn.number);
+        for (name, value) in PROGRESS.into_iter().zip(progress_columns(status, progress)?) {
+            sql = sql.push(", ").push(name).push(" = ").bind(value);
         }
         let sql = sql
             .push(" WHERE id = ")
             .bind(id.to_string())
+            .push(" AND write_number <= ")
+            .bind(turn.number)
             .push(" AND (SELECT epoch FROM log_head WHERE log_head.id = 1) <= ")
             .bind(number(epoch));
         if self.insist(sql).await?.rows > 0 {
@@ -114,6 +129,18 @@ impl WebhookStore for SeaRepository {
         // Where the answer of the first try was lost, it may have been that one.
         Ok(removed.rows > 0 || removed.in_doubt)
     }
+}
+
+/// All that can change of a webhook.
+fn columns(webhook: &Webhook) -> Result<Vec<(&'static str, Value)>> {
+    let mut columns: Vec<(&'static str, Value)> = vec![
+        ("key_name", webhook.key_name.as_str().into()),
+        ("config", json(&webhook.config)?.into()),
+        ("update_time", webhook.update_time.as_micros().into()),
+    ];
+    let progress = progress_columns(&webhook.status, &webhook.progress)?;
+    columns.extend(PROGRESS.into_iter().zip(progress));
+    Ok(columns)
 }
 
 /// In the order of [`PROGRESS`].

@@ -322,6 +322,7 @@ pub(super) async fn serve_webhook(
         buffer_bytes: settings.buffer_bytes.get(),
         commit_timeout: settings.commit_timeout,
         max_in_flight: settings.max_in_flight,
+        proxies: bounds.proxies.clone(),
         audit,
     };
     let router = webhook::router(app.clone(), clock, options);

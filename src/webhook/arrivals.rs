@@ -2,10 +2,10 @@
 //!
 //! A webhook arrives within milliseconds, so that the bodies that have been arriving longest have to go where others
 //! need their room. No session and no address may hold more than is still free, a single body aside; beyond that its
-//! own oldest one goes. Sessions count by the name that was given, whether or not there is one of that name: else it
+//! own oldest one goes. Peers behind a proxy all have its address, so that it is no bound of theirs. Sessions count by the name that was given, whether or not there is one of that name: else it
 //! would show.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -25,6 +25,7 @@ pub struct Arrivals(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     rule: FairShare,
+    proxies: Arc<HashSet<IpAddr>>,
     bodies: Mutex<Bodies>,
 }
 
@@ -48,6 +49,7 @@ struct Body {
 #[derive(Debug)]
 struct Whose {
     session: SessionName,
+    /// `None` where it says nothing of who it is.
     network: Option<IpAddr>,
     /// Dropped when the body has to go.
     _stays: oneshot::Sender<Infallible>,
@@ -62,15 +64,16 @@ pub struct Arriving {
 }
 
 impl Arrivals {
-    pub fn new(buffer_bytes: u64) -> Self {
+    pub fn new(buffer_bytes: u64, proxies: Arc<HashSet<IpAddr>>) -> Self {
         let rule = FairShare { capacity: buffer_bytes, is_shared: true };
-        Self(Arc::new(Inner { rule, bodies: Mutex::default() }))
+        Self(Arc::new(Inner { rule, proxies, bodies: Mutex::default() }))
     }
 
     /// A body begins to arrive.
     pub fn begin(&self, session: &SessionName, peer: Option<Peer>) -> Arriving {
         let (sender, stays) = oneshot::channel();
-        let (session, network) = (session.clone(), peer.map(Peer::network));
+        let own = peer.filter(|peer| !self.0.proxies.contains(&peer.0.ip().to_canonical()));
+        let (session, network) = (session.clone(), own.map(Peer::network));
         let mut bodies = self.0.bodies();
         let number = bodies.next;
         bodies.next += 1;
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_single_body_may_take_all() {
-        let arrivals = Arrivals::new(ROOM as u64);
+        let arrivals = Arrivals::new(ROOM as u64, Arc::default());
         let mut body = begin(&arrivals, "shop", 1);
         for _ in 0..ROOM {
             assert!(body.take(1));
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn what_arrives_now_displaces_what_has_been_arriving_of_the_same_session_or_address() {
         for (session, peer) in [("shop", 2), ("other", 1)] {
-            let arrivals = Arrivals::new(ROOM as u64);
+            let arrivals = Arrivals::new(ROOM as u64, Arc::default());
             let mut slow: Vec<Arriving> = (0..4).map(|_| begin(&arrivals, "shop", 1)).collect();
             assert!(slow.iter_mut().all(|body| body.take(10)));
             // 24 are free, and the session and the address hold 40.
@@ -241,8 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn peers_behind_a_proxy_do_not_share_the_bound_of_one_address() {
+        let proxies = Arc::new([IpAddr::from([192, 0, 2, 1])].into());
+        let arrivals = Arrivals::new(ROOM as u64, proxies);
+        let mut slow: Vec<Arriving> =
+            (0..4).map(|number| begin(&arrivals, &format!("s{number}"), 1)).collect();
+        assert!(slow.iter_mut().all(|body| body.take(10)));
+        let mut real = begin(&arrivals, "shop", 1);
+        assert!(real.take(4));
+        assert!(!slow.iter_mut().any(was_sent_away), "24 were free");
+        let mut second = begin(&arrivals, "s3", 1);
+        assert!(second.take(20));
+        let away: Vec<bool> = slow.iter_mut().map(was_sent_away).collect();
+        assert_eq!(away, [false, false, false, true], "a session's bound holds all the same");
+    }
+
+    #[test]
     fn a_body_of_nobody_involved_has_room_while_there_is_any_and_then_the_oldest_goes() {
-        let arrivals = Arrivals::new(ROOM as u64);
+        let arrivals = Arrivals::new(ROOM as u64, Arc::default());
         let mut slow = begin(&arrivals, "attacked", 1);
         assert!(slow.take(60));
         let mut real = begin(&arrivals, "shop", 2);
@@ -252,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_itself_where_nobody_older_is_there_and_what_is_proven_stays() {
-        let arrivals = Arrivals::new(ROOM as u64);
+        let arrivals = Arrivals::new(ROOM as u64, Arc::default());
         let mut proven = begin(&arrivals, "shop", 1);
         assert!(proven.take(40));
         proven.vouch_for();
@@ -275,7 +294,7 @@ mod tests {
         fn no_more_is_held_than_there_is_and_the_sums_are_right(
             steps in proptest::collection::vec((0_usize..6, 0_u8..3, 1_usize..40, 0_u8..4), 0..200),
         ) {
-            let arrivals = Arrivals::new(ROOM as u64);
+            let arrivals = Arrivals::new(ROOM as u64, Arc::default());
             let mut all: Vec<Option<Arriving>> = (0..6).map(|_| None).collect();
             for (slot, peer, bytes, step) in steps {
                 match (&mut all[slot], step) {

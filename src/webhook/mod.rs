@@ -8,6 +8,8 @@ mod arrivals;
 mod refusal;
 mod signature;
 
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +52,8 @@ pub struct Options {
     pub commit_timeout: Duration,
     /// Webhooks that are dealt with at the same time; more are to be sent again.
     pub max_in_flight: usize,
+    /// Addresses that many peers share.
+    pub proxies: Arc<HashSet<IpAddr>>,
     pub audit: Audit,
 }
 
@@ -94,7 +98,7 @@ pub fn router(app: App, clock: Arc<dyn Clock>, options: Options) -> Router {
             body_timeout,
             FairShare { capacity: 0, is_shared: false },
         ),
-        arrivals: Arrivals::new(buffer_bytes),
+        arrivals: Arrivals::new(buffer_bytes, options.proxies),
         commit_timeout: options.commit_timeout,
         in_flight: FairShares::new(in_flight),
         audit: options.audit,

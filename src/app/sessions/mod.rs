@@ -1,5 +1,6 @@
 //! Sessions: made, listed, changed, deleted. How they run is in [`running`].
 
+mod clearing;
 mod running;
 mod watch;
 
@@ -56,60 +57,10 @@ pub struct SessionChange {
 
 impl App {
     pub async fn create_session(&self, call: &Call, new: NewSession) -> Result<Arc<Session>> {
-        let inner = &self.inner;
         call.caller.authorize(&new.name)?;
-        inner.refuse_if_draining()?;
-        let kind = new.config.kind();
-        let _turn = inner.directory.lock(&new.name).await;
-        let placing = inner.directory.placing().await;
-        let config = inner.placed(new.config)?;
-        inner.claim(call, &new.name, &config)?;
-        let wish =
-            AccountWish { phone_number: config.phone_number(), push_name: new.push_name.clone() };
-        if inner.directory.contains(&new.name) {
-            return Err(already_exists(&new.name));
-        }
-        inner.refuse_session_above_share(&call.caller)?;
-        let now = inner.clock.now();
-        let session = Session {
-            name: new.name.clone(),
-            engine: kind,
-            config,
-            status: SessionStatus::Stopped,
-            status_reason: String::new(),
-            status_time: now,
-            account: None,
-            push_name: new.push_name.unwrap_or_default(),
-            metadata: new.metadata,
-            wanted: new.start,
-            sequence: 0,
-            create_time: now,
-            synced_time: None,
-        };
-        match inner.repository.insert_session(&session, inner.epoch).await? {
-            SessionInsert::AlreadyExists => return Err(already_exists(&new.name)),
-            SessionInsert::Inserted => {}
-        }
-        inner.directory.put(session);
-        drop(placing);
-        inner.writer.forget(&new.name).await;
-        if new.start {
-            if let Err(error) = inner.bring_up(&new.name, &wish).await {
-                // A wish that the engine refuses makes no session.
-                if error.reason() == Reason::InvalidRequest {
-                    inner.remove(&new.name, kind, Origin::Api).await?;
-                    return Err(error);
-                }
-            }
-        } else if wish.phone_number.is_some() {
-            // The engine remembers the wish; the account is known before the session runs.
-            let engine = inner.engine(kind)?;
-            if let Err(error) = inner.adopt_account(&engine, &new.name, &wish).await {
-                inner.remove(&new.name, kind, Origin::Api).await?;
-                return Err(error);
-            }
-        }
-        inner.refreshed(&new.name).await
+        self.inner.refuse_if_draining()?;
+        let (inner, caller) = (self.inner.clone(), call.caller.clone());
+        self.undisturbed(async move { inner.make_session(&caller, new).await }).await
     }
 
     pub fn has_session(&self, name: &SessionName) -> bool {
@@ -156,49 +107,43 @@ impl App {
         name: &SessionName,
         update: SessionUpdate,
     ) -> Result<SessionChange> {
-        let inner = &self.inner;
-        call.caller.authorize(name)?;
-        inner.directory.get(name)?;
-        inner.refuse_if_draining()?;
-        let _turn = inner.directory.lock(name).await;
-        let session = inner.directory.get(name)?;
-        let metadata = update.metadata.clone().filter(|metadata| *metadata != session.metadata);
-        let placing = inner.directory.placing().await;
-        let config = updated_config(&session, update)?.filter(|config| *config != session.config);
-        let config = match config {
-            Some(config) if config.server() != session.config.server() => {
-                Some(inner.placed(config)?)
-            }
-            config => config,
-        };
-        let moved = config.as_ref().filter(|config| moves(&session.config, config));
-        if let Some(config) = moved {
-            inner.claim(call, name, config)?;
-        }
-        let is_moved = moved.is_some();
-        let changed = metadata.is_some() || config.is_some();
-        if changed {
-            inner.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;
-        }
-        drop(placing);
-        if is_moved {
-            inner.reroute(name).await?;
-        }
-        Ok(SessionChange { session: inner.refreshed(name).await?, changed })
+        let caller = call.caller.clone();
+        self.in_turn(call, name, |inner, session| async move {
+            inner.change_session(&caller, &session, update).await
+        })
+        .await
     }
 
     /// Ends the session. Its log stays readable until retention, under its name.
     pub async fn delete_session(&self, call: &Call, name: &SessionName) -> Result<u64> {
-        let inner = &self.inner;
-        call.caller.authorize(name)?;
-        inner.directory.get(name)?;
+        self.in_turn(call, name, |inner, session| async move {
+            inner.writer.refuse_if_late()?;
+            if let Ok(engine) = inner.engine(session.engine) {
+                engine.stop(&session.name).await.map_err(|error| error.error)?;
+            }
+            inner.remove(&session.name, session.engine, Origin::Api).await
+        })
+        .await
+    }
+
+    /// Changes a session in its turn. It runs to its end though the caller hangs up: what the store, the engine and
+    /// the directory hold of a session must not come apart half-way.
+    async fn in_turn<T, F, Fut>(&self, call: &Call, name: &SessionName, change: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<Inner>, Arc<Session>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let (inner, name) = (self.inner.clone(), name.clone());
+        call.caller.authorize(&name)?;
+        inner.directory.get(&name)?;
         inner.refuse_if_draining()?;
-        let _turn = inner.directory.lock(name).await;
-        let session = inner.directory.get(name)?;
-        if let Ok(engine) = inner.engine(session.engine) {
-            engine.stop(name).await.map_err(|error| error.error)?;
-        }
-        inner.remove(name, session.engine, Origin::Api).await
+        self.undisturbed(async move {
+            let _turn = inner.directory.lock(&name).await;
+            let session = inner.directory.get(&name)?;
+            change(inner, session).await
+        })
+        .await
     }
 
     /// Whether nothing was ever done with this database.
@@ -218,6 +163,102 @@ impl App {
 }
 
 impl Inner {
+    async fn make_session(
+        self: &Arc<Self>,
+        caller: &Caller,
+        new: NewSession,
+    ) -> Result<Arc<Session>> {
+        let kind = new.config.kind();
+        let _turn = self.directory.lock(&new.name).await;
+        let placing = self.directory.placing().await;
+        let config = self.placed(new.config)?;
+        self.claim(caller, &new.name, &config)?;
+        let wish =
+            AccountWish { phone_number: config.phone_number(), push_name: new.push_name.clone() };
+        if self.directory.contains(&new.name) {
+            return Err(already_exists(&new.name));
+        }
+        self.refuse_session_above_share(caller)?;
+        let now = self.clock.now();
+        let session = Session {
+            name: new.name.clone(),
+            engine: kind,
+            config,
+            status: SessionStatus::Stopped,
+            status_reason: String::new(),
+            status_time: now,
+            account: None,
+            push_name: new.push_name.unwrap_or_default(),
+            metadata: new.metadata,
+            wanted: new.start,
+            sequence: 0,
+            create_time: now,
+            synced_time: None,
+        };
+        match self.repository.insert_session(&session, self.epoch).await? {
+            SessionInsert::AlreadyExists => {
+                // The answer to an earlier call was lost for good, and the store has made it all the same.
+                if let Some(held) = self.repository.session(&new.name).await? {
+                    self.directory.put(held);
+                }
+                return Err(already_exists(&new.name));
+            }
+            SessionInsert::Inserted => {}
+        }
+        self.directory.put(session);
+        drop(placing);
+        self.writer.forget(&new.name).await;
+        if new.start {
+            if let Err(error) = self.bring_up(&new.name, &wish).await {
+                // A wish that the engine refuses makes no session.
+                if error.reason() == Reason::InvalidRequest {
+                    self.remove(&new.name, kind, Origin::Api).await?;
+                    return Err(error);
+                }
+            }
+        } else if wish.phone_number.is_some() {
+            // The engine remembers the wish; the account is known before the session runs.
+            let engine = self.engine(kind)?;
+            if let Err(error) = self.adopt_account(&engine, &new.name, &wish).await {
+                self.remove(&new.name, kind, Origin::Api).await?;
+                return Err(error);
+            }
+        }
+        self.refreshed(&new.name).await
+    }
+
+    async fn change_session(
+        &self,
+        caller: &Caller,
+        session: &Session,
+        update: SessionUpdate,
+    ) -> Result<SessionChange> {
+        let name = &session.name;
+        let metadata = update.metadata.clone().filter(|metadata| *metadata != session.metadata);
+        let placing = self.directory.placing().await;
+        let config = updated_config(session, update)?.filter(|config| *config != session.config);
+        let config = match config {
+            Some(config) if config.server() != session.config.server() => {
+                Some(self.placed(config)?)
+            }
+            config => config,
+        };
+        let moved = config.as_ref().filter(|config| moves(&session.config, config));
+        if let Some(config) = moved {
+            self.claim(caller, name, config)?;
+        }
+        let is_moved = moved.is_some();
+        let changed = metadata.is_some() || config.is_some();
+        if changed {
+            self.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;
+        }
+        drop(placing);
+        if is_moved {
+            self.reroute(name).await?;
+        }
+        Ok(SessionChange { session: self.refreshed(name).await?, changed })
+    }
+
     /// The settings of a new session, completed by its engine.
     fn placed(&self, config: EngineConfig) -> Result<EngineConfig> {
         let sessions = self.directory.all();
@@ -246,11 +287,11 @@ impl Inner {
 
     /// Refuses a session of a server that another one here is, or that the caller's key may not use under its
     /// name there: whoever has it reads and changes all groups of that account.
-    fn claim(&self, call: &Call, name: &SessionName, config: &EngineConfig) -> Result<()> {
+    fn claim(&self, caller: &Caller, name: &SessionName, config: &EngineConfig) -> Result<()> {
         let Some(server) = config.server() else { return Ok(()) };
         let remote = config.name_at_server(name);
         if remote != name.as_str() {
-            call.caller.authorize(&remote.parse().map_err(Error::internal)?)?;
+            caller.authorize(&remote.parse().map_err(Error::internal)?)?;
         }
         let is_taken = self.directory.all().iter().any(|held| {
             held.name != *name
@@ -309,11 +350,17 @@ impl Inner {
         Ok(())
     }
 
-    async fn remove(&self, name: &SessionName, engine: EngineKind, origin: Origin) -> Result<u64> {
+    async fn remove(
+        self: &Arc<Self>,
+        name: &SessionName,
+        engine: EngineKind,
+        origin: Origin,
+    ) -> Result<u64> {
         let report = Report { deletes_session: true, ..Report::new(name.clone(), engine, origin) };
         let committed = self.writer.write(report).await?;
         self.directory.remove(name);
         self.told.forget(name);
+        self.clear_in_background(name);
         if let Ok(engine) = self.engine(engine) {
             engine.forget(name).await.map_err(|error| error.error)?;
         }

@@ -25,73 +25,67 @@ const LINK_IT: &str = "scan the QR code, or ask for a pairing code";
 
 impl App {
     pub async fn start_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
-        let inner = &self.inner;
-        call.caller.authorize(name)?;
-        inner.directory.get(name)?;
-        inner.refuse_if_draining()?;
-        let _turn = inner.directory.lock(name).await;
-        let session = inner.directory.get(name)?;
-        let runs = match session.status {
-            SessionStatus::Working | SessionStatus::ScanQrCode => true,
-            SessionStatus::Stopped
-            | SessionStatus::Starting
-            | SessionStatus::Failed
-            | SessionStatus::LoggedOut => false,
-        };
-        if session.wanted && runs {
-            return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
-        }
-        inner.patch(name, SessionPatch { wanted: Some(true), ..Default::default() }).await?;
-        inner.bring_up(name, &wish(&session)).await?;
-        Ok(SessionChange { session: inner.refreshed(name).await?, changed: true })
+        self.in_turn(call, name, |inner, session| async move {
+            let name = &session.name;
+            let runs = match session.status {
+                SessionStatus::Working | SessionStatus::ScanQrCode => true,
+                SessionStatus::Stopped
+                | SessionStatus::Starting
+                | SessionStatus::Failed
+                | SessionStatus::LoggedOut => false,
+            };
+            if session.wanted && runs {
+                return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
+            }
+            inner.patch(name, SessionPatch { wanted: Some(true), ..Default::default() }).await?;
+            inner.bring_up(name, &wish(&session)).await?;
+            Ok(SessionChange { session: inner.refreshed(name).await?, changed: true })
+        })
+        .await
     }
 
     pub async fn stop_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
-        let inner = &self.inner;
-        call.caller.authorize(name)?;
-        inner.directory.get(name)?;
-        inner.refuse_if_draining()?;
-        let _turn = inner.directory.lock(name).await;
-        let session = inner.directory.get(name)?;
-        if !session.wanted && session.status == SessionStatus::Stopped {
-            return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
-        }
-        inner.patch(name, SessionPatch { wanted: Some(false), ..Default::default() }).await?;
-        if !session.config.takes_webhooks_only() {
-            inner.engine(session.engine)?.stop(name).await.map_err(|error| error.error)?;
-        }
-        // Who unlinked the device stays unlinked, whether or not the session shall run.
-        let status = match session.status {
-            SessionStatus::LoggedOut => SessionStatus::LoggedOut,
-            SessionStatus::Stopped
-            | SessionStatus::Starting
-            | SessionStatus::ScanQrCode
-            | SessionStatus::Working
-            | SessionStatus::Failed => SessionStatus::Stopped,
-        };
-        inner.set_status(name, status, "").await?;
-        Ok(SessionChange { session: inner.refreshed(name).await?, changed: session.wanted })
+        self.in_turn(call, name, |inner, session| async move {
+            let name = &session.name;
+            if !session.wanted && session.status == SessionStatus::Stopped {
+                return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
+            }
+            inner.patch(name, SessionPatch { wanted: Some(false), ..Default::default() }).await?;
+            if !session.config.takes_webhooks_only() {
+                inner.engine(session.engine)?.stop(name).await.map_err(|error| error.error)?;
+            }
+            // Who unlinked the device stays unlinked, whether or not the session shall run.
+            let status = match session.status {
+                SessionStatus::LoggedOut => SessionStatus::LoggedOut,
+                SessionStatus::Stopped
+                | SessionStatus::Starting
+                | SessionStatus::ScanQrCode
+                | SessionStatus::Working
+                | SessionStatus::Failed => SessionStatus::Stopped,
+            };
+            inner.set_status(name, status, "").await?;
+            Ok(SessionChange { session: inner.refreshed(name).await?, changed: session.wanted })
+        })
+        .await
     }
 
     /// Unlinks the device. The session keeps its groups, its log and the memory of its account.
     pub async fn log_out_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
-        let inner = &self.inner;
-        call.caller.authorize(name)?;
-        inner.directory.get(name)?;
-        inner.refuse_if_draining()?;
-        let _turn = inner.directory.lock(name).await;
-        let session = inner.directory.get(name)?;
-        if session.status == SessionStatus::LoggedOut {
-            return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
-        }
-        refuse_if_only_told(&session, EngineOperation::LogoutSession)?;
-        inner
-            .engine(session.engine)?
-            .log_out(name)
-            .await
-            .map_err(|failed| unlinking(failed, name))?;
-        inner.set_status(name, SessionStatus::LoggedOut, "logged out by request").await?;
-        Ok(SessionChange { session: inner.refreshed(name).await?, changed: true })
+        self.in_turn(call, name, |inner, session| async move {
+            let name = &session.name;
+            if session.status == SessionStatus::LoggedOut {
+                return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
+            }
+            refuse_if_only_told(&session, EngineOperation::LogoutSession)?;
+            inner
+                .engine(session.engine)?
+                .log_out(name)
+                .await
+                .map_err(|failed| unlinking(failed, name))?;
+            inner.set_status(name, SessionStatus::LoggedOut, "logged out by request").await?;
+            Ok(SessionChange { session: inner.refreshed(name).await?, changed: true })
+        })
+        .await
     }
 
     /// A code to link the device by typing it into the phone.

@@ -8,7 +8,6 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -286,25 +285,19 @@ impl App {
             let mut webhook = hook.webhook();
             let changed = change(&mut webhook, inner.clock.now());
             let written = match changed {
-                true => inner.repository.put_webhook(&webhook).await,
-                false => Ok(()),
+                true => inner.repository.update_webhook(&webhook).await,
+                false => Ok(true),
             };
-            if written.is_ok() {
+            if matches!(written, Ok(true)) {
                 hook.change(|held| *held = webhook);
             }
             start(&inner, &hook, &mut running);
-            written?;
+            if !written? {
+                return Err(not_found(hook.id));
+            }
             Ok(WebhookChange { view: inner.view(&hook), changed })
         };
         self.undisturbed(work).await
-    }
-
-    /// Runs what must not end half-way when the caller hangs up.
-    async fn undisturbed<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        self.inner.tasks.spawn(work).map(|ended| ended.map_err(Error::internal)?).await
     }
 }
 
@@ -349,7 +342,7 @@ impl Inner {
             create_time: now,
             update_time: now,
         };
-        self.repository.put_webhook(&webhook).await?;
+        self.repository.insert_webhook(&webhook).await?;
         let hook = self.hooks.put(webhook);
         start(self, &hook, &mut *hook.turn.lock().await);
         Ok(self.view(&hook))

@@ -63,6 +63,7 @@ fn each_wrong_setting_is_named_with_its_source_and_what_would_be_right() {
         ),
         ("WAGROUPS_WATCH__MAX_WATCHERS", "many", "must be a whole number; it is \"many\""),
         ("WAGROUPS_WATCH__MAX_WATCHERS", "0", "must be 1 to 10000000; it is 0"),
+        ("WAGROUPS_REST__MAX_STREAMS", "4096", "must be less than rest.max_connections"),
         ("WAGROUPS_EVENTS__RETENTION", "1s", "must be 1m to "),
         ("WAGROUPS_EVENTS__RETENTION", "soon", "events.retention"),
         ("WAGROUPS_EVENTS__HISTORY_BYTES", "64MB", "must be a size such as 64MiB"),

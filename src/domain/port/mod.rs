@@ -5,5 +5,6 @@ pub mod engine;
 pub mod fetch_budget;
 pub mod picture;
 pub mod repository;
+mod store_error;
 pub mod webhooks;
 pub mod world;

@@ -9,53 +9,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::fetch_budget::FetchBudgetStore;
+pub use super::store_error::StoreError;
 use super::webhooks::WebhookStore;
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Error;
 use crate::domain::event::{EventId, EventRecord, EventType};
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, RequestId, SessionName};
 use crate::domain::page::{EventQuery, GroupCursor, GroupQuery};
 use crate::domain::participant::{Account, Role};
-use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, Session, SessionStatus};
 use crate::domain::token::LogId;
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
-
-/// What can go wrong with the store.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    /// The database cannot be reached, is overloaded or shutting down. A read, or a write that
-    /// certainly did not happen: it may be tried again.
-    #[error("database unavailable: {0}")]
-    Unavailable(String),
-    /// A write whose COMMIT got no answer: it may have happened. Look the event ids up.
-    #[error("outcome of the commit unknown: {0}")]
-    CommitUnknown(String),
-    /// The database refuses this very data (too large, broken constraint): others may go on.
-    #[error("data refused: {0}")]
-    Refused(String),
-    /// A row that cannot be: table, column and key.
-    #[error("corrupt row: {0}")]
-    Corrupt(String),
-}
-
-impl From<StoreError> for Error {
-    fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::Unavailable(_) => {
-                Error::new(Reason::DatabaseUnavailable, "the database cannot be reached; try again")
-                    .retry_after(std::time::Duration::from_secs(1))
-                    .caused_by(error)
-            }
-            StoreError::CommitUnknown(_) => {
-                Error::outcome_unknown("the database did not confirm the write; look at the group before you repeat the call")
-                    .caused_by(error)
-            }
-            StoreError::Refused(_) | StoreError::Corrupt(_) => Error::internal(error),
-        }
-    }
-}
 
 /// Everything at once; what the app holds.
 pub trait Repository:
@@ -163,8 +127,8 @@ pub trait EventLog: Send + Sync + 'static {
     /// Whether another write than a commit has failed since this was asked last.
     fn has_failed(&self) -> bool;
 
-    /// Whether the epoch is still the current one, asked over the connection that commits.
-    async fn is_current(&self, epoch: u64) -> Result<bool>;
+    /// The epoch of the process that began last, asked over the connection that commits.
+    async fn current_epoch(&self) -> Result<u64>;
 
     /// Which of these events are in the log: how an unknown commit is settled.
     async fn recorded(&self, ids: &[EventId]) -> Result<BTreeMap<EventId, u64>>;
@@ -197,7 +161,8 @@ pub struct SessionCommit {
     /// Ids of the engine's notifications that are dealt with by this.
     pub source_ids: Vec<String>,
     pub answers: Vec<AnswerWrite>,
-    /// The session ends with this commit: its groups go, its log stays.
+    /// The session ends with this commit: its groups are not seen any more, its log stays. What is left of them
+    /// goes afterwards, in steps ([`SessionStore::clear_session`]): it can be more than one transaction takes.
     pub deletes_session: bool,
 }
 
@@ -346,7 +311,8 @@ pub struct SessionPatch {
 
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Makes the session; a deleted one of the same name is taken up again with its sequence.
+    /// Makes the session; a deleted one of the same name is taken up again with its sequence, once nothing else
+    /// is left of it.
     async fn insert_session(&self, session: &Session, epoch: u64) -> Result<SessionInsert>;
 
     /// `None` where it does not exist or was deleted.
@@ -357,6 +323,13 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// `false` where the session does not exist.
     async fn patch_session(&self, name: &SessionName, patch: &SessionPatch) -> Result<bool>;
+
+    /// Removes up to `limit` rows of each kind that are left of a deleted session; says whether there may be more.
+    /// Of one that exists it removes nothing.
+    async fn clear_session(&self, name: &SessionName, limit: u32) -> Result<bool>;
+
+    /// Deleted sessions of which something is left, at most `limit`.
+    async fn uncleared_sessions(&self, limit: u32) -> Result<Vec<SessionName>>;
 
     /// The numbers of those that exist. For the writer.
     async fn session_heads(

@@ -20,8 +20,11 @@ pub trait WebhookStore: Send + Sync + 'static {
     /// All there are, by id.
     async fn webhooks(&self) -> Result<Vec<Webhook>>;
 
-    /// Makes the webhook, or writes all of it anew.
-    async fn put_webhook(&self, webhook: &Webhook) -> Result<()>;
+    /// Makes the webhook; one of its id is written anew.
+    async fn insert_webhook(&self, webhook: &Webhook) -> Result<()>;
+
+    /// Writes all of it anew; `false` where there is none. One that was given up and comes late undoes no later one.
+    async fn update_webhook(&self, webhook: &Webhook) -> Result<bool>;
 
     /// Writes how far it is and where it stands, and nothing else.
     async fn put_webhook_progress(

@@ -217,7 +217,11 @@ impl Keeper {
             sleep(pause).await;
             saved = match self.store.save(changes.clone()).await {
                 // This try wrote nothing, but the one before may have.
-                Err(StoreError::Unavailable(cause)) => Err(StoreError::CommitUnknown(cause)),
+                Err(
+                    StoreError::Unavailable(cause)
+                    | StoreError::Failed(cause)
+                    | StoreError::Corrupt(cause),
+                ) => Err(StoreError::CommitUnknown(cause)),
                 saved => saved,
             };
         }
@@ -236,6 +240,7 @@ impl Keeper {
             Err(
                 error @ (StoreError::Unavailable(_)
                 | StoreError::Refused(_)
+                | StoreError::Failed(_)
                 | StoreError::Corrupt(_)),
             ) => {
                 self.world.roll_back();

@@ -10,9 +10,9 @@ use url::Url;
 
 use super::server::{Ask, Limits, Server, ServerOptions};
 use super::stream::EVENTS;
-use crate::domain::port::fetch_budget::Unlimited;
 use crate::domain::error::Error;
 use crate::domain::port::engine::{EngineError, EngineOperation};
+use crate::domain::port::fetch_budget::Unlimited;
 use crate::domain::reason::Reason;
 use crate::tls::Trust;
 
@@ -43,7 +43,8 @@ pub async fn register_webhook(
     trust: Trust,
     registration: Registration<'_>,
 ) -> Result<Registered, Error> {
-    let server = Server::new(server, limits, trust, Arc::new(Semaphore::new(1)), Arc::new(Unlimited))?;
+    let server =
+        Server::new(server, limits, trust, Arc::new(Semaphore::new(1)), Arc::new(Unlimited))?;
     let path = || vec!["api", "sessions", registration.session];
     let look = Ask::get(EngineOperation::FetchAll, path());
     let session = server.ask(look).await.map_err(|failed| not_found(failed, &registration))?;

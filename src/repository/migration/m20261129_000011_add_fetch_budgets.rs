@@ -16,7 +16,9 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         Schema::new(manager)
-            .execute("ALTER TABLE sessions ADD COLUMN fetches_earned_time bigint NOT NULL DEFAULT 0")
+            .execute(
+                "ALTER TABLE sessions ADD COLUMN fetches_earned_time bigint NOT NULL DEFAULT 0",
+            )
             .await
     }
 }

@@ -9,6 +9,7 @@ mod m20261123_000006_add_jobs;
 mod m20261125_000007_create_aliases;
 mod m20261126_000008_create_webhooks;
 mod m20261129_000009_add_probe;
+mod m20261129_000010_number_writes;
 mod m20261129_000011_add_fetch_budgets;
 mod schema;
 
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_create_aliases::Migration),
             Box::new(m20261126_000008_create_webhooks::Migration),
             Box::new(m20261129_000009_add_probe::Migration),
+            Box::new(m20261129_000010_number_writes::Migration),
             Box::new(m20261129_000011_add_fetch_budgets::Migration),
         ]
     }

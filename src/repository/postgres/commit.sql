@@ -110,15 +110,6 @@ answered AS (
     JOIN won w ON w.ord = a.ord
     WHERE r.key_name = a.key_name AND r.session = a.session AND r.rpc = a.rpc AND r.request_id = a.request_id
         AND NOT r.answered
-),
-groups_ended AS (
-    DELETE FROM groups old USING won w WHERE w.deletes AND old.session = w.name
-),
-members_ended AS (
-    DELETE FROM group_members old USING won w WHERE w.deletes AND old.session = w.name
-),
-source_ids_ended AS (
-    DELETE FROM source_ids old USING won w WHERE w.deletes AND old.session = w.name
 )
 SELECT
     coalesce((SELECT array_agg(ord) FROM won), '{}') AS won,

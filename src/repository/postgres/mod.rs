@@ -18,7 +18,7 @@ use crate::domain::port::repository::{Result, StoreError};
 pub(super) use self::commit::commit;
 pub(super) use self::commits::CommitConnection;
 pub(super) use self::pool::Pool;
-pub(super) use self::probe::{is_current, probe};
+pub(super) use self::probe::{current_epoch, probe};
 
 /// An acknowledged commit is on the disk. A server that asks for more than that keeps it.
 const SET_SYNCHRONOUS_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \

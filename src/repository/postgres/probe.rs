@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 const WRITE: &str = "INSERT INTO probe (id, filler) SELECT h.id, $2 FROM log_head h \
      WHERE h.id = 1 AND h.epoch = $1 ON CONFLICT (id) DO UPDATE SET filler = excluded.filler";
-const EPOCH: &str = "SELECT epoch = $1 FROM log_head WHERE id = 1";
+const EPOCH: &str = "SELECT epoch FROM log_head WHERE id = 1";
 
 pub(in crate::repository) async fn probe(
     commits: &CommitConnection,
@@ -28,13 +28,12 @@ pub(in crate::repository) async fn probe(
     Ok(done.rows_affected() > 0)
 }
 
-pub(in crate::repository) async fn is_current(
+pub(in crate::repository) async fn current_epoch(
     commits: &CommitConnection,
-    epoch: u64,
-) -> Result<bool> {
+) -> Result<Option<i64>> {
     let mut connection = commits.take().await?;
-    let statement = sqlx::query_scalar(EPOCH).bind(number(epoch)).fetch_one(&mut *connection);
-    let is_current = answer(Stage::Undecided, PATIENCE, statement).await?;
+    let statement = sqlx::query_scalar(EPOCH).fetch_optional(&mut *connection);
+    let epoch = answer(Stage::Undecided, PATIENCE, statement).await?;
     connection.keep();
-    Ok(is_current)
+    Ok(epoch)
 }

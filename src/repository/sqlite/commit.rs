@@ -70,9 +70,6 @@ pub(in crate::repository) async fn commit(
     write_members(transaction, kept()).await?;
     note_sources(transaction, kept(), batch.now).await.map_err(fault::undecided)?;
     write_answers(transaction, winners()).await?;
-    for session in winners().filter(|session| session.deletes_session) {
-        end(transaction, &session.session).await?;
-    }
     Ok(CommitReceipt {
         won,
         head: u64::try_from(position)
@@ -245,15 +242,6 @@ async fn write_answers(
 ) -> Result<()> {
     for write in sessions.flat_map(|session| &session.answers) {
         execute(transaction, crate::repository::reservations::answer(write)).await?;
-    }
-    Ok(())
-}
-
-async fn end(transaction: &DatabaseTransaction, session: &SessionName) -> Result<()> {
-    for table in ["groups", "group_members", "source_ids"] {
-        let sql =
-            Sql::new("DELETE FROM ").push(table).push(" WHERE session = ").bind(session.as_str());
-        execute(transaction, sql).await?;
     }
     Ok(())
 }

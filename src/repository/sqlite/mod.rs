@@ -16,7 +16,7 @@ use super::open::{ConnectOptions, OpenError, SqliteFile};
 
 pub(super) use self::commit::{Head, commit};
 pub(super) use self::files::Files;
-pub(super) use self::probe::{is_current, probe};
+pub(super) use self::probe::{current_epoch, probe};
 
 /// Only a backup tool can hold the file for longer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -26,11 +26,10 @@ pub(in crate::repository) async fn probe(
     Ok(execute(transaction, sql).await? > 0)
 }
 
-pub(in crate::repository) async fn is_current(
+pub(in crate::repository) async fn current_epoch(
     transaction: &DatabaseTransaction,
-    epoch: u64,
-) -> Result<bool> {
+) -> Result<Option<i64>> {
     let sql = Sql::new("SELECT epoch FROM log_head WHERE id = 1");
     let row = query_one::<Epoch>(transaction, sql).await?;
-    Ok(row.is_some_and(|row| row.epoch == number(epoch)))
+    Ok(row.map(|row| row.epoch))
 }

@@ -8,8 +8,8 @@ use wagroups::domain::Reason;
 use wagroups::domain::group::{Group, GroupSettings};
 use wagroups::domain::id::{GroupId, ParticipantId, SessionName};
 use wagroups::domain::participant::{Account, Participant, Role};
-use wagroups::domain::port::fetch_budget::Unlimited;
 use wagroups::domain::port::engine::{AccountWish, EngineOperation as Op, GroupEngine, Started};
+use wagroups::domain::port::fetch_budget::Unlimited;
 use wagroups::domain::session::EngineConfig;
 use wagroups::engine::gateway::{self, Gateway};
 use wagroups::engine::simulator::world::Operation;
@@ -147,13 +147,8 @@ async fn conforms_on(engine: WahaEngine) {
         status_interval: Duration::from_secs(60),
     };
     let clock = Arc::new(SystemClock);
-    let waha = WahaServers::open(
-        waha,
-        inbox.clone(),
-        clock,
-        Arc::new(SystemEntropy),
-        Arc::new(Unlimited),
-    );
+    let waha =
+        WahaServers::open(waha, inbox.clone(), clock, Arc::new(SystemEntropy), Arc::new(Unlimited));
     let waha = Arc::new(waha.expect("an engine"));
     let options = gateway::Options {
         read_timeout: Duration::from_secs(30),

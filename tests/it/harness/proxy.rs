@@ -1,7 +1,7 @@
 //! A network between a client and a server that fails as networks do: it carries nothing any more, breaks
 //! at a byte, or keeps breaking.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ pub struct Proxy {
 struct Shared {
     links: Mutex<Vec<Arc<Link>>>,
     watched: Mutex<Option<Watched>>,
+    /// How many connections have ended over which commits went.
+    ended_commits: AtomicUsize,
 }
 
 /// A statement that is waited for, and where it is to be cut.
@@ -63,6 +65,10 @@ struct Watched {
 struct Link {
     broken: CancellationToken,
     silent: AtomicBool,
+    /// Whether something of its client waits since it is silent.
+    holds: AtomicBool,
+    /// Ends the silence.
+    delivered: CancellationToken,
     /// Whether its client commits over it: says the name that it goes by at the server.
     commits: AtomicBool,
 }
@@ -92,9 +98,35 @@ impl Proxy {
         }
     }
 
+    /// Until a silent connection holds something for the server.
+    pub async fn until_it_holds(&self) {
+        while !self.shared.open_links().iter().any(|link| link.holds.load(Ordering::SeqCst)) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Delivers what was held, to whomever is still there.
+    pub fn deliver(&self) {
+        self.shared.open_links().iter().for_each(|link| link.delivered.cancel());
+    }
+
     /// Breaks the connections that are open.
     pub fn cut(&self) {
         self.shared.open_links().iter().for_each(|link| link.broken.cancel());
+    }
+
+    /// Breaks those that are open and over which commits go.
+    pub fn cut_commits(&self) {
+        let links = self.shared.open_links();
+        let commits = links.iter().filter(|link| link.commits.load(Ordering::SeqCst));
+        commits.for_each(|link| link.broken.cancel());
+    }
+
+    /// Until so many connections have ended over which commits went.
+    pub async fn until_commits_ended(&self, count: usize) {
+        while self.shared.ended_commits.load(Ordering::SeqCst) < count {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// From now on breaks each connection with a chance in a hundred, time and again.
@@ -206,8 +238,11 @@ async fn accept(listener: TcpListener, target: String, shared: Arc<Shared>) {
             tokio::spawn(async move {
                 let broken = link.broken.clone();
                 tokio::select! {
-                    () = carry(shared, link.clone(), way, from, to) => broken.cancel(),
+                    () = carry(shared.clone(), link.clone(), way, from, to) => broken.cancel(),
                     () = broken.cancelled() => {}
+                }
+                if way == Way::ToServer && link.commits.load(Ordering::SeqCst) {
+                    shared.ended_commits.fetch_add(1, Ordering::SeqCst);
                 }
             });
         }
@@ -224,7 +259,10 @@ async fn carry(
     let mut buffer = vec![0; 256 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         if link.silent.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
+            if way == Way::ToServer {
+                link.holds.store(true, Ordering::SeqCst);
+            }
+            link.delivered.cancelled().await;
         }
         let bytes = &buffer[..count];
         if way == Way::ToServer && bytes.windows(8).any(|part| part == b" commits") {

@@ -2,10 +2,10 @@
 
 use wagroups::domain::port::repository::{Deletion, DeletionStore};
 
-use super::given::{at, name};
+use super::given::{at, made, name};
 use crate::harness::database::Database;
 
-fn deletion(group: &str, removed_count: u32, started: i64) -> Deletion {
+pub fn deletion(group: &str, removed_count: u32, started: i64) -> Deletion {
     Deletion {
         session: name("a"),
         group_id: group.parse().expect("a group id"),
@@ -18,6 +18,7 @@ fn deletion(group: &str, removed_count: u32, started: i64) -> Deletion {
 
 pub async fn a_deletion_is_kept_until_it_ends(database: &Database) {
     let repository = database.open().await;
+    made(&repository, "a").await;
     let (first, second) = (deletion("1203630001@g.us", 0, 1), deletion("1203630002@g.us", 0, 0));
     repository.put_deletion(&first).await.expect("begun");
     repository.put_deletion(&second).await.expect("begun");

@@ -10,11 +10,11 @@ use tokio::task::JoinHandle;
 use wagroups::domain::event::EventId;
 use wagroups::domain::port::repository::{
     CommitBatch, CommitReceipt, EventLog, Reservation, ReservationStore, Reserved, Result,
-    StoreError,
+    SessionPatch, SessionStore, StoreError,
 };
 use wagroups::repository::SeaRepository;
 
-use super::given::{batch, events, made, of_events};
+use super::given::{NOW, append, batch, events, group, made, of_events};
 use super::reservations::reservation;
 use crate::harness::database::Database;
 use crate::harness::proxy::Proxy;
@@ -167,29 +167,110 @@ pub async fn the_server_gives_up_a_statement_that_waits_for_a_lock(database: &Da
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
 }
 
-/// The answer of a single statement is lost: what it wrote is found to be ours when it is repeated.
-pub async fn a_single_write_whose_answer_was_lost_is_repeated(database: &Database) {
-    let proxy = Proxy::before(&database.url()).await;
-    let repository = Arc::new(
-        SeaRepository::connect(proxy.url(), Database::options()).await.expect("the database opens"),
-    );
+/// What waits for a table that somebody holds, while its connection is cut: the server goes on with it.
+async fn cut_while_held<T: Send + 'static>(
+    database: &Database,
+    proxy: &Proxy,
+    table: &str,
+    before_cut: &str,
+    write: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
     let mut observer = PgConnection::connect(&database.url()).await.expect("a connection");
     let mut holder = PgConnection::connect(&database.url()).await.expect("a connection");
     let mut held = holder.begin().await.expect("a transaction");
-    sqlx::query("LOCK TABLE reservations IN EXCLUSIVE MODE")
-        .execute(&mut *held)
-        .await
-        .expect("the table is held");
-    let reservation = reservation("lost");
-    let reserve = tokio::spawn({
-        let (repository, reservation) = (repository.clone(), reservation.clone());
-        async move { repository.reserve(&reservation).await }
-    });
+    let lock = format!("LOCK TABLE {table} IN EXCLUSIVE MODE");
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *held).await.expect("the table is held");
+    let write = tokio::spawn(write);
     waiting_for_locks(&mut observer, 1).await;
-    // The server goes on with it though nobody hears.
+    sqlx::raw_sql(sqlx::AssertSqlSafe(before_cut.to_owned()))
+        .execute(&mut observer)
+        .await
+        .expect("done");
     proxy.cut();
     held.rollback().await.expect("the table is free");
+    write
+}
+
+async fn through(proxy: &Proxy) -> Arc<SeaRepository> {
+    let opened = SeaRepository::connect(proxy.url(), Database::options()).await;
+    Arc::new(opened.expect("the database opens"))
+}
+
+/// The answer of a single statement is lost: what it wrote is found to be ours when it is repeated.
+pub async fn a_single_write_whose_answer_was_lost_is_repeated(database: &Database) {
+    let proxy = Proxy::before(&database.url()).await;
+    let repository = through(&proxy).await;
+    let reservation = reservation("lost");
+    let reserve = {
+        let (repository, reservation) = (repository.clone(), reservation.clone());
+        async move { repository.reserve(&reservation).await }
+    };
+    let reserve = cut_while_held(database, &proxy, "reservations", "", reserve).await;
     assert_eq!(reserve.await.expect("no panic").expect("an answer"), Reserved::New);
     let other = Reservation { nonce: 1, ..reservation };
     assert!(matches!(repository.reserve(&other).await, Ok(Reserved::Existing(_))));
+}
+
+pub async fn a_patch_whose_answer_was_lost_is_repeated(database: &Database) {
+    let proxy = Proxy::before(&database.url()).await;
+    let repository = through(&proxy).await;
+    let a = made(&repository, "a").await;
+    let patch = SessionPatch { push_name: Some("Yara".to_owned()), ..Default::default() };
+    let patching = {
+        let (repository, a) = (repository.clone(), a.clone());
+        async move { repository.patch_session(&a, &patch).await }
+    };
+    let patched = cut_while_held(database, &proxy, "sessions", "", patching).await;
+    assert!(patched.await.expect("no panic").expect("an answer"), "it exists");
+    let held = repository.session(&a).await.expect("an answer").expect("a session");
+    assert_eq!(held.push_name, "Yara");
+}
+
+/// New connections find no table of ours.
+const LOSE_THE_TABLES: &str = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = nowhere', \
+     current_database()); END $$";
+
+/// That a repetition fails for a reason of its own does not say that the first try did.
+pub async fn another_error_does_not_end_the_doubt_about_a_lost_answer(database: &Database) {
+    let proxy = Proxy::before(&database.url()).await;
+    let repository = through(&proxy).await;
+    let reserve = {
+        let repository = repository.clone();
+        async move { repository.reserve(&reservation("lost")).await }
+    };
+    let reserve = cut_while_held(database, &proxy, "reservations", LOSE_THE_TABLES, reserve).await;
+    let error = reserve.await.expect("no panic").expect_err("there is no table");
+    assert!(matches!(error, StoreError::CommitUnknown(_)), "{error}");
+    // Where nothing is in doubt it is what it is, and no refusal of the data.
+    let error = repository.reserve(&reservation("next")).await.expect_err("there is no table");
+    assert!(matches!(error, StoreError::Failed(_)), "{error}");
+}
+
+/// A session may have millions of rows, and somebody reads or removes one of them.
+pub async fn a_session_ends_without_touching_its_rows(database: &Database) {
+    let repository = database.open().await;
+    let a = made(&repository, "a").await;
+    append(&repository, &a, NOW, |commit| {
+        commit.groups = vec![group(1, "Chess")];
+        commit.source_ids = vec!["source".to_owned()];
+    })
+    .await;
+    let mut holder = PgConnection::connect(&database.url()).await.expect("a connection");
+    let mut held = holder.begin().await.expect("a transaction");
+    sqlx::query("SELECT 1 FROM groups, source_ids FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .expect("the rows are held");
+    append(&repository, &a, NOW, |commit| commit.deletes_session = true).await;
+    held.rollback().await.expect("the rows are free");
+}
+
+/// A write that fails is a sign that commits may, too.
+pub async fn retention_that_fails_is_noted(database: &Database) {
+    let repository = database.open().await;
+    repository.trim(NOW, 1).await.expect("a trim");
+    assert!(!repository.has_failed());
+    database.execute("ALTER TABLE log_trim RENAME TO elsewhere").await;
+    repository.trim(NOW, 1).await.expect_err("there is no table");
+    assert!(repository.has_failed());
 }

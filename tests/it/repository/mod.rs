@@ -6,6 +6,7 @@ mod deletions;
 mod failure;
 mod given;
 mod groups;
+mod late;
 mod log;
 mod opening;
 mod probe;
@@ -73,6 +74,8 @@ on_both_databases! {
             a_patch_changes_what_it_names,
             a_deleted_session_is_gone_but_its_log_stays,
             a_reused_name_continues_the_sequence,
+            what_a_deleted_session_has_left_is_removed_in_steps,
+            a_reused_name_finds_nothing_of_the_session_before,
             a_new_epoch_takes_over_all_sessions,
             a_session_made_by_a_fenced_process_belongs_to_the_later_one,
         ],
@@ -116,6 +119,16 @@ on_both_databases! {
             connections_that_fall_silent_are_replaced_in_time,
             the_server_gives_up_a_statement_that_waits_for_a_lock,
             a_single_write_whose_answer_was_lost_is_repeated,
+            a_patch_whose_answer_was_lost_is_repeated,
+            another_error_does_not_end_the_doubt_about_a_lost_answer,
+            a_session_ends_without_touching_its_rows,
+            retention_that_fails_is_noted,
+        ],
+        late: [
+            a_patch_that_comes_late_undoes_nothing,
+            a_webhook_that_is_written_late_undoes_nothing,
+            a_deletion_that_comes_late_does_not_begin,
+            what_a_replaced_process_writes_undoes_nothing,
         ],
     }
 }

@@ -9,12 +9,11 @@ static FILLER: [u8; 64 * 1024] = [7; 64 * 1024];
 pub async fn a_probe_is_written_by_the_process_of_the_current_epoch_only(database: &Database) {
     let repository = database.open().await;
     let first = repository.begin_epoch().await.expect("an epoch");
-    assert!(repository.is_current(first).await.expect("an answer"));
+    assert_eq!(repository.current_epoch().await.expect("an epoch"), first);
     assert!(repository.probe(first, &FILLER).await.expect("an answer"));
     let second = repository.begin_epoch().await.expect("an epoch");
-    assert!(!repository.is_current(first).await.expect("an answer"));
+    assert_eq!(repository.current_epoch().await.expect("an epoch"), second);
     assert!(!repository.probe(first, &FILLER).await.expect("an answer"));
-    assert!(repository.is_current(second).await.expect("an answer"));
     assert!(repository.probe(second, &FILLER).await.expect("an answer"));
 }
 

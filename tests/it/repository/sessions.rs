@@ -3,10 +3,11 @@
 use wagroups::domain::event::EventType;
 use wagroups::domain::participant::Account;
 use wagroups::domain::port::repository::{
-    CommitBatch, EventLog, GroupStore, SessionInsert, SessionPatch, SessionStore,
+    CommitBatch, EventLog, GroupStore, GroupWrite, SessionInsert, SessionPatch, SessionStore,
 };
 use wagroups::domain::session::EngineConfig;
-use wagroups::domain::{Session, SessionStatus};
+use wagroups::domain::{Session, SessionName, SessionStatus};
+use wagroups::repository::SeaRepository;
 
 use super::given::{
     NOW, append, at, event_of, events, group, group_id, head, made, member, name, of_events, query,
@@ -141,6 +142,14 @@ pub async fn a_deleted_session_is_gone_but_its_log_stays(database: &Database) {
     })
     .await;
 
+    // No reader sees what is left until it is cleared.
+    assert_eq!(repository.count_groups(&query(&a)).await.expect("a count").count, 0);
+    let listed = repository.list_groups(&query(&a), None, 10, 1 << 20, true).await;
+    assert!(listed.expect("a page").groups.is_empty());
+    let view = repository.load_view(&a, &group_id(1)).await.expect("a page");
+    assert!(view.groups.is_empty() && view.session_sequence == 0);
+    while repository.clear_session(&a, 1).await.expect("a step") {}
+
     assert_eq!(repository.session(&a).await.expect("none"), None);
     assert!(repository.session_heads(std::slice::from_ref(&a)).await.expect("heads").is_empty());
     let wanted = SessionPatch { wanted: Some(true), ..SessionPatch::default() };
@@ -161,6 +170,69 @@ pub async fn a_deleted_session_is_gone_but_its_log_stays(database: &Database) {
     }
     let log = repository.read(0, 10).await.expect("the log");
     assert_eq!(log.events.iter().filter(|event| event.session == a).count(), 3);
+}
+
+/// Deletes a session of so many groups, with a member and a source id each.
+async fn deleted_with(repository: &SeaRepository, text: &str, groups: u32) -> SessionName {
+    let session = made(repository, text).await;
+    append(repository, &session, NOW, |commit| {
+        commit.groups = (0..groups)
+            .map(|number| {
+                let members_added = vec![member(number.into())];
+                GroupWrite { members_added, ..group(number, "Chess") }
+            })
+            .collect();
+        commit.source_ids = (0..groups).map(|number| format!("source {number}")).collect();
+    })
+    .await;
+    append(repository, &session, NOW, |commit| commit.deletes_session = true).await;
+    session
+}
+
+async fn rows_left(repository: &SeaRepository, session: &SessionName, groups: u32) -> [usize; 2] {
+    let ids: Vec<_> = (0..groups).map(|number| (session.clone(), group_id(number))).collect();
+    let sources: Vec<_> =
+        (0..groups).map(|number| (session.clone(), format!("source {number}"))).collect();
+    [
+        repository.load_groups(&ids).await.expect("groups").len(),
+        repository.known_source_ids(&sources).await.expect("ids").len(),
+    ]
+}
+
+/// A session may have more rows than a statement can remove in its time.
+pub async fn what_a_deleted_session_has_left_is_removed_in_steps(database: &Database) {
+    let repository = database.open().await;
+    let a = deleted_with(&repository, "a", 7).await;
+    let lives = made(&repository, "b").await;
+    append(&repository, &lives, NOW, |commit| commit.groups = vec![group(1, "Chess")]).await;
+
+    let uncleared = repository.uncleared_sessions(10).await.expect("names");
+    assert_eq!(uncleared, std::slice::from_ref(&a));
+    assert_eq!(rows_left(&repository, &a, 7).await, [7, 7]);
+    assert!(repository.clear_session(&a, 3).await.expect("a step"));
+    assert_eq!(rows_left(&repository, &a, 7).await, [4, 4], "no more than it was told");
+    // Whoever comes next goes on, as after a kill.
+    repository.close().await;
+    let next = database.open().await;
+    while next.clear_session(&a, 3).await.expect("a step") {}
+    assert_eq!(rows_left(&next, &a, 7).await, [0, 0]);
+    assert!(next.uncleared_sessions(10).await.expect("names").is_empty());
+
+    assert!(!next.clear_session(&lives, 3).await.expect("an answer"));
+    assert_eq!(next.count_groups(&query(&lives)).await.expect("a count").count, 1);
+}
+
+pub async fn a_reused_name_finds_nothing_of_the_session_before(database: &Database) {
+    let repository = database.open().await;
+    let a = deleted_with(&repository, "a", 5).await;
+    assert_eq!(rows_left(&repository, &a, 5).await, [5, 5]);
+    let again = repository.insert_session(&session("a"), 0).await.expect("a session");
+    assert_eq!(again, SessionInsert::Inserted);
+    assert_eq!(rows_left(&repository, &a, 5).await, [0, 0]);
+    let mut of_member = query(&a);
+    of_member.filter.member = Some(member(1));
+    append(&repository, &a, NOW, |commit| commit.groups = vec![group(1, "New")]).await;
+    assert_eq!(repository.count_groups(&of_member).await.expect("a count").count, 0);
 }
 
 pub async fn a_reused_name_continues_the_sequence(database: &Database) {

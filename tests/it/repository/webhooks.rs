@@ -13,7 +13,7 @@ use wagroups::domain::webhook::{
 use super::given::{at, name};
 use crate::harness::database::Database;
 
-fn webhook(number: u8) -> Webhook {
+pub fn webhook(number: u8) -> Webhook {
     Webhook {
         id: WebhookId::of_digest([number; 16]),
         key_name: "team".to_owned(),
@@ -74,7 +74,7 @@ pub async fn a_webhook_comes_back_as_it_was_written(database: &Database) {
     let repository = database.open().await;
     let (first, second) = (webhook(1), webhook(2));
     for webhook in [&second, &first] {
-        repository.put_webhook(webhook).await.expect("written");
+        repository.insert_webhook(webhook).await.expect("written");
     }
     assert_eq!(repository.webhooks().await.expect("webhooks"), [first.clone(), second.clone()]);
 
@@ -86,18 +86,19 @@ pub async fn a_webhook_comes_back_as_it_was_written(database: &Database) {
         ..first.config.clone()
     };
     let changed = Webhook { key_name: String::new(), config, update_time: at(9), ..first };
-    repository.put_webhook(&changed).await.expect("written anew");
+    assert!(repository.update_webhook(&changed).await.expect("written anew"));
     assert_eq!(repository.webhooks().await.expect("webhooks"), [changed.clone(), second.clone()]);
 
     assert!(repository.remove_webhook(changed.id).await.expect("removed"));
     assert!(!repository.remove_webhook(changed.id).await.expect("removed before"));
+    assert!(!repository.update_webhook(&changed).await.expect("an answer"));
     assert_eq!(repository.webhooks().await.expect("webhooks"), [second]);
 }
 
 pub async fn how_far_a_webhook_is_is_written_by_the_process_that_delivers(database: &Database) {
     let repository = database.open().await;
     let made = webhook(1);
-    repository.put_webhook(&made).await.expect("written");
+    repository.insert_webhook(&made).await.expect("written");
     let epoch = repository.begin_epoch().await.expect("an epoch");
     let (status, progress) = further(&made.progress);
     let put = repository.put_webhook_progress(made.id, &status, &progress, epoch).await;

@@ -9,7 +9,47 @@ use wagroups::pb;
 use super::on_each_database;
 use crate::harness::service::{Service, eventually, reason};
 
-on_each_database!(a_deletion_that_finds_the_group_gone_answers_the_sequence_of_that);
+on_each_database!(
+    a_deletion_that_finds_the_group_gone_answers_the_sequence_of_that,
+    calls_with_one_id_about_a_group_that_is_not_held_get_one_answer,
+    a_deletion_that_cannot_look_at_the_group_leaves_no_answer,
+);
+
+/// Of a group that nobody has ever heard of.
+fn delete_unknown(request_id: &str) -> pb::DeleteGroupRequest {
+    let request_id = request_id.to_owned();
+    pb::DeleteGroupRequest { request_id, ..delete("120363000000000777@g.us") }
+}
+
+async fn calls_with_one_id_about_a_group_that_is_not_held_get_one_answer(service: Service) {
+    for round in 0..8 {
+        let request = delete_unknown(&format!("00000000-0000-4000-8000-{round:012}"));
+        let calls = (0..16).map(|_| {
+            let (mut groups, request) = (service.groups(), request.clone());
+            tokio::spawn(async move { groups.delete_group(request).await })
+        });
+        for call in futures::future::join_all(calls).await {
+            let refused = call.expect("no panic").expect_err("no such group");
+            assert_eq!(reason(&refused), "GROUP_NOT_FOUND");
+        }
+        let again = service.groups().delete_group(request).await.expect_err("no such group");
+        assert_eq!(reason(&again), "GROUP_NOT_FOUND");
+    }
+}
+
+async fn a_deletion_that_cannot_look_at_the_group_leaves_no_answer(service: Service) {
+    let database = sea_orm::Database::connect(service.database_url()).await.expect("a connection");
+    let rename = async |from: &str, to: &str| {
+        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+        sea_orm::ConnectionTrait::execute_unprepared(&database, &sql).await.expect("renamed");
+    };
+    let request = delete_unknown("2f1c9a52-6c1d-4f0e-9a53-0c5a3b1f7d13");
+    rename("groups", "elsewhere").await;
+    service.groups().delete_group(request.clone()).await.expect_err("there is no table");
+    rename("elsewhere", "groups").await;
+    let again = service.groups().delete_group(request).await.expect_err("no such group");
+    assert_eq!(reason(&again), "GROUP_NOT_FOUND");
+}
 
 fn delete(group_id: &str) -> pb::DeleteGroupRequest {
     pb::DeleteGroupRequest {

@@ -17,6 +17,7 @@ use crate::harness::service::{Service, eventually, reason};
 on_each_database!(
     data_that_the_database_refuses_does_not_end_readiness,
     an_idle_process_that_was_replaced_ends,
+    a_process_whose_database_was_put_back_ends_and_says_so,
 );
 
 /// How soon readiness follows what commits do.
@@ -107,6 +108,17 @@ async fn an_idle_process_that_was_replaced_ends(mut service: Service) {
     let ended = timeout(SOON, server.run_until(std::future::pending())).await.expect("it ends");
     let Ended::Failed(cause) = ended else { panic!("it was not told to stop") };
     assert!(cause.contains("another process has taken over"), "{cause}");
+}
+
+/// It is no other process then, and running one replica only is no help.
+async fn a_process_whose_database_was_put_back_ends_and_says_so(mut service: Service) {
+    let server = service.server.take().expect("a running service");
+    let database = sea_orm::Database::connect(service.database_url()).await.expect("a connection");
+    let back = "UPDATE log_head SET epoch = epoch - 1";
+    sea_orm::ConnectionTrait::execute_unprepared(&database, back).await.expect("an older epoch");
+    let ended = timeout(SOON, server.run_until(std::future::pending())).await.expect("it ends");
+    let Ended::Failed(cause) = ended else { panic!("it was not told to stop") };
+    assert!(cause.contains("put back to an earlier state"), "{cause}");
 }
 
 /// All connections carry nothing any more, new ones work: it heals by itself.

@@ -166,7 +166,8 @@ impl Job {
         };
         if held.is_none() {
             // An earlier process may have seen us leave.
-            self.note(0, self.inner.last_sequence_of_group(session, group_id).await?);
+            let sequence = self.inner.last_sequence_of_group(session, group_id).await?;
+            self.note(0, sequence.unwrap_or_else(|| self.inner.live.sequence(session)));
         }
         Ok(held)
     }

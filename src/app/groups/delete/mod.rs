@@ -16,7 +16,8 @@ use tokio::time::{Instant, timeout_at};
 
 use self::job::Job;
 use super::change::Target;
-use crate::app::reservations::{self, Resumed};
+use crate::app::reservations::{self, Resumed, Taken};
+use crate::app::turns::Turns;
 use crate::app::{App, Call, Inner};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::error::{Error, Result};
@@ -29,6 +30,8 @@ use crate::pb;
 
 /// Between tries to remove a deletion that is over.
 const FORGET_PAUSE: Duration = Duration::from_secs(2);
+/// Between tries to read those that an earlier process began.
+const RESUME_PAUSE: Duration = Duration::from_secs(2);
 /// The RPC's name, under which its request ids are kept.
 const RPC: &str = "DeleteGroup";
 
@@ -36,6 +39,7 @@ const RPC: &str = "DeleteGroup";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long before the caller's deadline it gets an answer, so that it arrives in time.
 const MARGIN: Duration = Duration::from_millis(100);
+
 /// How far a deletion is.
 #[derive(Debug, Clone, Default)]
 pub struct DeletionProgress {
@@ -53,6 +57,14 @@ type Key = (SessionName, GroupId);
 #[derive(Debug, Default)]
 pub(in crate::app) struct Deletions {
     running: Mutex<HashMap<Key, watch::Receiver<DeletionProgress>>>,
+    /// One call at a time finds out whether there is a job of a group, and begins it.
+    beginning: Turns<Key>,
+}
+
+/// What a call has found or begun.
+enum Found {
+    Runs(watch::Receiver<DeletionProgress>),
+    IsOver(DeletionProgress),
 }
 
 impl Deletions {
@@ -71,58 +83,110 @@ impl App {
         let Target { session, group_id, key } = target;
         self.admit_read(call, &session, 0).await?;
         self.inner.refuse_if_draining()?;
-        let inner = &self.inner;
         let reservation = key.request_id.map(|request_id| ReservationKey {
             key_name: call.caller.key_name().to_owned(),
             session: session.clone(),
             rpc: RPC,
             request_id,
         });
-        let mut was_begun = false;
-        let mut taken = None;
-        if let Some(reservation) = &reservation {
-            let turn = reservations::resume(inner, reservation, key.body_sha256, &group_id).await?;
-            match turn {
-                Resumed::New(own) => taken = Some(own),
-                Resumed::Unanswered(earlier) => (was_begun, taken) = (true, Some(earlier)),
-                Resumed::Answered(answer) => return Ok(completed(&answer)),
-            }
-        }
-        let job = (session.clone(), group_id.clone());
-        let progress = match inner.deletions.running(&job) {
-            Some(running) => running,
-            None => {
-                let held = self.current(&session, &group_id).await?.is_some();
-                if was_begun && !held {
-                    match self.unfinished(&session, &group_id).await? {
-                        Some(running) => running,
-                        // It ended while nobody waited under this id.
-                        None => {
-                            let sequence =
-                                inner.last_sequence_of_group(&session, &group_id).await?;
-                            let progress = DeletionProgress { sequence, ..Default::default() };
-                            return Ok(self.ended(call, &group_id, reservation, progress).await);
-                        }
-                    }
-                } else {
-                    match self.begin_deletion(call, &session, &group_id, reservation.as_ref()).await
-                    {
-                        Ok(running) => running,
-                        Err(error) => {
-                            if let Some(taken) = &taken {
-                                reservations::release(inner, taken).await;
-                            }
-                            return Err(error);
-                        }
-                    }
-                }
+        let beginning = {
+            let (app, call, reservation) = (self.clone(), call.clone(), reservation.clone());
+            let (job, body_sha256) = ((session, group_id.clone()), key.body_sha256);
+            async move {
+                // Of two calls about one group, the second finds what the first has made of its id and of the job.
+                let _turn = app.inner.deletions.beginning.take(&job).await;
+                app.begin_or_join(&call, &job, body_sha256, reservation.as_ref()).await
             }
         };
-        let reached = wait(call, progress).await;
+        let (found, taken) = self.undisturbed(beginning).await?;
+        let reached = match found {
+            Found::Runs(progress) => wait(call, progress).await,
+            Found::IsOver(reached) if taken.is_none() => return Ok(reached),
+            Found::IsOver(reached) => reached,
+        };
         match &reached.ended {
-            Some(Err(error)) => Err(error.clone()),
+            Some(Err(error)) => match &taken {
+                Some(taken) => self.failed(call, taken, error, &reached).await,
+                None => Err(error.clone()),
+            },
             Some(Ok(())) => Ok(self.ended(call, &group_id, reservation, reached).await),
             None => Ok(reached),
+        }
+    }
+
+    /// Takes the request id, and finds or begins the job that it is about. Where nothing is begun in the end, the id
+    /// is released.
+    async fn begin_or_join(
+        &self,
+        call: &Call,
+        job: &Key,
+        body_sha256: [u8; 32],
+        reservation: Option<&ReservationKey>,
+    ) -> Result<(Found, Option<Taken>)> {
+        let inner = &self.inner;
+        let (was_begun, taken) = match reservation {
+            None => (false, None),
+            Some(key) => match reservations::resume(inner, key, body_sha256, &job.1).await? {
+                Resumed::New(own) => (false, Some(own)),
+                Resumed::Unanswered(earlier) => (true, Some(earlier)),
+                Resumed::Answered(answer) => return Ok((Found::IsOver(completed(&answer)), None)),
+            },
+        };
+        match self.find_or_begin(call, job, was_begun, reservation).await {
+            Ok(found) => Ok((found, taken)),
+            Err(error) => {
+                // Where the store has failed there may be a job that waits to answer under an id taken earlier.
+                let may_run = was_begun
+                    && matches!(
+                        error.reason(),
+                        Reason::DatabaseUnavailable | Reason::OutcomeUnknown | Reason::Internal
+                    );
+                if let Some(taken) = taken.filter(|_| !may_run) {
+                    reservations::release(inner, &taken).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn find_or_begin(
+        &self,
+        call: &Call,
+        job: &Key,
+        was_begun: bool,
+        reservation: Option<&ReservationKey>,
+    ) -> Result<Found> {
+        let (session, group_id) = job;
+        if let Some(running) = self.inner.deletions.running(job) {
+            return Ok(Found::Runs(running));
+        }
+        if let Some(running) = self.unfinished(session, group_id).await? {
+            return Ok(Found::Runs(running));
+        }
+        if was_begun && self.current(session, group_id).await?.is_none() {
+            // The job ended while nobody waited under this id; unless the process died before it began one for a
+            // group that we never were in.
+            let sequence = self.inner.last_sequence_of_group(session, group_id).await?;
+            let sequence = sequence.ok_or_else(|| Error::group_not_found(session, group_id))?;
+            let ended = Some(Ok(()));
+            return Ok(Found::IsOver(DeletionProgress { sequence, ended, ..Default::default() }));
+        }
+        let running = self.begin_deletion(call, session, group_id, reservation).await?;
+        Ok(Found::Runs(running))
+    }
+
+    /// The failure of the job, once it is kept under the call's own id, which need not be the one that began it.
+    async fn failed(
+        &self,
+        call: &Call,
+        taken: &Taken,
+        error: &Error,
+        reached: &DeletionProgress,
+    ) -> Result<DeletionProgress> {
+        let kept = reservations::refuse(&self.inner, taken, error);
+        match timeout_at(patience(call), kept).await {
+            Ok(()) => Err(error.clone()),
+            Err(_) => Ok(DeletionProgress { ended: None, ..reached.clone() }),
         }
     }
 
@@ -192,10 +256,8 @@ impl App {
         if let Err(error) = inner.repository.put_deletion(&deletion).await {
             if matches!(error, StoreError::CommitUnknown(_)) {
                 // It may be stored all the same, and the next start would take the group apart that its caller was
-                // told is whole. This goes on where the caller no longer waits.
-                let (inner, deletion) = (inner.clone(), deletion.clone());
-                let forgotten = tokio::spawn(async move { forget(&inner, &deletion).await });
-                if let Ok(true) = forgotten.await {
+                // told is whole.
+                if forget(inner, &deletion).await {
                     return Err(StoreError::Unavailable(error.to_string()).into());
                 }
             }
@@ -218,14 +280,19 @@ impl App {
 
     /// Goes on with what an earlier process began.
     pub async fn resume_deletions(&self) {
-        match self.inner.repository.deletions().await {
-            Ok(deletions) => {
-                for deletion in deletions {
-                    tracing::info!(session = %deletion.session, group = %deletion.group_id, "going on with a deletion");
-                    self.spawn_deletion(deletion, 0);
-                }
+        let deletions = loop {
+            match self.inner.repository.deletions().await {
+                Ok(deletions) => break deletions,
+                Err(error) => tracing::error!(%error, "deletions under way could not be read"),
             }
-            Err(error) => tracing::error!(%error, "deletions under way could not be read"),
+            tokio::select! {
+                () = tokio::time::sleep(RESUME_PAUSE) => {}
+                () = self.inner.draining.cancelled() => return,
+            }
+        };
+        for deletion in deletions {
+            tracing::info!(session = %deletion.session, group = %deletion.group_id, "going on with a deletion");
+            self.spawn_deletion(deletion, 0);
         }
     }
 
@@ -259,16 +326,15 @@ impl App {
 }
 
 impl Inner {
-    /// Of the last event of a group, also of one that we are no longer in.
+    /// Of the last event of a group, also of one that we are no longer in. `None` for one that we never were in, or
+    /// that is gone for longer than the log is kept.
     async fn last_sequence_of_group(
         &self,
         session: &SessionName,
         group_id: &GroupId,
-    ) -> Result<u64> {
+    ) -> Result<Option<u64>> {
         let stored = self.repository.load_groups(&[(session.clone(), group_id.clone())]).await?;
-        // Retention removes the row of a group that is gone with the events that it ended by.
-        let sequence = stored.first().map(|group| group.sequence);
-        Ok(sequence.unwrap_or_else(|| self.live.sequence(session)))
+        Ok(stored.first().map(|group| group.sequence))
     }
 }
 

@@ -1,0 +1,45 @@
+//! What can go wrong with a durable store, and what a caller is told of it.
+
+use crate::domain::error::Error;
+use crate::domain::reason::Reason;
+
+/// What can go wrong with the store.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is overloaded or shutting down. A read, or a write that
+    /// certainly did not happen: it may be tried again.
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// A write whose COMMIT got no answer: it may have happened. Look the event ids up.
+    #[error("outcome of the commit unknown: {0}")]
+    CommitUnknown(String),
+    /// The database refuses this very data (too large, broken constraint), each time it is sent: others may go on.
+    #[error("data refused: {0}")]
+    Refused(String),
+    /// The database fails at the statement, whatever its data: an error inside of it, a table or a right that is
+    /// not there. This try wrote nothing; of an earlier one of the same write it says nothing.
+    #[error("statement failed: {0}")]
+    Failed(String),
+    /// A row that cannot be: table, column and key.
+    #[error("corrupt row: {0}")]
+    Corrupt(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unavailable(_) => {
+                Error::new(Reason::DatabaseUnavailable, "the database cannot be reached; try again")
+                    .retry_after(std::time::Duration::from_secs(1))
+                    .caused_by(error)
+            }
+            StoreError::CommitUnknown(_) => {
+                Error::outcome_unknown("the database did not confirm the write; look at the group before you repeat the call")
+                    .caused_by(error)
+            }
+            StoreError::Refused(_) | StoreError::Failed(_) | StoreError::Corrupt(_) => {
+                Error::internal(error)
+            }
+        }
+    }
+}
