@@ -43,4 +43,8 @@ impl FetchBudget for Budget {
         telemetry::full_fetch(if wait.is_none() { "made" } else { "over_budget" });
         Ok(wait)
     }
+
+    fn is_limited(&self) -> bool {
+        self.allowance.is_some()
+    }
 }

@@ -5,19 +5,19 @@
 
 mod group_id;
 mod invite_code;
+mod numbering_plan;
 mod participant_id;
 mod request_id;
 mod session_name;
-mod spelling;
 #[cfg(test)]
 mod tests;
 
 pub use group_id::GroupId;
 pub use invite_code::InviteCode;
+pub use numbering_plan::Likeness;
 pub use participant_id::{Lid, ParticipantId, PhoneNumber};
 pub use request_id::RequestId;
 pub use session_name::SessionName;
-pub use spelling::Likeness;
 
 /// Why a text is not an identifier; the text says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

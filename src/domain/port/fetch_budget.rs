@@ -15,6 +15,11 @@ pub trait FetchBudget: Send + Sync + 'static {
     /// Takes one fetch out of the session's budget. Where there is none left, nothing is taken, and the answer is how
     /// long it takes until there is one.
     async fn take(&self, session: &SessionName) -> Result<Option<Duration>, Error>;
+
+    /// Whether there is an end to it. Where there is none, fetches need no distance either.
+    fn is_limited(&self) -> bool {
+        true
+    }
 }
 
 /// For whom nobody counts.
@@ -25,6 +30,10 @@ pub struct Unlimited;
 impl FetchBudget for Unlimited {
     async fn take(&self, _: &SessionName) -> Result<Option<Duration>, Error> {
         Ok(None)
+    }
+
+    fn is_limited(&self) -> bool {
+        false
     }
 }
 

@@ -93,7 +93,10 @@ impl Lists {
 
     /// Waits for the session's next fetch, and takes it out of the budget.
     async fn turn(&self, session: &SessionName, distance: &Distance) -> Result<()> {
-        let wait = distance.wait(Instant::now());
+        let wait = match self.budget.is_limited() {
+            true => distance.wait(Instant::now()),
+            false => Duration::ZERO,
+        };
         if wait > PATIENCE {
             return Err(not_yet(wait));
         }

@@ -4,10 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::middleware::{Connection, Peer};
+
+/// Whoever has just come has had no time to show a key: where others have more than their share, those make room first.
+const NEWCOMER: Duration = Duration::from_secs(1);
 
 /// At most so many at the same time. Those who have shown no key make room: the oldest of whoever has the most, so
 /// that a crowd from one address closes its own.
@@ -82,9 +86,11 @@ impl Connections {
         let (id, is_guest) = {
             let mut open = self.open();
             if open.connections.len() >= self.max {
-                ended = open.take_oldest_stranger().or_else(|| {
-                    self.is_shared.then(|| open.take_oldest_of_greediest(self.max)).flatten()
-                });
+                ended = open.take_oldest_stranger(NEWCOMER);
+                if ended.is_none() && self.is_shared {
+                    ended = open.take_oldest_of_greediest(self.max);
+                }
+                ended = ended.or_else(|| open.take_oldest_stranger(Duration::ZERO));
             }
             let is_guest = open.connections.len() >= self.max;
             if open.connections.len() >= self.max + self.guests {
@@ -106,7 +112,7 @@ impl Connections {
     /// Closes a connection of somebody who has shown no key, as there are no more descriptors; says whether there
     /// was one.
     pub fn close_a_stranger(&self) -> bool {
-        let stranger = self.open().take_oldest_stranger();
+        let stranger = self.open().take_oldest_stranger(Duration::ZERO);
         if let Some(stranger) = &stranger {
             stranger.end();
         }
@@ -124,12 +130,17 @@ impl Connections {
 }
 
 impl Open {
-    fn take_oldest_stranger(&mut self) -> Option<Arc<Connection>> {
+    /// One that has been there for so long at least.
+    fn take_oldest_stranger(&mut self, age: Duration) -> Option<Arc<Connection>> {
         loop {
             let (caller, id) = self.strangers.oldest_of_most()?;
+            let stranger = self.connections.get(&id).filter(|other| other.key().is_none());
+            if stranger.is_some_and(|stranger| stranger.accepted().elapsed() < age) {
+                return None;
+            }
+            let is_stranger = stranger.is_some();
             self.strangers.remove(caller, id);
-            let is_stranger = |connection: &Arc<Connection>| connection.key().is_none();
-            if self.connections.get(&id).is_some_and(is_stranger) {
+            if is_stranger {
                 return self.connections.remove(&id);
             }
         }
@@ -284,9 +295,13 @@ mod tests {
             places.push(connections.place(&connection).await);
             tasks.push(task);
         }
-        let (new, _new_task) = connection(Some("new"));
+        // It shows its key only after it has come, and is not the one who makes room for the next.
+        let (new, new_task) = connection(None);
         let _new = connections.place(&new).await;
+        let (next, _next_task) = connection(Some("greedy"));
+        let _next = connections.place(&next).await;
         let ended: Vec<bool> = tasks.iter().map(is_ended).collect();
-        assert_eq!(ended, [false, true, false, false]);
+        assert_eq!(ended, [false, true, true, false]);
+        assert!(!is_ended(&new_task));
     }
 }

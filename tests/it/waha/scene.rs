@@ -38,6 +38,7 @@ pub fn set_servers(settings: &mut Settings, servers: &[Arc<WahaServer>], capacit
     // The simulator has no haste that could be resented.
     settings.engine.calls_per_second = 1000;
     settings.engine.burst = 1000;
+    settings.waha.full_fetches_per_hour = 0;
 }
 
 impl Scene {

@@ -47,9 +47,10 @@ impl Carried {
         }
         let said = asked.into_iter().zip(found).map(|(mut asked, found)| {
             let verdict = found.place().map(|row| &verdicts[row]);
-            // The name that was asked for is not put beside the one of the answer: it may be another spelling.
+            // The name that was asked for is not put beside the one of the answer where it is another spelling.
             if let Some(named) = found.place().and_then(|row| rows[row]) {
-                asked.account = named;
+                let is_same = named.is_same(&asked.account);
+                asked.account = if is_same { named.merged_with(&asked.account) } else { named };
             }
             Said { asked, verdict }
         });

@@ -3,6 +3,7 @@
 use http::Method;
 use serde_json::json;
 
+use super::attribution::Said;
 use crate::domain::event::MemberAction;
 use crate::domain::id::{GroupId, ParticipantId};
 use crate::domain::matching::{Asked, Trust, rows_of};
@@ -59,20 +60,28 @@ impl Carried {
         if results.iter().any(Option::is_none)
             || (self.is_browser() && action == MemberAction::Join)
         {
-            // It was done; only for whom is not known if this fails.
-            let members = self.members(group_id).await.map_err(unread)?;
-            // Whom the first look named is not asked for again.
-            let known: Vec<Account> = said.iter().map(|said| said.asked.account).collect();
-            let people = self.named(&known, &accounts(&members)).await.map_err(unread)?;
-            for ((result, said), account) in results.iter_mut().zip(&said).zip(people) {
-                let asked = Asked::known_as(said.asked.requested, account);
-                let result = result
-                    .get_or_insert_with(|| settled(&asked, action, before.as_deref(), &members));
-                if result.account.is_same(&account) {
-                    result.account = result.account.merged_with(&account);
+            match self.members_now(&said, group_id).await {
+                Ok((members, people)) => {
+                    for ((result, said), account) in results.iter_mut().zip(&said).zip(people) {
+                        let asked = Asked::known_as(said.asked.requested, account);
+                        let result = result.get_or_insert_with(|| {
+                            settled(&asked, action, before.as_deref(), &members)
+                        });
+                        if result.account.is_same(&account) {
+                            result.account = result.account.merged_with(&account);
+                        }
+                    }
+                    after = Some(members);
+                }
+                // It was done; only for whom is not known.
+                Err(error) if results.iter().all(Option::is_none) => return Err(unread(error)),
+                Err(error) => {
+                    tracing::warn!(%group_id, %error, "what became of some people could not be read");
+                    for (result, said) in results.iter_mut().zip(&said) {
+                        result.get_or_insert_with(|| open(&said.asked));
+                    }
                 }
             }
-            after = Some(members);
         }
         let mut results: Vec<ParticipantResult> = results.into_iter().flatten().collect();
         if action == MemberAction::Join {
@@ -92,6 +101,19 @@ impl Carried {
             value: results,
             source_ids: Vec::new(),
         })
+    }
+
+    /// The members, and those who were asked for by the names under which they stand there. Whom the first look named
+    /// is not asked for again.
+    async fn members_now(
+        &self,
+        said: &[Said<'_>],
+        group_id: &GroupId,
+    ) -> Result<(Vec<Participant>, Vec<Account>)> {
+        let members = self.members(group_id).await?;
+        let known: Vec<Account> = said.iter().map(|said| said.asked.account).collect();
+        let people = self.named(&known, &accounts(&members)).await?;
+        Ok((members, people))
     }
 
     /// Browsers leave out whom they do not know, and say nothing of it; and in groups of hidden ids they
@@ -156,6 +178,17 @@ fn unread(error: EngineError) -> EngineError {
     EngineError::unknown(&format!(
         "it was done, but for whom could not be read ({cause}); read the group"
     ))
+}
+
+/// What became of somebody of whom nothing is known for certain.
+fn open(asked: &Asked) -> ParticipantResult {
+    ParticipantResult {
+        requested: asked.requested,
+        account: asked.account,
+        status: ParticipantStatus::Unknown,
+        code: 0,
+        private_invite: None,
+    }
 }
 
 /// The member who is meant; `None` where nobody is, or where it may be several.
