@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::id::{GroupId, InviteCode, Lid, ParticipantId, PhoneNumber};
+use super::id::{GroupId, Lid, ParticipantId, PhoneNumber, PrivateInviteCode};
 
 /// What a member may do. The order is that of rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -180,7 +180,7 @@ pub enum ParticipantStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivateInvite {
     pub group_id: GroupId,
-    pub code: InviteCode,
+    pub code: PrivateInviteCode,
     pub expire_time: Timestamp,
     pub inviter: ParticipantId,
 }

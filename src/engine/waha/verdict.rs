@@ -10,7 +10,7 @@ use super::raw::time;
 use super::server::Answer;
 use super::webhook::WahaEngine;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{InviteCode, ParticipantId};
+use crate::domain::id::{ParticipantId, PrivateInviteCode};
 use crate::domain::participant::Account;
 
 /// What the answer says of one person.
@@ -21,7 +21,7 @@ pub(super) struct Verdict {
     /// WhatsApp's code, 200 where it went well.
     pub code: u32,
     /// With 403: how they may be invited.
-    pub invite: Option<(InviteCode, Option<Timestamp>)>,
+    pub invite: Option<(PrivateInviteCode, Option<Timestamp>)>,
 }
 
 /// What an answer says as a whole.
@@ -146,7 +146,7 @@ mod tests {
         let gows = json!([
             {"JID": "222@lid", "PhoneNumber": "4915100000002@s.whatsapp.net", "Error": 0},
             {"JID": "4915100000003@s.whatsapp.net", "Error": 403,
-             "AddRequest": {"Code": "ABCDEFGH", "Expiration": "2027-10-01T10:00:00Z"}},
+             "AddRequest": {"Code": "ABCDEFGHabcdefgh", "Expiration": "2027-10-01T10:00:00Z"}},
         ]);
         let expected = [("222@lid", 200, false), ("4915100000003@c.us", 403, true)];
         let own = |listed: &[(&str, u32, bool)]| -> Vec<(String, u32, bool)> {
@@ -157,7 +157,7 @@ mod tests {
             {"status": "200", "jid": "222@lid", "content": {"tag": "participant", "attrs": {}}},
             {"status": "403", "jid": "4915100000003@s.whatsapp.net", "content": {"tag": "participant",
              "attrs": {"error": "403"}, "content": [{"tag": "add_request",
-             "attrs": {"code": "ABCDEFGH", "expiration": "1798761600"}}]}},
+             "attrs": {"code": "ABCDEFGHabcdefgh", "expiration": "1798761600"}}]}},
         ]);
         assert_eq!(codes(WahaEngine::Noweb, noweb), own(&expected));
         let webjs = json!({
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(codes(WahaEngine::Webjs, webjs), own(&sent));
         let wpp = json!({"gid": {}, "participants": {
             "222@lid": {"wid": "222@lid", "code": 200, "invite_code": null, "invite_code_exp": null},
-            "4915100000003@c.us": {"code": 403, "invite_code": "ABCDEFGH", "invite_code_exp": 1798761600},
+            "4915100000003@c.us": {"code": 403, "invite_code": "ABCDEFGHabcdefgh", "invite_code_exp": 1798761600},
         }});
         assert_eq!(codes(WahaEngine::Wpp, wpp), own(&expected));
     }

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::group::{
     AddressingMode, Description, Group, GroupSettings, MAX_PARTICIPANTS, Subject,
 };
-use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
+use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, PrivateInviteCode};
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
 use crate::domain::participant::{Account, Participant, Role};
 
@@ -194,7 +194,7 @@ pub struct Departure {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InviteRecord {
-    pub code: InviteCode,
+    pub code: PrivateInviteCode,
     pub inviter: PhoneNumber,
     pub expire_time: Timestamp,
 }
