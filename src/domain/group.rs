@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::id::{GroupId, ParseError, ParticipantId};
 use super::participant::{Account, Participant, Role};
+use super::text::plain_space;
 
 /// WhatsApp's limit for a subject, in characters.
 pub const MAX_SUBJECT_CHARS: usize = 100;
@@ -149,7 +150,8 @@ pub struct GroupSettings {
     pub disappearing_timer_seconds: u32,
 }
 
-/// A subject that WhatsApp takes: 1 to 100 characters that are not all blank, no control characters.
+/// A subject that WhatsApp takes: 1 to 100 characters that are not all blank, no control characters; a tab
+/// is a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectText(String);
 
@@ -163,6 +165,7 @@ impl std::str::FromStr for SubjectText {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
+        let text = plain_space(text);
         let length = text.chars().count();
         if text.trim().is_empty() || length > MAX_SUBJECT_CHARS {
             return Err(ParseError(format!(
@@ -174,11 +177,12 @@ impl std::str::FromStr for SubjectText {
                 "must not have line breaks or other control characters".to_owned(),
             ));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into_owned()))
     }
 }
 
-/// A description that WhatsApp takes: at most 2048 characters; empty = none.
+/// A description that WhatsApp takes: at most 2048 characters; empty = none. A tab is a space, and every kind
+/// of line break is `\n`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DescriptionText(String);
 
@@ -192,6 +196,7 @@ impl std::str::FromStr for DescriptionText {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
+        let text = plain_space(text);
         let length = text.chars().count();
         if length > MAX_DESCRIPTION_CHARS {
             return Err(ParseError(format!(
@@ -203,6 +208,6 @@ impl std::str::FromStr for DescriptionText {
                 "must not have control characters other than line breaks".to_owned(),
             ));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into_owned()))
     }
 }

@@ -42,8 +42,10 @@ impl Account {
         Self { id, phone: None }
     }
 
+    /// A hidden id that stands there as the number too is no number: engines repeat it where they know none.
     pub fn with_both(lid: Lid, phone: PhoneNumber) -> Self {
-        Self { id: ParticipantId::Lid(lid), phone: Some(phone) }
+        let phone = Some(phone).filter(|phone| phone.get() != lid.get());
+        Self { id: ParticipantId::Lid(lid), phone }
     }
 
     pub fn from_names(lid: Option<Lid>, phone: Option<PhoneNumber>) -> Option<Self> {

@@ -4,6 +4,7 @@
 mod calls;
 mod encrypted;
 mod failures;
+mod guesses;
 mod kills;
 mod linking;
 mod many;
