@@ -19,10 +19,12 @@ impl Inner {
         if !self.contradicts(session, group_id, failed.error.reason()).await {
             return failed;
         }
-        let said = failed.error.cause().unwrap_or(failed.error.message()).to_owned();
-        EngineError::unknown(&format!(
-            "the engine failed without saying why ({said}); look at the group before you repeat the call"
-        ))
+        let said = failed.error.cause().unwrap_or_default();
+        let known = "though this account may do it, as far as is known; look at the group before you repeat the call";
+        EngineError::unknown(&match said {
+            "" => format!("the engine failed without saying why, {known}"),
+            said => format!("the engine failed without saying why ({said}), {known}"),
+        })
     }
 
     async fn contradicts(&self, session: &SessionName, group_id: &GroupId, reason: Reason) -> bool {

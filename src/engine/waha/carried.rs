@@ -61,7 +61,11 @@ impl Carried {
     ) -> Result<()> {
         let answer = self.send(operation, method, rest, body).await?;
         // WEBJS answers so where the account may not, with 200.
-        if answer.is_false() { Err(no_admin_perhaps(operation)) } else { Ok(()) }
+        if answer.is_false() {
+            Err(no_admin_perhaps(operation, "it answered false"))
+        } else {
+            Ok(())
+        }
     }
 
     pub fn observe(&self, group_id: &GroupId, change: Change) -> Observation {
@@ -90,9 +94,10 @@ pub(super) fn not_admin(operation: EngineOperation) -> EngineError {
     EngineError::rejected(Error::new(Reason::NotGroupAdmin, message))
 }
 
-/// The same, guessed of an answer that says nothing.
-pub(super) fn no_admin_perhaps(operation: EngineOperation) -> EngineError {
-    EngineError { outcome: Outcome::Supposed, ..not_admin(operation) }
+/// The same, guessed of an answer that says no more than this.
+pub(super) fn no_admin_perhaps(operation: EngineOperation, said: &str) -> EngineError {
+    let error = not_admin(operation).error.caused_by(said);
+    EngineError { outcome: Outcome::Supposed, error }
 }
 
 pub(super) fn unsupported(operation: EngineOperation, what: &str) -> EngineError {

@@ -8,6 +8,7 @@ mod guesses;
 mod kills;
 mod linking;
 mod many;
+mod partial_groups;
 mod placing;
 mod registration;
 mod scene;

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use super::operation::Actor;
 use super::texts::{check_description, check_subject};
 use super::{Done, GroupCore, Member, Members, News, Refusal, World, WorldGroup};
-use crate::domain::group::{AddressingMode, Description, GroupSettings, MAX_PARTICIPANTS, Subject};
+use crate::domain::group::{
+    AddressingMode, Description, GroupKind, GroupSettings, MAX_PARTICIPANTS, Subject,
+};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PrivateInviteCode};
 use crate::domain::participant::Role;
 
@@ -49,6 +51,8 @@ impl World {
             picture_id: None,
             members: Members::default(),
             suspended: false,
+            kind: GroupKind::Ordinary,
+            parent: None,
             renumbered: BTreeMap::new(),
         };
         let owner = Some(core.name_of(actor.phone));

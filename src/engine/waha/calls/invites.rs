@@ -110,7 +110,7 @@ impl Carried {
         let path = [group_id.as_str(), "invite-code"];
         let answer = self.server.ask(self.get(operation, &path)).await?;
         // WEBJS answers nothing where the account is no admin, and `undefined` where it misreads WhatsApp.
-        read_code(&answer).ok_or_else(|| no_admin_perhaps(operation))
+        read_code(&answer).ok_or_else(|| no_admin_perhaps(operation, "it answered no invite code"))
     }
 
     pub async fn revoke_invite(&self, group_id: &GroupId) -> Result<EngineAnswer<InviteCode>> {

@@ -216,7 +216,7 @@ fn role_after(
 /// A failure that came with 2xx.
 fn failed(operation: EngineOperation, text: &str) -> EngineError {
     if text.trim() == "false" {
-        return no_admin_perhaps(operation);
+        return no_admin_perhaps(operation, "it answered false");
     }
     if text.contains("admin") {
         return not_admin(operation);
