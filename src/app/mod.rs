@@ -5,6 +5,7 @@
 mod asked;
 mod background;
 mod batch;
+mod believed;
 mod bells;
 mod commits;
 mod connections;

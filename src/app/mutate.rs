@@ -335,13 +335,19 @@ where
     );
     let kind = engine.kind();
     let called = operation(engine, call_key.clone()).await;
+    let called = match called {
+        Err(failed) => {
+            Err(inner.believed(&mutation.session, mutation.group_id.as_ref(), failed).await)
+        }
+        answered => answered,
+    };
     let answered = match called {
         Ok(answered) => answered,
         Err(EngineError { outcome: Outcome::NotSent, error }) => {
             release(inner, taken).await;
             return Err(error);
         }
-        Err(EngineError { outcome: Outcome::Rejected, error }) => {
+        Err(EngineError { outcome: Outcome::Rejected | Outcome::Supposed, error }) => {
             if let Some(taken) = taken {
                 reservations::refuse(inner, taken, &error).await;
             }

@@ -148,7 +148,7 @@ impl SessionDraft {
                 GroupColumns {
                     subject: state.subject.text.clone(),
                     create_time: state.create_time.unwrap_or_default(),
-                    member_count: u32::try_from(state.participants().len()).unwrap_or(u32::MAX),
+                    member_count: state.member_count(),
                     my_role: account.and_then(|me| state.role_of(&me)),
                     basic: encoded.basic,
                     participants: encoded.participants,

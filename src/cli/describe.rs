@@ -259,6 +259,19 @@ fn changed(change: &Change) -> String {
         }
         Change::Suspended(change) if change.new => "suspended by WhatsApp".to_owned(),
         Change::Suspended(_) => "no longer suspended".to_owned(),
+        Change::Kind(change) => match change.new() {
+            pb::GroupKind::Community => "is a community".to_owned(),
+            pb::GroupKind::Announcement => "is the announcement group of a community".to_owned(),
+            pb::GroupKind::Ordinary | pb::GroupKind::Unspecified => {
+                "is an ordinary group".to_owned()
+            }
+        },
+        Change::IncompleteMembers(change) => match change.new {
+            Some(members) => {
+                format!("WhatsApp counts {} members and shows a part", members.member_count)
+            }
+            None => "WhatsApp shows all members".to_owned(),
+        },
         Change::Alias(person) => format!("a member turned out to be {}", text::person(person)),
         Change::Completed(group) => {
             let members =

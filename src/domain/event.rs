@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Entropy, Timestamp};
-use super::group::{AddressingMode, Description, Group, MemberAddMode, Subject};
+use super::group::{AddressingMode, Description, Group, GroupKind, MemberAddMode, Subject};
 use super::id::{GroupId, ParticipantId, RequestId, SessionName};
 use super::join_request::JoinRequest;
 use super::participant::Participant;
@@ -224,6 +224,9 @@ pub enum FieldValue {
     AddressingMode(AddressingMode),
     Parent(Option<GroupId>),
     Suspended(bool),
+    Kind(GroupKind),
+    /// How many members WhatsApp counts where it shows a part of them.
+    Counted(Option<u32>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -241,13 +244,15 @@ pub enum Field {
     AddressingMode,
     Parent,
     Suspended,
+    Kind,
+    Counted,
     Picture,
     Invite,
 }
 
 impl Field {
     /// The fields that a full description carries and `FieldValue` can hold.
-    pub const VALUED: [Self; 12] = [
+    pub const VALUED: [Self; 14] = [
         Self::Subject,
         Self::Description,
         Self::InfoAdminOnly,
@@ -260,6 +265,8 @@ impl Field {
         Self::AddressingMode,
         Self::Parent,
         Self::Suspended,
+        Self::Kind,
+        Self::Counted,
     ];
 }
 
@@ -278,6 +285,8 @@ impl FieldValue {
             Self::AddressingMode(_) => Field::AddressingMode,
             Self::Parent(_) => Field::Parent,
             Self::Suspended(_) => Field::Suspended,
+            Self::Kind(_) => Field::Kind,
+            Self::Counted(_) => Field::Counted,
         }
     }
 
@@ -310,6 +319,8 @@ impl FieldValue {
             Field::AddressingMode => Self::AddressingMode(group.addressing_mode),
             Field::Parent => Self::Parent(group.parent.clone()),
             Field::Suspended => Self::Suspended(group.suspended),
+            Field::Kind => Self::Kind(group.kind),
+            Field::Counted => Self::Counted(group.counted()),
             Field::Picture | Field::Invite => return None,
         })
     }
@@ -328,6 +339,8 @@ impl FieldValue {
             Self::AddressingMode(value) => group.addressing_mode = value,
             Self::Parent(value) => group.parent = value,
             Self::Suspended(value) => group.suspended = value,
+            Self::Kind(value) => group.kind = value,
+            Self::Counted(value) => group.set_counted(value),
         }
     }
 }

@@ -45,6 +45,9 @@ pub struct Facts {
     /// When the last full description was made; it speaks for every fact, also for absent members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<Stamp>,
+    /// Whether that description listed a part of the members, so that it does not speak for absent ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full_in_part: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<Field, Stamp>,
     /// Members and former members, by the key they have or had.
@@ -86,6 +89,13 @@ impl Facts {
             .all(|held| !held.settles(stamp))
     }
 
+    /// The same of a member: who is absent from a list in part is not settled by it.
+    pub fn is_member_news(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {
+        let Some(stamp) = stamp else { return true };
+        let full = self.full.as_ref().filter(|_| !self.full_in_part);
+        [self.gone.as_ref(), full, own].into_iter().flatten().all(|held| !held.settles(stamp))
+    }
+
     /// Learns that an account goes by both names; `false` where that is older than what is known: who
     /// changes their number keeps the hidden id.
     pub fn learn_alias(&mut self, lid: Lid, phone: PhoneNumber, stamp: Option<&Stamp>) -> bool {
@@ -93,7 +103,7 @@ impl Facts {
         match known {
             Some(known) if known == phone => return true,
             Some(known) => {
-                if !self.is_news(stamp, self.members.get(&ParticipantId::Lid(lid))) {
+                if !self.is_member_news(stamp, self.members.get(&ParticipantId::Lid(lid))) {
                     return false;
                 }
                 self.aliases.remove(&known);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::id::{GroupId, ParseError, ParticipantId};
 use super::participant::{Account, Participant, Role};
+use super::text::plain_space;
 
 /// WhatsApp's limit for a subject, in characters.
 pub const MAX_SUBJECT_CHARS: usize = 100;
@@ -25,13 +26,18 @@ pub struct Group {
     pub owner: Option<ParticipantId>,
     pub addressing_mode: AddressingMode,
     pub settings: GroupSettings,
+    pub kind: GroupKind,
     /// The community that the group belongs to.
     pub parent: Option<GroupId>,
     /// WhatsApp's id of the current picture; `None` where there is none or we never heard of one.
     pub picture_id: Option<String>,
     pub suspended: bool,
-    /// Known only from updates that arrived before any full description.
+    /// Known only from updates that arrived before any full description, or from one that lacks the name or
+    /// the members.
     pub partial: bool,
+    /// How many members WhatsApp counts where it shows a part of them, at least as many as are shown; `None`
+    /// where all are shown. Of who is not shown then, nothing is known.
+    counted: Option<u32>,
     /// Sorted by `Participant::id`, each account once.
     participants: Vec<Participant>,
 }
@@ -47,10 +53,12 @@ impl Group {
             owner: None,
             addressing_mode: AddressingMode::Unknown,
             settings: GroupSettings::default(),
+            kind: GroupKind::Ordinary,
             parent: None,
             picture_id: None,
             suspended: false,
             partial: true,
+            counted: None,
             participants: Vec::new(),
         }
     }
@@ -59,11 +67,36 @@ impl Group {
         &self.participants
     }
 
+    pub fn member_count(&self) -> u32 {
+        let shown = u32::try_from(self.participants.len()).unwrap_or(u32::MAX);
+        self.counted.unwrap_or(shown)
+    }
+
+    pub fn counted(&self) -> Option<u32> {
+        self.counted
+    }
+
+    pub fn set_counted(&mut self, counted: Option<u32>) {
+        self.counted = counted;
+        self.count_shown();
+    }
+
+    fn count_shown(&mut self) {
+        let shown = u32::try_from(self.participants.len()).unwrap_or(u32::MAX);
+        self.counted = self.counted.map(|counted| counted.max(shown));
+    }
+
+    /// Whether it lacks what no group is without.
+    pub fn is_half_known(&self) -> bool {
+        self.subject.text.is_empty() || self.participants.is_empty()
+    }
+
     /// Replaces all members. An account that stands in the list twice keeps its higher role.
     pub fn set_participants(&mut self, mut participants: Vec<Participant>) {
         participants.sort_by_key(|p| (p.id(), std::cmp::Reverse(p.role)));
         participants.dedup_by_key(|p| p.id());
         self.participants = participants;
+        self.count_shown();
     }
 
     pub fn participant(&self, account: &Account) -> Option<&Participant> {
@@ -81,6 +114,7 @@ impl Group {
         }
         let index = self.participants.partition_point(|p| p.id() < participant.id());
         self.participants.insert(index, participant);
+        self.count_shown();
     }
 
     pub fn remove_participant(&mut self, account: &Account) -> Option<Participant> {
@@ -126,6 +160,19 @@ pub enum AddressingMode {
     Lid,
 }
 
+/// What a group is to a community.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// A group for its own sake, in a community or not; also where the engine does not say.
+    #[default]
+    Ordinary,
+    /// A community itself, to which groups belong ("parent").
+    Community,
+    /// The group of a community in which all of its people are, and its admins write.
+    Announcement,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberAddMode {
@@ -149,7 +196,8 @@ pub struct GroupSettings {
     pub disappearing_timer_seconds: u32,
 }
 
-/// A subject that WhatsApp takes: 1 to 100 characters that are not all blank, no control characters.
+/// A subject that WhatsApp takes: 1 to 100 characters that are not all blank, no control characters; a tab
+/// is a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectText(String);
 
@@ -163,6 +211,7 @@ impl std::str::FromStr for SubjectText {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
+        let text = plain_space(text);
         let length = text.chars().count();
         if text.trim().is_empty() || length > MAX_SUBJECT_CHARS {
             return Err(ParseError(format!(
@@ -174,11 +223,12 @@ impl std::str::FromStr for SubjectText {
                 "must not have line breaks or other control characters".to_owned(),
             ));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into_owned()))
     }
 }
 
-/// A description that WhatsApp takes: at most 2048 characters; empty = none.
+/// A description that WhatsApp takes: at most 2048 characters; empty = none. A tab is a space, and every kind
+/// of line break is `\n`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DescriptionText(String);
 
@@ -192,6 +242,7 @@ impl std::str::FromStr for DescriptionText {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
+        let text = plain_space(text);
         let length = text.chars().count();
         if length > MAX_DESCRIPTION_CHARS {
             return Err(ParseError(format!(
@@ -203,6 +254,6 @@ impl std::str::FromStr for DescriptionText {
                 "must not have control characters other than line breaks".to_owned(),
             ));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into_owned()))
     }
 }

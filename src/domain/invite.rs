@@ -15,15 +15,6 @@ pub enum Invite {
     Private(PrivateInvite),
 }
 
-impl Invite {
-    pub fn code(&self) -> &InviteCode {
-        match self {
-            Self::Code(code) => code,
-            Self::Private(invite) => &invite.code,
-        }
-    }
-}
-
 /// What an invite shows of its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupPreview {

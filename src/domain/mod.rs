@@ -28,6 +28,7 @@ pub mod reconcile;
 pub mod reducer;
 pub mod session;
 pub mod setting;
+pub mod text;
 pub mod token;
 pub mod web_url;
 pub mod webhook;

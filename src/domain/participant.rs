@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::id::{GroupId, InviteCode, Lid, ParticipantId, PhoneNumber};
+use super::id::{GroupId, Lid, ParticipantId, PhoneNumber, PrivateInviteCode};
 
 /// What a member may do. The order is that of rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,8 +42,10 @@ impl Account {
         Self { id, phone: None }
     }
 
+    /// A hidden id that stands there as the number too is no number: engines repeat it where they know none.
     pub fn with_both(lid: Lid, phone: PhoneNumber) -> Self {
-        Self { id: ParticipantId::Lid(lid), phone: Some(phone) }
+        let phone = Some(phone).filter(|phone| phone.get() != lid.get());
+        Self { id: ParticipantId::Lid(lid), phone }
     }
 
     pub fn from_names(lid: Option<Lid>, phone: Option<PhoneNumber>) -> Option<Self> {
@@ -180,7 +182,7 @@ pub enum ParticipantStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivateInvite {
     pub group_id: GroupId,
-    pub code: InviteCode,
+    pub code: PrivateInviteCode,
     pub expire_time: Timestamp,
     pub inviter: ParticipantId,
 }

@@ -77,7 +77,8 @@ pub fn find(
     listed: Option<&Group>,
 ) -> Finding {
     let Some(listed) = listed else { return Finding::Doubtful };
-    if is_blank(listed) || missing(held, listed) > 0 {
+    let is_less = listed.partial && !held.partial;
+    if is_blank(listed) || is_less || missing(held, listed) > 0 {
         return Finding::Doubtful;
     }
     if !differs(held, listed, &snapshot.untold) {
@@ -93,10 +94,14 @@ pub fn find(
 
 /// Whether the list says nothing of the group but that it is there.
 pub fn is_blank(listed: &Group) -> bool {
-    listed.subject.text.is_empty() || listed.participants().is_empty()
+    listed.subject.text.is_empty() && listed.participants().is_empty()
 }
 
 fn missing(held: &Group, listed: &Group) -> usize {
+    // Who is not shown may be there all the same.
+    if listed.counted().is_some() {
+        return 0;
+    }
     held.participants().iter().filter(|held| listed.participant(&held.account).is_none()).count()
 }
 
@@ -111,7 +116,7 @@ fn differs(held: &Group, listed: &Group, untold: &[Field]) -> bool {
     fields
         || held.partial
         || (held.picture_id != listed.picture_id && !untold.contains(&Field::Picture))
-        || held.participants().len() != listed.participants().len()
+        || (listed.counted().is_none() && held.participants().len() != listed.participants().len())
         || listed.participants().iter().any(|listed| {
             held.participant(&listed.account).is_none_or(|held| {
                 held.role != listed.role
@@ -159,6 +164,11 @@ mod tests {
         let heard = Timestamp::from_seconds(999_999);
         let held = group(3);
         let blank = Group::partial(held.id.clone());
+        let mut in_part = group(1);
+        in_part.set_counted(Some(3));
+        let mut nameless = group(3);
+        nameless.subject.text.clear();
+        nameless.partial = true;
         let mut renamed = group(3);
         renamed.subject.text = "Others".to_owned();
         let cases = [
@@ -168,11 +178,33 @@ mod tests {
             (Some(group(2)), Finding::Doubtful),
             (Some(group(0)), Finding::Doubtful),
             (Some(blank), Finding::Doubtful),
+            (Some(nameless), Finding::Doubtful),
+            // Who is not shown may be there all the same.
+            (Some(in_part), Finding::Differs),
             (None, Finding::Doubtful),
         ];
         for (listed, wanted) in cases {
             assert_eq!(find(&live, &held, heard, listed.as_ref()), wanted, "{listed:?}");
         }
+    }
+
+    #[test]
+    fn a_row_in_part_is_as_good_as_one_in_part_that_we_hold() {
+        let live = snapshot(Duration::ZERO);
+        let heard = Timestamp::from_seconds(999_999);
+        let nameless = |members| {
+            let mut group = group(members);
+            group.subject.text.clear();
+            group.partial = true;
+            group
+        };
+        assert_eq!(find(&live, &nameless(2), heard, Some(&nameless(3))), Finding::Differs);
+        assert_eq!(find(&live, &nameless(2), heard, Some(&group(2))), Finding::Differs);
+        let mut in_part = group(3);
+        in_part.set_counted(Some(100));
+        let mut shorter = group(1);
+        shorter.set_counted(Some(100));
+        assert_eq!(find(&live, &in_part, heard, Some(&shorter)), Finding::Same);
     }
 
     #[test]

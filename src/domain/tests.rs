@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::clock::Timestamp;
 use super::event::EventId;
+use super::group::{DescriptionText, SubjectText};
 use super::page::{CursorKey, GroupCursor, ParticipantQuery, decode_page_token, encode_page_token};
 use super::reason::Reason;
 use super::token::{LogId, ResumeToken};
@@ -81,4 +82,25 @@ proptest! {
         let time = Timestamp::from_micros(micros);
         prop_assert_eq!(time.to_string().parse::<Timestamp>(), Ok(time));
     }
+}
+
+#[test]
+fn texts_of_forms_and_sheets_are_what_their_writers_meant() {
+    let description =
+        |text: &str| text.parse::<DescriptionText>().map(|text| text.as_str().to_owned());
+    for (text, kept) in [
+        ("Line 1\r\nLine 2", "Line 1\nLine 2"),
+        ("Line 1\rLine 2", "Line 1\nLine 2"),
+        ("When:\tMonday", "When: Monday"),
+    ] {
+        assert_eq!(description(text), Ok(kept.to_owned()), "{text:?}");
+    }
+    // Lines count as WhatsApp counts them.
+    assert!(description(&"a\r\n".repeat(1024)).is_ok());
+    for text in ["bell\u{7}", "nul\0", "escape\u{1b}[2J"] {
+        assert!(description(text).is_err(), "{text:?}");
+    }
+    let subject = |text: &str| text.parse::<SubjectText>().map(|text| text.as_str().to_owned());
+    assert_eq!(subject("Team\tNorth"), Ok("Team North".to_owned()));
+    assert!(subject("Team\r\nNorth").is_err() && subject("\t").is_err());
 }

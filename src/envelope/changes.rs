@@ -38,11 +38,27 @@ pub fn change(change: &Change) -> Value {
         }
         Change::ParentGroupId(c) => ("parentGroupId", json!(c.old), json!(c.new)),
         Change::Suspended(c) => ("suspended", json!(c.old), json!(c.new)),
+        Change::Kind(c) => ("kind", json!(kind(c.old())), json!(kind(c.new()))),
+        Change::IncompleteMembers(c) => {
+            let count = |members: &Option<pb::IncompleteMembers>| {
+                json!(members.map(|members| members.member_count))
+            };
+            ("incompleteMembers", count(&c.old), count(&c.new))
+        }
         Change::Alias(participant) => ("alias", Value::Null, words::participant(participant)),
         // All of it, which is the group in the event's payload.
         Change::Completed(_) => ("completed", Value::Null, json!(true)),
     };
     json!({ "field": field, "old": old, "new": new })
+}
+
+fn kind(kind: pb::GroupKind) -> &'static str {
+    match kind {
+        pb::GroupKind::Unspecified => "",
+        pb::GroupKind::Ordinary => "ordinary",
+        pb::GroupKind::Community => "community",
+        pb::GroupKind::Announcement => "announcement",
+    }
 }
 
 fn add_mode(mode: pb::MemberAddMode) -> &'static str {

@@ -206,6 +206,8 @@ fn note(change: &Change, group: &mut Map<String, Value>) {
         | Change::AddressingMode(_)
         | Change::ParentGroupId(_)
         | Change::Suspended(_)
+        | Change::Kind(_)
+        | Change::IncompleteMembers(_)
         | Change::Alias(_) => {}
     }
 }

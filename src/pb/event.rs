@@ -134,7 +134,25 @@ fn field_change(change: &FieldChange, me: Option<&Account>) -> Change {
             Change::ParentGroupId(pb::StringChange { old, new: text(new.as_ref()) })
         }
         V::Suspended(new) => Change::Suspended(bools(*new)),
+        V::Kind(new) => {
+            let old = if let V::Kind(old) = old { *old } else { *new };
+            Change::Kind(pb::GroupKindChange {
+                old: pb::GroupKind::from(old).into(),
+                new: pb::GroupKind::from(*new).into(),
+            })
+        }
+        V::Counted(new) => {
+            let old = if let V::Counted(old) = old { *old } else { *new };
+            Change::IncompleteMembers(pb::IncompleteMembersChange {
+                old: old.map(incomplete),
+                new: new.map(incomplete),
+            })
+        }
     }
+}
+
+fn incomplete(counted: u32) -> pb::IncompleteMembers {
+    pb::IncompleteMembers { member_count: i32::try_from(counted).unwrap_or(i32::MAX) }
 }
 
 impl From<&Subject> for pb::GroupSubject {
@@ -278,6 +296,13 @@ fn to_field_change(change: &Change) -> Result<FieldChange, DecodeError> {
         }
         Change::ParentGroupId(c) => (V::Parent(optional(&c.old)?), V::Parent(optional(&c.new)?)),
         Change::Suspended(c) => (V::Suspended(c.old), V::Suspended(c.new)),
+        Change::Kind(c) => (V::Kind(c.old().to_domain()), V::Kind(c.new().to_domain())),
+        Change::IncompleteMembers(c) => {
+            let count = |members: &Option<pb::IncompleteMembers>| {
+                members.map(|members| u32::try_from(members.member_count).unwrap_or_default())
+            };
+            (V::Counted(count(&c.old)), V::Counted(count(&c.new)))
+        }
     };
     Ok(FieldChange::Value { old, new })
 }

@@ -6,7 +6,7 @@ use prost::Message;
 use super::participant::optional;
 use super::{self as pb, DecodeError, wire};
 use crate::domain::group::{
-    AddressingMode, Description, Group, GroupSettings, MemberAddMode, Subject,
+    AddressingMode, Description, Group, GroupKind, GroupSettings, MemberAddMode, Subject,
 };
 use crate::domain::participant::{Account, Participant};
 
@@ -65,12 +65,14 @@ fn basic(group: &Group, me: Option<&Account>) -> pb::Group {
         owner: text(group.owner),
         addressing_mode: pb::AddressingMode::from(group.addressing_mode).into(),
         my_role: my_role.map_or(pb::Role::Unspecified, Into::into).into(),
-        member_count: i32::try_from(group.participants().len()).unwrap_or(i32::MAX),
+        member_count: i32::try_from(group.member_count()).unwrap_or(i32::MAX),
         settings: Some((&group.settings).into()),
         parent_group_id: text(group.parent.as_ref()),
         picture_id: group.picture_id.clone().unwrap_or_default(),
         suspended: group.suspended,
         partial: group.partial,
+        kind: pb::GroupKind::from(group.kind).into(),
+        members_incomplete: group.counted().is_some(),
         participants: Vec::new(),
     }
 }
@@ -106,6 +108,10 @@ impl pb::Group {
         let participants: Vec<Participant> =
             self.participants.iter().map(pb::Participant::to_domain).collect::<Result<_, _>>()?;
         group.set_participants(participants);
+        group.kind = self.kind().to_domain();
+        group.set_counted(
+            self.members_incomplete.then(|| u32::try_from(self.member_count).unwrap_or_default()),
+        );
         Ok(group)
     }
 }
@@ -126,6 +132,27 @@ impl pb::AddressingMode {
             Self::Unspecified => AddressingMode::Unknown,
             Self::PhoneNumber => AddressingMode::PhoneNumber,
             Self::Lid => AddressingMode::Lid,
+        }
+    }
+}
+
+impl From<GroupKind> for pb::GroupKind {
+    fn from(kind: GroupKind) -> Self {
+        match kind {
+            GroupKind::Ordinary => Self::Ordinary,
+            GroupKind::Community => Self::Community,
+            GroupKind::Announcement => Self::Announcement,
+        }
+    }
+}
+
+impl pb::GroupKind {
+    pub fn to_domain(self) -> GroupKind {
+        match self {
+            // Kept from before it was told.
+            Self::Unspecified | Self::Ordinary => GroupKind::Ordinary,
+            Self::Community => GroupKind::Community,
+            Self::Announcement => GroupKind::Announcement,
         }
     }
 }

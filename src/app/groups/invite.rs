@@ -24,11 +24,15 @@ impl App {
         let engine = inner.working_engine(session, EngineOperation::GetInviteCode)?;
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
+        let judge = inner.clone();
         let known = inner
             .asked
             .invite_codes
             .ask(call, inner, key, refresh, async move {
-                engine.fetch_invite_code(&name, &id).await.map_err(|error| error.error)
+                match engine.fetch_invite_code(&name, &id).await {
+                    Ok(code) => Ok(code),
+                    Err(failed) => Err(judge.believed(&name, Some(&id), failed).await.error),
+                }
             })
             .await
             .map_err(|error| error.with_context("group_id", group_id))?;

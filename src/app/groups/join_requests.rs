@@ -92,7 +92,10 @@ impl App {
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         let fetch = async move {
-            let open = engine.fetch_join_requests(&name, &id).await.map_err(|e| e.error)?;
+            let open = match engine.fetch_join_requests(&name, &id).await {
+                Ok(open) => open,
+                Err(failed) => return Err(inner.believed(&name, Some(&id), failed).await.error),
+            };
             let report = Report {
                 observations: vec![Observation {
                     group_id: id,

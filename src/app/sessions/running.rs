@@ -281,7 +281,7 @@ fn refuse_if_only_told(session: &Session, operation: EngineOperation) -> Result<
 /// A logout is no mutation of groups: what became of it is said in the reasons of its own RPC.
 fn unlinking(failed: EngineError, name: &SessionName) -> Error {
     match failed.outcome {
-        Outcome::NotSent | Outcome::Rejected => failed.error,
+        Outcome::NotSent | Outcome::Rejected | Outcome::Supposed => failed.error,
         Outcome::Unknown => Error::outcome_unknown(
             "the device may or may not have been unlinked; look at the session, and repeat the call",
         ),

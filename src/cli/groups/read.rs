@@ -233,6 +233,20 @@ pub fn show(output: Output, group: &pb::Group) -> Result<(), Failure> {
         ("members share history", yes_no(settings.member_share_history)),
         ("messages disappear", Timer::of(settings.disappearing_timer.as_ref()).to_string()),
     ];
+    match group.kind() {
+        pb::GroupKind::Community => rows.push(("kind", "a community".to_owned())),
+        pb::GroupKind::Announcement => {
+            rows.push(("kind", "the announcement group of a community".to_owned()));
+        }
+        pb::GroupKind::Ordinary | pb::GroupKind::Unspecified => {}
+    }
+    if group.members_incomplete {
+        let shown = text::count(group.participants.len(), "member", "members");
+        rows.push((
+            "members",
+            format!("{} by WhatsApp's count; it shows {shown}", group.member_count),
+        ));
+    }
     if !group.parent_group_id.is_empty() {
         rows.push(("community", text::safe(&group.parent_group_id)));
     }
@@ -240,7 +254,7 @@ pub fn show(output: Output, group: &pb::Group) -> Result<(), Failure> {
         rows.push(("suspended", "by WhatsApp".to_owned()));
     }
     if group.partial {
-        rows.push(("partial", "only what updates told is known so far".to_owned()));
+        rows.push(("partial", "not all of it is known so far".to_owned()));
     }
     output.table(&mut text::properties(rows))?;
     if !group.participants.is_empty() {

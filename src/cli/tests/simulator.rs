@@ -148,6 +148,14 @@ fn acts() -> Vec<Case> {
         ("simulator act suspend +491 1@g.us", "Act", act("suspend", json!({ "suspended": true }))),
         ("simulator act suspend +491 1@g.us --lift", "Act", act("suspend", json!({}))),
         ("simulator act migrate-to-lid +491 1@g.us", "Act", act("migrateToLid", json!({}))),
+        (
+            "simulator act place-in-community +491 1@g.us --kind announcement --parent 2@g.us",
+            "Act",
+            act(
+                "placeInCommunity",
+                json!({ "kind": "GROUP_KIND_ANNOUNCEMENT", "parentGroupId": "2@g.us" }),
+            ),
+        ),
     ]
 }
 

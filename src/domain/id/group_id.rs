@@ -2,7 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{ParseError, serde_as_text};
+use super::jid::Jid;
+use super::{ParseError, serde_as_text, spelling};
 
 /// The id of a group, `120363000000000001@g.us`.
 ///
@@ -11,7 +12,7 @@ use super::{ParseError, serde_as_text};
 pub struct GroupId(Arc<str>);
 
 impl GroupId {
-    const SUFFIX: &'static str = "@g.us";
+    const SERVER: &'static str = "g.us";
     const MAX_DIGITS: usize = 20;
 
     pub fn as_str(&self) -> &str {
@@ -28,16 +29,21 @@ impl FromStr for GroupId {
                 && part.len() <= Self::MAX_DIGITS
                 && part.bytes().all(|b| b.is_ascii_digit())
         };
-        let well_formed =
-            text.strip_suffix(Self::SUFFIX).is_some_and(|user| match user.split_once('-') {
-                Some((creator, time)) => is_number(creator) && is_number(time),
-                None => is_number(user),
-            });
-        if well_formed {
-            Ok(Self(text.into()))
-        } else {
-            Err(ParseError::new("must be a group id such as 120363000000000001@g.us"))
+        let visible = spelling::visible(text);
+        let text = visible.trim();
+        let user = Jid::read(text).filter(|jid| jid.server == Self::SERVER && !jid.names_device);
+        let user = user.map(|jid| jid.user).unwrap_or_default();
+        let well_formed = match user.split_once(spelling::is_dash) {
+            Some((creator, time)) => is_number(creator) && is_number(time),
+            None => is_number(user),
+        };
+        if !well_formed {
+            return Err(ParseError::new("must be a group id such as 120363000000000001@g.us"));
         }
+        Ok(Self(match text.is_ascii() {
+            true => text.into(),
+            false => text.replace(spelling::is_dash, "-").into(),
+        }))
     }
 }
 

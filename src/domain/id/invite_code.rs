@@ -1,18 +1,21 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{ParseError, serde_as_text};
+use super::{ParseError, serde_as_text, spelling};
 
-/// The code of a group's invite link.
+/// The code of a group's invite link: 22 letters and digits.
 ///
 /// Parsed from the bare code or from any `chat.whatsapp.com` link, with scheme, `/invite/`, query
-/// string, fragment or trailing slash.
+/// string, fragment or trailing slash. A browser that is no admin answers `undefined` for the code, and
+/// WhatsApp may answer `Maintenance`: words of another length, which are none.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InviteCode(Arc<str>);
 
 impl InviteCode {
-    const LENGTH: std::ops::RangeInclusive<usize> = 6..=64;
+    const LENGTH: usize = 22;
+    const HOST: &'static str = "chat.whatsapp.com/";
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -20,7 +23,7 @@ impl InviteCode {
 
     /// The link that people share.
     pub fn link(&self) -> String {
-        format!("https://chat.whatsapp.com/{}", self.0)
+        format!("https://{}{}", Self::HOST, self.0)
     }
 }
 
@@ -30,36 +33,39 @@ impl FromStr for InviteCode {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let error = || {
             ParseError::new(
-                "must be an invite code or a link such as https://chat.whatsapp.com/CODE",
+                "must be an invite code of 22 letters and digits, or a link such as \
+                 https://chat.whatsapp.com/CODE",
             )
         };
-        let mut rest = text.trim();
-        let lower = rest.to_ascii_lowercase();
-        let mut is_link = false;
-        for scheme in ["https://", "http://"] {
-            if lower.starts_with(scheme) {
-                rest = &rest[scheme.len()..];
-                is_link = true;
-                break;
-            }
-        }
-        let host_length = "chat.whatsapp.com/".len();
-        let has_host = rest
-            .get(..host_length)
-            .is_some_and(|host| host.eq_ignore_ascii_case("chat.whatsapp.com/"));
-        if has_host {
-            rest = &rest[host_length..];
-            // A link may carry ?mode=…, #… or a slash at its end; the code never does.
-            rest = rest.split(['?', '#']).next().unwrap_or_default();
-            rest = rest.trim_end_matches('/');
-            rest = rest.strip_prefix("invite/").unwrap_or(rest);
-        } else if is_link {
-            return Err(error());
-        }
-        let well_formed = Self::LENGTH.contains(&rest.len())
-            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-        if well_formed { Ok(Self(rest.into())) } else { Err(error()) }
+        let text = spelling::visible(text);
+        let text = text.trim_matches(spelling::is_gap);
+        let after_scheme = ["https://", "http://"].iter().find_map(|s| without_prefix(text, s));
+        let code = match without_prefix(after_scheme.unwrap_or(text), Self::HOST) {
+            Some(path) => code_of_path(path),
+            None if after_scheme.is_some() => return Err(error()),
+            // Words with a space between them are no code, however many letters they have.
+            None => Cow::Borrowed(text),
+        };
+        let well_formed =
+            code.len() == Self::LENGTH && code.bytes().all(|b| b.is_ascii_alphanumeric());
+        if well_formed { Ok(Self(code.as_ref().into())) } else { Err(error()) }
     }
+}
+
+/// A link may carry ?mode=…, #… or a slash at its end, and be broken where a line ends; the code never is.
+fn code_of_path(path: &str) -> Cow<'_, str> {
+    let code = path.split(['?', '#']).next().unwrap_or_default();
+    let code = code.trim_end_matches(|c| c == '/' || spelling::is_gap(c));
+    let code = code.strip_prefix("invite/").unwrap_or(code);
+    match code.contains(spelling::is_gap) {
+        true => Cow::Owned(code.replace(spelling::is_gap, "")),
+        false => Cow::Borrowed(code),
+    }
+}
+
+fn without_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let start = text.get(..prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
 impl fmt::Display for InviteCode {

@@ -5,17 +5,22 @@
 
 mod group_id;
 mod invite_code;
+mod jid;
 mod numbering_plan;
 mod participant_id;
+mod private_invite_code;
 mod request_id;
 mod session_name;
+mod spelling;
 #[cfg(test)]
 mod tests;
+mod written_number;
 
 pub use group_id::GroupId;
 pub use invite_code::InviteCode;
 pub use numbering_plan::Likeness;
 pub use participant_id::{Lid, ParticipantId, PhoneNumber};
+pub use private_invite_code::PrivateInviteCode;
 pub use request_id::RequestId;
 pub use session_name::SessionName;
 

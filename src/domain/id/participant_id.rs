@@ -2,7 +2,9 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-use super::{ParseError, serde_as_text};
+use super::jid::{self, Jid};
+use super::written_number::{self, EXPECTED};
+use super::{ParseError, serde_as_text, spelling};
 
 /// An account's phone number in international form, without `+`: 5 to 15 digits, no leading zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,8 +59,9 @@ impl fmt::Display for Lid {
 
 /// Either name of an account: its phone number (`…@c.us`) or its hidden id (`…@lid`).
 ///
-/// Parsed from `+49 151 000-00001`, bare digits, `…@c.us`, `…@s.whatsapp.net` and `…@lid`, with or
-/// without a device (`…:7@lid`). Groups, broadcasts, channels and the service account `0@…` are refused.
+/// Parsed from `+49 (0)151 000-00001`, bare digits, `…@c.us`, `…@s.whatsapp.net` and `…@lid`, with or
+/// without agent and device (`….0:7@lid`). Before an `@` stand digits alone, none of which is ever left out.
+/// Groups, broadcasts, channels and the service account `0@…` are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ParticipantId {
     Phone(PhoneNumber),
@@ -81,27 +84,39 @@ impl ParticipantId {
     }
 }
 
-const EXPECTED: &str = "must be a phone number in international form (+49 151 0000001 or 491510000001), \
-                        or an id ending in @c.us, @s.whatsapp.net or @lid";
-
 impl FromStr for ParticipantId {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let text = text.trim();
-        let (user, server) = match text.split_once('@') {
-            Some((user, server)) => (user, Some(server)),
-            None => (text, None),
-        };
-        match server {
-            Some("lid") => parse_digits(without_device(user)?)
-                .and_then(Lid::new)
-                .map(Self::Lid)
-                .ok_or_else(|| ParseError::new(EXPECTED)),
-            Some("c.us" | "s.whatsapp.net") => parse_phone(without_device(user)?),
-            None => parse_phone(user),
-            Some(_) => Err(ParseError::new(EXPECTED)),
+        let text = spelling::visible(text);
+        if !text.contains('@') {
+            let digits = written_number::digits(&text)?;
+            return phone(&digits);
         }
+        let jid = Jid::read(&text).ok_or_else(|| ParseError::new(EXPECTED))?;
+        match jid.server {
+            "lid" => {
+                let lid = jid::number(jid.user).and_then(Lid::new);
+                lid.map(Self::Lid).ok_or_else(|| unlike_id(jid.user))
+            }
+            "c.us" | "s.whatsapp.net" => phone(jid.user.strip_prefix('+').unwrap_or(jid.user)),
+            _ => Err(ParseError::new(EXPECTED)),
+        }
+    }
+}
+
+fn phone(digits: &str) -> Result<ParticipantId, ParseError> {
+    let number = jid::number(digits).and_then(PhoneNumber::new);
+    number.map(ParticipantId::Phone).ok_or_else(|| unlike_id(digits))
+}
+
+fn unlike_id(user: &str) -> ParseError {
+    match jid::in_the_way(user) {
+        Some(way) => ParseError::new(format!("{EXPECTED}; {way} is in the way")),
+        None if user.starts_with('0') => ParseError::new(
+            "must be a phone number with its country code, so it cannot start with 0",
+        ),
+        None => ParseError::new(EXPECTED),
     }
 }
 
@@ -127,43 +142,6 @@ impl FromStr for Lid {
             ParticipantId::Phone(_) => Err(ParseError::new("must be a hidden id ending in @lid")),
         }
     }
-}
-
-/// Drops the device of `user:7`. The wire names a member's phone or companion this way.
-fn without_device(user: &str) -> Result<&str, ParseError> {
-    match user.split_once(':') {
-        Some((user, device))
-            if !device.is_empty() && device.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            Ok(user)
-        }
-        Some(_) => Err(ParseError::new(EXPECTED)),
-        None => Ok(user),
-    }
-}
-
-fn parse_phone(text: &str) -> Result<ParticipantId, ParseError> {
-    let text = text.strip_prefix('+').unwrap_or(text);
-    if text.starts_with('0') {
-        return Err(ParseError::new(
-            "must be a phone number with its country code, so it cannot start with 0",
-        ));
-    }
-    // People paste numbers as they are printed: +49 (151) 000-00.001
-    let digits: String = text
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}'))
-        .collect();
-    parse_digits(&digits)
-        .and_then(PhoneNumber::new)
-        .map(ParticipantId::Phone)
-        .ok_or_else(|| ParseError::new(EXPECTED))
-}
-
-fn parse_digits(text: &str) -> Option<u64> {
-    let canonical =
-        !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
-    if canonical { text.parse().ok() } else { None }
 }
 
 impl fmt::Display for ParticipantId {

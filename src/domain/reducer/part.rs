@@ -126,7 +126,7 @@ fn reduce_members(
         let account = known_account(facts, account);
         let outcome = unite(group, facts, account);
         let held = group.participant(&account).copied();
-        if !facts.is_news(stamp, facts.members.get(&account.id())) {
+        if !facts.is_member_news(stamp, facts.members.get(&account.id())) {
             match outcome {
                 United::Nothing => {}
                 United::Renamed => aliases.extend(held),

@@ -166,6 +166,28 @@ fn reports() -> impl Strategy<Value = Vec<Observation>> {
     })
 }
 
+fn stamped(change: Change, second: i64) -> Observation {
+    let time = Timestamp::from_seconds(second);
+    let stamp = Some(Stamp { source: "test".into(), time, id: "1".into() });
+    Observation { group_id: group_id(), change, actor: None, occur_time: time, stamp }
+}
+
+/// The same by a source that shows a part of the members, as WhatsApp does of communities.
+fn in_part(reports: Vec<Observation>) -> Vec<Observation> {
+    let in_part = |mut report: Observation| {
+        if let Change::Full(group) | Change::FullExcept { group, .. } = &mut report.change {
+            group.set_counted(Some(100));
+        }
+        report
+    };
+    reports.into_iter().map(in_part).collect()
+}
+
+/// The reports of a source that shows all members or a part of them.
+fn either(part: bool, reports: Vec<Observation>) -> Vec<Observation> {
+    if part { in_part(reports) } else { reports }
+}
+
 /// The reports, and an order with repetitions in which they arrive.
 fn arrivals() -> impl Strategy<Value = (Vec<Observation>, Vec<usize>)> {
     reports().prop_flat_map(|reports| {
@@ -215,7 +237,8 @@ proptest! {
     }
 
     #[test]
-    fn the_same_report_again_is_no_event((reports, order) in arrivals()) {
+    fn the_same_report_again_is_no_event((reports, order) in arrivals(), part in any::<bool>()) {
+        let reports = either(part, reports);
         let mut state = GroupState::default();
         for index in &order {
             feed(&mut state, &reports[*index])?;
@@ -226,19 +249,90 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    /// Whom a list in part leaves out has not left, whether it is somebody else or we.
+    #[test]
+    fn a_list_in_part_is_nobodys_leaving(
+        lists in prop::collection::vec((members(), any::<bool>(), prop::option::of(4_u32..90), any::<bool>()), 1..6),
+    ) {
+        let mut state = GroupState::default();
+        let mut seen: Vec<Account> = Vec::new();
+        for (listed, lists_us, counted, has_name) in lists {
+            let mut group = Group::partial(group_id());
+            if has_name {
+                group.subject.text = "Team".to_owned();
+            }
+            // In part by the engine's word, or because it lists nobody at all.
+            if let Some(counted) = counted {
+                let us = lists_us.then(|| Participant::new(me(), Role::Participant));
+                group.set_participants(listed.into_iter().chain(us).collect());
+                group.set_counted(Some(counted));
+                seen.extend(group.participants().iter().map(|participant| participant.account));
+            }
+            group.partial = group.is_half_known();
+            let untold = if counted.is_some() { Vec::new() } else { vec![Field::Counted] };
+            let report = Observation {
+                group_id: group_id(),
+                change: Change::whole(group, untold),
+                actor: None,
+                occur_time: Timestamp::from_seconds(1),
+                stamp: None,
+            };
+            let mut folded = state.group.clone();
+            let reduction = reduce(&mut state, &report, Some(&me()));
+            for event in &reduction.events {
+                let is_going = match event {
+                    EventBody::ParticipantsChanged(changed) => changed.action == MemberAction::Leave,
+                    EventBody::Left | EventBody::Deleted => true,
+                    _ => false,
+                };
+                prop_assert!(!is_going, "{event:?}");
+                fold(&mut folded, &group_id(), event);
+            }
+            prop_assert_eq!(&folded, &state.group);
+            let held = state.group.as_ref().expect("a group");
+            for account in &seen {
+                prop_assert!(held.participant(account).is_some(), "{account:?} is gone");
+            }
+            prop_assert!(usize::try_from(held.member_count()).unwrap() >= held.participants().len());
+            prop_assert!(!has_name || held.subject.text == "Team");
+        }
+    }
+}
+
+/// A list in part says nothing of who left before it was made, so that their leaving counts when it is told.
+#[test]
+fn a_leaving_that_arrives_after_a_later_list_in_part_counts() {
+    let person = |number| Participant::new(account(number, Naming::Both), Role::Participant);
+    let list = |people: &[u64]| {
+        let mut group = Group::partial(group_id());
+        group.subject.text = "House".to_owned();
+        group.partial = false;
+        group.set_participants(people.iter().map(|number| person(*number)).collect());
+        group.set_counted(Some(100));
+        Change::Full(Box::new(group))
+    };
+    let leave =
+        |number| Change::Members { action: MemberAction::Leave, members: vec![person(number)] };
+    let mut state = GroupState::default();
+    reduce(&mut state, &stamped(list(&[1, 2]), 10), Some(&me()));
+    reduce(&mut state, &stamped(list(&[1]), 30), Some(&me()));
+    let held =
+        |state: &GroupState| state.group.as_ref().map_or(0, |group| group.participants().len());
+    assert_eq!(held(&state), 2);
+    let late = reduce(&mut state, &stamped(leave(2), 20), Some(&me()));
+    assert!(matches!(&late.events[..], [EventBody::ParticipantsChanged(_)]), "{:?}", late.events);
+    // Whom the later list has, came back.
+    let late = reduce(&mut state, &stamped(leave(1), 20), Some(&me()));
+    assert_eq!((late.events.len(), held(&state)), (0, 1));
+    let left = reduce(&mut state, &stamped(Change::Left, 25), Some(&me()));
+    assert!(left.events.is_empty(), "we were in it later");
+}
+
 #[test]
 fn leaving_and_coming_back_in_the_wrong_order_ends_inside() {
-    let stamped = |change, second| Observation {
-        group_id: group_id(),
-        change,
-        actor: None,
-        occur_time: Timestamp::from_seconds(second),
-        stamp: Some(Stamp {
-            source: "test".into(),
-            time: Timestamp::from_seconds(second),
-            id: "1".into(),
-        }),
-    };
     let mut group = Group::partial(group_id());
     group.partial = false;
     group.set_participants(vec![Participant::new(me(), Role::Participant)]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::moves::{Moves, rank_change};
-use super::names::{learn, teach, unite, with_known_names};
+use super::names::{known_account, learn, teach, unite, with_known_names};
 use super::{GroupState, Reduction, requests};
 use crate::domain::event::{
     EventBody, Field, FieldChange, FieldValue, MemberAction, PictureChanged,
@@ -43,7 +43,7 @@ pub(super) fn reduce(
         group.create_time = snapshot.create_time.or(state.facts.create_time);
         teach(&mut state.facts, snapshot.participants(), stamp);
         with_known_names(&state.facts, &mut group);
-        set_full(&mut state.facts, stamp);
+        settle(&mut state.facts, &group, snapshot, stamp);
         let group = Arc::new(group);
         state.group = Some(group.clone());
         reduction.events.push(EventBody::Joined(group));
@@ -64,7 +64,13 @@ pub(super) fn reduce(
         }
     }
 
-    // What is newer than the description stands, the rest is as described.
+    // What is newer than the description stands, the rest is as described. What a description in part leaves
+    // at its default, it does not tell.
+    let blank = snapshot.partial.then(|| Group::partial(snapshot.id.clone()));
+    let is_silent = |field: Field, described: &FieldValue| {
+        let default = blank.as_ref().and_then(|blank| FieldValue::of(blank, field));
+        default.is_some_and(|default| default.says_same(described))
+    };
     for field in Field::VALUED {
         let (Some(held_value), Some(described)) =
             (FieldValue::of(&held, field), FieldValue::of(snapshot, field))
@@ -72,6 +78,7 @@ pub(super) fn reduce(
             continue;
         };
         if untold.contains(&field)
+            || is_silent(field, &described)
             || !state.facts.is_field_news(stamp, field)
             || held_value.says_same(&described)
         {
@@ -80,6 +87,14 @@ pub(super) fn reduce(
     }
     if untold.contains(&Field::Picture) || !state.facts.is_field_news(stamp, Field::Picture) {
         merged.picture_id = held.picture_id.clone();
+    }
+    // A list of a part of the members says nothing of who is not in it, be it somebody else or we.
+    if !shows_all(&merged, snapshot) {
+        for participant in united.participants() {
+            if merged.participant(&participant.account).is_none() {
+                merged.put_participant(*participant);
+            }
+        }
     }
     let newer: Vec<(ParticipantId, Option<Participant>)> = state
         .facts
@@ -98,7 +113,7 @@ pub(super) fn reduce(
         }
     }
     with_known_names(&state.facts, &mut merged);
-    set_full(&mut state.facts, stamp);
+    settle(&mut state.facts, &merged, snapshot, stamp);
     for participant in merged.participants() {
         if held.participant(&participant.account).is_none() {
             requests::settle_joined(&mut state.facts, &participant.account, stamp, &mut reduction);
@@ -114,13 +129,31 @@ pub(super) fn reduce(
     reduction
 }
 
-fn set_full(facts: &mut Facts, stamp: Option<&Stamp>) {
+/// Whether who is not in the description's list is no member.
+fn shows_all(merged: &Group, snapshot: &Group) -> bool {
+    let lists_nobody = snapshot.partial && snapshot.participants().is_empty();
+    merged.counted().is_none() && !lists_nobody
+}
+
+/// Notes how new what was described is.
+fn settle(facts: &mut Facts, merged: &Group, snapshot: &Group, stamp: Option<&Stamp>) {
     let Some(stamp) = stamp else { return };
-    facts.full = Some(stamp.clone());
     // The description settles every older fact of its source, so their stamps say nothing more.
     let settled = |own: &Stamp| own.source == stamp.source && !own.is_after(stamp);
+    facts.full_in_part = !shows_all(merged, snapshot);
+    if facts.full_in_part {
+        // Of the members it settles whom it lists.
+        for participant in snapshot.participants() {
+            let id = known_account(facts, participant.account).id();
+            if facts.is_member_news(Some(stamp), facts.members.get(&id)) {
+                facts.stamp_member(id, Some(stamp));
+            }
+        }
+    } else {
+        facts.members.retain(|_, own| !settled(own));
+    }
+    facts.full = Some(stamp.clone());
     facts.fields.retain(|_, own| !settled(own));
-    facts.members.retain(|_, own| !settled(own));
 }
 
 /// Whether the group's members went by phone numbers and now go by hidden ids that nobody can match

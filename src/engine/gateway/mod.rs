@@ -231,7 +231,7 @@ fn outcome<T>(ended: &Result<T>) -> &'static str {
         Ok(_) => "ok",
         Err(error) => match error.outcome {
             Outcome::NotSent => "not_sent",
-            Outcome::Rejected => "rejected",
+            Outcome::Rejected | Outcome::Supposed => "rejected",
             Outcome::Unknown => "unknown",
         },
     }

@@ -371,7 +371,7 @@ impl SimulatorEngine {
         };
         let outcome = match error.outcome {
             Outcome::Unknown => CallOutcome::Lost,
-            Outcome::NotSent | Outcome::Rejected => CallOutcome::Refused,
+            Outcome::NotSent | Outcome::Rejected | Outcome::Supposed => CallOutcome::Refused,
         };
         let code = error.error.metadata().get("code").and_then(|code| code.parse().ok());
         let call = CallRecord { outcome, code: code.unwrap_or_default(), ..call.clone() };

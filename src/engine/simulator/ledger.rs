@@ -108,7 +108,7 @@ impl Ledger {
             Outcome::Unknown => EngineError::not_sent(unavailable(
                 "the simulator's store did not answer; try again",
             )),
-            Outcome::NotSent | Outcome::Rejected => error,
+            Outcome::NotSent | Outcome::Rejected | Outcome::Supposed => error,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::participant::Account;
-use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Result};
+use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Outcome, Result};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, Observation};
 
@@ -63,7 +63,11 @@ impl Carried {
     ) -> Result<()> {
         let answer = self.send(operation, method, rest, body).await?;
         // WEBJS answers so where the account may not, with 200.
-        if answer.is_false() { Err(not_admin(operation)) } else { Ok(()) }
+        if answer.is_false() {
+            Err(no_admin_perhaps(operation, "it answered false"))
+        } else {
+            Ok(())
+        }
     }
 
     pub fn observe(&self, group_id: &GroupId, change: Change) -> Observation {
@@ -92,6 +96,12 @@ pub(super) fn people(ids: impl IntoIterator<Item = ParticipantId>) -> Value {
 pub(super) fn not_admin(operation: EngineOperation) -> EngineError {
     let message = format!("only admins of the group may do {}", operation.as_str());
     EngineError::rejected(Error::new(Reason::NotGroupAdmin, message))
+}
+
+/// The same, guessed of an answer that says no more than this.
+pub(super) fn no_admin_perhaps(operation: EngineOperation, said: &str) -> EngineError {
+    let error = not_admin(operation).error.caused_by(said);
+    EngineError { outcome: Outcome::Supposed, error }
 }
 
 pub(super) fn unsupported(operation: EngineOperation, what: &str) -> EngineError {

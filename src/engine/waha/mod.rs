@@ -6,6 +6,7 @@ mod calls;
 mod capability;
 mod carried;
 mod engine;
+mod exception;
 mod lists;
 mod monitor;
 mod names;

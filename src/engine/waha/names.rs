@@ -79,3 +79,31 @@ pub(super) fn aliases(payload: &Value) -> Vec<(Lid, PhoneNumber)> {
     pairs.dedup();
     pairs
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_hidden_id_that_is_repeated_as_a_number_is_none(
+            digits in 10_000_u64..=999_999_999_999_999, other in 10_000_u64..=999_999_999_999_999,
+            server in prop::sample::select(vec!["c.us", "s.whatsapp.net"]), names in prop::sample::select(vec![
+                ("id", "pn"), ("id", "phoneNumber"), ("JID", "PhoneNumber"), ("lid", "pn"),
+            ]),
+        ) {
+            let (lid, phone) = names;
+            let repeated = json!({ lid: format!("{digits}@lid"), phone: format!("{digits}@{server}") });
+            let account = listed(&repeated).expect("somebody");
+            prop_assert_eq!(account.id().to_string(), format!("{digits}@lid"));
+            prop_assert_eq!((account.phone(), account.both_names()), (None, None));
+            prop_assume!(other != digits);
+            let both = json!({ lid: format!("{digits}@lid"), phone: format!("{other}@{server}") });
+            let known = listed(&both).expect("somebody").phone().map(PhoneNumber::get);
+            prop_assert_eq!(known, Some(other));
+        }
+    }
+}

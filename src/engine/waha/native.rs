@@ -10,7 +10,7 @@ use super::webhook::WahaEngine;
 use super::{names, text};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{Field, FieldValue};
-use crate::domain::group::{AddressingMode, Description, Group, MemberAddMode, Subject};
+use crate::domain::group::{AddressingMode, Description, Group, GroupKind, MemberAddMode, Subject};
 use crate::domain::id::GroupId;
 use crate::domain::participant::{Participant, Role};
 
@@ -38,6 +38,10 @@ pub(super) struct Words {
     pub create_time: Places,
     pub owner: Places,
     pub parent: Places,
+    community: Places,
+    announcement: Places,
+    /// Whether members are hidden from each other.
+    incognito: Places,
     suspended: Places,
     pub members: Places,
     pub size: Places,
@@ -65,6 +69,9 @@ const GOWS: Words = Words {
     create_time: &["/GroupCreated"],
     owner: &["/OwnerJID"],
     parent: &["/LinkedParentJID"],
+    community: &["/IsParent"],
+    announcement: &["/IsDefaultSubGroup"],
+    incognito: &["/IsIncognito"],
     suspended: &["/Suspended"],
     members: &["/Participants"],
     size: &["/ParticipantCount"],
@@ -91,6 +98,9 @@ const NOWEB: Words = Words {
     create_time: &["/creation"],
     owner: &["/owner"],
     parent: &["/linkedParent"],
+    community: &["/isCommunity"],
+    announcement: &["/isCommunityAnnounce"],
+    incognito: &[],
     suspended: &[],
     members: &["/participants"],
     size: &["/size"],
@@ -116,7 +126,15 @@ const BROWSER: Words = Words {
     addressing_mode: &["/groupMetadata/addressingMode"],
     create_time: &["/groupMetadata/creation", "/creation"],
     owner: &["/groupMetadata/owner", "/owner"],
-    parent: &["/groupMetadata/parentGroup", "/parentGroup"],
+    parent: &[
+        "/groupMetadata/parentGroup",
+        "/groupMetadata/linkedParentGroup",
+        "/groupMetadata/linkedParent",
+        "/parentGroup",
+    ],
+    community: &["/groupMetadata/isParentGroup", "/isParentGroup"],
+    announcement: &["/groupMetadata/defaultSubgroup", "/defaultSubgroup"],
+    incognito: &[],
     suspended: &["/groupMetadata/suspended"],
     members: &["/groupMetadata/participants", "/participants"],
     size: &["/groupMetadata/size", "/size"],
@@ -145,11 +163,13 @@ pub(super) fn group(engine: WahaEngine, object: &Value, now: Timestamp) -> Optio
     let raw = Raw::new(object, now);
     let id = id(words, &raw)?;
     let mut group = Group::partial(id);
-    group.partial = false;
-    let told = fields(words, &raw);
+    group.set_participants(members(raw.find(words.members)));
+    // A row without name and members is a group of which the server knows the id: its flags are defaults.
+    let is_blank = is_nameless(words, &raw) && group.participants().is_empty();
+    let told = if is_blank { Vec::new() } else { fields(words, &raw) };
     told.iter().for_each(|value| value.set_on(&mut group));
     group.create_time = raw.time(words.create_time);
-    group.set_participants(members(raw.find(words.members)));
+    group.partial = group.is_half_known();
     let is_told = |field: Field| told.iter().any(|value| value.field() == field);
     let mut untold: Vec<Field> =
         Field::VALUED.into_iter().filter(|field| !is_told(*field)).collect();
@@ -162,9 +182,35 @@ pub(super) fn id(words: &Words, raw: &Raw<'_>) -> Option<GroupId> {
     raw.find(words.id).and_then(names::group_id)
 }
 
+fn is_nameless(words: &Words, raw: &Raw<'_>) -> bool {
+    raw.text(words.subject).is_none_or(|subject| subject.trim().is_empty())
+}
+
+/// What the group is to a community, and how far its list of members goes.
+pub(super) fn standing(words: &Words, raw: &Raw<'_>) -> Vec<FieldValue> {
+    let mut fields = Vec::new();
+    let (community, announcement) = (raw.flag(words.community), raw.flag(words.announcement));
+    fields.extend(match (community, announcement) {
+        (Some(true), _) => Some(FieldValue::Kind(GroupKind::Community)),
+        (_, Some(true)) => Some(FieldValue::Kind(GroupKind::Announcement)),
+        (Some(false), _) | (_, Some(false)) => Some(FieldValue::Kind(GroupKind::Ordinary)),
+        (None, None) => None,
+    });
+    let listed = raw.find(words.members).and_then(Value::as_array).map_or(0, Vec::len);
+    if listed > 0 {
+        let listed = u64::try_from(listed).unwrap_or(u64::MAX);
+        let counted = raw.find(words.size).and_then(Value::as_u64).unwrap_or_default();
+        let is_part = counted > listed || raw.flag(words.incognito) == Some(true);
+        let counted = u32::try_from(counted.max(listed)).unwrap_or(u32::MAX);
+        fields.push(FieldValue::Counted(is_part.then_some(counted)));
+    }
+    fields
+}
+
 fn fields(words: &Words, raw: &Raw<'_>) -> Vec<FieldValue> {
     let mut fields = Vec::new();
-    if let Some(subject) = raw.text(words.subject) {
+    // A blank subject is one that the engine does not know: WhatsApp allows none.
+    if let Some(subject) = raw.text(words.subject).filter(|subject| !subject.trim().is_empty()) {
         fields.push(FieldValue::Subject(Subject {
             text: text::kept(subject, text::MAX_SUBJECT_BYTES),
             time: raw.time(words.subject_time),
@@ -206,6 +252,7 @@ fn fields(words: &Words, raw: &Raw<'_>) -> Vec<FieldValue> {
     }
     fields.push(FieldValue::Parent(raw.find(words.parent).and_then(names::group_id)));
     fields.extend(raw.flag(words.suspended).map(FieldValue::Suspended));
+    fields.extend(standing(words, raw));
     fields
 }
 
@@ -290,7 +337,7 @@ mod tests {
                     {"id": "222@lid", "isAdmin": false, "isSuperAdmin": false}]},
         });
         let mut expected = seen(WahaEngine::Gows, gows);
-        assert_eq!(expected.untold, [Field::MemberShareHistory, Field::Picture]);
+        assert_eq!(expected.untold, [Field::MemberShareHistory, Field::Kind, Field::Picture]);
         assert_eq!(expected.group.participants().len(), 2, "who could not be added is no member");
         assert_eq!(expected.group.participants()[0].role, Role::Superadmin);
         assert!(expected.group.participants()[0].account.phone().is_some());
@@ -312,6 +359,73 @@ mod tests {
     }
 
     #[test]
+    fn engines_tell_communities_and_their_announcement_groups_from_others() {
+        let members = json!([{"id": "111@lid"}, {"id": "222@lid"}]);
+        let gows = |parent: bool, news: bool| {
+            json!({"JID": "1@g.us", "Name": "House", "IsParent": parent, "IsDefaultSubGroup": news,
+                   "IsIncognito": parent || news, "ParticipantCount": if parent || news { 2500 } else { 2 },
+                   "Participants": [{"JID": "111@lid", "Error": 0}, {"JID": "222@lid", "Error": 0}]})
+        };
+        let noweb = |parent: bool, news: bool| {
+            json!({"id": "1@g.us", "subject": "House", "isCommunity": parent, "isCommunityAnnounce": news,
+                   "size": if parent || news { 2500 } else { 2 }, "participants": members})
+        };
+        let browser = |parent: bool, news: bool| {
+            json!({"id": "1@g.us", "groupMetadata": {
+                "subject": "House", "isParentGroup": parent, "defaultSubgroup": news,
+                "size": if parent || news { 2500 } else { 2 }, "participants": members}})
+        };
+        for (parent, news, kind, counted) in [
+            (true, false, GroupKind::Community, Some(2500)),
+            (false, true, GroupKind::Announcement, Some(2500)),
+            (false, false, GroupKind::Ordinary, None),
+        ] {
+            for (engine, object) in [
+                (WahaEngine::Gows, gows(parent, news)),
+                (WahaEngine::Noweb, noweb(parent, news)),
+                (WahaEngine::Webjs, browser(parent, news)),
+                (WahaEngine::Wpp, browser(parent, news)),
+            ] {
+                let told = seen(engine, object).group;
+                assert_eq!((told.kind, told.counted()), (kind, counted), "{engine:?}");
+                assert_eq!(told.member_count(), counted.unwrap_or(2));
+            }
+        }
+        // Who could not be added stands in the list and in its count.
+        let refused = json!({"JID": "1@g.us", "Name": "Team", "IsIncognito": false, "ParticipantCount": 2,
+            "Participants": [{"JID": "111@lid", "Error": 0}, {"JID": "222@lid", "Error": 403}]});
+        assert_eq!(seen(WahaEngine::Gows, refused).group.counted(), None);
+        let hidden = json!({"JID": "1@g.us", "Name": "House", "IsIncognito": true,
+            "Participants": [{"JID": "111@lid", "Error": 0}]});
+        assert_eq!(
+            seen(WahaEngine::Gows, hidden).group.counted(),
+            Some(1),
+            "of how many nobody says"
+        );
+    }
+
+    #[test]
+    fn a_row_in_part_tells_what_it_has() {
+        let members = json!([{"JID": "111@lid", "IsSuperAdmin": true, "Error": 0}]);
+        let nameless = json!({"JID": "1@g.us", "Name": "", "IsLocked": true, "GroupCreated": "2025-11-22T00:00:34Z",
+            "MemberAddMode": "admin_add", "Participants": members, "ParticipantCount": 1});
+        let told = seen(WahaEngine::Gows, nameless);
+        assert!(told.group.partial && told.untold.contains(&Field::Subject));
+        assert!(told.group.settings.info_admin_only && told.group.create_time.is_some());
+        assert_eq!(told.group.participants().len(), 1);
+        let memberless =
+            json!({"JID": "1@g.us", "Name": "Team", "IsAnnounce": true, "Participants": null});
+        let told = seen(WahaEngine::Gows, memberless);
+        assert!(told.group.partial && told.untold.contains(&Field::Counted));
+        assert!(told.group.settings.messages_admin_only);
+        // With neither its flags are none of the group's.
+        let blank = json!({"id": "1@g.us", "restrict": true, "announce": true, "memberAddMode": false, "size": 3});
+        let told = seen(WahaEngine::Noweb, blank);
+        assert_eq!(told.group.settings, Default::default());
+        assert_eq!(told.untold.len(), Field::VALUED.len() + 1);
+    }
+
+    #[test]
     fn what_is_no_group_is_none_and_what_is_missing_is_untold() {
         let now = Timestamp::EPOCH;
         for object in [json!(null), json!({}), json!({"id": "1@c.us"}), json!("Team")] {
@@ -323,6 +437,8 @@ mod tests {
         assert!(
             blank.untold.contains(&Field::Subject) && blank.untold.contains(&Field::InfoAdminOnly)
         );
-        assert!(!blank.untold.contains(&Field::DisappearingTimer), "what is off is left out");
+        let named =
+            seen(WahaEngine::Noweb, json!({"id": "120363000000000001@g.us", "subject": "Team"}));
+        assert!(!named.untold.contains(&Field::DisappearingTimer), "what is off is left out");
     }
 }

@@ -15,19 +15,31 @@ use crate::domain::participant::Account;
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 /// A clock that is further ahead than this is wrong, and what it dates would keep later news out.
 const AHEAD: Duration = Duration::from_secs(86_400);
+/// Private invites are good for about three days; what ends later than this is no end.
+const LIFE: Duration = Duration::from_secs(366 * 86_400);
+
 /// A time in seconds or milliseconds; `None` for none, zero, nonsense, and what is far ahead.
 pub(super) fn time(value: &Value, now: Timestamp) -> Option<Timestamp> {
+    moment(value).filter(|time| *time <= now + AHEAD)
+}
+
+/// When something ends that is good still.
+pub(super) fn expiry(value: &Value, now: Timestamp) -> Option<Timestamp> {
+    let written = value.as_str().and_then(|text| text.parse().ok());
+    written.or_else(|| moment(value)).filter(|end| (now..=now + LIFE).contains(end))
+}
+
+fn moment(value: &Value) -> Option<Timestamp> {
     let number = match value {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?))?,
         Value::String(text) => text.parse().ok()?,
         _ => return None,
     };
-    let time = match number {
-        ..=0 => return None,
-        FIRST_MILLISECONDS.. => Timestamp::from_micros(number.saturating_mul(1000)),
-        _ => Timestamp::from_seconds(number),
-    };
-    Some(time).filter(|time| *time <= now + AHEAD)
+    match number {
+        ..=0 => None,
+        FIRST_MILLISECONDS.. => Some(Timestamp::from_micros(number.saturating_mul(1000))),
+        _ => Some(Timestamp::from_seconds(number)),
+    }
 }
 
 fn whole(number: f64) -> Option<i64> {

@@ -8,10 +8,11 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::Value;
 
+use super::exception::{Exception, Meant};
 use super::text;
 use super::webhook::WahaStatus;
 use crate::domain::error::Error;
-use crate::domain::port::engine::{EngineError, EngineOperation};
+use crate::domain::port::engine::{EngineError, EngineOperation, Outcome};
 use crate::domain::reason::Reason;
 use crate::domain::session::SessionStatus;
 use crate::domain::whatsapp_code;
@@ -121,37 +122,37 @@ impl Refused<'_> {
 
     /// 500 with the engine's exception.
     fn exception(&self, exception: &Value) -> EngineError {
-        let said = exception.get("message").and_then(Value::as_str).unwrap_or_default();
-        let name = exception.get("name").and_then(Value::as_str).unwrap_or_default();
-        if let Some((code, words)) = code_of(said, exception) {
-            return self.coded(code, words);
-        }
-        // WPP has the cause as a code, and words for people.
-        let code = exception.get("code").and_then(Value::as_str).unwrap_or_default();
-        let lower = format!("{said} {code}").to_ascii_lowercase();
-        let known = WORDS.iter().find(|(words, _)| lower.contains(words)).map(|(_, meant)| *meant);
-        let is_minified = said.len() <= 2 && said == name;
-        match known {
-            Some(Meant::Refusal(reason)) => self.reasoned(reason, said),
+        let exception = Exception::of(exception);
+        match exception.meaning() {
             Some(Meant::Silence) => self.unclear("got no answer from WhatsApp"),
-            Some(Meant::Haste) => self.coded(429, said),
-            // WhatsApp Web's own errors have one letter where the account is no admin, or the invite leads
-            // nowhere.
+            Some(Meant::Code(code, words)) => self.coded(code, words),
+            Some(Meant::Refusal(reason)) => self.reasoned(reason, exception.said),
+            None => self.unworded(&exception),
+        }
+    }
+
+    /// What a browser throws of its own, without a word of WhatsApp's: what it usually comes of is a guess.
+    fn unworded(&self, exception: &Exception<'_>) -> EngineError {
+        let said = exception.said;
+        let (is_minified, is_type_error) = (exception.is_minified(), exception.is_type_error());
+        if !is_minified && !is_type_error {
+            return self.unclear("failed");
+        }
+        match self.operation {
             // Thrown perhaps over WhatsApp's answer, when the group was made already.
-            None if (is_minified || name == "TypeError")
-                && self.operation == EngineOperation::CreateGroup =>
-            {
+            EngineOperation::CreateGroup => self.unclear("failed"),
+            EngineOperation::JoinGroup if is_type_error => self.unclear("failed"),
+            // To be read needs no role.
+            EngineOperation::FetchGroup | EngineOperation::FetchAll if is_minified => {
                 self.unclear("failed")
             }
-            None if is_minified && self.is_joining() => self.reasoned(Reason::InviteInvalid, said),
-            None if is_minified => self.reasoned(Reason::NotGroupAdmin, said),
+            // One letter where the account is no admin, or the invite leads nowhere.
+            _ if is_minified && self.is_joining() => self.reasoned(Reason::InviteInvalid, said),
+            _ if is_minified => supposed(self.reasoned(Reason::NotGroupAdmin, said)),
             // In a browser a group that is not there is `undefined`, of which fields are read. What we send is
             // well-formed.
-            None if name == "TypeError" && self.operation == EngineOperation::JoinGroup => {
-                self.unclear("failed")
-            }
-            None if name == "TypeError" => self.reasoned(Reason::GroupNotFound, said),
-            None => self.unclear("failed"),
+            operation if operation.is_read() => self.reasoned(Reason::GroupNotFound, said),
+            _ => supposed(self.reasoned(Reason::GroupNotFound, said)),
         }
     }
 
@@ -164,11 +165,21 @@ impl Refused<'_> {
         match code {
             // Its servers failed, perhaps half-way.
             408 | 500..=599 => self.unclear("was told that WhatsApp fails"),
+            // No words of its, but of the connection to it: closed, and taken over by another client.
+            428 | 440 => self.unclear("lost its connection to WhatsApp"),
             _ => EngineError::rejected(whatsapp_code::refusal(code, words, self.operation)),
         }
     }
 
     fn reasoned(&self, reason: Reason, said: &str) -> EngineError {
+        // Who is no member yet is told of the invite, not of their rights in the group.
+        if self.is_joining() || self.operation == EngineOperation::CreateGroup {
+            match reason {
+                Reason::GroupNotFound => return self.coded(404, said),
+                Reason::NotGroupMember | Reason::NotGroupAdmin => return self.coded(403, said),
+                _ => {}
+            }
+        }
         let operation = self.operation.as_str();
         let said = text::kept(said, MAX_CAUSE_BYTES);
         let message = match reason {
@@ -196,58 +207,9 @@ pub(super) fn unclear(operation: EngineOperation, error: Error) -> EngineError {
     EngineError::unknown(&format!("{}{cause}", error.message()))
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Meant {
-    Refusal(Reason),
-    /// WhatsApp did not answer the engine.
-    Silence,
-    Haste,
-}
-
-/// What the engines say in words only, in lower case. The first that fits counts.
-const WORDS: [(&str, Meant); 24] = [
-    ("rate-overlimit", Meant::Haste),
-    // GOWS
-    ("that group does not exist", Meant::Refusal(Reason::GroupNotFound)),
-    ("you're not participating in that group", Meant::Refusal(Reason::NotGroupMember)),
-    (
-        "don't have the permission to get the group's invite link",
-        Meant::Refusal(Reason::NotGroupAdmin),
-    ),
-    ("invite link has been revoked", Meant::Refusal(Reason::InviteRevoked)),
-    ("invite link is not valid", Meant::Refusal(Reason::InviteInvalid)),
-    ("not a valid image", Meant::Refusal(Reason::PictureRejected)),
-    ("timed out", Meant::Silence),
-    ("websocket disconnected", Meant::Silence),
-    // NOWEB
-    ("connection closed", Meant::Silence),
-    ("connection failure", Meant::Silence),
-    ("group with id", Meant::Refusal(Reason::GroupNotFound)),
-    ("forbidden", Meant::Refusal(Reason::NotGroupAdmin)),
-    ("not-authorized", Meant::Refusal(Reason::NotGroupAdmin)),
-    ("item-not-found", Meant::Refusal(Reason::GroupNotFound)),
-    // WEBJS and WPP
-    ("invalid invite code", Meant::Refusal(Reason::InviteInvalid)),
-    ("you_are_not_admin", Meant::Refusal(Reason::NotGroupAdmin)),
-    ("not_a_group", Meant::Refusal(Reason::GroupNotFound)),
-    ("chat not found", Meant::Refusal(Reason::GroupNotFound)),
-    ("chat_not_found", Meant::Refusal(Reason::GroupNotFound)),
-    ("group_not_exist", Meant::Refusal(Reason::GroupNotFound)),
-    ("not_participating", Meant::Refusal(Reason::NotGroupMember)),
-    ("target closed", Meant::Silence),
-    ("session closed", Meant::Silence),
-];
-
-/// WhatsApp's code and words: `… status 403: forbidden` on GOWS, `data: 403` on NOWEB, `403: forbidden` on
-/// WPP.
-fn code_of<'a>(said: &'a str, exception: &Value) -> Option<(u32, &'a str)> {
-    let rest = said.rsplit_once("status ").map_or(said, |(_, rest)| rest);
-    let in_words = rest.split_once(':').and_then(|(code, words)| {
-        let code = code.parse().ok().filter(|code| (300..600).contains(code))?;
-        Some((code, words.trim()))
-    });
-    let in_data = exception.get("data").and_then(Value::as_u64);
-    in_words.or_else(|| Some((u32::try_from(in_data?).ok()?, said)))
+/// A refusal as far as one can guess.
+fn supposed(refused: EngineError) -> EngineError {
+    EngineError { outcome: Outcome::Supposed, ..refused }
 }
 
 fn message(body: &Value) -> &str {
@@ -339,15 +301,33 @@ mod tests {
                 Op::FetchGroup,
                 Reason::RateLimited,
             ),
+            (json!({ "message": "not-authorized" }), Op::GetJoinInfo, Reason::RecentlyRemoved),
+            (json!({ "message": "forbidden" }), Op::JoinGroup, Reason::RefusedByWhatsapp),
+            (json!({ "message": "item-not-found" }), Op::GetGroupPicture, Reason::PictureNotFound),
             // WEBJS
-            (json!({ "message": "b", "name": "b" }), Op::RevokeInviteCode, Reason::NotGroupAdmin),
             (json!({ "message": "b", "name": "b" }), Op::JoinGroup, Reason::InviteInvalid),
             (
                 json!({ "message": "Cannot read properties of undefined (reading 'x')", "name": "TypeError" }),
-                Op::SetGroupSubject,
+                Op::FetchGroup,
                 Reason::GroupNotFound,
             ),
             // WPP
+            (
+                json!({ "message": "gone", "name": "ServerStatusCodeError", "status": 410, "statusCode": 410 }),
+                Op::JoinGroup,
+                Reason::InviteRevoked,
+            ),
+            (
+                json!({ "message": "conflict", "name": "ServerStatusCodeError", "status": 409, "statusCode": 409 }),
+                Op::JoinGroup,
+                Reason::RefusedByWhatsapp,
+            ),
+            (
+                json!({ "message": "conflict" }),
+                Op::SetGroupDescription,
+                Reason::DescriptionConflict,
+            ),
+            (json!({ "message": "not-acceptable" }), Op::SetGroupPicture, Reason::PictureRejected),
             (
                 json!({ "message": "You are not admin in 1@g.us", "code": "group_you_are_not_admin" }),
                 Op::SetInfoAdminOnly,
@@ -363,6 +343,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_guess_is_marked_as_one() {
+        let thrown =
+            |message: &str, name: &str| exception(json!({ "message": message, "name": name }));
+        for (body, operation, reason) in [
+            (thrown("b", "b"), Op::RevokeInviteCode, Reason::NotGroupAdmin),
+            (
+                thrown("Evaluation failed: r", "Error"),
+                Op::PromoteParticipants,
+                Reason::NotGroupAdmin,
+            ),
+            (thrown("r", "r"), Op::GetInviteCode, Reason::NotGroupAdmin),
+            (thrown("x is undefined", "TypeError"), Op::SetGroupSubject, Reason::GroupNotFound),
+        ] {
+            assert_eq!(verdict(500, &body, operation), (Outcome::Supposed, reason, true), "{body}");
+        }
+    }
+
     /// What nobody can know of a change is a read's reason to try again.
     #[test]
     fn what_may_have_happened_is_never_to_be_sent_again() {
@@ -371,10 +369,12 @@ mod tests {
             json!({ "message": "2 UNKNOWN: info query returned status 500: internal-server-error" }),
         );
         let new = exception(json!({ "message": "something that nobody has seen" }));
+        let closed = exception(json!({ "message": "Stream Errored", "data": 440 }));
         for (status, body, is_wahas) in [
             (500, silent.as_str(), true),
             (500, failing.as_str(), true),
             (500, new.as_str(), true),
+            (500, closed.as_str(), true),
             (500, "Internal Server Error", false),
             (502, "<html>", false),
             (504, "", false),

@@ -6,11 +6,11 @@
 use serde_json::Value;
 
 use super::names;
-use super::raw::time;
+use super::raw::expiry;
 use super::server::Answer;
 use super::webhook::WahaEngine;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{InviteCode, ParticipantId};
+use crate::domain::id::{ParticipantId, PrivateInviteCode};
 use crate::domain::participant::Account;
 
 /// What the answer says of one person.
@@ -21,7 +21,7 @@ pub(super) struct Verdict {
     /// WhatsApp's code, 200 where it went well.
     pub code: u32,
     /// With 403: how they may be invited.
-    pub invite: Option<(InviteCode, Option<Timestamp>)>,
+    pub invite: Option<(PrivateInviteCode, Option<Timestamp>)>,
 }
 
 /// What an answer says as a whole.
@@ -47,7 +47,7 @@ pub(super) fn read(engine: WahaEngine, answer: &Answer, now: Timestamp) -> Verdi
     };
     match engine {
         WahaEngine::Gows => of_list(answer, |listed| gows(listed, now)),
-        WahaEngine::Noweb => of_list(answer, noweb),
+        WahaEngine::Noweb => of_list(answer, |listed| noweb(listed, now)),
         WahaEngine::Webjs | WahaEngine::Wpp => of_map(answer, now),
     }
 }
@@ -69,15 +69,13 @@ fn gows(listed: &Value, now: Timestamp) -> Option<Verdict> {
     let request = listed.get("AddRequest").filter(|request| request.is_object());
     let invite = request.and_then(|request| {
         let code = request.get("Code")?.as_str()?.parse().ok()?;
-        let expires = request.get("Expiration").and_then(Value::as_str);
-        let expires = expires.and_then(|text| text.parse().ok());
-        Some((code, expires.filter(|expires| *expires > now)))
+        Some((code, expiry(request.get("Expiration")?, now)))
     });
     Some(Verdict { account: Some(account), code: number(code.unwrap_or(200)), invite })
 }
 
 /// Baileys': the status is a text, the id is the phone's or the hidden one.
-fn noweb(listed: &Value) -> Option<Verdict> {
+fn noweb(listed: &Value, now: Timestamp) -> Option<Verdict> {
     let status = listed.get("status")?;
     let code = status.as_u64().or_else(|| status.as_str()?.parse().ok())?;
     let own = listed.get("jid");
@@ -92,9 +90,7 @@ fn noweb(listed: &Value) -> Option<Verdict> {
         .find(|node| node.get("tag").and_then(Value::as_str) == Some("add_request"));
     let invite = request.and_then(|request| {
         let code = request.pointer("/attrs/code")?.as_str()?.parse().ok()?;
-        let expires = request.pointer("/attrs/expiration").and_then(Value::as_str);
-        let expires = expires.and_then(|text| text.parse().ok()).map(Timestamp::from_seconds);
-        Some((code, expires))
+        Some((code, expiry(request.pointer("/attrs/expiration")?, now)))
     });
     Some(Verdict { account, code: number(code), invite })
 }
@@ -105,10 +101,10 @@ fn of_map(answer: &Value, now: Timestamp) -> Verdicts {
     let verdicts = map.into_iter().flatten().filter_map(|(id, said)| {
         let id = id.parse::<ParticipantId>().ok()?;
         let code = said.get("code").or_else(|| said.get("statusCode"))?.as_u64()?;
-        let invite = said.get("invite_code").and_then(Value::as_str).and_then(|code| {
-            let expires = said.get("invite_code_exp").map(|expires| time(expires, now));
-            Some((code.parse().ok()?, expires.flatten()))
-        });
+        let invite = said
+            .get("invite_code")
+            .and_then(Value::as_str)
+            .and_then(|code| Some((code.parse().ok()?, expiry(said.get("invite_code_exp")?, now))));
         Some(Verdict { account: Some(Account::new(id)), code: number(code), invite })
     });
     let verdicts: Vec<Verdict> = verdicts.collect();
@@ -146,7 +142,7 @@ mod tests {
         let gows = json!([
             {"JID": "222@lid", "PhoneNumber": "4915100000002@s.whatsapp.net", "Error": 0},
             {"JID": "4915100000003@s.whatsapp.net", "Error": 403,
-             "AddRequest": {"Code": "ABCDEFGH", "Expiration": "2027-10-01T10:00:00Z"}},
+             "AddRequest": {"Code": "ABCDEFGHabcdefgh", "Expiration": "2027-01-01T00:00:00Z"}},
         ]);
         let expected = [("222@lid", 200, false), ("4915100000003@c.us", 403, true)];
         let own = |listed: &[(&str, u32, bool)]| -> Vec<(String, u32, bool)> {
@@ -157,7 +153,7 @@ mod tests {
             {"status": "200", "jid": "222@lid", "content": {"tag": "participant", "attrs": {}}},
             {"status": "403", "jid": "4915100000003@s.whatsapp.net", "content": {"tag": "participant",
              "attrs": {"error": "403"}, "content": [{"tag": "add_request",
-             "attrs": {"code": "ABCDEFGH", "expiration": "1798761600"}}]}},
+             "attrs": {"code": "ABCDEFGHabcdefgh", "expiration": "1798761600"}}]}},
         ]);
         assert_eq!(codes(WahaEngine::Noweb, noweb), own(&expected));
         let webjs = json!({
@@ -168,9 +164,40 @@ mod tests {
         assert_eq!(codes(WahaEngine::Webjs, webjs), own(&sent));
         let wpp = json!({"gid": {}, "participants": {
             "222@lid": {"wid": "222@lid", "code": 200, "invite_code": null, "invite_code_exp": null},
-            "4915100000003@c.us": {"code": 403, "invite_code": "ABCDEFGH", "invite_code_exp": 1798761600},
+            "4915100000003@c.us": {"code": 403, "invite_code": "ABCDEFGHabcdefgh", "invite_code_exp": 1798761600},
         }});
         assert_eq!(codes(WahaEngine::Wpp, wpp), own(&expected));
+    }
+
+    /// An invite ends days ahead, which is no clock that is wrong; in every way in which engines write times.
+    #[test]
+    fn an_invite_ends_within_a_year_from_now() {
+        let end = |written: Value| {
+            let said = json!({"4915100000003@c.us": {
+                "code": 403, "invite_code": "ABCDEFGHabcdefgh", "invite_code_exp": written,
+            }});
+            let Verdicts::Each(verdicts) = read(WahaEngine::Wpp, &Answer::Json(said), NOW) else {
+                panic!("no verdicts");
+            };
+            verdicts[0].invite.as_ref().expect("an invite").1
+        };
+        let now = 1_790_000_000_i64;
+        for ahead in [1, 43_200, 3 * 86_400, 365 * 86_400] {
+            let expected = Some(Timestamp::from_seconds(now + ahead));
+            for written in [
+                json!(now + ahead),
+                json!((now + ahead) * 1000),
+                json!((now + ahead).to_string()),
+                json!(Timestamp::from_seconds(now + ahead).to_string()),
+            ] {
+                assert_eq!(end(written.clone()), expected, "{written}");
+            }
+        }
+        for nonsense in
+            [json!(now - 1), json!(now + 400 * 86_400), json!(0), json!("later"), json!(true)]
+        {
+            assert_eq!(end(nonsense.clone()), None, "{nonsense}");
+        }
     }
 
     #[test]

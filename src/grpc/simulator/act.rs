@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::domain::group::{
-    AddressingMode, DescriptionText, GroupSettings, MAX_PARTICIPANTS, MAX_TIMER_SECONDS,
+    AddressingMode, DescriptionText, GroupKind, GroupSettings, MAX_PARTICIPANTS, MAX_TIMER_SECONDS,
     SubjectText,
 };
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber};
@@ -73,7 +73,8 @@ pub(super) fn operation(fields: &mut Fields, message: &pb::ActRequest) -> Option
         | Action::ApproveJoinRequests(_)
         | Action::RejectJoinRequests(_)
         | Action::Suspend(_)
-        | Action::MigrateToLid(_) => {
+        | Action::MigrateToLid(_)
+        | Action::PlaceInCommunity(_) => {
             let group_id = fields.group_id(&message.group_id);
             in_group(fields, action, group_id)
         }
@@ -143,12 +144,31 @@ fn in_group(fields: &mut Fields, action: &Action, group_id: Option<GroupId>) -> 
         Action::CancelJoinRequest(_) => group_id.map(Operation::CancelJoinRequest),
         Action::Suspend(suspend) => group_id.map(|id| Operation::Suspend(id, suspend.suspended)),
         Action::MigrateToLid(_) => group_id.map(Operation::MigrateToLid),
+        Action::PlaceInCommunity(place) => {
+            let (kind, parent) = community(fields, place)?;
+            group_id.map(|id| Operation::PlaceInCommunity(id, kind, parent))
+        }
         // They name no group.
         Action::CreateGroup(_)
         | Action::JoinByInvite(_)
         | Action::AcceptPrivateInvite(_)
         | Action::ChangeNumber(_) => None,
     }
+}
+
+fn community(
+    fields: &mut Fields,
+    place: &pb::PlaceInCommunityAction,
+) -> Option<(GroupKind, Option<GroupId>)> {
+    let Ok(kind) = pb::GroupKind::try_from(place.kind) else {
+        fields.add("place_in_community.kind", "must be a known kind");
+        return None;
+    };
+    let parent = match place.parent_group_id.as_str() {
+        "" => None,
+        parent => Some(fields.parse("place_in_community.parent_group_id", parent)?),
+    };
+    Some((kind.to_domain(), parent))
 }
 
 /// The settings that are set; the others stay as they are.

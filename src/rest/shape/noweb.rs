@@ -15,8 +15,8 @@ pub fn group(group: &pb::Group, with_participants: bool) -> Value {
         "size": group.member_count,
         "restrict": settings.info_admin_only,
         "announce": settings.messages_admin_only,
-        "isCommunity": false,
-        "isCommunityAnnounce": false,
+        "isCommunity": group.kind() == pb::GroupKind::Community,
+        "isCommunityAnnounce": group.kind() == pb::GroupKind::Announcement,
         "joinApprovalMode": settings.membership_approval,
         "memberAddMode": settings.member_add_mode() != pb::MemberAddMode::Admins,
     });

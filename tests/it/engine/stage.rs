@@ -163,13 +163,18 @@ impl Scene {
         self.stage.truth(&member.session, group_id).await
     }
 
-    /// The call was refused so, as far as the engine can tell; nothing changed by it.
+    /// The call was refused so, as far as the engine can tell; nothing changed by it. Where its words do not
+    /// say why, it may mark the reason as supposed.
     pub fn refused<T>(&self, answer: Result<T>, outcome: Outcome, reason: Reason) {
         match answer {
             Ok(_) => panic!("not refused with {reason:?}"),
             Err(error) => {
                 let got = error.error.reason();
-                assert_eq!(error.outcome, outcome, "{error}");
+                let said = match error.outcome {
+                    Outcome::Supposed => Outcome::Rejected,
+                    said => said,
+                };
+                assert_eq!(said, outcome, "{error}");
                 assert!(self.stage.tells_apart(reason, got), "not {reason:?} but {error}");
             }
         }

@@ -17,6 +17,8 @@ const STRANGERS: [&str; 6] = [
     "+491511000403",
     "+491511000404",
 ];
+/// A community that nobody here is in.
+const COMMUNITY: &str = "120363999999999999@g.us";
 const TEXTS: [&str; 4] = ["Reading circle", "Chess", "Ελληνικά", "🎉 party"];
 
 /// Who is there, and what they have made so far.
@@ -177,7 +179,7 @@ impl People {
             .collect();
         let actor = chance.of(&everyone).clone();
         let participant_ids = self.someone(chance);
-        let action = match chance.below(18) {
+        let action = match chance.below(19) {
             17 if self.numbers.contains(&actor) => Action::WalkIn(pb::WalkInAction {}),
             17 => Action::ChangeNumber(pb::ChangeNumberAction {
                 new_phone_number: format!("+49152{:07}", chance.below(10_000_000)),
@@ -211,6 +213,10 @@ impl People {
                 Action::ChangePicture(pb::ChangePictureAction { data: data.into() })
             }
             15 => Action::MigrateToLid(pb::MigrateToLidAction {}),
+            16 => Action::PlaceInCommunity(pb::PlaceInCommunityAction {
+                kind: 1 + i32::try_from(chance.below(3)).expect("small"),
+                parent_group_id: if chance.one_in(2) { COMMUNITY.into() } else { String::new() },
+            }),
             _ => Action::Suspend(pb::SuspendAction { suspended: chance.one_in(3) }),
         };
         act(service, actor, &group_id, action, force).await;

@@ -271,7 +271,7 @@ async fn what_a_servers_return_needs_is_tried_until_it_succeeds() {
 }
 
 impl Scene {
-    async fn refresh(&self, group_id: &str) -> Result<(), Status> {
+    pub async fn refresh(&self, group_id: &str) -> Result<(), Status> {
         let request = pb::RefreshGroupsRequest {
             session: "shop".into(),
             group_ids: vec![group_id.into()],
@@ -280,7 +280,7 @@ impl Scene {
         self.service.groups().refresh_groups(request).await.map(drop)
     }
 
-    async fn compare(&self) -> Result<(), Status> {
+    pub async fn compare(&self) -> Result<(), Status> {
         let request = pb::RefreshGroupsRequest { session: "shop".into(), ..Default::default() };
         self.service.groups().refresh_groups(request).await.map(drop)
     }

@@ -4,9 +4,11 @@
 mod calls;
 mod encrypted;
 mod failures;
+mod guesses;
 mod kills;
 mod linking;
 mod many;
+mod partial_groups;
 mod placing;
 mod registration;
 mod scene;

@@ -101,6 +101,17 @@ pub enum ActCommand {
     },
     /// Turn the group from phone numbers to hidden ids; whom you name as actor does not matter
     MigrateToLid(InGroup),
+    /// Have the group be a community or part of one; whom you name as actor does not matter
+    PlaceInCommunity {
+        #[command(flatten)]
+        place: InGroup,
+        /// What the group is from now on
+        #[arg(long, value_enum, default_value_t = Kind::Ordinary)]
+        kind: Kind,
+        /// The community that it belongs to
+        #[arg(long, value_name = "GROUP", default_value = "")]
+        parent: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +152,16 @@ pub struct CreateGroupArgs {
     /// How the group names its members
     #[arg(long, value_enum, default_value_t = Addressing::Lid)]
     addressing: Addressing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// A group as any other
+    Ordinary,
+    /// The community itself
+    Community,
+    /// Its announcement group
+    Announcement,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -319,6 +340,17 @@ impl ActCommand {
             }
             Self::MigrateToLid(place) => {
                 place.does(Action::MigrateToLid(pb::MigrateToLidAction {}))
+            }
+            Self::PlaceInCommunity { place, kind, parent } => {
+                let kind = match kind {
+                    Kind::Ordinary => pb::GroupKind::Ordinary,
+                    Kind::Community => pb::GroupKind::Community,
+                    Kind::Announcement => pb::GroupKind::Announcement,
+                };
+                place.does(Action::PlaceInCommunity(pb::PlaceInCommunityAction {
+                    kind: kind.into(),
+                    parent_group_id: parent,
+                }))
             }
         })
     }

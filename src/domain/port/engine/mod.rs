@@ -35,6 +35,9 @@ pub enum Outcome {
     NotSent,
     /// WhatsApp refused it; nothing changed.
     Rejected,
+    /// The engine failed in a way that such a refusal usually has, without saying so: a guess, which what is
+    /// known of the group may contradict.
+    Supposed,
     /// It may have been carried out.
     Unknown,
 }

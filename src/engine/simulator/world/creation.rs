@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use super::operation::Actor;
 use super::texts::{check_description, check_subject};
 use super::{Done, GroupCore, Member, Members, News, Refusal, World, WorldGroup};
-use crate::domain::group::{AddressingMode, Description, GroupSettings, MAX_PARTICIPANTS, Subject};
-use crate::domain::id::{GroupId, InviteCode, ParticipantId};
+use crate::domain::group::{
+    AddressingMode, Description, GroupKind, GroupSettings, MAX_PARTICIPANTS, Subject,
+};
+use crate::domain::id::{GroupId, InviteCode, ParticipantId, PrivateInviteCode};
 use crate::domain::participant::Role;
 
 /// How a new group presents itself.
@@ -49,6 +51,8 @@ impl World {
             picture_id: None,
             members: Members::default(),
             suspended: false,
+            kind: GroupKind::Ordinary,
+            parent: None,
             renumbered: BTreeMap::new(),
         };
         let owner = Some(core.name_of(actor.phone));
@@ -97,14 +101,18 @@ impl World {
     }
 
     pub(super) fn new_invite_code(&mut self) -> Result<InviteCode, Refusal> {
+        self.letters::<22>().parse().map_err(|_| Refusal::InviteInvalid)
+    }
+
+    pub(super) fn new_private_invite_code(&mut self) -> Result<PrivateInviteCode, Refusal> {
+        self.letters::<16>().parse().map_err(|_| Refusal::InviteInvalid)
+    }
+
+    fn letters<const N: usize>(&mut self) -> String {
         const LETTERS: &[u8; 62] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        let code: String = self
-            .draw::<22>()
-            .iter()
-            .map(|byte| char::from(LETTERS[usize::from(*byte) % 62]))
-            .collect();
-        code.parse().map_err(|_| Refusal::InviteInvalid)
+        let letter = |byte: &u8| char::from(LETTERS[usize::from(*byte) % 62]);
+        self.draw::<N>().iter().map(letter).collect()
     }
 
     /// The id that a client gives to a text.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::numbers;
 use crate::domain::clock::Timestamp;
 use crate::domain::group::{
-    AddressingMode, Description, Group, GroupSettings, MAX_PARTICIPANTS, Subject,
+    AddressingMode, Description, Group, GroupKind, GroupSettings, MAX_PARTICIPANTS, Subject,
 };
-use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
+use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, PrivateInviteCode};
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
 use crate::domain::participant::{Account, Participant, Role};
 
@@ -30,6 +30,11 @@ pub struct GroupCore {
     /// WhatsApp lets nothing change.
     #[serde(default)]
     pub suspended: bool,
+    #[serde(default)]
+    pub kind: GroupKind,
+    /// The community that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<GroupId>,
     /// Who has another number by now than the one the world knows the account by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub renumbered: BTreeMap<PhoneNumber, PhoneNumber>,
@@ -73,6 +78,8 @@ impl GroupCore {
         group.settings = self.settings;
         group.picture_id = self.picture_id.clone();
         group.suspended = self.suspended;
+        group.kind = self.kind;
+        group.parent = self.parent.clone();
         group.set_participants(
             self.members
                 .0
@@ -194,7 +201,7 @@ pub struct Departure {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InviteRecord {
-    pub code: InviteCode,
+    pub code: PrivateInviteCode,
     pub inviter: PhoneNumber,
     pub expire_time: Timestamp,
 }

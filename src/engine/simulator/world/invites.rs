@@ -96,7 +96,7 @@ impl World {
             create_time: Some(core.create_time),
             member_count: u32::try_from(core.members.0.len()).unwrap_or(u32::MAX),
             membership_approval: core.settings.membership_approval,
-            parent: None,
+            parent: core.parent.clone(),
             participants: superadmins
                 .map(|(phone, member)| Participant::new(core.account_of(*phone), member.role))
                 .collect(),

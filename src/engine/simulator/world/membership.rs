@@ -121,7 +121,7 @@ impl World {
         actor: Actor,
         invitee: PhoneNumber,
     ) -> Option<PrivateInvite> {
-        let code = self.new_invite_code().ok()?;
+        let code = self.new_private_invite_code().ok()?;
         let expire_time = actor.now + PRIVATE_INVITE_LIFE;
         let record = InviteRecord { code: code.clone(), inviter: actor.phone, expire_time };
         group.private_invites.retain(|_, invite| invite.expire_time > actor.now);

@@ -8,7 +8,7 @@ use crate::domain::event::{
     FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction, PictureChanged,
 };
 use crate::domain::facts::Stamp;
-use crate::domain::group::{Description, Subject};
+use crate::domain::group::{Description, GroupKind, Subject};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::Participant;
@@ -34,6 +34,11 @@ pub enum News {
     Settings(Vec<Setting>),
     /// Whether WhatsApp has suspended the group.
     Suspended(bool),
+    /// What the group is to a community, and to which one.
+    Community {
+        kind: GroupKind,
+        parent: Option<GroupId>,
+    },
     JoinRequest {
         action: JoinRequestAction,
         request: JoinRequest,
@@ -90,6 +95,9 @@ impl Notification {
                 Change::Fields(settings.iter().map(|setting| setting.value()).collect())
             }
             News::Suspended(value) => Change::Fields(vec![FieldValue::Suspended(*value)]),
+            News::Community { kind, parent } => {
+                Change::Fields(vec![FieldValue::Kind(*kind), FieldValue::Parent(parent.clone())])
+            }
             News::JoinRequest { action, request } => Change::JoinRequest(JoinRequestChanged {
                 action: *action,
                 request: request.clone(),

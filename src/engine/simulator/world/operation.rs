@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::creation::GroupTexts;
 use super::{ChangeMark, GroupCore, News, Notification, Refusal, World, WorldGroup};
 use crate::domain::clock::Timestamp;
-use crate::domain::group::{AddressingMode, GroupSettings};
+use crate::domain::group::{AddressingMode, GroupKind, GroupSettings};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
 use crate::domain::participant::{
     Account, ParticipantResult, ParticipantStatus, PrivateInvite, Role,
@@ -59,6 +59,8 @@ pub enum Operation {
     Suspend(GroupId, bool),
     /// The group turns from phone numbers to hidden ids; the actor does not matter.
     MigrateToLid(GroupId),
+    /// The group is a community from now on, or part of one; the actor does not matter.
+    PlaceInCommunity(GroupId, GroupKind, Option<GroupId>),
 }
 
 impl Operation {
@@ -82,7 +84,8 @@ impl Operation {
             | Self::SetPicture(id, _)
             | Self::RevokeInvite(id)
             | Self::Suspend(id, _)
-            | Self::MigrateToLid(id) => Some(id),
+            | Self::MigrateToLid(id)
+            | Self::PlaceInCommunity(id, _, _) => Some(id),
         }
     }
 }
@@ -165,6 +168,9 @@ impl World {
             Operation::RevokeInvite(group_id) => self.revoke_invite(actor, group_id),
             Operation::ChangeNumber(number) => self.change_number(actor, *number),
             Operation::Suspend(group_id, suspended) => self.suspend(actor, group_id, *suspended),
+            Operation::PlaceInCommunity(group_id, kind, parent) => {
+                self.place_in_community(actor, group_id, *kind, parent.clone())
+            }
             Operation::MigrateToLid(group_id) => self.migrate_to_lid(actor, group_id),
         }
     }

@@ -3,7 +3,7 @@
 use super::operation::Actor;
 use super::{AccountRecord, Done, GroupCore, News, Refusal, World};
 use crate::domain::event::MemberAction;
-use crate::domain::group::AddressingMode;
+use crate::domain::group::{AddressingMode, GroupKind};
 use crate::domain::id::{GroupId, PhoneNumber};
 use crate::domain::participant::Participant;
 
@@ -24,6 +24,28 @@ impl World {
         group.core.suspended = suspended;
         let mark = self.next_change(actor.now);
         self.announce(&mut done, mark, &group.core, actor, |_| News::Suspended(suspended));
+        self.groups.put(group_id.clone(), group);
+        Ok(done)
+    }
+
+    pub(super) fn place_in_community(
+        &mut self,
+        actor: Actor,
+        group_id: &GroupId,
+        kind: GroupKind,
+        parent: Option<GroupId>,
+    ) -> Result<Done, Refusal> {
+        let group =
+            self.groups.get(group_id).ok_or_else(|| Refusal::GroupNotFound(group_id.clone()))?;
+        let mut group = (**group).clone();
+        let mut done = Done::of(group_id);
+        if (group.core.kind, &group.core.parent) == (kind, &parent) {
+            return Ok(done);
+        }
+        (group.core.kind, group.core.parent) = (kind, parent.clone());
+        let mark = self.next_change(actor.now);
+        let news = News::Community { kind, parent };
+        self.announce(&mut done, mark, &group.core, actor, |_| news.clone());
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }

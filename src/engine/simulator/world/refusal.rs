@@ -2,7 +2,7 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
-use crate::domain::id::{GroupId, InviteCode};
+use crate::domain::id::{GroupId, InviteCode, PrivateInviteCode};
 use crate::domain::reason::Reason;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Refusal {
     InviteInvalid,
     InviteRevoked(InviteCode),
     InviteExpired {
-        code: InviteCode,
+        code: PrivateInviteCode,
         expire_time: Timestamp,
     },
     JoinRequestNotFound(GroupId),

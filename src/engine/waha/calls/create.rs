@@ -76,6 +76,7 @@ impl Carried {
                 }
             },
         };
+        let is_told = told.is_some();
         let mut seen = told.unwrap_or_else(|| Seen {
             group: Group::partial(group_id.clone()),
             untold: Vec::new(),
@@ -96,6 +97,9 @@ impl Carried {
                 time: Some(self.now),
                 owner: self.me.map(|me| me.id()),
             };
+        }
+        if is_told {
+            seen.group.partial = seen.group.is_half_known();
         }
         seen
     }

@@ -9,7 +9,7 @@ use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
 use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Joined, Result};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::{Carried, not_admin, unsupported};
+use crate::engine::waha::carried::{Carried, no_admin_perhaps, unsupported};
 use crate::engine::waha::native::{self, Words};
 use crate::engine::waha::raw::Raw;
 use crate::engine::waha::server::Answer;
@@ -109,8 +109,8 @@ impl Carried {
         let operation = EngineOperation::GetInviteCode;
         let path = [group_id.as_str(), "invite-code"];
         let answer = self.server.ask(self.get(operation, &path)).await?;
-        // WEBJS answers nothing where the account is no admin.
-        read_code(&answer).ok_or_else(|| not_admin(operation))
+        // WEBJS answers nothing where the account is no admin, and `undefined` where it misreads WhatsApp.
+        read_code(&answer).ok_or_else(|| no_admin_perhaps(operation, "it answered no invite code"))
     }
 
     pub async fn revoke_invite(&self, group_id: &GroupId) -> Result<EngineAnswer<InviteCode>> {

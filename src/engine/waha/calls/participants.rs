@@ -15,7 +15,7 @@ use crate::domain::port::engine::{
 };
 use crate::domain::reducer::Change;
 use crate::domain::whatsapp_code::participant_status;
-use crate::engine::waha::carried::{Carried, not_admin, people};
+use crate::engine::waha::carried::{Carried, no_admin_perhaps, not_admin, people};
 use crate::engine::waha::verdict::{self, Verdict, Verdicts};
 
 impl Carried {
@@ -253,8 +253,10 @@ fn role_after(
 
 /// A failure that came with 2xx.
 fn failed(operation: EngineOperation, text: &str) -> EngineError {
-    let is_refusal = text.contains("admin") || text.trim() == "false";
-    if is_refusal {
+    if text.trim() == "false" {
+        return no_admin_perhaps(operation, "it answered false");
+    }
+    if text.contains("admin") {
         return not_admin(operation);
     }
     EngineError::unknown(&format!("WAHA says: {}", crate::engine::waha::text::kept(text, 200)))

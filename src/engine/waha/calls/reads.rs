@@ -73,6 +73,7 @@ impl Carried {
             Seen { group: Group::partial(group_id.clone()), untold }
         });
         seen.group.set_participants(members);
+        seen.group.partial = seen.group.is_half_known();
         Ok(Some(seen))
     }
 
@@ -126,8 +127,8 @@ impl Carried {
                 // A browser keeps the chats of groups that we have left.
                 continue;
             }
-            // A blank row says nothing, and is looked at alone.
-            if !seen.group.subject.text.is_empty() {
+            // A row in part says nothing of what it leaves out; a blank one is looked at alone.
+            if !seen.group.partial {
                 untold.extend(seen.untold);
             }
             groups.push(seen.group);
@@ -184,11 +185,15 @@ fn is_in(group: &Group, me: Option<&Account>) -> bool {
     if group.participants().is_empty() || group.participant(me).is_some() {
         return true;
     }
+    // A list of a part of the members may be one without us.
+    if group.counted().is_some() {
+        return true;
+    }
     let hides_us = |member: &Participant| member.account.phone().is_none();
     me.lid().is_none() && group.participants().iter().any(hides_us)
 }
 
-/// Whether the server names the group and no more: no group is without name or members.
+/// Whether the server names the group and no more: no group is without both name and members.
 fn is_blank(group: &Group, untold: &[Field]) -> bool {
     if untold.contains(&Field::Subject) {
         return group.participants().is_empty();

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::native::{self, Words};
 use super::super::raw::{Raw, flag};
 use super::super::{names, text};
 use super::envelope::{Envelope, WahaEngine};
@@ -82,6 +83,9 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<Fiel
         let parent = raw.find(&["/LinkedParentJID", "/linkedParent"]).and_then(names::group_id);
         fields.push(FieldValue::Parent(parent));
         fields.extend(raw.flag(&["/Suspended"]).map(FieldValue::Suspended));
+        if let Some(engine) = envelope.engine.as_deref().and_then(WahaEngine::from_name) {
+            fields.extend(native::standing(Words::of(engine), &raw));
+        }
     }
     fields
 }

@@ -21,7 +21,7 @@ pub struct CreateGroupRequest {
         example = "Team",
         min_length = 1,
         max_length = 100,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        pattern = r"^[^\x00-\x08\x0a-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0a-\x1f\x7f-\x9f]*$"
     )]
     name: String,
     /// Who is invited; who cannot be added is named in the answer.
@@ -40,7 +40,7 @@ pub struct JoinGroupRequest {
     /// An invite code, or a link with one.
     #[schema(
         example = "https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
-        pattern = r"^(https://chat\.whatsapp\.com/)?[A-Za-z0-9_-]{6,64}$"
+        pattern = r"^(https://chat\.whatsapp\.com/)?[A-Za-z0-9]{22}$"
     )]
     code: String,
 }
@@ -52,18 +52,18 @@ pub struct SubjectRequest {
         example = "Team",
         min_length = 1,
         max_length = 100,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        pattern = r"^[^\x00-\x08\x0a-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0a-\x1f\x7f-\x9f]*$"
     )]
     subject: String,
 }
 
 #[derive(ToSchema)]
 pub struct DescriptionRequest {
-    /// Empty to have none; no control characters but line breaks.
+    /// Empty to have none; no control characters but line breaks and tabs. A tab is a space.
     #[schema(
         example = "What we are about",
         max_length = 2048,
-        pattern = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*$"
+        pattern = r"^[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]*$"
     )]
     description: String,
 }

@@ -78,7 +78,7 @@ pub async fn invites(service: &Service, table: &mut Table) {
 
     let private = |seconds: i64| {
         Invite::PrivateInvite(pb::PrivateInvite {
-            code: "BBBBBBBBBBBBBBBBBBBBBB".into(),
+            code: "BBBBBBBBBBBBBBBB".into(),
             expire_time: Some(prost_types::Timestamp { seconds, nanos: 0 }),
             group_id: group.clone(),
             inviter: owner.clone(),

@@ -122,6 +122,8 @@ fn updated(told: &Told<'_>) -> Option<Event> {
             | FieldValue::Owner(_)
             | FieldValue::AddressingMode(_)
             | FieldValue::Parent(_)
+            | FieldValue::Kind(_)
+            | FieldValue::Counted(_)
             | FieldValue::Suspended(_) => {
                 is_told = false;
                 continue;

@@ -103,6 +103,8 @@ fn changed(told: &Told<'_>) -> Option<(&'static str, String)> {
             | FieldValue::Owner(_)
             | FieldValue::AddressingMode(_)
             | FieldValue::Parent(_)
+            | FieldValue::Kind(_)
+            | FieldValue::Counted(_)
             | FieldValue::Suspended(_) => return None,
         },
         Change::Picture(_) => ("picture", String::new()),

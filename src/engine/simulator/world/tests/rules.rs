@@ -4,7 +4,7 @@ use super::super::{
 };
 use super::{ALICE, BOB, CAROL, DAVE, act, at, describe, group_of, id, phone, session, world};
 use crate::domain::event::MemberAction;
-use crate::domain::group::{AddressingMode, GroupSettings, MemberAddMode};
+use crate::domain::group::{AddressingMode, GroupKind, GroupSettings, MemberAddMode};
 use crate::domain::id::GroupId;
 use crate::domain::participant::{ParticipantStatus, Role};
 use crate::domain::port::engine::AccountWish;
@@ -173,7 +173,11 @@ fn who_may_not_is_refused_and_nothing_changes() {
             Refusal::NotAdmin("change who is an admin"),
         ),
         (BOB, Operation::WalkIn(group.clone()), Refusal::AlreadyMember(group.clone())),
-        (BOB, Operation::JoinByInvite("NoSuchCode".parse().unwrap()), Refusal::InviteInvalid),
+        (
+            BOB,
+            Operation::JoinByInvite("NoSuchCodeNoSuchCode22".parse().unwrap()),
+            Refusal::InviteInvalid,
+        ),
         (ALICE, Operation::SetSubject(group.clone(), String::new()), Refusal::SubjectLength),
         (ALICE, Operation::SetSubject(group.clone(), "ü".repeat(101)), Refusal::SubjectLength),
         (ALICE, describe(group, "ü".repeat(2_049)), Refusal::DescriptionLength),
@@ -330,4 +334,25 @@ fn a_group_of_phone_numbers_names_its_actors_by_them() {
     let view = world.group(&done.group_id.unwrap()).unwrap().core.view();
     assert_eq!(view.owner, Some(id(ALICE)));
     assert_eq!(view.description.owner, Some(id(ALICE)));
+}
+
+#[test]
+fn a_group_becomes_part_of_a_community_and_is_one_no_more() {
+    let mut world = world();
+    let group = group_of(&mut world, &[BOB]);
+    let community: GroupId = "120363999999999999@g.us".parse().unwrap();
+    let place = |kind, parent| Operation::PlaceInCommunity(group.clone(), kind, parent);
+    for (second, kind, parent) in [
+        (1, GroupKind::Announcement, Some(community)),
+        (2, GroupKind::Community, None),
+        (3, GroupKind::Ordinary, None),
+    ] {
+        let done = act(&mut world, second, ALICE, place(kind, parent.clone())).unwrap();
+        assert!(done.changed || done.notification_count > 0, "{kind:?}");
+        let again = act(&mut world, second, ALICE, place(kind, parent.clone())).unwrap();
+        assert_eq!((again.changed, again.notification_count), (false, 0));
+        let view = world.group(&group).unwrap().core.view();
+        assert_eq!((view.kind, view.counted()), (kind, None));
+        assert_eq!(view.parent, parent);
+    }
 }

@@ -1,0 +1,210 @@
+//! Groups of which a server tells a part: rows that lack the name or the members, and communities, whose
+//! members WhatsApp does not show to each other.
+
+use serde_json::{Value, json};
+use wagroups::domain::id::ParticipantId;
+use wagroups::engine::waha::webhook::WahaEngine;
+use wagroups::pb;
+use wagroups::pb::group_event::Body;
+
+use super::scene::Scene;
+use crate::waha_server::{Fault, Options};
+
+const HALF: &str = "120363000000000055@g.us";
+const NEWS: &str = "120363000000000077@g.us";
+const COMMUNITY: &str = "120363000000000070@g.us";
+
+struct Stage {
+    scene: Scene,
+    /// Both names of the session's account: hidden id, number.
+    me: (String, String),
+}
+
+impl Stage {
+    async fn of(engine: WahaEngine) -> Self {
+        let scene = Scene::with(vec![Options { engine, ..Default::default() }], |_| ()).await;
+        scene.working("shop").await;
+        let me = scene.session("shop").await.account.expect("an account");
+        let name = |id: &str| id.parse::<ParticipantId>().ok();
+        let names = [me.id, me.lid, me.phone_number_id];
+        let lid = names.iter().find(|id| name(id).is_some_and(|id| id.lid().is_some()));
+        let phone = names.iter().find(|id| name(id).is_some_and(|id| id.phone().is_some()));
+        let me = (lid.expect("a hidden id").clone(), phone.expect("a number").clone());
+        Self { scene, me }
+    }
+
+    fn answers(&self, path: &str, body: &Value) {
+        let fault = Fault::Status(200, "application/json", body.to_string());
+        self.scene.server().fail_next(("GET", path), fault);
+    }
+
+    /// Compares with a list of these groups.
+    async fn lists(&self, groups: &Value) {
+        self.answers("/groups", groups);
+        self.scene.compare().await.expect("compared");
+    }
+
+    async fn group(&self, id: &str) -> pb::Group {
+        self.scene.group("shop", id).await.expect("the group")
+    }
+
+    async fn comings_and_goings(&self, id: &str) -> usize {
+        let log = self.scene.service.log("shop").await;
+        let is_one = |event: &&pb::GroupEvent| {
+            event.group_id == id
+                && matches!(event.body, Some(Body::Left(_) | Body::ParticipantsChanged(_)))
+        };
+        log.iter().filter(is_one).count()
+    }
+
+    fn gows(&self, id: &str, changes: Value, members: &[(&str, &str, bool)]) -> Value {
+        let member = |(lid, phone, is_superadmin): &(&str, &str, bool)| {
+            json!({
+                "JID": lid, "PhoneNumber": phone, "LID": lid, "IsAdmin": is_superadmin,
+                "IsSuperAdmin": is_superadmin, "DisplayName": "", "Error": 0, "AddRequest": null,
+            })
+        };
+        let mut row = json!({
+            "JID": id, "OwnerJID": "222222222222@lid", "Name": "House", "Topic": "", "IsLocked": false,
+            "IsAnnounce": false, "IsIncognito": false, "IsParent": false, "LinkedParentJID": "",
+            "IsDefaultSubGroup": false, "AddressingMode": "lid", "GroupCreated": "2025-11-22T00:00:34Z",
+            "Participants": members.iter().map(member).collect::<Value>(),
+            "ParticipantCount": members.len(), "MemberAddMode": "all_member_add", "Suspended": false,
+        });
+        for (name, value) in changes.as_object().expect("an object") {
+            row[name] = value.clone();
+        }
+        row
+    }
+
+    fn own_row(&self, is_superadmin: bool) -> (&str, &str, bool) {
+        (&self.me.0, &self.me.1, is_superadmin)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_without_a_name_is_a_group_with_all_else_that_it_tells() {
+    let stage = Stage::of(WahaEngine::Gows).await;
+    let other = ("222222222222@lid", "4915120000002@s.whatsapp.net", false);
+    let members = [stage.own_row(true), other];
+    let half = stage.gows(HALF, json!({ "Name": "", "IsLocked": true }), &members);
+    stage.lists(&json!([half])).await;
+    let group = stage.group(HALF).await;
+    assert!(group.partial && group.subject.is_empty());
+    assert_eq!((group.member_count, group.my_role()), (2, pb::Role::Superadmin));
+    assert!(group.create_time.is_some() && group.settings.expect("settings").info_admin_only);
+    // What it lacks is no news, again and again.
+    stage.lists(&json!([half])).await;
+    assert_eq!(stage.comings_and_goings(HALF).await, 0);
+    let whole = stage.gows(HALF, json!({ "IsLocked": true }), &members);
+    stage.lists(&json!([whole])).await;
+    let group = stage.group(HALF).await;
+    assert_eq!((group.partial, group.subject.as_str(), group.member_count), (false, "House", 2));
+    // Known once, it is not forgotten for a row in part.
+    let path = format!("/groups/{HALF}");
+    let nameless = stage.gows(HALF, json!({ "Name": "" }), &members);
+    let memberless = stage.gows(HALF, json!({ "Participants": null }), &[]);
+    for row in [nameless, memberless] {
+        stage.answers(&path, &row);
+        stage.lists(&json!([row])).await;
+        let group = stage.group(HALF).await;
+        assert_eq!(
+            (group.partial, group.subject.as_str(), group.member_count),
+            (false, "House", 2)
+        );
+    }
+    assert_eq!(stage.comings_and_goings(HALF).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_without_members_is_a_group_with_its_name() {
+    let stage = Stage::of(WahaEngine::Gows).await;
+    let half = stage.gows(HALF, json!({ "Participants": null, "IsAnnounce": true }), &[]);
+    stage.lists(&json!([half])).await;
+    let group = stage.group(HALF).await;
+    assert!(group.partial && group.settings.expect("settings").messages_admin_only);
+    assert_eq!((group.subject.as_str(), group.member_count), ("House", 0));
+    let whole = stage.gows(HALF, json!({}), &[stage.own_row(false)]);
+    stage.lists(&json!([whole])).await;
+    let group = stage.group(HALF).await;
+    assert_eq!(
+        (group.partial, group.member_count, group.my_role()),
+        (false, 1, pb::Role::Participant)
+    );
+}
+
+/// NOWEB gives flags to a group of which it knows nothing, all of them false.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_blank_row_tells_no_settings() {
+    let stage = Stage::of(WahaEngine::Noweb).await;
+    let blank = json!({
+        "id": HALF, "addressingMode": "lid", "subjectTime": null, "size": 3, "creation": null,
+        "restrict": false, "announce": false, "isCommunity": false, "isCommunityAnnounce": false,
+        "joinApprovalMode": false, "memberAddMode": false,
+    });
+    let members = json!([
+        { "id": stage.me.0, "phoneNumber": stage.me.1, "admin": "admin" },
+        { "id": "333333333333@lid", "admin": null },
+        { "id": "444444444444@lid", "admin": "superadmin" },
+    ]);
+    stage.answers(&format!("/groups/{HALF}/participants"), &members);
+    stage.answers(&format!("/groups/{HALF}"), &blank);
+    stage.lists(&json!({ HALF: blank })).await;
+    let group = stage.group(HALF).await;
+    assert!(group.partial && group.subject.is_empty());
+    assert_eq!((group.member_count, group.my_role()), (3, pb::Role::Admin));
+    let settings = group.settings.expect("settings");
+    assert_ne!(settings.member_add_mode(), pb::MemberAddMode::Admins, "nobody has said so");
+}
+
+/// What a community's list leaves out, nobody has left: neither we nor others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_in_part_proves_nobodys_leaving() {
+    let stage = Stage::of(WahaEngine::Gows).await;
+    let admins = [("222222222222@lid", "", true), ("333333333333@lid", "", false)];
+    let all = [admins[0], admins[1], stage.own_row(false), ("444444444444@lid", "", false)];
+    let kinds = [
+        (COMMUNITY, json!({ "IsParent": true, "IsIncognito": true, "ParticipantCount": 2500 })),
+        (
+            NEWS,
+            json!({ "IsDefaultSubGroup": true, "IsIncognito": true, "LinkedParentJID": COMMUNITY,
+                    "IsAnnounce": true, "ParticipantCount": 2500 }),
+        ),
+    ];
+    let rows = |members: &[(&str, &str, bool)]| {
+        kinds
+            .iter()
+            .map(|(id, changes)| stage.gows(id, changes.clone(), members))
+            .collect::<Value>()
+    };
+    stage.lists(&rows(&all)).await;
+    for (id, kind) in [(COMMUNITY, pb::GroupKind::Community), (NEWS, pb::GroupKind::Announcement)] {
+        let group = stage.group(id).await;
+        assert_eq!((group.kind(), group.member_count), (kind, 2500));
+        assert!(group.members_incomplete && group.participants.len() == 4);
+        assert_eq!(group.my_role(), pb::Role::Participant);
+    }
+    assert_eq!(stage.group(NEWS).await.parent_group_id, COMMUNITY);
+    // The admins alone, then somebody else, and another count.
+    stage.lists(&rows(&admins)).await;
+    stage.lists(&rows(&[admins[0], ("555555555555@lid", "", false)])).await;
+    for (id, _) in &kinds {
+        let group = stage.group(id).await;
+        assert_eq!((group.member_count, group.participants.len()), (2500, 5));
+        assert_eq!(group.my_role(), pb::Role::Participant, "we are in it still");
+        let path = format!("/groups/{id}");
+        stage.answers(&path, &stage.gows(id, json!({ "ParticipantCount": 2501 }), &admins));
+        stage.scene.refresh(id).await.expect("read");
+        let group = stage.group(id).await;
+        assert_eq!((group.member_count, group.participants.len()), (2501, 5));
+    }
+    let log = stage.scene.service.log("shop").await;
+    let went = |event: &&pb::GroupEvent| match &event.body {
+        Some(Body::Left(_)) => true,
+        Some(Body::ParticipantsChanged(changed)) => {
+            changed.action() == pb::ParticipantAction::Leave
+        }
+        _ => false,
+    };
+    assert_eq!(log.iter().filter(went).count(), 0);
+}
