@@ -4,6 +4,7 @@ mod commit;
 mod concurrency;
 mod deletions;
 mod failure;
+mod fetch_budget;
 mod given;
 mod groups;
 mod late;
@@ -40,6 +41,7 @@ on_both_databases! {
             a_probe_is_written_by_the_process_of_the_current_epoch_only,
             a_probe_replaces_the_last_one,
         ],
+        fetch_budget: [a_budget_is_earned_again_and_outlives_the_process],
         log: [
             an_empty_log_has_bounds,
             the_log_is_read_in_stretches,
