@@ -15,7 +15,7 @@ use crate::domain::event::{Event, EventBody, EventId, Origin};
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::port::repository::{AnswerWrite, CommitBatch};
-use crate::domain::reducer::{Change, reduce};
+use crate::domain::reducer::reduce;
 
 pub(super) struct Batch {
     now: Timestamp,
@@ -136,10 +136,6 @@ impl Batch {
             } else {
                 None
             };
-            if claim.is_some() && observation.change == Change::Unclear {
-                // What the call has changed, its answer tells.
-                continue;
-            }
             let (origin, request_id) = match &claim {
                 Some(claim) => (Origin::Api, claim.request_id),
                 None => (report.origin, report.request_id),

@@ -24,7 +24,7 @@ use crate::domain::port::engine::{
 };
 use crate::domain::port::repository::ReservationKey;
 use crate::domain::reason::{Code, Reason};
-use crate::domain::reducer::Change;
+use crate::domain::reducer::{Change, Observation};
 use crate::failpoint;
 use crate::telemetry;
 
@@ -173,6 +173,17 @@ impl App {
             let _ = sender.send(Some(ended));
         });
         wait(inner, call, flight).await
+    }
+}
+
+/// Whether the call has brought us into the group, whoever told of it first. Of a group that was joined an engine may say
+/// no more than that.
+fn is_creation(operation: EngineOperation, observations: &[Observation]) -> bool {
+    let says_nothing = |observation: &Observation| observation.change == Change::Fields(Vec::new());
+    match operation {
+        EngineOperation::CreateGroup => true,
+        EngineOperation::JoinGroup => observations.first().is_some_and(says_nothing),
+        _ => false,
     }
 }
 
@@ -367,12 +378,12 @@ where
         inner.pending.own_changes.note(&mutation.session, group_id);
     }
     let report = Report {
+        is_creation: is_creation(mutation.operation, &answered.observations),
         observations: answered.observations,
         source_ids: answered.source_ids,
         call_key: Some(call_key),
         request_id: mutation.request_id,
         answer: taken.map(|taken| (taken.key.clone(), verdict.clone())),
-        is_creation: mutation.operation == EngineOperation::CreateGroup,
         ..Report::new(mutation.session, kind, Origin::Api)
     };
     let written = inner.writer.write(report).await;

@@ -10,7 +10,7 @@ use super::sql::Sql;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::SessionName;
 use crate::domain::port::fetch_budget::{Allowance, FetchBudgetStore};
-use crate::domain::port::repository::Result;
+use crate::domain::port::repository::{Result, StoreError};
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -40,8 +40,11 @@ impl FetchBudgetStore for SeaRepository {
                 .bind(session.as_str())
                 .push(" AND fetches_earned_time <= ")
                 .bind(latest.as_micros());
-        if self.insist(take).await?.rows > 0 {
-            return Ok(None);
+        match self.write(take).await {
+            Ok(0) => {}
+            // Where the answer was lost it is taken rather than taken twice.
+            Ok(_) | Err(StoreError::CommitUnknown(_)) => return Ok(None),
+            Err(error) => return Err(error),
         }
         let look = Sql::new("SELECT fetches_earned_time FROM sessions WHERE name = ")
             .bind(session.as_str());

@@ -46,16 +46,32 @@ impl App {
         let (name, clock, app) = (session.clone(), self.inner.clock.clone(), self.clone());
         let answer = self
             .mutate(call, mutation, move |engine, call_key| async move {
+                let before = app.inner.live.sequence(&name);
                 let joined = engine.join_group(&name, &invite, &call_key).await?;
                 let mut answer = joined.map(|Joined { group_id, outcome }| Verdict {
                     join_outcome: Some(outcome),
                     ..Verdict::about(&group_id)
                 });
                 let joined = answer.value.join_outcome == Some(JoinOutcome::Joined);
-                let is_described = joined
-                    && engine.fetches_all(&name)
-                    && app.is_described_soon(&name, answer.value.group_id.as_ref()).await;
-                if joined && answer.observations.is_empty() && !is_described {
+                let group_id = answer.value.group_id.clone().filter(|_| joined);
+                let described = match &group_id {
+                    Some(group_id) if engine.fetches_all(&name) => {
+                        app.described_soon(&name, group_id).await
+                    }
+                    Some(_) | None => None,
+                };
+                if let (Some(group_id), Some(sequence)) = (group_id, described) {
+                    if sequence > before {
+                        // The event told of it first, and this call is what it told of.
+                        answer.observations.push(Observation {
+                            group_id,
+                            change: Change::Fields(Vec::new()),
+                            actor: None,
+                            occur_time: clock.now(),
+                            stamp: None,
+                        });
+                    }
+                } else if joined && answer.observations.is_empty() {
                     look_at(engine.as_ref(), &name, clock.as_ref(), &mut answer).await;
                 }
                 Ok(answer)
@@ -64,20 +80,19 @@ impl App {
         self.mutated(&session, answer).await
     }
 
-    /// Waits a moment for the event that tells of a group that we have joined.
-    async fn is_described_soon(&self, session: &SessionName, group_id: Option<&GroupId>) -> bool {
-        let Some(group_id) = group_id else { return false };
+    /// Waits a moment for the event that tells of a group that we have joined; answers the sequence of the last one.
+    async fn described_soon(&self, session: &SessionName, group_id: &GroupId) -> Option<u64> {
         let described = async {
             loop {
                 let bell = self.inner.live.bells.hang(std::slice::from_ref(session));
                 match self.current(session, group_id).await {
-                    Ok(Some(view)) if is_whole(&view.basic()) => return true,
+                    Ok(Some(view)) if is_whole(&view.basic()) => return Some(view.sequence),
                     Ok(_) => bell.wait().await,
-                    Err(_) => return false,
+                    Err(_) => return None,
                 }
             }
         };
-        tokio::time::timeout(ECHO, described).await.unwrap_or(false)
+        tokio::time::timeout(ECHO, described).await.unwrap_or(None)
     }
 
     /// The group behind an invite, as WhatsApp showed it within the last minute.

@@ -24,28 +24,34 @@ pub(super) struct Meant {
 impl Meant {
     /// As the caller names them, but for those who are named twice by two spellings.
     pub fn literally(requested: Vec<ParticipantId>) -> Self {
-        let named = requested.clone();
+        let named: Vec<_> = requested.iter().map(|id| (*id, false)).collect();
         Self::named(requested, &named, None)
     }
 
-    /// Under these names, of which those that are one line are one person.
+    /// Under these names, of which those that are one line are one person; but for members who were found, who are as
+    /// many as the group has.
     fn named(
         requested: Vec<ParticipantId>,
-        named: &[ParticipantId],
+        named: &[(ParticipantId, bool)],
         ambiguous: Option<Error>,
     ) -> Self {
         let mut ids: Vec<ParticipantId> = Vec::with_capacity(named.len());
+        let mut are_members: Vec<bool> = Vec::with_capacity(named.len());
         // Only a number that has another spelling can be there under it.
         let is_one = |one: ParticipantId, other: ParticipantId| match (one.phone(), other.phone()) {
             (Some(one), Some(other)) => one.likeness(other) == Likeness::Same,
             _ => one == other,
         };
         let mut places = Vec::with_capacity(named.len());
-        for id in named {
+        for (id, is_member) in named {
             let may_be_twice = id.phone().is_some_and(|phone| phone.has_other_spellings());
-            let known = ids.iter().position(|known| may_be_twice && is_one(*known, *id));
+            let known = ids.iter().zip(&are_members).position(|(known, known_is_member)| {
+                let are_two = *is_member && *known_is_member && known != id;
+                may_be_twice && !are_two && is_one(*known, *id)
+            });
             places.push(known.unwrap_or_else(|| {
                 ids.push(*id);
+                are_members.push(*is_member);
                 ids.len() - 1
             }));
         }
@@ -112,15 +118,14 @@ fn among(members: &[Participant], action: MemberAction, requested: Vec<Participa
     let rows: Vec<Option<Account>> = members.iter().map(|member| Some(member.account)).collect();
     // Somebody else may have the number that only may be a member's, and be the one who is to be added.
     let trust = if action == MemberAction::Join { Trust::Certain } else { Trust::Likely };
-    let mut named = requested.clone();
+    let mut named: Vec<_> = requested.iter().map(|id| (*id, false)).collect();
     let mut ambiguous: Option<Error> = None;
     for (at, found) in rows_of(&asked, &rows, trust).into_iter().enumerate() {
         match found {
             Found::At(place) => {
                 let account = &members[place].account;
-                if !account.goes_by(requested[at]) {
-                    named[at] = account.id();
-                }
+                let id = if account.goes_by(requested[at]) { requested[at] } else { account.id() };
+                named[at] = (id, true);
             }
             Found::Ambiguous => {
                 let error = ambiguous.take().unwrap_or_else(|| {
@@ -182,6 +187,19 @@ mod tests {
         let results = meant.as_requested(&results);
         let told: Vec<_> = results.iter().map(|result| (result.requested, result.code)).collect();
         assert_eq!(told, [(asked[0], 403), (asked[1], 200), (asked[2], 403)]);
+    }
+
+    #[test]
+    fn two_members_stay_two_though_their_numbers_are_one_line() {
+        let member = |lid: &str, phone: &str| {
+            let lid = lid.parse::<crate::domain::Lid>().expect("an id");
+            let account = Account::from_names(Some(lid), phone.parse().ok()).expect("names");
+            Participant::new(account, Role::Participant)
+        };
+        let members = [member("1@lid", "5547991112222"), member("2@lid", "554791112222")];
+        let asked = ids(&["5547991112222", "554791112222"]);
+        let meant = among(&members, MemberAction::Leave, asked.clone());
+        assert_eq!(meant.ids(), asked);
     }
 
     #[test]

@@ -36,6 +36,8 @@ const BENIN_AND_01: u64 = 22_901;
 const ARGENTINA: u64 = 54;
 const ARGENTINA_AND_9: u64 = 549;
 const COTE_D_IVOIRE: u64 = 225;
+/// Of its three operators, since 2021.
+const COTE_D_IVOIRE_PREFIXES: [u64; 3] = [1, 5, 7];
 /// The area codes of Brazil of which all accounts are said to have the 9 (WAHA adds it there without asking).
 const BRAZIL_ALWAYS_LONG: std::ops::RangeInclusive<u64> = 11..=30;
 
@@ -95,6 +97,11 @@ impl PhoneNumber {
     pub fn other_spellings(self) -> Vec<Self> {
         let number = self.get();
         let short = self.shortest();
+        if let Some(line) = national(number, COTE_D_IVOIRE, 8) {
+            let long =
+                |prefix: &u64| Self::new((COTE_D_IVOIRE * 100 + prefix) * 100_000_000 + line);
+            return COTE_D_IVOIRE_PREFIXES.iter().filter_map(long).collect();
+        }
         let others = if let Some(line) = national(short, BRAZIL, 10)
             && first(line % 100_000_000, 8) >= 6
         {
@@ -183,6 +190,8 @@ mod tests {
         assert_eq!(others(5_491_123_456_789), [541_123_456_789]);
         assert_eq!(others(541_123_456_789), [5_491_123_456_789]);
         assert_eq!(others(2_250_712_345_678), [22_512_345_678]);
+        let long = [2_250_112_345_678, 2_250_512_345_678, 2_250_712_345_678];
+        assert_eq!(others(22_512_345_678), long);
         assert_eq!(others(22_997_123_456), [2_290_197_123_456]);
         assert!(others(4_915_100_000_001).is_empty());
     }

@@ -10,6 +10,7 @@ impl Change {
         match self {
             Self::Full(group) | Self::FullExcept { group, .. } => of(group.participants()),
             Self::Members { members, .. } => of(members),
+            Self::Renumbered { before, now } => vec![Account::new(*before), *now],
             Self::JoinRequest(changed) => vec![changed.request.requester],
             Self::JoinRequests(open) => open.iter().map(|request| request.requester).collect(),
             Self::Aliases(pairs) => {
@@ -37,6 +38,7 @@ impl Change {
                     member.account = known(member.account);
                 }
             }
+            Self::Renumbered { now, .. } => *now = known(*now),
             Self::JoinRequest(changed) => {
                 changed.request.requester = known(changed.request.requester);
             }

@@ -60,6 +60,11 @@ pub enum Change {
     Fields(Vec<FieldValue>),
     Picture(PictureChanged),
     InviteRevoked,
+    /// A member goes by another number: the name before, and the account now.
+    Renumbered {
+        before: ParticipantId,
+        now: Account,
+    },
     /// Something changed of which the source does not say what.
     Unclear,
     JoinRequest(JoinRequestChanged),
@@ -93,6 +98,7 @@ impl Change {
             | Self::Fields(_)
             | Self::Picture(_)
             | Self::InviteRevoked
+            | Self::Renumbered { .. }
             | Self::Unclear
             | Self::JoinRequest(_) => 0,
         }

@@ -41,6 +41,9 @@ pub(super) fn reduce(
         Change::Members { action, members } => {
             reduce_members(&mut group, &mut state.facts, *action, members, stamp, &mut reduction);
         }
+        Change::Renumbered { before, now } => {
+            renumber(&mut group, &mut state.facts, *before, *now, stamp, &mut reduction);
+        }
         Change::Fields(values) => {
             let mut changes = Vec::new();
             for value in values {
@@ -104,6 +107,28 @@ pub(super) fn reduce(
         state.group = Some(Arc::new(group));
     }
     reduction
+}
+
+/// One who is there under the name before comes to go by the account now, with the same role. Where nobody is, what has
+/// become of whom is not known.
+fn renumber(
+    group: &mut Group,
+    facts: &mut Facts,
+    before: ParticipantId,
+    now: Account,
+    stamp: Option<&Stamp>,
+    reduction: &mut Reduction,
+) {
+    let before = known_account(facts, Account::new(before));
+    let held = group.participant(&before).copied();
+    if before.is_same(&known_account(facts, now)) || held.is_none() {
+        reduction.reread = true;
+        return;
+    }
+    let Some(held) = held else { return };
+    let after = Participant::new(now, held.role);
+    reduce_members(group, facts, MemberAction::Leave, &[held], stamp, reduction);
+    reduce_members(group, facts, MemberAction::Join, &[after], stamp, reduction);
 }
 
 fn reduce_members(

@@ -81,16 +81,19 @@ impl Lane {
         Self { paced, lists: Arc::new(Semaphore::new(1)), rests_until: Mutex::default() }
     }
 
-    /// Waits for the call's turn, or refuses it where that would take too long.
-    pub async fn enter(&self, operation: EngineOperation) -> Result<Place> {
+    /// Waits for the call's turn, or refuses it where that would take too long. What is shared takes no place: changes
+    /// must not wait for it.
+    pub async fn enter(&self, operation: EngineOperation, is_shared: bool) -> Result<Place> {
         self.refuse_if_resting()?;
         let turn = async {
             let mut places = Vec::new();
-            if operation == EngineOperation::FetchAll {
+            if operation == EngineOperation::FetchAll && !is_shared {
                 places.extend(self.lists.clone().acquire_owned().await.ok());
             }
             if let Some(paced) = &self.paced {
-                places.extend(paced.places.clone().acquire_owned().await.ok());
+                if !is_shared {
+                    places.extend(paced.places.clone().acquire_owned().await.ok());
+                }
                 while let Err(not_yet) = paced.limiter.check() {
                     sleep(not_yet.wait_time_from(paced.limiter.clock().now())).await;
                 }

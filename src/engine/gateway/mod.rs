@@ -116,6 +116,7 @@ impl Gateway {
         let way = Way {
             lane: self.lanes.of(session),
             upstream: self.upstreams.of(&self.engine.upstream(session)),
+            fetches_all: self.engine.fetches_all(session),
         };
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {
@@ -149,10 +150,11 @@ impl Gateway {
         })?;
         let _running = telemetry::EngineRunning::begin(engine);
         let started = Instant::now();
-        let ended = match timeout(self.timeout_of(operation), call()).await {
-            Ok(ended) => ended,
-            Err(_) => Err(self.too_late(operation)),
-        };
+        let ended =
+            match timeout(self.timeout_of(operation, way.is_shared(operation)), call()).await {
+                Ok(ended) => ended,
+                Err(_) => Err(self.too_late(operation)),
+            };
         telemetry::engine_call(engine, operation.as_str(), outcome(&ended), started.elapsed());
         if let Err(error) = &ended
             && error.error.reason() == Reason::RateLimited
@@ -164,8 +166,10 @@ impl Gateway {
         ended
     }
 
-    fn timeout_of(&self, operation: EngineOperation) -> Duration {
+    /// A read that shares a list with others takes as long as the list.
+    fn timeout_of(&self, operation: EngineOperation, is_shared: bool) -> Duration {
         match operation {
+            _ if is_shared => LIST_TIMEOUT.max(self.options.read_timeout),
             EngineOperation::FetchAll => LIST_TIMEOUT.max(self.options.read_timeout),
             operation if operation.is_read() => self.options.read_timeout,
             _ => self.options.write_timeout,
@@ -210,11 +214,20 @@ impl Gateway {
 struct Way {
     lane: Arc<Lane>,
     upstream: Arc<Upstream>,
+    fetches_all: bool,
 }
 
 impl Way {
+    /// Whether the engine itself lets reads wait for each other, so that they are out together as one.
+    fn is_shared(&self, operation: EngineOperation) -> bool {
+        let is_fetch = matches!(operation, EngineOperation::FetchGroup | EngineOperation::FetchAll);
+        self.fetches_all && is_fetch
+    }
+
     async fn enter(&self, operation: EngineOperation) -> Result<(lane::Place, upstream::Place)> {
-        let in_lane = self.lane.enter(operation).await?;
+        let in_lane = self.lane.enter(operation, self.is_shared(operation)).await?;
+        let operation =
+            if self.is_shared(operation) { EngineOperation::FetchAll } else { operation };
         Ok((in_lane, self.upstream.enter(operation).await?))
     }
 }

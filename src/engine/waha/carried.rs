@@ -16,7 +16,7 @@ use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Ou
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, Observation};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Carried {
     pub server: Arc<Server>,
     pub info: ServerInfo,

@@ -6,10 +6,11 @@
 //! the next read.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use tokio::time::{Instant, sleep};
 
 use super::carried::Carried;
@@ -25,31 +26,31 @@ const DISTANCE: Duration = Duration::from_secs(2);
 const MAX_DISTANCE: Duration = Duration::from_secs(300);
 /// After so many distances without a fetch it is the least again.
 const QUIET: u32 = 4;
-/// The longest that a call waits for its fetch.
+/// The longest that is waited for a distance to end.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A fetched list is kept for those who have asked for it meanwhile.
-const KEPT_FOR: Duration = Duration::from_secs(5);
-const MAX_KEPT: u64 = 16;
 const MAX_SESSIONS: u64 = 100_000;
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// What one fetch brought.
-pub(super) struct Listed {
-    began: Instant,
-    pub groups: HashMap<GroupId, Seen>,
-}
+/// What one fetch brought, by group.
+pub(super) type Listed = HashMap<GroupId, Seen>;
+
+/// A fetch that is to come, or on its way. It goes on though nobody waits for it any more.
+type Fetch = Shared<BoxFuture<'static, Result<Arc<Listed>>>>;
 
 /// The fetches of a server's sessions.
 pub(super) struct Lists {
     budget: Arc<dyn FetchBudget>,
-    sessions: moka::sync::Cache<SessionName, Arc<Mutex<Distance>>>,
-    kept: moka::sync::Cache<SessionName, Arc<Listed>>,
+    sessions: moka::sync::Cache<SessionName, Arc<Fetches>>,
 }
 
-impl std::fmt::Debug for Lists {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Lists")
-    }
+/// The fetches of one session.
+#[derive(Default)]
+struct Fetches {
+    /// The one that has yet to begin: whoever asks before it does shares it.
+    coming: Mutex<Option<Fetch>>,
+    /// One at a time.
+    turn: tokio::sync::Mutex<()>,
+    distance: Mutex<Distance>,
 }
 
 /// When the last fetch of a session was, and how long the next one has to wait.
@@ -74,39 +75,57 @@ impl Distance {
         };
         self.last = Some((now, distance));
     }
+
+    /// What belonged to the last fetch has ended.
+    fn go_on(&mut self, now: Instant) {
+        self.last = Some((now, self.last.map_or(DISTANCE, |(_, distance)| distance)));
+    }
+}
+
+impl std::fmt::Debug for Lists {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lists")
+    }
 }
 
 impl Lists {
     pub fn new(budget: Arc<dyn FetchBudget>) -> Self {
-        Self {
-            budget,
-            sessions: moka::sync::Cache::builder()
-                .max_capacity(MAX_SESSIONS)
-                .time_to_idle(IDLE)
-                .build(),
-            kept: moka::sync::Cache::builder()
-                .max_capacity(MAX_KEPT)
-                .time_to_live(KEPT_FOR)
-                .build(),
-        }
+        let sessions = moka::sync::Cache::builder().max_capacity(MAX_SESSIONS).time_to_idle(IDLE);
+        Self { budget, sessions: sessions.build() }
     }
 
-    /// Waits for the session's next fetch, and takes it out of the budget.
-    async fn turn(&self, session: &SessionName, distance: &Distance) -> Result<()> {
-        let wait = match self.budget.is_limited() {
-            true => distance.wait(Instant::now()),
-            false => Duration::ZERO,
-        };
-        if wait > PATIENCE {
-            return Err(not_yet(wait));
+    fn of(&self, session: &SessionName) -> Arc<Fetches> {
+        self.sessions.get_with_by_ref(session, Arc::default)
+    }
+
+    /// How long the session's next fetch has to wait; an error where that is too long.
+    fn wait(&self, fetches: &Fetches) -> Result<Duration> {
+        if !self.budget.is_limited() {
+            return Ok(Duration::ZERO);
         }
-        sleep(wait).await;
+        let wait = lock(&fetches.distance).wait(Instant::now());
+        if wait > PATIENCE { Err(not_yet(wait)) } else { Ok(wait) }
+    }
+
+    async fn take(&self, session: &SessionName) -> Result<()> {
         match self.budget.take(session).await {
             Ok(None) => Ok(()),
             Ok(Some(wait)) => Err(not_yet(wait)),
             Err(error) => Err(EngineError::not_sent(error)),
         }
     }
+}
+
+impl Fetches {
+    /// From now on whoever asks wants a later one.
+    fn begin(&self) {
+        *lock(&self.coming) = None;
+    }
+}
+
+/// Nothing that runs under the lock can panic half-way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn not_yet(wait: Duration) -> EngineError {
@@ -117,32 +136,44 @@ fn not_yet(wait: Duration) -> EngineError {
 impl Carried {
     /// All groups as they were after this was asked.
     pub async fn list_anew(&self) -> Result<Arc<Listed>> {
-        let asked = Instant::now();
-        let lists = &self.server.shared_lists;
-        let distance = lists.sessions.get_with_by_ref(&self.session, Arc::default);
-        // In the order in which they came.
-        let mut distance = distance.lock().await;
-        if let Some(listed) = lists.kept.get(&self.session).filter(|listed| listed.began >= asked) {
-            return Ok(listed);
-        }
-        lists.turn(&self.session, &distance).await?;
-        let began = Instant::now();
-        let fetched = self.list().await;
-        distance.note(Instant::now());
-        let groups = fetched?.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect();
-        let listed = Arc::new(Listed { began, groups });
-        lists.kept.insert(self.session.clone(), listed.clone());
-        Ok(listed)
+        let fetches = self.server.shared_lists.of(&self.session);
+        self.server.shared_lists.wait(&fetches)?;
+        let fetch = lock(&fetches.coming)
+            .get_or_insert_with(|| self.clone().fetch_list(fetches.clone()))
+            .clone();
+        fetch.await
     }
 
-    /// Another read of NOWEB's that fetches all groups, in its turn.
-    pub async fn fetch_in_turn<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
+    fn fetch_list(self, fetches: Arc<Fetches>) -> Fetch {
+        let fetch = tokio::spawn(async move {
+            let listed = self.fetch_list_in_turn(&fetches).await;
+            // Also where it never began.
+            fetches.begin();
+            listed
+        });
+        let ended = async {
+            fetch.await.unwrap_or_else(|error| Err(EngineError::not_sent(Error::internal(error))))
+        };
+        ended.boxed().shared()
+    }
+
+    async fn fetch_list_in_turn(&self, fetches: &Fetches) -> Result<Arc<Listed>> {
         let lists = &self.server.shared_lists;
-        let distance = lists.sessions.get_with_by_ref(&self.session, Arc::default);
-        let mut distance = distance.lock().await;
-        lists.turn(&self.session, &distance).await?;
+        let _turn = fetches.turn.lock().await;
+        sleep(lists.wait(fetches)?).await;
+        lists.take(&self.session).await?;
+        fetches.begin();
+        let listed = self.list().await;
+        lock(&fetches.distance).note(Instant::now());
+        Ok(Arc::new(listed?.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect()))
+    }
+
+    /// Another read that fetches all groups, and belongs to the list before it.
+    pub async fn fetch_beside<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
+        let lists = &self.server.shared_lists;
+        lists.take(&self.session).await?;
         let fetched = read.await;
-        distance.note(Instant::now());
+        lock(&lists.of(&self.session).distance).go_on(Instant::now());
         fetched
     }
 }

@@ -9,12 +9,12 @@ use governor::clock::Clock as _;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use moka::Expiry;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::carried::Carried;
 use super::names;
 use super::server::{Answer, Ask};
-use crate::domain::id::PhoneNumber;
+use crate::domain::id::{Likeness, PhoneNumber};
 use crate::domain::participant::Account;
 use crate::domain::port::engine::{EngineOperation, Result};
 
@@ -108,10 +108,12 @@ impl Carried {
         registered
     }
 
-    /// Asks for the spelling that was given, and only where nobody has it for the others. What could not be asked is
-    /// no answer.
+    /// Asks for the spelling that was given, and only where nobody has it for the others that are the same line: who
+    /// only may be the same is somebody else. What could not be asked is no answer.
     async fn registration(&self, phone: PhoneNumber, until: Instant) -> Option<Account> {
-        for phone in std::iter::once(phone).chain(phone.other_spellings()) {
+        let others = phone.other_spellings().into_iter();
+        let others = others.filter(|other| phone.likeness(*other) == Likeness::Same);
+        for phone in std::iter::once(phone).chain(others) {
             let key = (self.remote.clone(), phone);
             let asking = self.look_up(phone, until);
             match self.server.spellings.known.try_get_with(key, asking).await {
@@ -132,11 +134,14 @@ impl Carried {
             tracing::debug!(server = %self.server.name, "a number's spelling was not asked for: it is not its turn yet");
             return Err(NoAnswer);
         }
-        let asked = self.ask_whether_exists(phone).await;
-        asked.map_err(|error| {
-            tracing::debug!(server = %self.server.name, %error, "a number's spelling could not be asked for");
-            NoAnswer
-        })
+        match timeout_at(until, self.ask_whether_exists(phone)).await {
+            Ok(Ok(registration)) => Ok(registration),
+            Ok(Err(error)) => {
+                tracing::debug!(server = %self.server.name, %error, "a number's spelling could not be asked for");
+                Err(NoAnswer)
+            }
+            Err(_) => Err(NoAnswer),
+        }
     }
 
     async fn ask_whether_exists(&self, phone: PhoneNumber) -> Result<Registration> {

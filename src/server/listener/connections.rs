@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 
 use crate::middleware::{Connection, Peer};
 
+/// Among so many of those who have the most somebody is looked for who makes room.
+const CALLERS_LOOKED_AT: usize = 64;
 /// Whoever has just come has had no time to show a key: where others have more than their share, those make room first.
 const NEWCOMER: Duration = Duration::from_secs(1);
 
@@ -132,17 +134,31 @@ impl Connections {
 impl Open {
     /// One that has been there for so long at least.
     fn take_oldest_stranger(&mut self, age: Duration) -> Option<Arc<Connection>> {
-        loop {
-            let (caller, id) = self.strangers.oldest_of_most()?;
-            let stranger = self.connections.get(&id).filter(|other| other.key().is_none());
-            if stranger.is_some_and(|stranger| stranger.accepted().elapsed() < age) {
-                return None;
+        let mut known = Vec::new();
+        let mut oldest = None;
+        for (caller, id) in self.strangers.oldest_of_each().take(CALLERS_LOOKED_AT) {
+            let connection = self.connections.get(&id);
+            match connection.filter(|connection| connection.key().is_none()) {
+                None => known.push((caller, id)),
+                Some(stranger) if stranger.accepted().elapsed() < age => {}
+                Some(_) => {
+                    oldest = Some((caller, id));
+                    break;
+                }
             }
-            let is_stranger = stranger.is_some();
+        }
+        let has_known = !known.is_empty();
+        for (caller, id) in known {
             self.strangers.remove(caller, id);
-            if is_stranger {
-                return self.connections.remove(&id);
+        }
+        match oldest {
+            Some((caller, id)) => {
+                self.strangers.remove(caller, id);
+                self.connections.remove(&id)
             }
+            // Behind those who have shown a key by now there may be others.
+            None if has_known => self.take_oldest_stranger(age),
+            None => None,
         }
     }
 
@@ -188,8 +204,9 @@ impl Strangers {
         }
     }
 
-    fn oldest_of_most(&self) -> Option<(Caller, u64)> {
-        self.by_count.last().map(|(_, Reverse(id), caller)| (*caller, *id))
+    /// Of whoever has the most first.
+    fn oldest_of_each(&self) -> impl Iterator<Item = (Caller, u64)> + use<'_> {
+        self.by_count.iter().rev().map(|(_, Reverse(id), caller)| (*caller, *id))
     }
 }
 

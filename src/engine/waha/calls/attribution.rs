@@ -1,68 +1,95 @@
-//! Whom each verdict of an answer is about.
+//! Whom each row of an answer is about.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::matching::{Asked, Found, Trust, rows_of};
 use crate::domain::participant::Account;
 use crate::engine::waha::carried::Carried;
-use crate::engine::waha::verdict::Verdict;
+
+/// How long names are looked up once a call is done: that it is done must not depend on it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Names that are looked up at the same time.
+const AT_ONCE: usize = 8;
 
 /// What the answer says of one who was asked for.
-#[derive(Debug)]
-pub(super) struct Said<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
     /// With the names that were learnt on the way.
     pub asked: Asked,
-    /// `None` where nothing in the answer is about them for certain.
-    pub verdict: Option<&'a Verdict>,
+    /// The row about them; `None` where none is for certain.
+    pub row: Option<usize>,
+    /// Whether the server was asked for their other name.
+    pub is_looked_up: bool,
 }
 
 impl Carried {
-    /// Finds the verdict about each by name. Where names are left on both sides the server is asked for their other
-    /// names, once; what fits nobody then is about nobody.
-    pub(super) async fn attribute<'a>(
+    /// Finds the row about each by name. Where names are left on both sides the server is asked for their other names,
+    /// once; what fits nobody then is about nobody. Rows that name nobody are `None`.
+    pub(super) async fn attribute(
         &self,
         mut asked: Vec<Asked>,
-        verdicts: &'a [Verdict],
-    ) -> Vec<Said<'a>> {
-        let mut rows: Vec<Option<Account>> =
-            verdicts.iter().map(|verdict| verdict.account).collect();
+        mut rows: Vec<Option<Account>>,
+    ) -> Vec<Said> {
+        // Where a group is made, its maker is among them.
+        let is_us =
+            |row: &Option<Account>| row.zip(self.me).is_some_and(|(row, me)| row.is_same(&me));
         let mut found = rows_of(&asked, &rows, Trust::Likely);
-        let open_rows = open_rows(&found, rows.len());
-        if found.contains(&Found::Nothing) && !open_rows.is_empty() {
-            for (one, _) in
-                asked.iter_mut().zip(&found).filter(|(_, found)| **found == Found::Nothing)
-            {
-                one.account = self.by_both_names(one.account).await;
+        let open: Vec<usize> =
+            (0..rows.len()).filter(|row| !is_us(&rows[*row]) && !has(&found, *row)).collect();
+        let mut is_looked_up = vec![false; asked.len()];
+        if found.contains(&Found::Nothing) && !open.is_empty() {
+            for (is_looked_up, found) in is_looked_up.iter_mut().zip(&found) {
+                *is_looked_up = *found == Found::Nothing;
             }
-            for row in open_rows {
-                if let Some(account) = rows[row] {
-                    rows[row] = Some(self.by_both_names(account).await);
-                }
-            }
+            let until = Instant::now() + PATIENCE;
+            let people = asked.iter_mut().zip(&is_looked_up).filter(|(_, looks)| **looks);
+            let people = people.map(|(asked, _)| &mut asked.account);
+            let named = rows.iter_mut().enumerate().filter(|(row, _)| open.contains(row));
+            let named = named.filter_map(|(_, row)| row.as_mut());
+            self.add_names(people.chain(named), until).await;
             found = rows_of(&asked, &rows, Trust::Likely);
         }
-        if let ([one], [row], [found]) = (asked.as_slice(), rows.as_slice(), found.as_mut_slice())
+        let strangers: Vec<usize> = (0..rows.len()).filter(|row| !is_us(&rows[*row])).collect();
+        if let ([one], [row], [found]) =
+            (asked.as_slice(), strangers.as_slice(), found.as_mut_slice())
             && *found == Found::Nothing
-            && is_theirs(one, row.as_ref())
+            && is_theirs(one, rows[*row].as_ref())
         {
-            *found = Found::At(0);
+            *found = Found::At(*row);
         }
-        let said = asked.into_iter().zip(found).map(|(mut asked, found)| {
-            let verdict = found.place().map(|row| &verdicts[row]);
+        let said = asked.into_iter().zip(found).zip(is_looked_up);
+        said.map(|((mut asked, found), is_looked_up)| {
             // The name that was asked for is not put beside the one of the answer where it is another spelling.
             if let Some(named) = found.place().and_then(|row| rows[row]) {
                 let is_same = named.is_same(&asked.account);
                 asked.account = if is_same { named.merged_with(&asked.account) } else { named };
             }
-            Said { asked, verdict }
-        });
-        said.collect()
+            Said { asked, row: found.place(), is_looked_up }
+        })
+        .collect()
     }
 
-    /// As it is where the server knows no more, or cannot be asked: what was done is done.
-    pub(super) async fn by_both_names(&self, account: Account) -> Account {
-        if account.both_names().is_some() {
-            return account;
-        }
-        self.other_name(account.id()).await.unwrap_or(account)
+    /// Adds the other name of each, where the server knows it and says so in time.
+    pub(super) async fn add_names(
+        &self,
+        accounts: impl Iterator<Item = &mut Account>,
+        until: Instant,
+    ) {
+        let looking =
+            accounts.filter(|account| account.both_names().is_none()).map(|account| async {
+                if let Ok(Ok(named)) = timeout_at(until, self.other_name(account.id())).await {
+                    *account = named;
+                }
+            });
+        futures::stream::iter(looking).for_each_concurrent(AT_ONCE, |looking| looking).await;
+    }
+
+    /// The same within the usual time.
+    pub(super) async fn add_names_soon(&self, accounts: impl Iterator<Item = &mut Account>) {
+        self.add_names(accounts, Instant::now() + PATIENCE).await;
     }
 }
 
@@ -72,7 +99,6 @@ fn is_theirs(one: &Asked, row: Option<&Account>) -> bool {
     row.is_none_or(|named| named.phone().is_none() && one.account.lid().is_none())
 }
 
-fn open_rows(found: &[Found], rows: usize) -> Vec<usize> {
-    let taken: Vec<usize> = found.iter().filter_map(|found| found.place()).collect();
-    (0..rows).filter(|row| !taken.contains(row)).collect()
+fn has(found: &[Found], row: usize) -> bool {
+    found.iter().any(|found| found.place() == Some(row))
 }

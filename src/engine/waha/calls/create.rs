@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::participants::{accounts, settled, unnamed};
+use super::participants::{accounts, open, settled, unnamed};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{Description, Group, GroupSettings, MemberAddMode, Subject};
 use crate::domain::id::GroupId;
@@ -43,9 +43,9 @@ impl Carried {
             Verdicts::Each(verdicts) => verdicts,
             Verdicts::Open | Verdicts::Failed(_) => Vec::new(),
         };
-        let mut seen = self.see_made(&group_id, &answer, new).await;
-        let results =
-            self.invited(&group_id, new, invited, &verdicts, seen.group.participants()).await;
+        let (mut seen, is_read) = self.see_made(&group_id, &answer, new).await;
+        let members = is_read.then(|| seen.group.participants());
+        let results = self.invited(&group_id, new, invited, &verdicts, members).await;
         if !new.description.as_str().is_empty() {
             match self.write_description(&group_id, &new.description).await {
                 Ok(()) => seen.group.description = described(self, new),
@@ -63,7 +63,8 @@ impl Carried {
     }
 
     /// The group as it is now: its members as they are, since the answer may list some who are not in it.
-    async fn see_made(&self, group_id: &GroupId, answer: &Answer, new: &NewGroup) -> Seen {
+    /// And whether they could be read.
+    async fn see_made(&self, group_id: &GroupId, answer: &Answer, new: &NewGroup) -> (Seen, bool) {
         let told = match self.info.engine {
             WahaEngine::Gows | WahaEngine::Noweb => {
                 answer.json().and_then(|object| native::group(self.info.engine, object, self.now))
@@ -81,10 +82,19 @@ impl Carried {
             group: Group::partial(group_id.clone()),
             untold: Vec::new(),
         });
+        let mut is_read = false;
         match self.members(group_id).await {
-            Ok(members) if !members.is_empty() => seen.group.set_participants(members),
+            Ok(members) if !members.is_empty() => {
+                seen.group.set_participants(members);
+                is_read = true;
+            }
             Ok(_) => {}
             Err(error) => note(group_id, "the members, who could not be read", &error),
+        }
+        // NOWEB's answer lists those whom WhatsApp has refused like the others.
+        let is_unread = !is_read && self.info.engine == WahaEngine::Noweb;
+        if is_unread {
+            seen.group.set_participants(Vec::new());
         }
         if let Some(me) = self.me
             && seen.group.participant(&me).is_none()
@@ -99,9 +109,9 @@ impl Carried {
             };
         }
         if is_told {
-            seen.group.partial = seen.group.is_half_known();
+            seen.group.partial = is_unread || seen.group.is_half_known();
         }
-        seen
+        (seen, is_read)
     }
 
     /// What became of each invitation: who is a member was added, whatever the answer says.
@@ -111,10 +121,10 @@ impl Carried {
         new: &NewGroup,
         invited: Vec<Account>,
         verdicts: &[Verdict],
-        members: &[Participant],
+        members: Option<&[Participant]>,
     ) -> Vec<ParticipantResult> {
         // Who cannot be named is found by the name that the caller gave, or not at all.
-        let named = match self.named(&invited, &accounts(members)).await {
+        let named = match self.named(&invited, &accounts(members.unwrap_or_default())).await {
             Ok(named) => named,
             Err(error) => {
                 note(group_id, "the names of its members", &error);
@@ -123,13 +133,17 @@ impl Carried {
         };
         let asked = new.participants.iter().zip(named);
         let asked = asked.map(|(id, account)| Asked::known_as(*id, account)).collect();
-        let said = self.attribute(asked, verdicts).await;
+        let rows = verdicts.iter().map(|verdict| verdict.account).collect();
+        let said = self.attribute(asked, rows).await;
+        let operation = EngineOperation::CreateGroup;
         said.iter()
-            .map(|said| match said.verdict {
-                Some(verdict) if verdict.code != 200 => {
-                    self.result(group_id, &said.asked, verdict, EngineOperation::CreateGroup)
+            .map(|said| match (said.row.map(|row| &verdicts[row]), members) {
+                (Some(verdict), _) if verdict.code != 200 => {
+                    self.result(group_id, &said.asked, verdict, operation)
                 }
-                Some(_) | None => settled(&said.asked, MemberAction::Join, None, members),
+                (_, Some(members)) => settled(&said.asked, MemberAction::Join, None, members),
+                (Some(verdict), None) => self.result(group_id, &said.asked, verdict, operation),
+                (None, None) => open(&said.asked),
             })
             .collect()
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::attribution::Said;
 use crate::domain::event::MemberAction;
 use crate::domain::id::{GroupId, ParticipantId};
-use crate::domain::matching::{Asked, Trust, rows_of};
+use crate::domain::matching::{Asked, Found, Trust, rows_of};
 use crate::domain::participant::{
     Account, Participant, ParticipantResult, ParticipantStatus, PrivateInvite, Role,
 };
@@ -50,10 +50,11 @@ impl Carried {
         };
         let asked = participants.iter().zip(&known);
         let asked = asked.map(|(id, account)| Asked::known_as(*id, *account)).collect();
-        let said = self.attribute(asked, &verdicts).await;
+        let rows = verdicts.iter().map(|verdict| verdict.account).collect();
+        let said = self.attribute(asked, rows).await;
         let mut results: Vec<Option<ParticipantResult>> = said
             .iter()
-            .map(|said| Some(self.result(group_id, &said.asked, said.verdict?, operation)))
+            .map(|said| Some(self.result(group_id, &said.asked, &verdicts[said.row?], operation)))
             .collect();
         let mut after = None;
         // A browser answers by the name that it was asked for, and shows another one ever after.
@@ -86,9 +87,10 @@ impl Carried {
         let mut results: Vec<ParticipantResult> = results.into_iter().flatten().collect();
         if action == MemberAction::Join {
             // The event that tells of them may know them by their hidden ids alone.
-            for result in results.iter_mut().filter(|r| r.status == ParticipantStatus::Ok) {
-                result.account = self.by_both_names(result.account).await;
-            }
+            let added = results.iter_mut().zip(&said).filter(|(result, said)| {
+                result.status == ParticipantStatus::Ok && !said.is_looked_up
+            });
+            self.add_names_soon(added.map(|(result, _)| &mut result.account)).await;
         }
         let members = results
             .iter()
@@ -107,7 +109,7 @@ impl Carried {
     /// is not asked for again.
     async fn members_now(
         &self,
-        said: &[Said<'_>],
+        said: &[Said],
         group_id: &GroupId,
     ) -> Result<(Vec<Participant>, Vec<Account>)> {
         let members = self.members(group_id).await?;
@@ -181,7 +183,7 @@ fn unread(error: EngineError) -> EngineError {
 }
 
 /// What became of somebody of whom nothing is known for certain.
-fn open(asked: &Asked) -> ParticipantResult {
+pub(super) fn open(asked: &Asked) -> ParticipantResult {
     ParticipantResult {
         requested: asked.requested,
         account: asked.account,
@@ -203,6 +205,16 @@ fn member_like(
     found.first()?.place().and_then(|place| members.get(place)).copied()
 }
 
+fn is_ambiguous(asked: &Asked, members: &[Participant], trust: Trust) -> bool {
+    let rows: Vec<Option<Account>> = members.iter().map(|member| Some(member.account)).collect();
+    rows_of(std::slice::from_ref(asked), &rows, trust).contains(&Found::Ambiguous)
+}
+
+/// Under the names of both where they are the same account, and not only of one line.
+pub(super) fn named_like(listed: Account, asked: &Asked) -> Account {
+    if listed.is_same(&asked.account) { listed.merged_with(&asked.account) } else { listed }
+}
+
 /// What became of a person of whom the answer said nothing, by who is a member now.
 pub(super) fn settled(
     asked: &Asked,
@@ -213,6 +225,13 @@ pub(super) fn settled(
     // Who may be somebody else was perhaps a member before, and was not added by this.
     let trust = if action == MemberAction::Join { Trust::Certain } else { Trust::Likely };
     let find = |members| member_like(asked, Some(members), trust);
+    // Who may be one of several is none of them for certain; nor is anybody absent from a list of hidden ids whose own
+    // is not known.
+    let hides = asked.account.lid().is_none()
+        && after.iter().any(|member| member.account.phone().is_none());
+    if is_ambiguous(asked, after, trust) || (hides && find(after).is_none()) {
+        return open(asked);
+    }
     let was = before.and_then(find);
     let is = find(after);
     let (status, code) = match (action, is) {
@@ -234,8 +253,7 @@ pub(super) fn settled(
             (ParticipantStatus::NotAllowed, 0)
         }
     };
-    let account =
-        is.or(was).map_or(asked.account, |member| member.account.merged_with(&asked.account));
+    let account = is.or(was).map_or(asked.account, |member| named_like(member.account, asked));
     ParticipantResult { requested: asked.requested, account, status, code, private_invite: None }
 }
 

@@ -63,7 +63,7 @@ impl Carried {
     /// NOWEB: as its list of all groups has it. Who has the store on and a group that is younger than it, or one
     /// that we have left, is asked for the members, whom it always fetches.
     async fn fetch_listed(&self, group_id: &GroupId) -> Result<Option<Seen>> {
-        let listed = self.list_anew().await?.groups.get(group_id).cloned();
+        let listed = self.list_anew().await?.get(group_id).cloned();
         if let Some(seen) = listed.clone().filter(|_| !self.info.keeps_left_groups()) {
             return Ok(Some(seen));
         }
@@ -80,7 +80,7 @@ impl Carried {
     /// The members as NOWEB fetches them; `None` where we are not among them.
     async fn fetched_members(&self, group_id: &GroupId) -> Result<Option<Vec<Participant>>> {
         let path = [group_id.as_str(), "participants"];
-        match self.fetch_in_turn(self.read_members(&path)).await {
+        match self.fetch_beside(self.read_members(&path)).await {
             Ok(members) => Ok(Some(members)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
@@ -91,9 +91,9 @@ impl Carried {
     pub(super) async fn members(&self, group_id: &GroupId) -> Result<Vec<Participant>> {
         let id = group_id.as_str();
         if self.info.engine == WahaEngine::Noweb {
-            return match self.list_anew().await?.groups.get(group_id) {
+            return match self.list_anew().await?.get(group_id) {
                 Some(seen) => Ok(seen.group.participants().to_vec()),
-                None => self.fetch_in_turn(self.read_members(&[id, "participants"])).await,
+                None => self.fetch_beside(self.read_members(&[id, "participants"])).await,
             };
         }
         if self.info.has_participants_v2() {
@@ -117,7 +117,7 @@ impl Carried {
 
     pub async fn fetch_all(&self) -> Result<Snapshot> {
         let listed = match self.info.engine {
-            WahaEngine::Noweb => self.list_anew().await?.groups.values().cloned().collect(),
+            WahaEngine::Noweb => self.list_anew().await?.values().cloned().collect(),
             WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.list().await?,
         };
         let mut groups = Vec::with_capacity(listed.len());

@@ -1,9 +1,11 @@
 //! Requests to join a group.
 
+use std::collections::HashMap;
+
 use http::Method;
 use serde_json::{Value, json};
 
-use super::participants::unnamed;
+use super::participants::{named_like, unnamed};
 use crate::domain::error::Error;
 use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, ParticipantId};
@@ -21,7 +23,6 @@ use crate::domain::whatsapp_code::participant_status;
 use crate::engine::waha::carried::{Carried, people};
 use crate::engine::waha::names;
 use crate::engine::waha::raw::Raw;
-use crate::engine::waha::server::Answer;
 
 impl Carried {
     pub async fn join_requests(&self, group_id: &GroupId) -> Result<Vec<JoinRequest>> {
@@ -84,14 +85,27 @@ impl Carried {
         let path = [group_id.as_str(), "participants", "join-requests", verb];
         let body = json!({ "participants": people(sent.iter().copied()) });
         let said = self.send(operation, Method::POST, &path, body).await?;
+        let listed: Vec<&Value> =
+            said.json().and_then(Value::as_array).into_iter().flatten().collect();
+        let rows = listed.iter().map(|listed| requester(listed)).collect();
+        let answered = asked.iter().flatten();
+        let answered = answered
+            .map(|request| Asked::known_as(request.requester.id(), request.requester))
+            .collect();
+        let answered = self.attribute(answered, rows).await;
+        let codes: HashMap<ParticipantId, u32> = answered
+            .iter()
+            .map(|said| (said.asked.requested, said.row.map_or(0, |row| code(listed[row]))))
+            .collect();
         let results: Vec<ParticipantResult> = participants
             .iter()
             .zip(&known)
             .zip(&asked)
             .map(|((id, named), request)| {
-                let account = request.map_or(*named, |r| r.requester.merged_with(named));
+                let asked = Asked::known_as(*id, *named);
+                let account = request.map_or(*named, |r| named_like(r.requester, &asked));
                 let code = match request {
-                    Some(request) => code(&said, &request.requester),
+                    Some(request) => codes.get(&request.requester.id()).copied().unwrap_or(0),
                     None => 404,
                 };
                 let status = participant_status(code, operation);
@@ -132,19 +146,13 @@ fn requester(listed: &Value) -> Option<Account> {
     names::account(["requesterId", "requesterPn"].iter().filter_map(|name| listed.get(*name)))
 }
 
-/// What the answer says of the person: `[{"requesterId", "success", "error"?}]`, one for each.
-fn code(said: &Answer, account: &Account) -> u32 {
-    let listed = said.json().and_then(Value::as_array).into_iter().flatten();
-    let mut of_person =
-        listed.filter(|listed| requester(listed).is_some_and(|named| named.is_same(account)));
-    match of_person.next() {
-        Some(listed) if listed.get("success") == Some(&Value::Bool(true)) => 200,
-        Some(listed) => {
-            let code = listed.get("error").and_then(Value::as_u64).unwrap_or_default();
-            u32::try_from(code).unwrap_or_default()
-        }
-        None => 0,
+/// What the answer says of a person: `{"requesterId", "success", "error"?}`.
+fn code(listed: &Value) -> u32 {
+    if listed.get("success") == Some(&Value::Bool(true)) {
+        return 200;
     }
+    let code = listed.get("error").and_then(Value::as_u64).unwrap_or_default();
+    u32::try_from(code).unwrap_or_default()
 }
 
 /// Several of those who ask have numbers that may be spelled so.

@@ -9,7 +9,7 @@ use super::{Content, Ignored, WahaStatus, order};
 use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId};
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
-use crate::domain::participant::{Account, Participant, Role};
+use crate::domain::participant::{Participant, Role};
 use crate::domain::reducer::{Change, Observation};
 
 pub(super) fn read(envelope: &Envelope) -> Content {
@@ -106,7 +106,7 @@ fn group_participants(envelope: &Envelope) -> Read {
 }
 
 /// NOWEB's `modify`, which has no type: somebody goes by another number now. WhatsApp names the one before as who did
-/// it (Baileys, `GROUP_PARTICIPANT_CHANGE_NUMBER`); where it does not, the next comparison finds out.
+/// it (Baileys, `GROUP_PARTICIPANT_CHANGE_NUMBER`); where it does not, the group is read.
 fn renumbered(envelope: &Envelope, id: &GroupId) -> Read {
     let is_modify = envelope.payload.pointer("/_data/action").and_then(Value::as_str);
     if is_modify != Some("modify") {
@@ -115,20 +115,20 @@ fn renumbered(envelope: &Envelope, id: &GroupId) -> Read {
     let listed = envelope.payload.get("participants").and_then(Value::as_array);
     let members: Vec<Participant> =
         listed.into_iter().flatten().filter_map(info::participant).collect();
+    let me = envelope.me.as_ref().and_then(names::me);
     let before = actor(envelope).filter(|before| {
-        let me = envelope.me.as_ref().and_then(names::me);
-        let is_us = me.is_some_and(|me| me.account.goes_by(*before));
+        let is_us = me.as_ref().is_some_and(|me| me.account.goes_by(*before));
         !is_us && members.iter().all(|member| !member.account.goes_by(*before))
     });
-    let (Some(before), [after]) = (before, members.as_slice()) else {
-        return Err(odd("it says that somebody has another number, and not who"));
+    let change = match (before, members.as_slice()) {
+        // Who has a hidden id keeps it, and is the same under both numbers.
+        (_, [after]) if after.account.both_names().is_some() => {
+            Change::Aliases(after.account.both_names().into_iter().collect())
+        }
+        (Some(before), [after]) => Change::Renumbered { before, now: after.account },
+        _ => Change::Unclear,
     };
-    let before = Participant::new(Account::new(before), after.role);
-    // A person of a hidden id keeps it, and is the same under both numbers.
-    let moves = [(MemberAction::Leave, before), (MemberAction::Join, *after)];
-    let of_move =
-        |(action, member)| observe(envelope, id, Change::Members { action, members: vec![member] });
-    Ok(moves.into_iter().map(of_move).collect())
+    Ok(vec![observe(envelope, id, change)])
 }
 
 fn group_update(envelope: &Envelope) -> Read {

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Content, Ignored, read};
 use crate::domain::clock::Timestamp;
+use crate::domain::group::Group;
+use crate::domain::participant::{Account, Participant, Role};
 use crate::domain::reducer::{Change, GroupState, reduce};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -192,40 +194,39 @@ fn what_is_missing_is_said_to_be_odd_and_what_is_new_is_left_alone() {
 
 #[test]
 fn a_new_number_is_one_person_under_another_number() {
-    let event = |author: &str| {
-        json!({
-            "id": "evt_01m0xx31cj9qweg9zxaf500037", "timestamp": 1_790_000_000_000_i64, "event": "group.v2.participants",
-            "session": "shop", "me": {"id": "4915100000001@c.us", "lid": "111@lid"}, "engine": "NOWEB",
+    let change = |author: &str, pn: Value| {
+        let event = json!({
+            "id": "evt_01m0xx31cj9qweg9zxaf500037", "timestamp": 1_790_000_000_000_i64,
+            "event": "group.v2.participants", "session": "shop", "engine": "NOWEB",
+            "me": {"id": "4915100000001@c.us", "lid": "111@lid"},
             "payload": {
                 "group": {"id": "120363000000000001@g.us"},
-                "participants": [{"id": "4915100000099@c.us", "pn": null, "role": "participant"}],
+                "participants": [{"id": pn, "pn": null, "role": "participant"}],
                 "_data": {"action": "modify", "author": author}, "timestamp": 1_790_000_000_000_i64,
             },
-        })
+        });
+        match read(event.to_string().as_bytes(), NOW).expect("an envelope").content {
+            Content::Group(mut observations) => observations.remove(0),
+            other => panic!("{other:?}"),
+        }
     };
-    let content =
-        |author| read(event(author).to_string().as_bytes(), NOW).expect("an envelope").content;
-    let Content::Group(observations) = content("4915100000002@s.whatsapp.net") else {
-        panic!("it is of a group");
-    };
-    let mut state = GroupState::default();
-    let mut group = crate::domain::Group::partial("120363000000000001@g.us".parse().unwrap());
-    for id in ["4915100000001", "4915100000002"] {
-        let account = crate::domain::participant::Account::new(id.parse().unwrap());
-        group.put_participant(crate::domain::Participant::new(
-            account,
-            crate::domain::Role::Participant,
-        ));
+    let number = || json!("4915100000099@c.us");
+    let observation = change("4915100000002@s.whatsapp.net", number());
+    let mut group = Group::partial("120363000000000001@g.us".parse().unwrap());
+    for (id, role) in [("4915100000001", Role::Superadmin), ("4915100000002", Role::Admin)] {
+        group.put_participant(Participant::new(Account::new(id.parse().unwrap()), role));
     }
-    state.group = Some(std::sync::Arc::new(group));
-    for observation in &observations {
-        reduce(&mut state, observation, None);
-    }
-    let group = state.group.expect("we are in it");
-    let ids: Vec<String> = group.participants().iter().map(|p| p.id().to_string()).collect();
-    assert_eq!(ids, ["4915100000001@c.us", "4915100000099@c.us"]);
-    // Neither we nor the new number are the old one.
+    let mut state = GroupState { group: Some(group.into()), ..GroupState::default() };
+    let reduction = reduce(&mut state, &observation, None);
+    assert!(!reduction.reread);
+    let members = state.group.as_ref().expect("we are in it").participants();
+    let members: Vec<_> = members.iter().map(|p| (p.id().to_string(), p.role)).collect();
+    let expected = [("4915100000001@c.us", Role::Superadmin), ("4915100000099@c.us", Role::Admin)];
+    assert_eq!(members, expected.map(|(id, role)| (id.to_owned(), role)));
+    // Told again, nobody is there any more under the name before.
+    assert!(reduce(&mut state, &observation, None).reread);
+    // Neither we nor the new number are the old one: the group is read.
     for author in ["4915100000001@s.whatsapp.net", "4915100000099@s.whatsapp.net", ""] {
-        assert!(matches!(content(author), Content::Ignored(Ignored::Odd(_))), "{author}");
+        assert_eq!(change(author, number()).change, Change::Unclear, "{author}");
     }
 }
