@@ -1,5 +1,7 @@
 //! What the writer's connection does after something failed on it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use sea_orm::ConnectionTrait;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
@@ -8,8 +10,11 @@ use tempfile::TempDir;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, SessionName};
-use crate::domain::port::repository::{Deletion, DeletionStore, EventLog, StoreError};
+use crate::domain::port::repository::{
+    Deletion, DeletionStore, EventLog, SessionStore as _, StoreError,
+};
 use crate::domain::port::world::WorldStore;
+use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus};
 use crate::repository::{ConnectOptions, SeaRepository};
 
 struct Opened {
@@ -24,6 +29,22 @@ impl Opened {
         let repository =
             SeaRepository::connect(&url, ConnectOptions::default()).await.expect("it opens");
         repository.migrate().await.expect("it migrates");
+        let session = Session {
+            name: "a".parse().expect("a name"),
+            engine: EngineKind::Simulator,
+            config: EngineConfig::default_of(EngineKind::Simulator),
+            status: SessionStatus::Working,
+            status_reason: String::new(),
+            status_time: Timestamp::EPOCH,
+            account: None,
+            push_name: String::new(),
+            metadata: BTreeMap::new(),
+            wanted: true,
+            sequence: 0,
+            create_time: Timestamp::EPOCH,
+            synced_time: None,
+        };
+        repository.insert_session(&session, 0).await.expect("a session");
         Self { repository, dir }
     }
 

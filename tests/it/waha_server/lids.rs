@@ -32,6 +32,9 @@ impl WahaServer {
             ["pn", phone] => {
                 let asked = format!("{}@c.us", phone.trim_end_matches("@c.us"));
                 let phone: Option<PhoneNumber> = asked.parse().ok();
+                // Whichever way it is spelled.
+                let phone =
+                    phone.and_then(|phone| self.registered(ParticipantId::Phone(phone)).phone());
                 let lid = known.iter().find(|(_, known)| Some(**known) == phone);
                 let lid = match (lid, phone) {
                     (Some((lid, _)), _) => Some(*lid),

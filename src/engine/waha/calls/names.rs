@@ -30,7 +30,9 @@ impl Carried {
         let hides = listed.iter().any(|account| account.phone().is_none());
         let mut named = Vec::with_capacity(people.len());
         for person in people {
-            let known = listed.iter().find(|account| account.is_same(person));
+            // Two hidden ids are two people, though both are shown with the number.
+            let mut same = listed.iter().filter(|account| account.is_same(person));
+            let known = same.next().filter(|first| same.all(|other| other.is_same(first)));
             named.push(match (known, person.id()) {
                 (Some(account), _) => account.merged_with(person),
                 (None, id @ ParticipantId::Phone(_)) if hides => self.other_name(id).await?,
@@ -61,8 +63,15 @@ impl Carried {
             ParticipantId::Lid(_) => "pn",
         };
         let other = answer.json().and_then(|pair| pair.get(other)).filter(|name| !name.is_null());
-        let own = Value::String(name);
-        let both = other.and_then(|other| names::account([other, &own]));
-        Ok(both.filter(|account| account.goes_by(id)).unwrap_or_else(|| Account::new(id)))
+        let Some(other) = other.and_then(names::participant_id) else {
+            return Ok(Account::new(id));
+        };
+        let own = Value::String(id.to_string());
+        let both = match id.phone() {
+            // The hidden id is theirs; the number may be another spelling of it.
+            Some(phone) if phone.has_other_spellings() => Some(Account::new(other)),
+            Some(_) | None => names::account([&Value::String(other.to_string()), &own]),
+        };
+        Ok(both.unwrap_or_else(|| Account::new(id)))
     }
 }

@@ -226,8 +226,9 @@ pub(super) fn settled(
     let trust = if action == MemberAction::Join { Trust::Certain } else { Trust::Likely };
     let find = |members| member_like(asked, Some(members), trust);
     // Who may be one of several is none of them for certain; nor is anybody absent from a list of hidden ids whose own
-    // is not known.
-    let hides = asked.account.lid().is_none()
+    // is not known, where the engine acts on whom it is told. A browser passes over whom it does not know.
+    let hides = before.is_none()
+        && asked.account.lid().is_none()
         && after.iter().any(|member| member.account.phone().is_none());
     if is_ambiguous(asked, after, trust) || (hides && find(after).is_none()) {
         return open(asked);
