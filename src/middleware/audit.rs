@@ -12,6 +12,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
 use super::Peer;
+use super::request_id::CallId;
 use crate::domain::auth::Caller;
 use crate::domain::id::SessionName;
 use crate::domain::reason::Reason;
@@ -107,7 +108,7 @@ pub struct Audited {
     rpc: String,
     is_mutation: bool,
     peer: Option<Peer>,
-    pub request_id: Option<String>,
+    pub request_id: Option<CallId>,
     began: Instant,
     has_ended: bool,
 }
@@ -147,7 +148,7 @@ impl Audited {
             peer = self.peer.map(|peer| tracing::field::display(peer.0)),
             rpc = self.rpc,
             session = noted.session.as_ref().map(SessionName::as_str),
-            request.id = self.request_id.as_deref(),
+            request.id = self.request_id.as_ref().map(CallId::to_string),
             duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             left_out,
             "{what}"
@@ -214,7 +215,7 @@ mod tests {
         let read = || audit.begin("wagroups.v1.GroupsService/GetGroup", false, None);
         let lines = written(|| {
             let mut call = change(&audit);
-            call.request_id = Some("4bf92f35".to_owned());
+            call.request_id = Some(CallId::of("4bf92f35"));
             call.subject.sync_scope(|| {
                 note_caller(&Caller::new("shop", Vec::new()));
                 note_session(&"shop-1".parse().unwrap());

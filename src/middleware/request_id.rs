@@ -21,6 +21,13 @@ const MAX_LENGTH: usize = 128;
 #[derive(Debug, Clone)]
 pub struct CallId(HeaderValue);
 
+impl CallId {
+    #[cfg(test)]
+    pub fn of(text: &'static str) -> Self {
+        Self(HeaderValue::from_static(text))
+    }
+}
+
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.to_str().unwrap_or_default())

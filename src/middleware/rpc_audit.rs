@@ -64,7 +64,7 @@ where
         let is_mutation = rpc.is_some_and(is_mutation);
         let name = rpc.map_or("unknown", |rpc| rpc.trim_start_matches('/'));
         let mut call = audit.begin(name, is_mutation, Peer::of(request.extensions()));
-        call.request_id = request.extensions().get::<CallId>().map(CallId::to_string);
+        call.request_id = request.extensions().get::<CallId>().cloned();
         let subject = call.subject.clone();
         let future = subject.sync_scope(|| self.inner.call(request));
         Box::pin(async move {

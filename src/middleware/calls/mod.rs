@@ -15,10 +15,11 @@ mod table;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 pub use self::answer::AnswerBody;
@@ -36,6 +37,8 @@ use crate::telemetry;
 const PATIENCE_UNDER_PRESSURE: Duration = Duration::from_secs(1);
 /// An answer up to this size is held whatever else is: there are no more of them than calls.
 const ALWAYS_HELD: u64 = 256 << 10;
+/// A request or an answer up to this size is a part of what its call's place stands for, and not counted beside it.
+const UNCOUNTED: u64 = 16 << 10;
 /// How fast the rest of a body has to come and an answer has to be taken, beyond the time for any.
 const SLOWEST: u64 = 4 << 10;
 
@@ -109,6 +112,8 @@ struct State {
     /// When the peer last did something for it, or we began to wait, in milliseconds of the table's time.
     touched: AtomicU64,
     answer_began: AtomicU64,
+    /// Bytes of the request that have arrived.
+    received: AtomicU64,
     /// Bytes of the answer that have been handed over.
     sent: AtomicU64,
     /// The stream's task has ended; what is left of the answer is in the connection's hands.
@@ -138,6 +143,7 @@ impl Calls {
             phase: AtomicU8::new(Phase::Receiving as u8),
             touched: AtomicU64::new(now),
             answer_began: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             is_handed_over: AtomicBool::new(false),
             stream: StreamTask::current(),
@@ -188,9 +194,10 @@ impl Inner {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Nothing that runs under the lock can panic half-way.
+    /// Held for some hundred nanoseconds by each call on every thread: who finds it taken spins rather than sleeps, which
+    /// would cost more than the call.
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 
     /// Strangers of one address are taken for one, but for those behind a proxy.
@@ -271,9 +278,14 @@ impl Call {
     /// Counts bytes of the request that have arrived; an error where there is no room for them.
     fn receive(&self, bytes: usize) -> Result<(), Error> {
         self.touch();
+        let bytes = bytes as u64;
+        let before = self.state.received.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes <= UNCOUNTED {
+            return Ok(());
+        }
+        let bytes = if before <= UNCOUNTED { before + bytes } else { bytes };
         let mut ended = Vec::new();
-        let has_room =
-            self.calls.table().receive(self.id, bytes as u64, self.calls.now(), &mut ended);
+        let has_room = self.calls.table().receive(self.id, bytes, self.calls.now(), &mut ended);
         self.calls.end(ended);
         if has_room { Ok(()) } else { Err(overloaded()) }
     }
@@ -312,6 +324,10 @@ impl Call {
     }
 
     fn hold_answer(&self, bytes: usize, is_read: bool) -> bool {
+        let is_counted = self.state.received.load(Ordering::Relaxed) > UNCOUNTED;
+        if bytes as u64 <= UNCOUNTED && !is_counted {
+            return true;
+        }
         let is_optional = is_read && bytes as u64 > ALWAYS_HELD;
         let mut ended = Vec::new();
         let has_room = self.calls.table().answer(
