@@ -14,7 +14,11 @@ use crate::waha_server::Options;
 const ANNA: &str = "4915120000001@c.us";
 
 async fn scene(noweb_store: bool, per_hour: u32) -> Scene {
-    let options = Options { engine: WahaEngine::Noweb, noweb_store, ..Options::default() };
+    scene_of(Options { noweb_store, ..Options::default() }, per_hour).await
+}
+
+async fn scene_of(options: Options, per_hour: u32) -> Scene {
+    let options = Options { engine: WahaEngine::Noweb, ..options };
     let scene = Scene::with(vec![options], |settings| {
         settings.waha.full_fetches_per_hour = per_hour;
         // Other comparisons are not what is counted here.
@@ -117,6 +121,22 @@ async fn a_description_that_is_removed_is_found_by_a_read_with_and_without_the_s
         described("Rules").await;
         scene.act(ANNA, describe("")).await;
         described("").await;
+    }
+}
+
+/// Its store may list a group that we have left, so that the members are asked for as well: both belong together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_of_an_older_server_is_one_read() {
+    let options = Options { version: "2026.4.1", noweb_store: true, ..Options::default() };
+    let scene = scene_of(options, 3600).await;
+    let group_id = scene.group_of_another("shop", ANNA).await;
+    for _ in 0..2 {
+        let refresh = pb::RefreshGroupsRequest {
+            session: "shop".into(),
+            group_ids: vec![group_id.clone()],
+            ..Default::default()
+        };
+        scene.service.groups().refresh_groups(refresh).await.expect("refreshed");
     }
 }
 
