@@ -22,7 +22,12 @@ pub(super) fn reduce(
         match (stamp, &state.facts.gone) {
             // Without a date it may be of the time before we left.
             (None, Some(_)) => return Reduction { reread: true, ..reduction },
-            (Some(stamp), Some(gone)) if !stamp.is_after(gone) => {
+            // An update of the second in which we left may follow it (observed on WEBJS and WPP); that we are in
+            // again is told with members, or as a whole.
+            (Some(stamp), Some(gone))
+                if !stamp.is_after(gone)
+                    || (stamp.time == gone.time && matches!(change, Change::Fields(_))) =>
+            {
                 // It changes nothing any more, but who is who holds for good.
                 if let Change::Members { members, .. } = change {
                     teach(&mut state.facts, members, Some(stamp));

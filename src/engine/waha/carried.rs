@@ -105,9 +105,16 @@ pub(super) fn no_admin_perhaps(operation: EngineOperation, said: &str) -> Engine
 }
 
 pub(super) fn unsupported(operation: EngineOperation, what: &str) -> EngineError {
-    EngineError::not_sent(
-        Error::new(Reason::UnsupportedByEngine, format!("WAHA cannot {what}; nothing was sent"))
-            .with("engine", "waha")
-            .with("operation", operation.as_str()),
-    )
+    EngineError::not_sent(cannot(operation, format!("WAHA cannot {what}; nothing was sent")))
+}
+
+/// The same, of what was sent and did nothing.
+pub(super) fn ineffective(operation: EngineOperation, what: &str) -> Error {
+    cannot(operation, format!("this version of WAHA {what}"))
+}
+
+fn cannot(operation: EngineOperation, message: String) -> Error {
+    Error::new(Reason::UnsupportedByEngine, message)
+        .with("engine", "waha")
+        .with("operation", operation.as_str())
 }

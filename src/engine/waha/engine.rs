@@ -160,9 +160,11 @@ impl WahaServers {
         let started = carried.start().await?;
         match &started {
             Started::Online => self.sink.connection_changed(session, ConnectionNews::Online),
-            // It may be up before its event is here, or the event may be lost.
-            Started::Connecting | Started::Pairing(_) => carried.server.look_again.notify_one(),
+            Started::Connecting | Started::Pairing(_) => {}
         }
+        // It may be up before its event is here, or the event may be lost; and who follows the server is to know that
+        // it runs.
+        carried.server.look_again.notify_one();
         Ok(started)
     }
 

@@ -104,7 +104,7 @@ const SILENCE: [&str; 6] = [
 ];
 
 /// What the engines say in words of their own, in lower case. The first that fits counts.
-const WORDS: [(&str, Reason); 13] = [
+const WORDS: [(&str, Reason); 14] = [
     // GOWS
     ("that group does not exist", Reason::GroupNotFound),
     ("you're not participating in that group", Reason::NotGroupMember),
@@ -121,6 +121,8 @@ const WORDS: [(&str, Reason); 13] = [
     ("chat_not_found", Reason::GroupNotFound),
     ("group_not_exist", Reason::GroupNotFound),
     ("not_participating", Reason::NotGroupMember),
+    // Of one of those who were asked for; nothing was done for the others either.
+    ("group_participant_not_found", Reason::RefusedByWhatsapp),
 ];
 
 /// The words that WhatsApp's server puts beside its codes.

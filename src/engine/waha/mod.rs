@@ -14,6 +14,7 @@ mod native;
 mod raw;
 mod refusal;
 mod registration;
+mod restarts;
 mod routes;
 mod server;
 mod spellings;

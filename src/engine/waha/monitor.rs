@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::restarts::{Restart, Restarts};
 use super::routes::Routes;
 use super::server::{Ask, Server};
 use super::stream::{self, Broken};
@@ -63,6 +64,9 @@ struct Known {
     codes: HashMap<SessionName, Instant>,
     /// Looks that failed in a row.
     failed_looks: u32,
+    restarts: Restarts,
+    /// When a session that was said to be stopped is to be looked at: it may start again by itself.
+    settles: Option<Instant>,
 }
 
 impl Monitor {
@@ -93,6 +97,7 @@ impl Monitor {
                 Err(cause) => cause,
             };
             self.streams.send_replace(Some(false));
+            known.restarts.stream_ended();
             if last_cause.as_ref() != Some(&cause) {
                 tracing::warn!(server = %self.server.name, %cause, "no stream of events; trying again");
                 last_cause = Some(cause);
@@ -145,6 +150,7 @@ impl Monitor {
                     if let Some(cause) = ended {
                         return cause;
                     }
+                    next_look = known.settles.map_or(next_look, |settles| next_look.min(settles));
                 }
                 () = self.server.look_again.notified() => {
                     // Whoever asked has just changed something; it takes a moment.
@@ -169,7 +175,8 @@ impl Monitor {
         } else {
             self.status_interval
         };
-        Instant::now() + self.jittered(interval)
+        let next = Instant::now() + self.jittered(interval);
+        known.settles.map_or(next, |settles| next.min(settles))
     }
 
     /// Where all sessions of the server stand; those of which that is news are told.
@@ -201,11 +208,27 @@ impl Monitor {
             }
         };
         known.failed_looks = 0;
-        let Known { statuses: known, codes, .. } = known;
-        known.retain(|session, _| ours.iter().any(|(own, _)| own == session));
+        let Known { statuses: known, codes, restarts, settles, .. } = known;
+        *settles = None;
+        let is_ours = |session: &SessionName| ours.iter().any(|(own, _)| own == session);
+        known.retain(|session, _| is_ours(session));
+        restarts.retain(is_ours);
         codes.retain(|session, _| known.contains_key(session));
         for (session, remote) in ours {
-            let status = statuses.get(&*remote).cloned();
+            let mut status = statuses.get(&*remote).cloned();
+            if let Some(said) = &mut status {
+                restarts.note(&session, said);
+                let start = |places| self.restart(&session, &remote).spawn(places);
+                if *said == WahaStatus::Stopped {
+                    let is_restarted = restarts.restarts(&session, start);
+                    let may_start_by = restarts.may_start_by(&session);
+                    *settles = earlier(*settles, may_start_by);
+                    if is_restarted || may_start_by.is_some() {
+                        // As it will be told in a moment.
+                        *said = WahaStatus::Starting;
+                    }
+                }
+            }
             let news = match &status {
                 Some(status) => {
                     let (ours, reason) = status.in_our_terms();
@@ -227,6 +250,19 @@ impl Monitor {
                 }
                 self.sink.connection_changed(&session, news);
             }
+        }
+        if is_open {
+            restarts.looked();
+        }
+    }
+
+    fn restart(&self, session: &SessionName, remote: &Arc<str>) -> Restart {
+        Restart {
+            server: self.server.clone(),
+            routes: self.routes.clone(),
+            entropy: self.entropy.clone(),
+            session: session.clone(),
+            remote: remote.clone(),
         }
     }
 
@@ -300,6 +336,10 @@ impl Monitor {
         let news = match read.content {
             Content::Group(observations) => News::Groups(observations),
             Content::Status(status) => {
+                known.restarts.note(&session, &status);
+                let may_start_by = known.restarts.may_start_by(&session);
+                known.settles = earlier(known.settles, may_start_by);
+                let status = may_start_by.map_or(status, |_| WahaStatus::Starting);
                 let (ours, reason) = status.in_our_terms();
                 known.statuses.insert(session.clone(), status);
                 News::Status(ours, reason)
@@ -319,4 +359,8 @@ impl Monitor {
     fn jittered(&self, pause: Duration) -> Duration {
         self.entropy.jittered(pause, 0.25)
     }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
 }

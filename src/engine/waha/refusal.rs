@@ -52,6 +52,8 @@ impl Refused<'_> {
             (422, Some(body)) => self.session_not_ready(body),
             (404, Some(body)) if message(body).starts_with("Cannot ") => self.unsupported(),
             (501, _) => self.unsupported(),
+            // GOWS of some builds, of an empty description (observed on 2026.8).
+            (400, Some(body)) if message(body).contains("does not support") => self.unsupported(),
             (429, _) => EngineError::rejected(
                 Error::new(Reason::RateLimited, "the WAHA server asks to slow down")
                     .retry_after(self.retry_after.unwrap_or(KEY_REST)),
@@ -406,6 +408,11 @@ mod tests {
             (
                 501,
                 nest("The method is not implemented by 'GOWS' engine."),
+                Reason::UnsupportedByEngine,
+            ),
+            (
+                400,
+                nest("GOWS does not support empty group description."),
                 Reason::UnsupportedByEngine,
             ),
         ] {

@@ -62,6 +62,11 @@ pub trait Stage: Send + Sync {
         true
     }
 
+    /// Whether an invite can be revoked; else the engine finds out that it was not, and says so.
+    fn revokes(&self) -> bool {
+        true
+    }
+
     /// Whether the engine tells this refusal from that one.
     fn tells_apart(&self, expected: Reason, got: Reason) -> bool {
         expected == got

@@ -2,12 +2,13 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use wagroups::domain::Reason;
 use wagroups::domain::event::MemberAction;
 use wagroups::domain::group::{Group, MemberAddMode};
 use wagroups::domain::invite::{Invite, JoinOutcome};
 use wagroups::domain::participant::{ParticipantStatus, Role};
 use wagroups::domain::port::engine::{
-    AccountWish, ConnectionNews, EngineOperation as Op, RequestAnswer, Started,
+    AccountWish, ConnectionNews, EngineOperation as Op, Outcome, RequestAnswer, Started,
 };
 use wagroups::domain::setting::Setting;
 
@@ -183,6 +184,13 @@ fn invites(scene: &Scene) -> BoxFuture<'_, ()> {
         assert_eq!((&preview.group_id, preview.member_count), (&group, 3));
         let before = scene.seen(&scene.alice, &group).await;
         let key = format!("revoke-{group}");
+        if !scene.stage.revokes() {
+            let answer = scene.engine.revoke_invite_code(session, &group, &key).await;
+            scene.refused(answer, Outcome::Rejected, Reason::UnsupportedByEngine);
+            let still = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+            assert_eq!(still, code);
+            return;
+        }
         let answer = scene.engine.revoke_invite_code(session, &group, &key).await.expect("a code");
         assert_ne!(answer.value, code);
         scene.converges(before, &answer, &key).await;

@@ -89,8 +89,8 @@ impl Stage for Behind {
         false
     }
 
-    fn lists_live(&self) -> bool {
-        self.server.options().engine != WahaEngine::Noweb
+    fn revokes(&self) -> bool {
+        self.server.options().engine != WahaEngine::Gows
     }
 
     /// That one may not do something there is said in the same words as that one is not there.

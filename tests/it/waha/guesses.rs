@@ -114,10 +114,16 @@ async fn a_word_is_never_told_as_an_invite() {
                 let failed = scene.invite_code(group_id).await.expect_err("no code");
                 assert_eq!(reason(&failed), expected, "{word}: {failed}");
             }
-            scene.server().fail_next(("POST", "/invite-code/revoke"), said());
+            // GOWS is asked for the code before, without which nothing is sent.
+            let asks_before = engine == WahaEngine::Gows;
+            if !asks_before {
+                scene.server().fail_next(("POST", "/invite-code/revoke"), said());
+            }
             scene.server().fail_next(("GET", "/invite-code"), said());
             let failed = scene.revoke(&own).await.expect_err("no code");
-            assert_eq!(reason(&failed), "OUTCOME_UNKNOWN", "{word}: {failed}");
+            let expected = if asks_before { "ENGINE_UNAVAILABLE" } else { "OUTCOME_UNKNOWN" };
+            assert_eq!(reason(&failed), expected, "{word}: {failed}");
+            assert_eq!(scene.asked("POST", "/revoke") == 0, asks_before);
         }
         let revoked = |event: &pb::GroupEvent| matches!(event.body, Some(Body::InviteRevoked(_)));
         assert!(

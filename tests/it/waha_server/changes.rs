@@ -1,12 +1,14 @@
 //! The group routes that change something.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 use wagroups::domain::Reason;
 use wagroups::domain::event::MemberAction;
 use wagroups::domain::group::{GroupSettings, MemberAddMode};
 use wagroups::domain::id::ParticipantId;
 use wagroups::domain::invite::Invite;
-use wagroups::domain::participant::ParticipantStatus;
+use wagroups::domain::participant::{ParticipantStatus, Role};
 use wagroups::domain::port::engine::{
     EngineAnswer, EngineError, GroupEngine, NewGroup, RequestAnswer,
 };
@@ -15,7 +17,7 @@ use wagroups::engine::waha::webhook::WahaEngine;
 
 use super::dialect::{self, Refused, wpp_error};
 use super::lookups::{Desk, INVITE_INVALID, invite_code};
-use super::reply::{Answer, Reply};
+use super::reply::{Answer, Problem, Reply};
 use super::route::{GroupCall, SettingName};
 use super::version;
 
@@ -48,12 +50,25 @@ impl Desk<'_> {
             GroupCall::SetDescription => {
                 let (id, text) = (self.group_id()?, self.call.text("description")?);
                 self.hang_at_empty(&text).await;
+                if text.is_empty() && self.server.refuses_to_clear.load(Ordering::Relaxed) {
+                    let message = "GOWS does not support empty group description.";
+                    return Err(Problem::bad_request_as(message));
+                }
                 let Ok(text) = text.parse() else { return self.refused(TEXT_REFUSED) };
                 self.finish(simulator.set_description(session, &id, &text, None, &key).await)
             }
             GroupCall::SetSetting(name) => self.set(name, &key).await,
             GroupCall::RevokeInvite => {
                 let id = self.group_id()?;
+                if self.engine() == WahaEngine::Gows
+                    && self.server.options.version() >= version::YEAR_2026
+                {
+                    // Its sidecar asks for the code instead of another one.
+                    return match simulator.fetch_invite_code(session, &id).await {
+                        Ok(code) => Ok(Reply::bare(self.dialect().invite_code(code.as_str()))),
+                        Err(error) => self.refused(error.into()),
+                    };
+                }
                 match simulator.revoke_invite_code(session, &id, &key).await {
                     Ok(revoked) => {
                         Ok(Reply::bare(self.dialect().invite_code(revoked.value.as_str())))
@@ -162,6 +177,7 @@ impl Desk<'_> {
         let context = self.context();
         // In a browser only who stands in the list of members can be meant; others are passed over.
         if self.dialect().is_browser() && action != MemberAction::Join {
+            let asked = people.len();
             let by_any_name = dialect::finds_by_any_name(context.version);
             people.retain(|id| {
                 group.participants().iter().any(|member| match by_any_name {
@@ -169,6 +185,17 @@ impl Desk<'_> {
                     false => dialect::listed_id(&context, &member.account) == *id,
                 })
             });
+            let is_admin = |id: &ParticipantId| {
+                let members = group.participants().iter();
+                members.filter(|m| m.account.goes_by(*id)).any(|m| m.role.is_admin())
+            };
+            let is_refused = people.len() < asked
+                || (action == MemberAction::Demote && !people.iter().all(is_admin));
+            let role = group.role_of(&self.session.account);
+            if self.engine() == WahaEngine::Wpp && role.is_some_and(Role::is_admin) && is_refused {
+                let message = format!("Group {id}: Participant not found");
+                return Err(wpp_error("group_participant_not_found", &message));
+            }
             if people.is_empty() {
                 return Ok(self.dialect().members_changed(&context, action, &group, &[]));
             }

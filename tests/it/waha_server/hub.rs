@@ -8,11 +8,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wagroups::domain::clock::Timestamp;
 use wagroups::domain::event::EventId;
+use wagroups::engine::waha::webhook::WahaEngine;
 use wagroups::telemetry::SystemEntropy;
 
 use super::reply::environment;
 use super::session::Session;
-use super::{WahaServer, webhooks};
+use super::{WahaServer, version, webhooks};
 
 /// Only for who asks for them by name.
 const NOT_IN_WILDCARD: [&str; 2] = ["engine.event", "state.change"];
@@ -121,7 +122,7 @@ impl WahaServer {
         }
         let times = self.hub.times();
         let now = self.hub.next_time(self.now());
-        let envelope = json!({
+        let mut envelope = json!({
             "id": EventId::new(now, &SystemEntropy).to_string(),
             "timestamp": now.as_millis(),
             "event": event,
@@ -132,6 +133,15 @@ impl WahaServer {
             "engine": self.options.engine.as_str(),
             "environment": environment(&self.options),
         });
+        if self.options.engine == WahaEngine::Gows {
+            let fields = envelope.as_object_mut().expect("an envelope");
+            if self.options.version() < version::ENGINE_NAMED {
+                fields.remove("engine");
+            }
+            if fields["me"].is_null() {
+                fields.remove("me");
+            }
+        }
         let text = envelope.to_string();
         for _ in 0..times {
             self.hub.send(&session.name, event, &text);

@@ -7,9 +7,18 @@ use wagroups::domain::group::Group;
 use wagroups::domain::port::engine::GroupEngine;
 use wagroups::engine::waha::webhook::WahaEngine;
 
-use super::events;
 use super::lookups::Desk;
 use super::reply::{Answer, Problem, Reply};
+use super::{WahaServer, events, version};
+
+impl WahaServer {
+    /// NOWEB's store forgot no group that was left, and listed it on.
+    pub(super) fn keeps_left_groups(&self) -> bool {
+        self.options.engine == WahaEngine::Noweb
+            && self.options.noweb_store
+            && self.options.version() < version::HIDDEN_IDS
+    }
+}
 
 impl Desk<'_> {
     /// All groups, as this engine has them.
@@ -23,10 +32,16 @@ impl Desk<'_> {
                 Ok(_) => Vec::new(),
             },
         };
-        let groups: Vec<Group> = fetched.into_iter().map(|group| self.as_synced(group)).collect();
+        let mut groups: Vec<Group> =
+            fetched.into_iter().map(|group| self.as_synced(group)).collect();
         // With its store NOWEB answers from what events have told.
         if self.engine() == WahaEngine::Noweb && !self.server.options.noweb_store {
             self.note_full_fetch(&groups);
+        }
+        if self.server.keeps_left_groups() {
+            let left = self.server.left_behind.lock().expect("the left groups");
+            let left = left.iter().filter(|(session, _)| *session == self.session.name);
+            groups.extend(left.map(|(_, group)| group.clone()));
         }
         Ok(groups)
     }

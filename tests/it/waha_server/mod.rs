@@ -27,12 +27,13 @@ mod whatsapp;
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tokio::net::TcpListener;
 use wagroups::domain::clock::{Clock, Timestamp};
+use wagroups::domain::group::Group;
 use wagroups::domain::id::{GroupId, PhoneNumber};
 use wagroups::engine::simulator::SimulatorEngine;
 use wagroups::engine::waha::webhook::WahaEngine;
@@ -110,6 +111,10 @@ pub struct WahaServer {
     /// Whose hidden id WEBJS replaces by the number, as it does with contacts.
     contacts: Mutex<HashSet<PhoneNumber>>,
     disguise: disguise::Disguise,
+    /// Whether it refuses an empty description, as some builds of GOWS do.
+    refuses_to_clear: AtomicBool,
+    /// Groups that NOWEB's store still has, though their sessions have left them.
+    left_behind: Mutex<Vec<(String, Group)>>,
     /// How often NOWEB has fetched all groups of a session.
     full_fetches: AtomicUsize,
     /// Names the calls at WhatsApp.
@@ -140,6 +145,8 @@ impl WahaServer {
             blank: Mutex::default(),
             contacts: Mutex::default(),
             disguise: disguise::Disguise::default(),
+            refuses_to_clear: AtomicBool::new(false),
+            left_behind: Mutex::default(),
             full_fetches: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
         });
@@ -196,6 +203,11 @@ impl WahaServer {
         self.contacts.lock().expect("the contacts").insert(phone);
     }
 
+    /// An empty description is refused from now on, by its answer alone.
+    pub fn refuse_to_clear(&self) {
+        self.refuses_to_clear.store(true, Ordering::Relaxed);
+    }
+
     /// The server is gone: the port refuses connections, all that were open are cut, and what happens in
     /// WhatsApp is told to nobody. Its sessions stay as they are.
     pub async fn kill(&self) {
@@ -204,6 +216,17 @@ impl WahaServer {
             open.close().await;
         }
         self.hub.cut_websockets();
+    }
+
+    /// The server is dead, and with it what it kept in memory: it comes back with every session stopped, until somebody
+    /// starts it.
+    pub async fn forget_what_ran(&self) {
+        assert!(!self.is_alive(), "kill it first");
+        let sessions: Vec<String> =
+            self.sessions.lock().expect("the sessions").keys().cloned().collect();
+        for name in sessions {
+            self.set_status(&name, session::STOPPED).await;
+        }
     }
 
     /// Listens on the same port again.

@@ -128,6 +128,11 @@ impl Problem {
         Self::Http { status: 400, message: json!(messages), error: Some("Bad Request") }
     }
 
+    /// With one message, as a handler refuses.
+    pub fn bad_request_as(message: &str) -> Self {
+        Self::Http { status: 400, message: json!(message), error: Some("Bad Request") }
+    }
+
     pub fn not_implemented(options: &Options) -> Self {
         let message = format!(
             "The method is not implemented by '{}' engine. Check the docs and try another engine: \

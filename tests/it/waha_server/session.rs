@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use wagroups::domain::id::{GroupId, SessionName};
 use wagroups::domain::participant::Account;
 use wagroups::domain::port::engine::{AccountWish, ConnectionNews, GroupEngine, Started};
+use wagroups::engine::waha::webhook::WahaEngine;
 
 use super::WahaServer;
 use super::dialect::ids;
@@ -23,6 +24,7 @@ pub const WORKING: &str = "WORKING";
 pub const STOPPED: &str = "STOPPED";
 pub const STARTING: &str = "STARTING";
 pub const SCAN_QR_CODE: &str = "SCAN_QR_CODE";
+pub const FAILED: &str = "FAILED";
 
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -156,6 +158,10 @@ impl WahaServer {
         self.set_status(name, WORKING).await;
     }
 
+    pub fn session_account(&self, name: &str) -> Account {
+        self.session(name).account
+    }
+
     /// The session's name in the simulated WhatsApp, to look at what WhatsApp has of it.
     pub fn simulated(&self, name: &str) -> SessionName {
         self.session(name).simulated
@@ -213,6 +219,7 @@ impl WahaServer {
         news: &ConnectionNews,
     ) {
         let Some(Session { name, status, .. }) = self.session_of(simulated) else { return };
+        let engine = self.options.engine;
         let status = self.change_session(&name, |session| match news {
             ConnectionNews::Offline if status == WORKING => {
                 session.is_broken = true;
@@ -224,7 +231,8 @@ impl WahaServer {
             }
             ConnectionNews::LoggedOut => {
                 session.is_linked = false;
-                Some(SCAN_QR_CODE)
+                // Of WPP nobody has seen it.
+                Some(if engine == WahaEngine::Wpp { SCAN_QR_CODE } else { FAILED })
             }
             ConnectionNews::Offline
             | ConnectionNews::Online

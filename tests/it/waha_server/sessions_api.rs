@@ -13,6 +13,8 @@ use super::reply::{Answer, Problem, Reply};
 use super::session::{SCAN_QR_CODE, STARTING, STOPPED, Session, WORKING};
 
 const START_TAKES: Duration = Duration::from_millis(30);
+/// Between the stop and the start of a session that begins anew. WAHA waits 3 s.
+const RESTS: Duration = Duration::from_millis(60);
 const WEBHOOK_FIELDS: [&str; 4] = ["hmac", "retries", "customHeaders", "events"];
 
 impl WahaServer {
@@ -41,8 +43,7 @@ impl WahaServer {
                 let status = self.existing(name)?.status;
                 self.change_session(name, |session| session.config = config);
                 if status != STOPPED {
-                    self.stop_session(name).await;
-                    self.start_session(name).await;
+                    self.begin_anew(name).await;
                 }
                 Ok(Reply::json(&self.shown(&self.existing(name)?, false)))
             }
@@ -69,10 +70,7 @@ impl WahaServer {
                     "start" if session.status != STOPPED => {}
                     "start" => self.start_session(name).await,
                     "stop" => self.stop_session(name).await,
-                    "restart" => {
-                        self.stop_session(name).await;
-                        self.start_session(name).await;
-                    }
+                    "restart" => self.begin_anew(name).await,
                     _ => self.log_out_session(&session).await,
                 }
                 Ok(Reply::json(&self.shown(&self.existing(name)?, false)).with_status(201))
@@ -155,6 +153,18 @@ impl WahaServer {
         });
     }
 
+    /// STOPPED for a while, then STARTING, for which nobody waits.
+    async fn begin_anew(self: &Arc<Self>, name: &str) {
+        self.stop_session(name).await;
+        let (server, name) = (self.clone(), name.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(RESTS).await;
+            if server.find_session(&name).is_some_and(|session| session.status == STOPPED) {
+                server.start_session(&name).await;
+            }
+        });
+    }
+
     async fn stop_session(&self, name: &str) {
         self.set_status(name, STOPPED).await;
     }
@@ -164,8 +174,7 @@ impl WahaServer {
         self.simulator().log_out(&session.simulated).await.expect("unlinked");
         self.change_session(&session.name, |session| session.is_linked = false);
         if session.status != STOPPED {
-            self.stop_session(&session.name).await;
-            self.start_session(&session.name).await;
+            self.begin_anew(&session.name).await;
         }
     }
 

@@ -19,6 +19,8 @@ pub const NORMALISED_PARTICIPANTS: Version = Version(2025, 11, 1);
 pub const YEAR_2026: Version = Version(2026, 1, 0);
 /// A key may stand in the query.
 pub const KEY_IN_QUERY: Version = Version(2026, 4, 3);
+/// Until then GOWS names itself in the environment of an event alone.
+pub const ENGINE_NAMED: Version = Version(2026, 4, 2);
 pub const MEMBER_ADD_MODE: Version = Version(2026, 7, 2);
 /// NOWEB tells leaving of hidden ids, GOWS finds unknown ones, WPP answers to a promotion.
 pub const HIDDEN_IDS: Version = Version(2026, 8, 1);

@@ -182,7 +182,8 @@ impl Day {
                 self.count(format!("announce {}", self.truth.announce));
                 self.tell_update("membersCanSendMessages");
             }
-            17 if self.engine != Engine::Wpp => {
+            // Of a change of it GOWS does not say which way it went.
+            17 if matches!(self.engine, Engine::Noweb | Engine::Webjs) => {
                 self.truth.approval = !self.truth.approval;
                 self.count(format!("approval {}", self.truth.approval));
                 self.tell_update("newMembersApprovalRequired");

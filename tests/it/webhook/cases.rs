@@ -27,6 +27,9 @@ struct Case {
     _about: String,
     webhooks: Vec<Value>,
     outcomes: Vec<String>,
+    /// Where the session stands after each webhook; left out where that is not the point.
+    #[serde(default)]
+    statuses: Vec<String>,
     events: Vec<Value>,
     groups: Map<String, Value>,
 }
@@ -76,11 +79,12 @@ fn files() -> Vec<PathBuf> {
 /// With the times that `@ms+N`, `@s+N` and `@rfc+N` stand for: N seconds after the base.
 fn dated(value: Value, base: i64) -> Value {
     let seconds = |text: &str| text.parse::<i64>().ok().map(|offset| base + offset);
+    let millis = |text: &str| text.parse::<f64>().ok().map(|offset| (offset * 1000.0).round());
     match value {
         Value::String(text) => {
             let given = |prefix: &str| text.strip_prefix(prefix).and_then(seconds);
-            if let Some(seconds) = given("@ms+") {
-                json!(seconds * 1000)
+            if let Some(millis) = text.strip_prefix("@ms+").and_then(millis) {
+                json!(base * 1000 + millis as i64)
             } else if let Some(seconds) = given("@s+") {
                 json!(seconds)
             } else if let Some(seconds) = given("@rfc+") {
@@ -116,12 +120,20 @@ async fn run(
     service.sessions().create_session(request).await.expect("a session");
     let sender = Sender::new(&service.webhook_url(), SECRET);
     let mut outcomes = Vec::new();
+    let mut statuses = Vec::new();
     for webhook in &case.webhooks {
         let (status, answer) = sender.post(session, webhook.to_string()).await;
         assert_eq!(status, 200, "{session}: {answer} to {webhook}");
         outcomes.push(answer["outcome"].as_str().unwrap_or_default().to_owned());
+        let get = pb::GetSessionRequest { session: session.into() };
+        let held = service.sessions().get_session(get).await.expect("the session").into_inner();
+        let status = held.session.expect("a session").status().as_str_name();
+        statuses.push(status.trim_start_matches("SESSION_STATUS_").to_owned());
     }
     let mut wrong = Vec::new();
+    if !case.statuses.is_empty() && statuses != case.statuses {
+        wrong.push(format!("statuses are {statuses:?}, not {:?}", case.statuses));
+    }
     if outcomes != case.outcomes {
         wrong.push(format!("outcomes are {outcomes:?}, not {:?}", case.outcomes));
     }

@@ -110,24 +110,26 @@ impl Job {
         // The setting comes second, so that where it is set the invite is void too.
         if group.settings.member_add_mode != MemberAddMode::AdminsOnly {
             let expected = vec![Change::InviteRevoked];
-            self.act(EngineOperation::RevokeInviteCode, expected, |hand| async move {
-                let answer = hand
-                    .engine
-                    .revoke_invite_code(&hand.session, &hand.group_id, &hand.call_key)
-                    .await?;
-                Ok(answer.map(|_| hand.done()))
-            })
-            .await?;
+            let revoked =
+                self.act(EngineOperation::RevokeInviteCode, expected, |hand| async move {
+                    let answer = hand
+                        .engine
+                        .revoke_invite_code(&hand.session, &hand.group_id, &hand.call_key)
+                        .await?;
+                    Ok(answer.map(|_| hand.done()))
+                });
+            as_far_as_possible(revoked.await)?;
             let setting = Setting::MemberAddMode(MemberAddMode::AdminsOnly);
             let expected = vec![Change::Fields(vec![setting.value()])];
-            self.act(EngineOperation::of_setting(setting), expected, move |hand| async move {
+            let operation = EngineOperation::of_setting(setting);
+            let set = self.act(operation, expected, move |hand| async move {
                 let answer = hand
                     .engine
                     .change_setting(&hand.session, &hand.group_id, setting, &hand.call_key)
                     .await?;
                 Ok(answer.map(|()| hand.done()))
-            })
-            .await?;
+            });
+            as_far_as_possible(set.await)?;
         }
         loop {
             let Some(group) = self.look().await? else { return Ok(()) };
@@ -273,5 +275,17 @@ impl Job {
             () = sleep(LAST_PAUSE) => Ok(()),
             () = self.inner.draining.cancelled() => Err(Halt::Paused),
         }
+    }
+}
+
+/// Who could come meanwhile is removed with the others, so that an engine that cannot keep them out takes a group apart
+/// all the same.
+fn as_far_as_possible(done: Result<Answer>) -> Result<()> {
+    match done {
+        Err(error) if error.reason() == Reason::UnsupportedByEngine => {
+            tracing::warn!(%error, "a group is taken apart while people can still join it");
+            Ok(())
+        }
+        done => done.map(drop),
     }
 }

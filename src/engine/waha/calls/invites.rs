@@ -6,13 +6,16 @@ use serde_json::{Value, json};
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, InviteCode};
 use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
-use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Joined, Result};
+use crate::domain::port::engine::{
+    EngineAnswer, EngineError, EngineOperation, Joined, Outcome, Result,
+};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::{Carried, no_admin_perhaps, unsupported};
+use crate::engine::waha::carried::{Carried, ineffective, no_admin_perhaps, unsupported};
 use crate::engine::waha::native::{self, Words};
 use crate::engine::waha::raw::Raw;
 use crate::engine::waha::server::Answer;
+use crate::engine::waha::webhook::WahaEngine;
 use crate::engine::waha::{names, text};
 
 impl Carried {
@@ -113,8 +116,22 @@ impl Carried {
         read_code(&answer).ok_or_else(|| no_admin_perhaps(operation, "it answered no invite code"))
     }
 
+    async fn code_before(&self, group_id: &GroupId) -> Result<InviteCode> {
+        self.invite_code(group_id).await.map_err(|error| match error.outcome {
+            // That it answered no code is not refused yet.
+            Outcome::Supposed => self.unread("answers no invite code; nothing was revoked"),
+            Outcome::NotSent | Outcome::Rejected | Outcome::Unknown => error,
+        })
+    }
+
     pub async fn revoke_invite(&self, group_id: &GroupId) -> Result<EngineAnswer<InviteCode>> {
         let operation = EngineOperation::RevokeInviteCode;
+        // GOWS of 2026 revokes nothing: its Go part asks for the code that is there (`GetGroupInviteLink` without
+        // `reset`), and answers it.
+        let before = match self.info.engine {
+            WahaEngine::Gows => Some(self.code_before(group_id).await?),
+            WahaEngine::Noweb | WahaEngine::Webjs | WahaEngine::Wpp => None,
+        };
         let path = [group_id.as_str(), "invite-code", "revoke"];
         let answer = self.send(operation, Method::POST, &path, Value::Null).await?;
         let code = match read_code(&answer) {
@@ -123,6 +140,12 @@ impl Carried {
                 EngineError::unknown(&format!("the new code could not be read: {}", error.error))
             })?,
         };
+        if before.as_ref() == Some(&code) {
+            return Err(EngineError::rejected(ineffective(
+                operation,
+                "says that it revoked the invite and gives the same code again: the invite is as valid as before",
+            )));
+        }
         Ok(self.answer(group_id, code, Change::InviteRevoked))
     }
 }

@@ -11,12 +11,14 @@ use crate::domain::participant::{
     Account, Participant, ParticipantResult, ParticipantStatus, PrivateInvite, Role,
 };
 use crate::domain::port::engine::{
-    EngineAnswer, EngineError, EngineOperation, ParticipantsAnswer, Result,
+    EngineAnswer, EngineError, EngineOperation, Outcome, ParticipantsAnswer, Result,
 };
 use crate::domain::reducer::Change;
 use crate::domain::whatsapp_code::participant_status;
 use crate::engine::waha::carried::{Carried, no_admin_perhaps, not_admin, people};
+use crate::engine::waha::server::Answer;
 use crate::engine::waha::verdict::{self, Verdict, Verdicts};
+use crate::engine::waha::webhook::WahaEngine;
 
 impl Carried {
     pub async fn change_participants(
@@ -34,15 +36,7 @@ impl Carried {
             MemberAction::Join => self.as_registered(known).await,
             MemberAction::Leave | MemberAction::Promote | MemberAction::Demote => known,
         };
-        let sent = known.iter().map(|account| listed_id(account, before.as_deref()));
-        let path = match action {
-            MemberAction::Join => [group_id.as_str(), "participants", "add"],
-            MemberAction::Leave => [group_id.as_str(), "participants", "remove"],
-            MemberAction::Promote => [group_id.as_str(), "admin", "promote"],
-            MemberAction::Demote => [group_id.as_str(), "admin", "demote"],
-        };
-        let body = json!({ "participants": people(sent) });
-        let answer = self.send(operation, Method::POST, &path, body).await?;
+        let answer = self.send_to_people(group_id, action, &known, before.as_deref()).await?;
         let verdicts = match verdict::read(self.info.engine, &answer, self.now) {
             Verdicts::Each(verdicts) => verdicts,
             Verdicts::Open => Vec::new(),
@@ -103,6 +97,75 @@ impl Carried {
             value: results,
             source_ids: Vec::new(),
         })
+    }
+
+    /// WPP refuses all where one is no member, or no admin who is to be demoted (wa-js 4.6.0); so it is asked for the
+    /// others alone, and once more where somebody went meanwhile.
+    async fn send_to_people(
+        &self,
+        group_id: &GroupId,
+        action: MemberAction,
+        known: &[Account],
+        before: Option<&[Participant]>,
+    ) -> Result<Answer> {
+        let sent = self.takes(action, known, before);
+        if sent.is_empty() {
+            return Ok(Answer::Empty);
+        }
+        let refused = match self.ask_for_people(group_id, action, &sent).await {
+            Err(refused) if refused.outcome == Outcome::Rejected && before.is_some() => refused,
+            answer => return answer,
+        };
+        if self.info.engine != WahaEngine::Wpp {
+            return Err(refused);
+        }
+        let now = self.members(group_id).await?;
+        let fewer = self.takes(action, known, Some(&now));
+        if fewer.len() == sent.len() {
+            return Err(refused);
+        }
+        match fewer.is_empty() {
+            true => Ok(Answer::Empty),
+            false => self.ask_for_people(group_id, action, &fewer).await,
+        }
+    }
+
+    async fn ask_for_people(
+        &self,
+        group_id: &GroupId,
+        action: MemberAction,
+        sent: &[ParticipantId],
+    ) -> Result<Answer> {
+        let path = match action {
+            MemberAction::Join => [group_id.as_str(), "participants", "add"],
+            MemberAction::Leave => [group_id.as_str(), "participants", "remove"],
+            MemberAction::Promote => [group_id.as_str(), "admin", "promote"],
+            MemberAction::Demote => [group_id.as_str(), "admin", "demote"],
+        };
+        let body = json!({ "participants": people(sent.iter().copied()) });
+        self.send(EngineOperation::of_member_action(action), Method::POST, &path, body).await
+    }
+
+    /// By which names they are sent, and who of them can be.
+    fn takes(
+        &self,
+        action: MemberAction,
+        known: &[Account],
+        members: Option<&[Participant]>,
+    ) -> Vec<ParticipantId> {
+        // That an account which is no admin may not do it at all, WPP says before it looks at the people.
+        let is_admin = self.me.zip(members).is_none_or(|(me, members)| {
+            members.iter().all(|member| !member.account.is_same(&me) || member.role.is_admin())
+        });
+        let is_picky =
+            self.info.engine == WahaEngine::Wpp && action != MemberAction::Join && is_admin;
+        let taken = known.iter().filter(|account| {
+            let asked = Asked::known_as(account.id(), **account);
+            !is_picky
+                || member_like(&asked, members, Trust::Likely)
+                    .is_some_and(|member| action != MemberAction::Demote || member.role.is_admin())
+        });
+        taken.map(|account| listed_id(account, members)).collect()
     }
 
     /// The members, and those who were asked for by the names under which they stand there. Whom the first look named

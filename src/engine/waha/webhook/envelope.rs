@@ -57,7 +57,17 @@ pub(super) struct Envelope {
     #[serde(default)]
     pub payload: Value,
     #[serde(default)]
-    pub engine: Option<String>,
+    engine: Option<Value>,
+    #[serde(default)]
+    environment: Value,
+}
+
+impl Envelope {
+    /// What the server runs on. Up to 2026.4.1 it stands in the environment alone.
+    pub fn engine(&self) -> Option<WahaEngine> {
+        let said = self.engine.iter().chain(self.environment.get("engine"));
+        said.filter_map(Value::as_str).find_map(WahaEngine::from_name)
+    }
 }
 
 /// Longer ids than these are not WAHA's; they become keys of our own tables.

@@ -149,6 +149,9 @@ fn group_update(envelope: &Envelope) -> Read {
     if tells_of_new_invite(envelope, group) {
         observations.push(observe(envelope, &id, Change::InviteRevoked));
     }
+    if info::doubts_approval(envelope, group, Told::Update) {
+        observations.push(observe(envelope, &id, Change::Unclear));
+    }
     if observations.is_empty() {
         // So NOWEB tells that somebody has removed the description (observed on 2026.8.2).
         let says_nothing = |object: &Value| {
@@ -156,8 +159,7 @@ fn group_update(envelope: &Envelope) -> Read {
                 fields.keys().all(|name| matches!(name.as_str(), "id" | "author" | "authorPn"))
             })
         };
-        let is_removal = envelope.engine.as_deref().and_then(WahaEngine::from_name)
-            == Some(WahaEngine::Noweb)
+        let is_removal = envelope.engine() == Some(WahaEngine::Noweb)
             && says_nothing(group)
             && envelope.payload.get("_data").is_some_and(says_nothing);
         if !is_removal {
@@ -174,7 +176,7 @@ fn tells_of_new_invite(envelope: &Envelope, group: &Value) -> bool {
         .get("invite")
         .and_then(Value::as_str)
         .is_some_and(|invite| invite.parse::<InviteCode>().is_ok());
-    let only_changes = match envelope.engine.as_deref().and_then(WahaEngine::from_name) {
+    let only_changes = match envelope.engine() {
         Some(WahaEngine::Gows) => true,
         // A refetch of the whole group names the invite that was there before.
         Some(WahaEngine::Noweb) => group.get("participants").is_none(),

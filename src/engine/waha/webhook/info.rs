@@ -60,8 +60,11 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<Fiel
             MemberAddMode::AdminsOnly
         })
     }));
-    fields
-        .extend(flag(group.get("newMembersApprovalRequired")).map(FieldValue::MembershipApproval));
+    fields.extend(
+        flag(group.get("newMembersApprovalRequired"))
+            .filter(|_| !doubts_approval(envelope, group, told))
+            .map(FieldValue::MembershipApproval),
+    );
     match raw.text(&["/MemberShareHistoryMode"]) {
         Some("all_member_share") => fields.push(FieldValue::MemberShareHistory(true)),
         Some("admin_share") => fields.push(FieldValue::MemberShareHistory(false)),
@@ -83,11 +86,19 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<Fiel
         let parent = raw.find(&["/LinkedParentJID", "/linkedParent"]).and_then(names::group_id);
         fields.push(FieldValue::Parent(parent));
         fields.extend(raw.flag(&["/Suspended"]).map(FieldValue::Suspended));
-        if let Some(engine) = envelope.engine.as_deref().and_then(WahaEngine::from_name) {
+        if let Some(engine) = envelope.engine() {
             fields.extend(native::standing(Words::of(engine), &raw));
         }
     }
     fields
+}
+
+/// Of a change whatsmeow says that approval is on, whichever way it was switched: it does not read the state in the
+/// notification's `membership_approval_mode`.
+pub(super) fn doubts_approval(envelope: &Envelope, group: &Value, told: Told) -> bool {
+    told == Told::Update
+        && envelope.engine() == Some(WahaEngine::Gows)
+        && flag(group.get("newMembersApprovalRequired")) == Some(true)
 }
 
 /// `membersCanSendMessages` is the opposite of what it says on GOWS (of a join, not of an update), NOWEB
@@ -105,7 +116,7 @@ fn messages_admin_only(
         return Some(announce);
     }
     let said = flag(group.get("membersCanSendMessages"))?;
-    match (envelope.engine.as_deref().and_then(WahaEngine::from_name)?, told) {
+    match (envelope.engine()?, told) {
         (WahaEngine::Gows, Told::Update) | (WahaEngine::Wpp, _) => Some(!said),
         (WahaEngine::Gows, Told::Join) | (WahaEngine::Noweb | WahaEngine::Webjs, _) => Some(said),
     }

@@ -121,12 +121,12 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<Webhook, NotAWebhook> {
     let envelope = envelope::read(body, now)?;
     let content = events::read(&envelope);
     Ok(Webhook {
+        engine: envelope.engine(),
         aliases: names::aliases(&envelope.payload),
         unknown_fields: fields::unknown(&envelope, &content),
         id: envelope.id,
         session: envelope.session,
         time: envelope.time,
-        engine: envelope.engine.as_deref().and_then(WahaEngine::from_name),
         me: envelope.me.as_ref().and_then(names::me),
         content,
     })

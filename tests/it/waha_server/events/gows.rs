@@ -10,9 +10,9 @@ use wagroups::domain::reducer::Change;
 use super::{Event, JOIN, JOIN_REQUEST, LEAVE, Told, UPDATE, info, role_after};
 use crate::waha_server::dialect::{self, ids};
 
-/// whatsmeow's times have seconds; WAHA makes milliseconds of them.
+/// When it is told, not when it happened.
 fn timestamp(told: &Told<'_>) -> i64 {
-    told.seconds() * 1000
+    told.now.as_millis()
 }
 
 fn person(account: &Account, role: &str) -> Value {
@@ -58,7 +58,11 @@ pub fn tell(told: &Told<'_>) -> Vec<Event> {
 fn joined(told: &Told<'_>) -> Option<Event> {
     let group = told.joined()?;
     let people = group.participants().iter();
-    let people = people.map(|member| person(&member.account, dialect::role(member.role)));
+    let people = people.map(|member| {
+        let mut shown = person(&member.account, dialect::role(member.role));
+        shown["pn"] = json!(ids::public_phone(&member.account));
+        shown
+    });
     let info = info(group, group.settings.messages_admin_only, people.collect());
     let mut raw = dialect::gows_info(group, told.version);
     let actor = told.actor();
@@ -131,9 +135,10 @@ fn updated(told: &Told<'_>) -> Option<Event> {
                 let announce = json!({ "IsAnnounce": on, "AnnounceVersionID": "" });
                 data.insert("Announce".into(), announce);
             }
-            FieldValue::MembershipApproval(on) => {
-                group.insert("newMembersApprovalRequired".into(), json!(on));
-                let mode = json!({ "IsJoinApprovalRequired": on });
+            // whatsmeow looks whether it was changed, and not how.
+            FieldValue::MembershipApproval(_) => {
+                group.insert("newMembersApprovalRequired".into(), json!(true));
+                let mode = json!({ "IsJoinApprovalRequired": true });
                 data.insert("MembershipApprovalMode".into(), mode);
             }
             FieldValue::InfoAdminOnly(on) => {
@@ -167,18 +172,22 @@ fn updated(told: &Told<'_>) -> Option<Event> {
 
 fn requested(told: &Told<'_>) -> Option<Event> {
     let (action, changed) = told.join_request()?;
-    let requester = changed.request.requester.id();
-    let mut data = data(told);
-    let wire = ids::wire(requester);
-    if action == "created" {
-        let method = changed.request.method.map(dialect::method);
-        let created = json!([{ "JID": wire, "RequestMethod": method }]);
-        data.insert("MembershipRequestsCreated".into(), created);
-    } else {
-        data.insert("MembershipRequestsRevoked".into(), json!([{ "JID": wire }]));
-    }
+    let requester = &changed.request.requester;
+    let method = (action == "created").then_some(changed.request.method).flatten();
+    let method = method.map(dialect::method);
+    let data = json!({
+        "JID": told.seen.group_id, "Timestamp": ids::rfc3339(told.seen.occur_time),
+        "Sender": told.actor().map(|actor| ids::wire(actor.id())),
+        // Whether an admin did it, WAHA concludes from the sender.
+        "Action": if action == "created" { "created" } else { "revoked" },
+        "Requests": [{
+            "JID": ids::wire(requester.id()), "PhoneNumber": ids::wire_phone(requester),
+            "RequestMethod": method.unwrap_or_default(),
+        }],
+    });
     let payload = json!({
-        "group": { "id": told.seen.group_id }, "action": action, "requesterId": requester,
+        "group": { "id": told.seen.group_id }, "action": action, "requesterId": requester.id(),
+        "requesterPn": ids::public_phone(requester), "requestMethod": method,
         "timestamp": timestamp(told), "_data": data,
     });
     Some((JOIN_REQUEST, payload))

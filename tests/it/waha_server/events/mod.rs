@@ -60,6 +60,16 @@ impl WahaServer {
                 None => true,
             });
             let truth = self.simulator().world_group(&seen.group_id).await.expect("the world");
+            if is_in == Some(false) && self.keeps_left_groups() {
+                // As it was while the session was in it.
+                let left = truth.as_ref().map(|truth| {
+                    let mut group = truth.group.clone();
+                    group.put_participant(Participant::new(session.account, Role::Participant));
+                    group
+                });
+                let mut all = self.left_behind.lock().expect("the left groups");
+                all.extend(left.map(|group| (session.name.clone(), group)));
+            }
             let told = Told {
                 version: self.options.version(),
                 now: self.now(),

@@ -41,12 +41,15 @@ pub fn tell(told: &Told<'_>) -> Vec<Event> {
         let data = data(told, MemberAction::Join, &[told.own(Role::Participant)]);
         events.push(told.event(JOIN, seconds, Value::Object(info), data));
     }
-    if let Some((action, members)) = told.moved() {
+    // Our own coming and going is no news of members besides.
+    if told.seen.change == Change::Left {
+        let data = data(told, MemberAction::Leave, &[told.own(Role::Participant)]);
+        let group = json!({ "id": told.seen.group_id });
+        events.push(told.event(LEAVE, seconds, group, data));
+    } else if let (Change::Members { .. }, Some((action, members))) =
+        (&told.seen.change, told.moved())
+    {
         let data = data(told, action, &members);
-        if told.seen.change == Change::Left {
-            let group = json!({ "id": told.seen.group_id });
-            events.push(told.event(LEAVE, seconds, group, data.clone()));
-        }
         let people = members.iter().map(|member| person(&member.account, role_after(action)));
         events.push(told.participants_event(seconds, action, people.collect(), data));
     }

@@ -30,7 +30,16 @@ async fn change_everything(scene: &Scene) -> Vec<(&'static str, String, String)>
         note(name, put(&path, json!({ (field): true })).await);
     }
     note("promote", post("/admin/promote", people(&[scene.bob.id()])).await);
-    note("demote", post("/admin/demote", people(&[scene.bob.id(), person(9)])).await);
+    let (mixed, bob) = (people(&[scene.bob.id(), person(9)]), people(&[scene.bob.id()]));
+    if scene.server.options().engine == WahaEngine::Wpp {
+        let code = "group_participant_not_found";
+        assert_eq!(post("/admin/demote", mixed).await.exception()["code"], json!(code));
+        note("demote", post("/admin/demote", bob.clone()).await);
+        // Who is no admin any more.
+        assert_eq!(post("/admin/demote", bob).await.exception()["code"], json!(code));
+    } else {
+        note("demote", post("/admin/demote", mixed).await);
+    }
     note("remove", post("/participants/remove", people(&[scene.bob.id()])).await);
     note("leave", post("/leave", Value::Null).await);
     let truth = scene.whatsapp.simulator().world_group(&id).await.expect("the world");

@@ -132,8 +132,10 @@ async fn who_leaves_and_who_is_moved_is_told() {
         let demoted = if engine == WahaEngine::Noweb { "admin" } else { "participant" };
         let moves = [("promote", "admin"), ("demote", demoted), ("leave", "left")];
         let moves = moves.map(|(action, role)| (json!(action), json!(role)));
+        // Of Bob himself WPP tells nothing as of a member.
+        let moves = if engine == WahaEngine::Wpp { &moves[..2] } else { &moves[..] };
         let is_told_of_joining = said.len() == 4;
-        assert_eq!(said[usize::from(is_told_of_joining)..], moves, "{engine:?}");
+        assert_eq!(&said[usize::from(is_told_of_joining)..], moves, "{engine:?}");
         let left = named(&events, "group.v2.leave").len();
         assert_eq!(left, usize::from(engine != WahaEngine::Gows), "{engine:?}: of hidden ids");
     }
@@ -155,7 +157,7 @@ async fn requests_to_join_are_told_to_admins() {
         let wanted: &[&str] = if tells_all { &["created", "revoked"] } else { &["created"] };
         assert_eq!(actions, wanted, "{engine:?}");
         let pn = requests[0]["payload"].get("requesterPn");
-        assert_eq!(pn.is_some(), engine == WahaEngine::Noweb, "{engine:?}");
+        assert_eq!(pn.is_some(), tells_all, "{engine:?}");
     }
 }
 

@@ -41,7 +41,9 @@ async fn gows_hands_on_whatsapps_codes() {
     scene.post("bob", &format!("/{own}/invite-code/revoke"), Value::Null).await.threw(code);
 
     let link = scene.get("alice", &format!("/{own}/invite-code")).await.text;
-    scene.post("alice", &format!("/{own}/invite-code/revoke"), Value::Null).await;
+    let same = scene.post("alice", &format!("/{own}/invite-code/revoke"), Value::Null).await;
+    assert_eq!(same.text, link, "it revokes nothing");
+    scene.act(scene.alice.id(), Operation::RevokeInvite(own.clone())).await;
     let join = async |code: &str| scene.post("bob", "/join", json!({ "code": code })).await;
     join(&link).await.threw("2 UNKNOWN: that group invite link has been revoked");
     let invalid = "2 UNKNOWN: that group invite link is not valid";

@@ -48,7 +48,7 @@ async fn a_session_is_made_linked_stopped_and_unlinked() {
     assert_eq!(started["status"], json!("STARTING"));
     assert_eq!(call(&scene, "GET", "/dora/groups", Value::Null).await.json(200), json!([]));
     let out = call(&scene, "POST", "/sessions/dora/logout", Value::Null).await.json(201);
-    assert_eq!((&out["status"], &out["me"]), (&json!("STARTING"), &Value::Null));
+    assert_eq!((&out["status"], &out["me"]), (&json!("STOPPED"), &Value::Null));
     call(&scene, "GET", "/dora/auth/qr?format=raw", Value::Null).await.json(200);
     scene.server.assert_polite();
 }
@@ -88,7 +88,7 @@ async fn sessions_that_do_not_work_say_why() {
     status("STARTING").await;
     status("WORKING").await;
     simulator.unlink(&simulated).await.expect("unlinked");
-    status("SCAN_QR_CODE").await;
+    status("FAILED").await;
     assert!(simulator.fetch_all(&simulated).await.is_err());
 }
 
