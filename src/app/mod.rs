@@ -17,6 +17,7 @@ mod ingest;
 mod live;
 mod mutate;
 mod own_changes;
+mod passing;
 mod pauses;
 mod pending;
 mod places;
@@ -37,7 +38,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -50,6 +51,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::fair_share::FairShare;
 use crate::domain::port::courier::Courier;
 use crate::domain::port::engine::GroupEngine;
+use crate::domain::port::passage::Passage;
 use crate::domain::port::picture::PictureMaker;
 use crate::domain::port::repository::Repository;
 use crate::domain::reason::Reason;
@@ -139,6 +141,8 @@ struct Inner {
     directory: Directory,
     connections: Connections,
     pictures: Arc<dyn PictureMaker>,
+    /// Where WAHA's other routes are asked; none where they are not.
+    passage: OnceLock<Arc<dyn Passage>>,
     hooks: Hooks,
     asked: Arc<Answers>,
     /// One comparison with WhatsApp at a time.
@@ -225,6 +229,7 @@ impl App {
             directory,
             connections: Connections::default(),
             pictures,
+            passage: OnceLock::new(),
             hooks,
             asked: answers,
             comparing: Turns::default(),

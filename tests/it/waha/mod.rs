@@ -7,6 +7,7 @@ mod failures;
 mod kills;
 mod linking;
 mod many;
+mod passing;
 mod placing;
 mod registration;
 mod scene;
