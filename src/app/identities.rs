@@ -193,7 +193,7 @@ impl Inner {
         let group = pb::Group::decode(participants).map_err(Error::internal)?;
         let text = name.to_string();
         let other = group.participants.iter().find_map(|member| {
-            let names = [&member.lid, &member.phone_number_id];
+            let names = [&member.id, &member.lid, &member.phone_number_id];
             let is_meant = names.contains(&&text);
             is_meant.then(|| names.into_iter().find(|other| !other.is_empty() && **other != text))
         });

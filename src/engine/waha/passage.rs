@@ -78,13 +78,12 @@ impl Passage for WahaServers {
         let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                // That the caller's own body broke off says nothing of the server.
-                let is_ours = error.is_body();
-                if is_ours {
-                    permit.answered()
-                } else {
-                    permit.failed()
+                // A body that ends before its end says nothing of the server, which cannot have acted on it.
+                if let Some(broken) = broken_body(&error) {
+                    permit.answered();
+                    return Err(broken);
                 }
+                permit.failed();
                 server.note_up();
                 let cause = without_url(&error);
                 return Err(if error.is_connect() {
@@ -120,6 +119,18 @@ impl Passage for WahaServers {
 fn naming(remote: &str, fields: &[u8]) -> Result<Vec<u8>> {
     let name = serde_json::to_string(remote).map_err(Error::internal)?;
     Ok([b"{\"session\":", name.as_bytes(), fields, b"}"].concat())
+}
+
+/// Why the caller's own body ended before its end, where that is the cause.
+fn broken_body(error: &reqwest::Error) -> Option<Error> {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(above) = cause {
+        if let Some(broken) = above.downcast_ref::<Error>() {
+            return Some(Error::new(broken.reason(), broken.message()));
+        }
+        cause = above.source();
+    }
+    None
 }
 
 /// The answer as it comes; what is too much of it, or too slow, ends it before its end.

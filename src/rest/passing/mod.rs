@@ -219,23 +219,24 @@ fn streamed(gateway: &Gateway, body: Body) -> PassedBody {
         return PassedBody::Nothing;
     }
     let max = gateway.body.max_bytes();
-    let chunks =
-        futures::stream::unfold(Some((body.into_data_stream(), 0)), move |state| async move {
-            let (mut body, taken) = state?;
-            let broken = |what: String| Some((Err(Error::new(Reason::InvalidRequest, what)), None));
-            match timeout(CHUNK_PATIENCE, body.next()).await {
-                Ok(None) => None,
-                Ok(Some(Ok(chunk))) if taken + chunk.len() > max => {
-                    broken(format!("the body has more than {max} bytes (rest.max_body_bytes)"))
-                }
-                Ok(Some(Ok(chunk))) => {
-                    let taken = taken + chunk.len();
-                    Some((Ok(chunk), Some((body, taken))))
-                }
-                Ok(Some(Err(_))) => broken("the body broke off".to_owned()),
-                Err(_) => broken("the body did not arrive in time".to_owned()),
+    let state = Some((body.into_data_stream(), 0));
+    let chunks = futures::stream::unfold(state, move |state| async move {
+        let (mut body, taken) = state?;
+        let broken = |what: &str| Some((Err(Error::new(Reason::InvalidRequest, what)), None));
+        match timeout(CHUNK_PATIENCE, body.next()).await {
+            Ok(None) => None,
+            Ok(Some(Ok(chunk))) if taken + chunk.len() > max => {
+                let message = format!("the body has more than {max} bytes (rest.max_body_bytes)");
+                Some((Err(Error::new(Reason::MessageTooLarge, message)), None))
             }
-        });
+            Ok(Some(Ok(chunk))) => {
+                let taken = taken + chunk.len();
+                Some((Ok(chunk), Some((body, taken))))
+            }
+            Ok(Some(Err(_))) => broken("the body broke off"),
+            Err(_) => broken("the body did not arrive in time"),
+        }
+    });
     let chunks: Chunks = chunks.boxed();
     PassedBody::Stream(chunks)
 }

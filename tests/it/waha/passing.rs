@@ -135,7 +135,6 @@ async fn nothing_of_the_server_as_a_whole_is_reached() {
     let text = json!({ "text": "Hi" });
     for (method, path, body) in [
         ("GET", "/api/shop/chats/..%2F..%2Fkeys/messages", Value::Null),
-        ("GET", "/api/shop/chats/%2e%2e/messages", Value::Null),
         ("GET", "/api/shop/chats/a%5Cb/messages", Value::Null),
         ("GET", "/api/shop/chats/a%252fb/messages", Value::Null),
         ("GET", "/api/shop%2Fgroups/chats", Value::Null),
@@ -228,7 +227,7 @@ async fn bodies_go_through_within_their_bounds() {
     let refused = send(&rest, "POST", "/api/sendFile", &large).await;
     assert_eq!(refused.said(), (413, "MESSAGE_TOO_LARGE"));
     let refused = send(&rest, "POST", "/api/shop/chats/overview", &large).await;
-    assert!(refused.status >= 400, "{refused:?}");
+    assert_eq!(refused.said(), (413, "MESSAGE_TOO_LARGE"));
 
     // Forms name their session, too.
     let form = http_client().post(format!("{}/api/sendText", scene.service.rest_url()));
