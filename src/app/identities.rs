@@ -8,18 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use prost::Message as _;
 use tokio::sync::{Notify, RwLock, RwLockReadGuard};
 
 use super::report::Report;
-use super::{App, Inner};
+use super::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
 use crate::domain::participant::Account;
 use crate::domain::port::repository::Alias;
 use crate::domain::reducer::{Change, Observation};
+use crate::pb;
 
 /// Names that are kept in memory, over all sessions.
 const MAX_KEPT: u64 = 200_000;
@@ -175,6 +177,30 @@ impl Inner {
         Ok(self.repository.spread_alias(alias).await?)
     }
 
+    /// The other name of somebody in a group, where that group knows it: most are learned with the whole group.
+    async fn other_name_of_member(
+        &self,
+        session: &SessionName,
+        name: ParticipantId,
+    ) -> Result<Option<ParticipantId>> {
+        let filter = GroupFilter { member: Some(name), ..GroupFilter::default() };
+        let query = GroupQuery { session: session.clone(), filter, order: GroupOrder::default() };
+        let page = self.repository.list_groups(&query, None, 1, MAX_PAGE_BYTES, true).await?;
+        let Some((_, participants)) = page.groups.into_iter().find_map(|stored| stored.state)
+        else {
+            return Ok(None);
+        };
+        let group = pb::Group::decode(participants).map_err(Error::internal)?;
+        let text = name.to_string();
+        let other = group.participants.iter().find_map(|member| {
+            let names = [&member.id, &member.lid, &member.phone_number_id];
+            let is_meant = names.contains(&&text);
+            is_meant.then(|| names.into_iter().find(|other| !other.is_empty() && **other != text))
+        });
+        let other = other.flatten();
+        other.map(|other| other.parse()).transpose().map_err(Error::internal)
+    }
+
     /// The session's groups, or those in which someone of that name is.
     pub(super) async fn groups_of(
         &self,
@@ -199,7 +225,57 @@ impl Inner {
     }
 }
 
+/// The account's other name, where this is one of them.
+fn other_of(account: Account, name: ParticipantId) -> Option<ParticipantId> {
+    let (lid, phone) = account.both_names()?;
+    let (lid, phone) = (ParticipantId::Lid(lid), ParticipantId::Phone(phone));
+    match name {
+        name if name == lid => Some(phone),
+        name if name == phone => Some(lid),
+        _ => None,
+    }
+}
+
 impl App {
+    /// At most `limit` of those whom the session knows under both names, by hidden id, after so many of them.
+    pub async fn known_names(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        offset: u64,
+        limit: u32,
+    ) -> Result<Vec<Pair>> {
+        call.caller.authorize(session)?;
+        self.inner.directory.get(session)?;
+        Ok(self.inner.repository.list_aliases(session, offset, limit).await?)
+    }
+
+    /// How many the session knows under both names.
+    pub async fn count_known_names(&self, call: &Call, session: &SessionName) -> Result<u64> {
+        call.caller.authorize(session)?;
+        self.inner.directory.get(session)?;
+        Ok(self.inner.repository.count_aliases(session).await?)
+    }
+
+    /// The other name of a person, where the session knows it.
+    pub async fn other_name(
+        &self,
+        call: &Call,
+        session: &SessionName,
+        name: ParticipantId,
+    ) -> Result<Option<ParticipantId>> {
+        call.caller.authorize(session)?;
+        let account = self.inner.directory.get(session)?.account;
+        let known = self.inner.other_names(session, &BTreeSet::from([name])).await?;
+        if let Some(other) = known.get(&name) {
+            return Ok(Some(*other));
+        }
+        match account.and_then(|account| other_of(account, name)) {
+            Some(other) => Ok(Some(other)),
+            None => self.inner.other_name_of_member(session, name).await,
+        }
+    }
+
     /// Tells all groups what was learned in one, until the service stops. What a crash leaves undone is
     /// taken up at the next start.
     pub async fn spread_aliases(&self) {
@@ -212,7 +288,7 @@ impl App {
                 for alias in &aliases {
                     inner.spread(alias).await?;
                 }
-                Ok::<_, crate::domain::error::Error>(aliases.len())
+                Ok::<_, Error>(aliases.len())
             };
             let wait = async {
                 match spread.await {

@@ -18,6 +18,7 @@ mod ingest;
 mod live;
 mod mutate;
 mod own_changes;
+mod passing;
 mod pauses;
 mod pending;
 mod places;
@@ -38,7 +39,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -51,6 +52,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::fair_share::FairShare;
 use crate::domain::port::courier::Courier;
 use crate::domain::port::engine::GroupEngine;
+use crate::domain::port::passage::Passage;
 use crate::domain::port::picture::PictureMaker;
 use crate::domain::port::repository::Repository;
 use crate::domain::reason::Reason;
@@ -140,6 +142,8 @@ struct Inner {
     directory: Directory,
     connections: Connections,
     pictures: Arc<dyn PictureMaker>,
+    /// Where WAHA's other routes are asked; none where they are not.
+    passage: OnceLock<Arc<dyn Passage>>,
     hooks: Hooks,
     asked: Arc<Answers>,
     /// One comparison with WhatsApp at a time.
@@ -226,6 +230,7 @@ impl App {
             directory,
             connections: Connections::default(),
             pictures,
+            passage: OnceLock::new(),
             hooks,
             asked: answers,
             comparing: Turns::default(),

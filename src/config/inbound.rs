@@ -25,6 +25,8 @@ pub struct Inbound {
     /// Addresses of proxies, whose peers all look alike: their connections are told apart, where otherwise those
     /// of one address are taken for one, and bodies of webhooks count by session alone.
     pub proxies: Vec<IpAddr>,
+    /// Origins whose pages may call the listeners of HTTP; `*` is all. None by itself.
+    pub allowed_origins: Vec<String>,
 }
 
 impl Default for Inbound {
@@ -34,12 +36,13 @@ impl Default for Inbound {
             answer_timeout: 30 * SECOND,
             max_keyless_calls: 64,
             proxies: Vec::new(),
+            allowed_origins: Vec::new(),
         }
     }
 }
 
 impl Inbound {
-    pub(super) fn validate(&self, problems: &mut Problems) {
+    pub(super) fn validate(&self, has_keys: bool, problems: &mut Problems) {
         let times = [
             ("inbound.head_timeout", self.head_timeout),
             ("inbound.answer_timeout", self.answer_timeout),
@@ -49,5 +52,60 @@ impl Inbound {
         }
         let calls = self.max_keyless_calls as u64;
         problems.require_range("inbound.max_keyless_calls", calls, 1..=100_000);
+        for origin in &self.allowed_origins {
+            if origin == "*" {
+                if !has_keys {
+                    let must = "must not be * where no keys are set: any page that a browser here shows could call";
+                    problems.add("inbound.allowed_origins", must);
+                }
+            } else if !is_origin(origin) {
+                let message = format!(
+                    "{origin:?} is no origin: write it as browsers do, https://panel.example, with no slash at its end"
+                );
+                problems.add("inbound.allowed_origins", message);
+            }
+        }
+    }
+}
+
+/// Whether a text is an origin exactly as a browser would write it: that is what it is compared with.
+fn is_origin(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else { return false };
+    matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        for origin in ["https://panel.example", "http://localhost:5173", "http://[::1]:8080"] {
+            assert!(is_origin(origin), "{origin}");
+        }
+        for origin in [
+            "panel.example",
+            "https://panel.example/",
+            "https://Panel.example",
+            "https://panel.example:443",
+            "https://panel.example/app",
+            "ftp://panel.example",
+            "null",
+            "",
+        ] {
+            assert!(!is_origin(origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn without_keys_not_everybody_may_be_allowed() {
+        let inbound = Inbound { allowed_origins: vec!["*".to_owned()], ..Inbound::default() };
+        let problems = |has_keys| {
+            let mut problems = Problems::default();
+            inbound.validate(has_keys, &mut problems);
+            problems
+        };
+        assert!(problems(true).is_empty());
+        assert!(!problems(false).is_empty());
     }
 }

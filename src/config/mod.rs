@@ -457,7 +457,7 @@ impl Settings {
         if let Some(listen) = self.rest.listen {
             self.auth.validate_reach("rest.listen", listen, problems);
         }
-        self.inbound.validate(problems);
+        self.inbound.validate(!self.auth.keys.is_empty(), problems);
         self.waha.validate(problems);
         self.auth.validate(problems);
     }

@@ -33,6 +33,8 @@ pub struct Waha {
     /// How often an hour a session's groups may all be fetched, on the engine that fetches them all where one is asked
     /// for (NOWEB); 0 sets no limit.
     pub full_fetches_per_hour: u32,
+    /// Whether WAHA's paths beside groups are served, by asking the server that carries the session.
+    pub pass_through: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,6 +68,7 @@ impl Default for Waha {
             status_interval: Duration::from_secs(60),
             spelling_questions_per_hour: 1200,
             full_fetches_per_hour: 30,
+            pass_through: true,
         }
     }
 }

@@ -72,7 +72,7 @@ reasons! {
     SessionNotFound = "SESSION_NOT_FOUND" => NotFound, 404, 422;
     GroupNotFound = "GROUP_NOT_FOUND" => NotFound, 404, 500;
     PictureNotFound = "PICTURE_NOT_FOUND" => NotFound, 404, 200;
-    JoinRequestNotFound = "JOIN_REQUEST_NOT_FOUND" => NotFound, 404, 500;
+    JoinRequestNotFound = "JOIN_REQUEST_NOT_FOUND" => NotFound, 404, 200;
     SessionAlreadyExists = "SESSION_ALREADY_EXISTS" => AlreadyExists, 409, 422;
     AccountNotFound = "ACCOUNT_NOT_FOUND" => NotFound, 404, 404;
     WebhookNotFound = "WEBHOOK_NOT_FOUND" => NotFound, 404, 404;

@@ -25,14 +25,14 @@ pub struct BodyLimits {
 /// A body, and the share of the buffer that it takes until it is dropped.
 #[derive(Debug)]
 pub struct BoundedBody {
-    bytes: Bytes,
-    share: BodyShare,
+    pub(super) bytes: Bytes,
+    pub(super) share: BodyShare,
 }
 
 /// The share of the buffer that a body takes, for as long as what was made of it is in memory.
 #[derive(Debug)]
 pub struct BodyShare {
-    _share: Option<Share>,
+    held: Option<Share>,
 }
 
 /// Why a body was not read.
@@ -92,6 +92,11 @@ impl BoundedBody {
 }
 
 impl BodyShare {
+    /// Takes more; `false` where there is none. A body of nothing takes none.
+    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        self.held.as_mut().is_some_and(|held| held.grow(bytes as u64))
+    }
+
     /// The bytes that were made of the body. They keep its share until the last of them is dropped, wherever they
     /// have gone by then.
     pub fn held_by(self, bytes: Vec<u8>) -> Bytes {
@@ -122,11 +127,15 @@ impl BodyLimits {
         Self { max_bytes: self.max_bytes.min(max_bytes), ..self.clone() }
     }
 
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// Reads the body of a request that came with this key.
     pub async fn read(&self, request: Request, key: &str) -> Result<BoundedBody, BodyError> {
         let mut room = Shares { buffer: &self.buffer, key, held: None };
         let bytes = self.read_into(request, &mut room).await?;
-        Ok(BoundedBody { bytes, share: BodyShare { _share: room.held } })
+        Ok(BoundedBody { bytes, share: BodyShare { held: room.held } })
     }
 
     /// The same, but its bytes count elsewhere.

@@ -2,19 +2,27 @@
 //!
 //! `docs/WAHA.md` has each route with what it answers and where that differs from WAHA on purpose.
 
+mod body;
 mod events;
+mod form;
 mod group_routes;
 mod invite_routes;
+mod lid_routes;
+mod lifecycle_routes;
+mod link_routes;
 mod listing;
 mod openapi;
 mod pages;
 mod participant_routes;
+mod passing;
 mod picture_routes;
+mod qr_image;
 mod refusal;
 mod request;
 mod request_routes;
 mod respond;
 mod route;
+mod server_routes;
 mod session_routes;
 mod setting_routes;
 mod shape;
@@ -39,11 +47,12 @@ use self::refusal::Asked;
 use self::route::Route;
 pub use self::shape::Shape;
 use crate::app::App;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::fair_share::FairShare;
 use crate::middleware::{
-    AnswerBody, Audit, BodyLimits, Call, Calls, Connection, Keyring, Peer, Who, cautious, read_on,
+    AnswerBody, Audit, BodyLimits, Call, Calls, Connection, Keyring, Origins, Peer, Who, cautious,
+    read_on,
 };
 use crate::telemetry;
 
@@ -56,6 +65,10 @@ pub struct Options {
     pub calls: Calls,
     /// Streams of events that are open at the same time.
     pub streams: FairShare,
+    /// Other sites whose pages may call.
+    pub origins: Origins,
+    /// Whether WAHA's other routes are served, for sessions that WAHA servers carry.
+    pub passes: bool,
     pub audit: Audit,
 }
 
@@ -64,22 +77,27 @@ struct Gateway {
     app: App,
     keyring: Keyring,
     clock: Arc<dyn Clock>,
+    /// When the service began.
+    began: Timestamp,
     shape: Shape,
     body: BodyLimits,
     calls: Calls,
     streams: Streams,
+    origins: Origins,
     audit: Audit,
 }
 
 pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Options) -> Router {
-    let Options { shape, body, calls, streams, audit } = options;
+    let Options { shape, body, calls, streams, origins, passes, audit } = options;
     let streams = Streams::new(streams);
-    let gateway = Gateway { app, keyring, clock, shape, body, calls, streams, audit };
+    let began = clock.now();
+    let gateway =
+        Gateway { app, keyring, clock, began, shape, body, calls, streams, origins, audit };
     let mut router = Router::new();
-    for Route { path, handler, .. } in routes() {
+    for Route { path, handler, .. } in routes(passes) {
         router = router.route(&path, handler);
     }
-    let document = openapi::document(routes(), shape, gateway.keyring.is_open());
+    let document = openapi::document(routes(passes), shape, gateway.keyring.is_open());
     let router = router
         .merge(pages::router(document))
         .fallback(no_such_path)
@@ -95,9 +113,13 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
 }
 
 /// All that is served but for the pages.
-fn routes() -> Vec<Route> {
+fn routes(passes: bool) -> Vec<Route> {
     [
+        server_routes::routes(),
         session_routes::routes(),
+        lifecycle_routes::routes(),
+        link_routes::routes(),
+        lid_routes::routes(),
         group_routes::routes(),
         picture_routes::routes(),
         participant_routes::routes(),
@@ -105,6 +127,7 @@ fn routes() -> Vec<Route> {
         invite_routes::routes(),
         setting_routes::routes(),
         events::routes(),
+        if passes { passing::routes() } else { Vec::new() },
     ]
     .into_iter()
     .flatten()

@@ -3,7 +3,9 @@
 use axum::extract::State;
 use axum::response::Response;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use serde_json::{Value, json};
 
 use super::Gateway;
@@ -88,15 +90,29 @@ async fn delete_picture(State(gateway): State<Gateway>, mut incoming: Incoming) 
     Ok(changed(&mutated, json(json!({ "success": true }))))
 }
 
+/// Within so many bytes a browser says the type.
+const MAX_MARK: usize = 256;
+
+/// As Node reads it: whatever pads, or does not, and whatever the last bits are.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
 fn source(incoming: &mut Incoming) -> Option<PictureSource> {
-    let file = incoming.take_file();
-    let text = |field: &str| file.get(field).and_then(Value::as_str);
-    match (text("url"), text("data")) {
-        (Some(url), None) => incoming.parsed::<PictureUrl>("file.url", url).map(PictureSource::Url),
+    let mut file = incoming.take_file();
+    let text = |file: &mut Value, field: &str| match file.get_mut(field).map(Value::take) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    match (text(&mut file, "url"), text(&mut file, "data")) {
+        (Some(url), None) => {
+            incoming.parsed::<PictureUrl>("file.url", &url).map(PictureSource::Url)
+        }
         (None, Some(data)) => {
-            // Browsers put the type in front.
-            let data = data.split_once(";base64,").map_or(data, |(_, data)| data);
-            let bytes = STANDARD.decode(data).ok();
+            let bytes = decode(data);
             if bytes.is_none() {
                 incoming.refuse_field("file.data", "must be base64");
             }
@@ -105,6 +121,59 @@ fn source(incoming: &mut Incoming) -> Option<PictureSource> {
         (None, None) | (Some(_), Some(_)) => {
             incoming.refuse_field("file", "must have either url or data");
             None
+        }
+    }
+}
+
+/// Base64 with either alphabet, as one line or wrapped. It may be long, so that it is put right where it stands.
+fn decode(text: String) -> Option<Vec<u8>> {
+    let mut text = text.into_bytes();
+    // Browsers put the type in front.
+    let mark = b";base64,";
+    let head = &text[..text.len().min(MAX_MARK)];
+    if let Some(at) = head.windows(mark.len()).position(|part| part == mark) {
+        text.drain(..at + mark.len());
+    }
+    text.retain(|byte| !byte.is_ascii_whitespace());
+    for byte in &mut text {
+        match byte {
+            b'-' => *byte = b'+',
+            b'_' => *byte = b'/',
+            _ => {}
+        }
+    }
+    LENIENT.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    #[test]
+    fn base64_is_taken_in_every_writing() {
+        for length in 0..70 {
+            let bytes: Vec<u8> = (0..length).map(|index| 255 - index * 7 % 251).collect();
+            let plain = STANDARD.encode(&bytes);
+            let wrapped = |end: &str| {
+                let lines = plain.as_bytes().chunks(16).map(|line| String::from_utf8_lossy(line));
+                lines.map(|line| format!("{line}{end}")).collect::<String>()
+            };
+            for text in [
+                plain.clone(),
+                wrapped("\n"),
+                wrapped("\r\n"),
+                plain.trim_end_matches('=').to_owned(),
+                URL_SAFE_NO_PAD.encode(&bytes),
+                format!("data:image/jpeg;base64,{plain}"),
+                format!("  {plain}\t"),
+            ] {
+                assert_eq!(decode(text.clone()).as_ref(), Some(&bytes), "{text:?}");
+            }
+        }
+        for wrong in ["*", "a", "ab=c", "ä", "data:image/jpeg,abcd"] {
+            assert_eq!(decode(wrong.to_owned()), None, "{wrong}");
         }
     }
 }

@@ -143,6 +143,7 @@ fn here(field: &str) -> &str {
 
 fn session_body(error: &Error) -> Value {
     let session = error.metadata().get("session").cloned().unwrap_or_default();
+    let expected = error.metadata().get("expected").map_or("WORKING", String::as_str);
     match (error.reason(), error.metadata().get("status")) {
         (Reason::SessionNotFound, _) => {
             json!({ "error": format!("Session \"{session}\" does not exist"), "session": session })
@@ -152,7 +153,7 @@ fn session_body(error: &Error) -> Value {
             "session": session,
             // WAHA has no word of its own for it.
             "status": if status == "LOGGED_OUT" { "SCAN_QR_CODE" } else { status },
-            "expected": ["WORKING"],
+            "expected": [expected],
         }),
         (_, None) => json!({ "error": error.message(), "session": session }),
     }

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::body::{Described, Fields};
+use super::form;
 use super::refusal::{Asked, Refusal};
 use super::route::at;
 use super::{Gateway, picture_routes};
@@ -29,10 +31,6 @@ pub const KEY_IN_QUERY: &str = "x-api-key";
 /// The largest body but for that of a picture. The longest of them name 1,024 participants, which are some 60 KiB;
 /// and what is parsed takes several times the memory of its text, which must not happen with a whole buffer.
 pub const MAX_PLAIN_BODY_BYTES: usize = 256 << 10;
-/// The most values in a body, about: 1,024 participants are some 3,000. A body of `[0],` alone would take forty
-/// times the memory of its text; that of a picture is one long text, and may be large.
-const MAX_BODY_VALUES: usize = 16_384;
-
 /// A request, read whole.
 pub struct Incoming {
     pub call: Call,
@@ -41,6 +39,8 @@ pub struct Incoming {
     group_id: String,
     query: Vec<(String, String)>,
     body: Value,
+    /// Whether all values of the body are texts.
+    is_form: bool,
     request_id: Option<String>,
     last_event_id: Option<String>,
     body_sha256: [u8; 32],
@@ -63,6 +63,7 @@ impl FromRequest<Gateway> for Incoming {
         let caller = caller.map_err(|error| asked.refuse(error))?;
         let request_id = header(request.headers(), IDEMPOTENCY_KEY);
         let last_event_id = header(request.headers(), LAST_EVENT_ID);
+        let described = Described::by(request.headers(), &asked);
         let (mut parts, body) = request.into_parts();
         let (mut session, mut group_id) = (String::new(), String::new());
         if let Ok(params) = axum::RequestPartsExt::extract::<RawPathParams>(&mut parts).await {
@@ -87,18 +88,24 @@ impl FromRequest<Gateway> for Incoming {
             gateway.body.at_most(if is_picture { usize::MAX } else { MAX_PLAIN_BODY_BYTES });
         let body = limits.read(Request::from_parts(parts, body), caller.key_name()).await;
         let body = body.map_err(|error| asked.refuse_body(error))?;
-        hash.update(body.bytes());
-        let parsed = match body.bytes().as_ref() {
-            [] => Value::Null,
-            bytes => parse(bytes).map_err(|error| asked.refuse(error))?,
+        // Where there is none, it matters little how it is described.
+        let (body, fields) = if body.bytes().is_empty() {
+            (body, Fields::default())
+        } else {
+            let described = described?;
+            let body = described.unpacked(body, limits.max_bytes(), &asked)?;
+            let fields = described.parse(body.bytes(), &asked)?;
+            (body, fields)
         };
+        hash.update(body.bytes());
         Ok(Self {
             call: Call { caller, deadline: None },
             asked,
             session,
             group_id,
             query,
-            body: parsed,
+            body: fields.value,
+            is_form: fields.is_form,
             request_id,
             last_event_id,
             body_sha256: hash.finalize().into(),
@@ -106,17 +113,6 @@ impl FromRequest<Gateway> for Incoming {
             share: Some(body.into_share()),
         })
     }
-}
-
-/// Values are counted before any of them is made. What stands in texts counts too, where it looks like one.
-fn parse(body: &[u8]) -> Result<Value, Error> {
-    let values = body.iter().filter(|byte| matches!(byte, b'[' | b'{' | b',')).count();
-    if values > MAX_BODY_VALUES {
-        let message = format!("the body has more than {MAX_BODY_VALUES} values");
-        return Err(Error::new(Reason::InvalidRequest, message));
-    }
-    serde_json::from_slice(body)
-        .map_err(|error| Error::new(Reason::InvalidRequest, error.to_string()))
 }
 
 fn query_of(uri: &Uri) -> Vec<(String, String)> {
@@ -152,6 +148,10 @@ pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<()
         let scheme_ends = origin.as_bytes().windows(3).position(|part| part == b"://");
         scheme_ends.is_some_and(|end| origin.as_bytes()[end + 3..].eq_ignore_ascii_case(host))
     };
+    // The operator has said so; browsers let no page say another origin than its own.
+    if origin.is_some_and(|origin| gateway.origins.allow(origin)) {
+        return Ok(());
+    }
     let is_same = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
     if !site.is_none_or(is_same) || !origin.is_none_or(is_own) {
         let message = "without API keys, pages of other sites may not call this service";
@@ -187,6 +187,11 @@ impl Incoming {
     pub fn session(&mut self) -> Option<SessionName> {
         let text = std::mem::take(&mut self.session);
         self.parsed("session", &text)
+    }
+
+    /// Whom else the path names beside the session.
+    pub fn named(&mut self) -> Option<String> {
+        Some(std::mem::take(&mut self.group_id)).filter(|text| !text.is_empty())
     }
 
     /// The session and the group of the path.
@@ -231,11 +236,27 @@ impl Incoming {
 
     /// A boolean of the body. WAHA takes its absence for one or the other, depending on the engine.
     pub fn flag(&mut self, field: &str) -> Option<bool> {
-        let flag = self.body.get(field).and_then(Value::as_bool);
+        let flag = match self.body.get(field) {
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(Value::String(text)) if self.is_form => match text.as_str() {
+                "true" | "1" | "on" => Some(true),
+                "false" | "0" | "off" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
         if flag.is_none() {
             self.violations.add(field, "must be a boolean value");
         }
         flag
+    }
+
+    /// A boolean of the body whose absence is false.
+    pub fn optional_flag(&mut self, field: &str) -> bool {
+        match self.body.get(field) {
+            None | Some(Value::Null) => false,
+            Some(_) => self.flag(field).unwrap_or(false),
+        }
     }
 
     /// `participants: [{id}]`, each once and at least `least`.
@@ -292,8 +313,9 @@ impl Incoming {
         self.last_event_id.as_deref()
     }
 
+    /// The values of a list, however clients write one: `name` repeated, `name[]`, `name[0]`.
     pub fn query_all(&self, name: &str) -> Vec<String> {
-        let matching = self.query.iter().filter(|(key, _)| key == name);
+        let matching = self.query.iter().filter(|(key, _)| form::names_list(key, name));
         matching.map(|(_, value)| value.clone()).collect()
     }
 

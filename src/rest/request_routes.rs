@@ -17,6 +17,10 @@ use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
 use crate::domain::page::MAX_PAGE_SIZE;
 use crate::domain::participant::ParticipantStatus;
 use crate::domain::port::engine::RequestAnswer;
+use crate::domain::reason::Reason;
+
+/// WhatsApp's code for somebody who does not ask to join.
+const NOT_FOUND: u32 = 404;
 
 type Answered = Result<Response, Refusal>;
 
@@ -93,8 +97,19 @@ async fn answer(gateway: &Gateway, mut incoming: Incoming, said: RequestAnswer) 
     let target = incoming.target();
     let people = incoming.participants(1);
     let target = incoming.finish(target)?;
+    let asked = people.clone();
     let mutated = gateway.app.answer_join_requests(&incoming.call, target, said, people).await;
-    let mutated = mutated.map_err(|error| incoming.refuse(error))?;
+    let mutated = match mutated {
+        Ok(mutated) => mutated,
+        // WAHA refuses each person and not the request.
+        Err(error) if error.reason() == Reason::JoinRequestNotFound => {
+            let refused = asked.iter().map(
+                |id| json!({ "requesterId": id.to_string(), "success": false, "error": NOT_FOUND }),
+            );
+            return Ok(json(refused.collect()));
+        }
+        Err(error) => return Err(incoming.refuse(error)),
+    };
     let results = mutated.answer.verdict.results.iter().map(|result| {
         let id = result.requested.to_string();
         match result.status {

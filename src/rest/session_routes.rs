@@ -1,4 +1,4 @@
-//! Sessions, as WAHA lists them. They are made and changed over gRPC.
+//! Sessions, as WAHA lists them. They are made and set over gRPC.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -64,15 +64,18 @@ async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
 async fn get_session(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let name = incoming.session();
     let name = incoming.finish(name)?;
-    match gateway.app.get_session(&incoming.call, &name).await {
-        Ok(session) => Ok(json(told(&session, gateway.shape))),
-        // Here WAHA says it otherwise than where groups are asked for.
-        Err(error) if error.reason() == Reason::SessionNotFound => {
-            let error = Error::new(Reason::SessionNotFound, "Session not found");
-            Err(incoming.refuse(error).with_status(StatusCode::NOT_FOUND))
-        }
-        Err(error) => Err(incoming.refuse(error)),
+    let got = gateway.app.get_session(&incoming.call, &name).await;
+    let session = got.map_err(|error| not_found(&incoming, error))?;
+    Ok(json(told(&session, gateway.shape)))
+}
+
+/// Here WAHA says it otherwise than where groups are asked for.
+pub fn not_found(incoming: &Incoming, error: Error) -> Refusal {
+    if error.reason() != Reason::SessionNotFound {
+        return incoming.refuse(error);
     }
+    let error = Error::new(Reason::SessionNotFound, "Session not found");
+    incoming.refuse(error).with_status(StatusCode::NOT_FOUND)
 }
 
 /// A status in WAHA's words, which has none for an account that was logged out.
@@ -83,7 +86,7 @@ pub fn status(status: SessionStatus) -> String {
     }
 }
 
-fn told(session: &Session, shape: Shape) -> Value {
+pub fn told(session: &Session, shape: Shape) -> Value {
     json!({
         "name": session.name.as_str(),
         "status": status(session.status),

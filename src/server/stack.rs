@@ -29,8 +29,8 @@ use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
-    DeadlineLayer, HostNames, Keyring, ReasonsLayer, RequestIdLayer, RequestSizes, RpcAuditLayer,
-    RpcMetricsLayer, ServedRpcs,
+    DeadlineLayer, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RequestSizes,
+    RpcAuditLayer, RpcMetricsLayer, ServedRpcs,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;
@@ -64,6 +64,7 @@ pub(super) struct Bounds<'a> {
     settings: &'a Settings,
     inbound: Inbound,
     proxies: Arc<HashSet<IpAddr>>,
+    origins: Origins,
     is_shared: bool,
     /// How many descriptors the process may have.
     descriptors: u64,
@@ -82,6 +83,7 @@ impl<'a> Bounds<'a> {
             settings,
             inbound: settings.inbound.clone(),
             proxies: Arc::new(settings.inbound.proxies.iter().map(IpAddr::to_canonical).collect()),
+            origins: Origins::new(&settings.inbound.allowed_origins),
             is_shared: startup::is_shared(settings),
             descriptors,
             wanted: wanted as u64,
@@ -121,7 +123,7 @@ impl<'a> Bounds<'a> {
     /// `is_watched` says that somebody else looks after answers that are not taken.
     fn http1(&self, router: Router, is_watched: bool) -> Http1 {
         Http1 {
-            router,
+            router: self.origins.admit_to(router),
             head_timeout: self.inbound.head_timeout,
             write_timeout: (!is_watched).then_some(self.inbound.answer_timeout),
         }
@@ -293,6 +295,8 @@ pub(super) async fn serve_rest(
             capacity: rest.max_streams as u64,
             is_shared: startup::is_shared(settings),
         },
+        origins: bounds.origins.clone(),
+        passes: settings.waha.pass_through,
         audit,
     };
     let router = rest::router(app.clone(), keyring(settings), clock, options);

@@ -152,6 +152,9 @@ pub(super) fn open_waha(
     let engine = WahaServers::open(options, app.sink(), clock, entropy.clone(), budget)
         .map_err(StartError::service)?;
     let engine = Arc::new(engine);
+    if settings.waha.pass_through {
+        app.open_passage(engine.clone());
+    }
     let pace = Some(pace(settings));
     app.register_engine(Arc::new(Gateway::new(
         engine.clone(),

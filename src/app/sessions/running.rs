@@ -25,46 +25,18 @@ const LINK_IT: &str = "scan the QR code, or ask for a pairing code";
 
 impl App {
     pub async fn start_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
-        self.in_turn(call, name, |inner, session| async move {
-            let name = &session.name;
-            let runs = match session.status {
-                SessionStatus::Working | SessionStatus::ScanQrCode => true,
-                SessionStatus::Stopped
-                | SessionStatus::Starting
-                | SessionStatus::Failed
-                | SessionStatus::LoggedOut => false,
-            };
-            if session.wanted && runs {
-                return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
-            }
-            inner.patch(name, SessionPatch { wanted: Some(true), ..Default::default() }).await?;
-            inner.bring_up(name, &wish(&session)).await?;
-            Ok(SessionChange { session: inner.refreshed(name).await?, changed: true })
-        })
-        .await
+        self.in_turn(call, name, |inner, session| async move { inner.start(&session).await }).await
     }
 
     pub async fn stop_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
+        self.in_turn(call, name, |inner, session| async move { inner.stop(&session).await }).await
+    }
+
+    /// Stops the session and starts it in one turn, so that a caller who hangs up leaves none stopped.
+    pub async fn restart_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
         self.in_turn(call, name, |inner, session| async move {
-            let name = &session.name;
-            if !session.wanted && session.status == SessionStatus::Stopped {
-                return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
-            }
-            inner.patch(name, SessionPatch { wanted: Some(false), ..Default::default() }).await?;
-            if !session.config.takes_webhooks_only() {
-                inner.engine(session.engine)?.stop(name).await.map_err(|error| error.error)?;
-            }
-            // Who unlinked the device stays unlinked, whether or not the session shall run.
-            let status = match session.status {
-                SessionStatus::LoggedOut => SessionStatus::LoggedOut,
-                SessionStatus::Stopped
-                | SessionStatus::Starting
-                | SessionStatus::ScanQrCode
-                | SessionStatus::Working
-                | SessionStatus::Failed => SessionStatus::Stopped,
-            };
-            inner.set_status(name, status, "").await?;
-            Ok(SessionChange { session: inner.refreshed(name).await?, changed: session.wanted })
+            let stopped = inner.stop(&session).await?;
+            inner.start(&stopped.session).await
         })
         .await
     }
@@ -290,6 +262,45 @@ fn unlinking(failed: EngineError, name: &SessionName) -> Error {
 }
 
 impl Inner {
+    async fn start(&self, session: &Session) -> Result<SessionChange> {
+        let name = &session.name;
+        let runs = match session.status {
+            SessionStatus::Working | SessionStatus::ScanQrCode => true,
+            SessionStatus::Stopped
+            | SessionStatus::Starting
+            | SessionStatus::Failed
+            | SessionStatus::LoggedOut => false,
+        };
+        if session.wanted && runs {
+            return Ok(SessionChange { session: self.refreshed(name).await?, changed: false });
+        }
+        self.patch(name, SessionPatch { wanted: Some(true), ..Default::default() }).await?;
+        self.bring_up(name, &wish(session)).await?;
+        Ok(SessionChange { session: self.refreshed(name).await?, changed: true })
+    }
+
+    async fn stop(&self, session: &Session) -> Result<SessionChange> {
+        let name = &session.name;
+        if !session.wanted && session.status == SessionStatus::Stopped {
+            return Ok(SessionChange { session: self.refreshed(name).await?, changed: false });
+        }
+        self.patch(name, SessionPatch { wanted: Some(false), ..Default::default() }).await?;
+        if !session.config.takes_webhooks_only() {
+            self.engine(session.engine)?.stop(name).await.map_err(|error| error.error)?;
+        }
+        // Who unlinked the device stays unlinked, whether or not the session shall run.
+        let status = match session.status {
+            SessionStatus::LoggedOut => SessionStatus::LoggedOut,
+            SessionStatus::Stopped
+            | SessionStatus::Starting
+            | SessionStatus::ScanQrCode
+            | SessionStatus::Working
+            | SessionStatus::Failed => SessionStatus::Stopped,
+        };
+        self.set_status(name, status, "").await?;
+        Ok(SessionChange { session: self.refreshed(name).await?, changed: session.wanted })
+    }
+
     /// The engine of a session that can act now, for the operation that is asked of it.
     pub(in crate::app) fn working_engine(
         &self,

@@ -26,6 +26,14 @@ pub struct SessionWatch {
 }
 
 impl App {
+    /// The session as it is, with what links it.
+    pub fn session_state(&self, call: &Call, name: &SessionName) -> Result<SessionState> {
+        call.caller.authorize(name)?;
+        let states = self.inner.directory.watch(name)?;
+        let state = states.borrow().clone();
+        Ok(state)
+    }
+
     pub fn watch_session(&self, call: &Call, name: &SessionName) -> Result<SessionWatch> {
         let inner = &self.inner;
         call.caller.authorize(name)?;

@@ -459,6 +459,17 @@ pub trait AliasStore: Send + Sync + 'static {
         names: &[ParticipantId],
     ) -> Result<Vec<(Lid, PhoneNumber)>>;
 
+    /// At most `limit` of all that the session knows, by hidden id, after so many of them.
+    async fn list_aliases(
+        &self,
+        session: &SessionName,
+        offset: u64,
+        limit: u32,
+    ) -> Result<Vec<(Lid, PhoneNumber)>>;
+
+    /// How many the session knows.
+    async fn count_aliases(&self, session: &SessionName) -> Result<u64>;
+
     /// At most `limit` of those that the session's groups may not know yet.
     async fn aliases_to_spread(&self, limit: u32) -> Result<Vec<Alias>>;
 

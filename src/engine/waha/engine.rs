@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::carried::Carried;
 use super::monitor::Monitor;
-use super::routes::Routes;
+use super::routes::{Route, Routes};
 use super::server::{Limits, Server, ServerOptions};
 use super::webhook::WahaEngine;
 use crate::domain::clock::{Clock, Entropy};
@@ -118,6 +118,11 @@ impl WahaServers {
         self.closing.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Where the session is carried.
+    pub(super) fn route_of(&self, session: &SessionName) -> Option<Route> {
+        self.routes.get(session)
     }
 
     async fn carried(&self, session: &SessionName) -> Result<Carried> {

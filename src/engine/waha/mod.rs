@@ -11,6 +11,7 @@ mod lists;
 mod monitor;
 mod names;
 mod native;
+mod passage;
 mod raw;
 mod refusal;
 mod registration;

@@ -57,11 +57,11 @@ pub(super) struct Server {
     pub name: Arc<str>,
     pub url: Url,
     pub capacity: usize,
-    key: Option<HeaderValue>,
-    client: Client,
+    pub(super) key: Option<HeaderValue>,
+    pub(super) client: Client,
     /// Also for its stream, which is no business of the client's.
     pub trust: Trust,
-    breaker: Breaker,
+    pub(super) breaker: Breaker,
     info: RwLock<Option<ServerInfo>>,
     lists: Semaphore,
     log_ins: Semaphore,
@@ -362,7 +362,7 @@ impl Server {
         Ok(url)
     }
 
-    fn note_up(&self) {
+    pub(super) fn note_up(&self) {
         telemetry::waha_server_up(&self.name, self.breaker.is_closed());
     }
 }
@@ -386,7 +386,7 @@ async fn read(mut response: Response, max_bytes: usize) -> std::result::Result<B
 }
 
 /// The cause below what the client says: its own words name the URL, which may hold more than a log needs.
-fn without_url(error: &reqwest::Error) -> String {
+pub(super) fn without_url(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(below) = cause.source() {
         cause = below;

@@ -3,7 +3,7 @@
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 /// Status, name of the response, what it means, schema.
-const ALL: [(u16, &str, &str, &str); 14] = [
+const ALL: [(u16, &str, &str, &str); 15] = [
     (400, "BadRequest", "Something in the request is wrong; each field is named.", "Error"),
     (401, "Unauthorized", "No key, or one that is unknown.", "Error"),
     (403, "Forbidden", "The key may not see this session.", "Error"),
@@ -12,6 +12,12 @@ const ALL: [(u16, &str, &str, &str); 14] = [
     (409, "Conflict", "The same change is running, or the place is of another log.", "Error"),
     (410, "Gone", "The place in the log is older than the log is kept.", "Error"),
     (413, "PayloadTooLarge", "The body is too large.", "Error"),
+    (
+        415,
+        "UnsupportedMediaType",
+        "The body is of a kind or packed in a way that is not taken.",
+        "Error",
+    ),
     (422, "SessionUnavailable", "The session does not exist or does not work.", "SessionError"),
     (429, "TooManyRequests", "As many follow events as may.", "Error"),
     (500, "Refused", "WhatsApp refuses, or there is no such group.", "ExceptionError"),

@@ -21,7 +21,7 @@ use utoipa::openapi::{
 pub use self::says::{
     Body, Says, Tag, flag, header, number, one_of, optional, repeated, required, says, text,
 };
-use self::schemas::{asked, errors as bodies, gows, normalized, noweb, plain};
+use self::schemas::{asked, errors as bodies, first, gows, normalized, noweb, plain};
 use super::events;
 use super::route::Route;
 use super::shape::Shape;
@@ -89,6 +89,8 @@ fn components(shape: Shape) -> Components {
         .header("Retry-After", header("After how many seconds it may work.", number(1)))
         .parameter("Session", session())
         .parameter("GroupId", group_id())
+        .parameter("Lid", in_path("lid", "A hidden id, with or without its ending.", "222@lid"))
+        .parameter("PhoneNumber", in_path("phone", "A phone number.", "4915120000001@c.us"))
         .parameter("IdempotencyKey", idempotency_key());
     for (name, response) in errors::responses() {
         components = components.response(name, response);
@@ -115,6 +117,17 @@ fn group_id() -> Parameter {
         .description(Some("The group's id."))
         .schema(Some(group_id_text()))
         .example(Some(json!("120363000000000001@g.us")))
+        .build()
+}
+
+fn in_path(name: &str, what: &str, example: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(what))
+        .schema(Some(text()))
+        .example(Some(json!(example)))
         .build()
 }
 
@@ -164,6 +177,15 @@ fn all_schemas(shape: Shape) -> Vec<Named> {
         schemas_of::<plain::GroupJoinRequestResult>(),
         schemas_of::<plain::Session>(),
         schemas_of::<plain::MeInfo>(),
+        schemas_of::<plain::Version>(),
+        schemas_of::<first::Pong>(),
+        schemas_of::<first::Health>(),
+        schemas_of::<first::ServerStatus>(),
+        schemas_of::<first::QRCode>(),
+        schemas_of::<first::PairingCode>(),
+        schemas_of::<first::LidToPhoneNumber>(),
+        schemas_of::<asked::RequestCodeRequest>(),
+        schemas_of::<asked::SessionNameRequest>(),
         schemas_of::<plain::EventPage>(),
         schemas_of::<normalized::GroupParticipant>(),
         of_shape(shape),

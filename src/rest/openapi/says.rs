@@ -17,26 +17,41 @@ use crate::rest::shape::Shape;
 /// By whom the operations are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
+    Server,
     Sessions,
     Groups,
     Members,
     Invites,
     Settings,
+    People,
     Events,
+    Carried,
 }
 
 impl Tag {
-    pub const ALL: [Self; 6] =
-        [Self::Sessions, Self::Groups, Self::Members, Self::Invites, Self::Settings, Self::Events];
+    pub const ALL: [Self; 9] = [
+        Self::Server,
+        Self::Sessions,
+        Self::Groups,
+        Self::Members,
+        Self::Invites,
+        Self::Settings,
+        Self::People,
+        Self::Events,
+        Self::Carried,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
+            Self::Server => "Server",
             Self::Sessions => "Sessions",
             Self::Groups => "Groups",
             Self::Members => "Members",
             Self::Invites => "Invites",
             Self::Settings => "Settings",
+            Self::People => "People",
             Self::Events => "Events",
+            Self::Carried => "Carried by WAHA",
         }
     }
 }
@@ -53,6 +68,8 @@ pub enum Body {
     /// `true`; nothing where the shape's engine says nothing.
     Done,
     Nothing,
+    /// A picture; where JSON is asked for, what has this name.
+    Picture(&'static str),
     /// Server-sent events.
     Stream,
 }
@@ -151,11 +168,22 @@ impl Says {
             .tag(self.tag.name())
             .summary(Some(self.summary))
             .description(Some(self.detail.clone()).filter(|detail| !detail.is_empty()));
-        for (part, name) in [("{session}", "Session"), ("{id}", "GroupId")] {
-            if path.contains(part) {
+        let parts = [
+            ("{session}", "Session"),
+            ("{id}", "GroupId"),
+            ("{lid}", "Lid"),
+            ("{phone}", "PhoneNumber"),
+        ];
+        for (part, name) in &parts {
+            if path.contains(*part) {
                 operation =
                     operation.parameter_ref(Ref::new(format!("#/components/parameters/{name}")));
             }
+        }
+        // Those of routes that are passed on, about which this knows no more than their names.
+        let known = |part: &str| parts.iter().any(|(known, _)| *known == part);
+        for part in path.split('/').filter(|part| part.starts_with('{') && !known(part)) {
+            operation = operation.parameter(in_path(part.trim_matches(['{', '}'])));
         }
         for parameter in self.query.iter().chain(&self.headers) {
             operation = operation.parameter(parameter.clone());
@@ -195,7 +223,7 @@ impl Says {
         statuses.extend(if of_groups { vec![422] } else { Vec::new() });
         statuses.extend(if self.asks { vec![501] } else { Vec::new() });
         statuses.extend(if self.changes { vec![409, 504] } else { Vec::new() });
-        statuses.extend(if self.takes.is_some() { vec![408, 413] } else { Vec::new() });
+        statuses.extend(if self.takes.is_some() { vec![408, 413, 415] } else { Vec::new() });
         statuses.extend(&self.refusals);
         statuses.sort_unstable();
         statuses.dedup();
@@ -221,10 +249,22 @@ fn response(description: &str, body: Body, shape: Shape) -> Response {
         (Body::Text(example), _) => response.content("text/html", text(example)),
         (Body::Done, Shape::Normalized) => response.content("text/html", text("true")),
         (Body::Done, Shape::Gows | Shape::Noweb) | (Body::Nothing, _) => response,
+        (Body::Picture(name), _) => {
+            let bytes = ObjectBuilder::new().schema_type(Type::String);
+            let bytes = bytes.content_media_type("image/png");
+            let picture = ContentBuilder::new().schema(Some(bytes)).build();
+            let in_json = json(Ref::from_schema_name(name).into());
+            response.content("image/png", picture).content("application/json", in_json)
+        }
         (Body::Stream, _) => response
             .content("text/event-stream", text("id: …\nevent: group.v2.join\ndata: {…}\n\n")),
     };
     response.build()
+}
+
+fn in_path(name: &str) -> Parameter {
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
+    parameter.required(Required::True).schema(Some(text())).build()
 }
 
 pub fn in_header(parameter: ParameterBuilder) -> Parameter {

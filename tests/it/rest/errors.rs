@@ -146,7 +146,7 @@ async fn a_change_whose_outcome_is_open_is_504_and_its_repetition_says_what_beca
 async fn a_path_that_is_not_served_is_404_in_the_words_of_nest() {
     let (_service, rest) = served(|_| ()).await;
     let cases = [
-        ("GET", "/api/default/chats"),
+        ("GET", "/api/default/nothing"),
         ("POST", "/"),
         ("GET", "/dashboard"),
         ("GET", "/api/default/groups/count/more"),

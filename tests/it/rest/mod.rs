@@ -1,15 +1,20 @@
 //! WAHA's paths over real HTTP: the same answers as gRPC's, in each shape, and errors as WAHA has them.
 
 mod bodies;
-mod client;
+pub mod client;
 mod document;
 mod errors;
 mod fields;
+mod first_calls;
 mod foreign_pages;
 mod history;
 mod idempotency;
 mod keys;
+mod kinds;
+mod lids;
+mod linking;
 mod listing;
+mod origins;
 mod pages;
 mod parity;
 mod refusals;

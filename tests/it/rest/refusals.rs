@@ -50,6 +50,8 @@ impl<'a> Comparison<'a> {
             Ok(()) => (200, String::new()),
             // WAHA says that there is none, and refuses nothing.
             Err(status) if reason(status) == "PICTURE_NOT_FOUND" => (200, String::new()),
+            // Nobody asks: WAHA refuses each person, and not the request.
+            Err(status) if reason(status) == "JOIN_REQUEST_NOT_FOUND" => (200, String::new()),
             Err(status) => {
                 let name = reason(status);
                 let known = Reason::from_name(&name).expect("a reason");

@@ -92,6 +92,13 @@ impl Scene {
         assert_eq!(keys(&history), set(&["membersCanShareHistory"]));
         let requests = format!("/{group}/participants/join-requests");
         assert_eq!(rest.get(&requests).await.ok(), json!([]));
+        // Where nobody asks, each person is refused, and not the request.
+        for what in ["approve", "reject"] {
+            let body = json!({ "participants": [{ "id": "4915129999998" }, { "id": "7@lid" }] });
+            let refused = rest.post(&format!("{requests}/{what}"), body).await.ok();
+            let each = |id: &str| json!({ "requesterId": id, "success": false, "error": 404 });
+            assert_eq!(refused, json!([each("4915129999998@c.us"), each("7@lid")]));
+        }
         let v2 = rest.get(&format!("/{group}/participants/v2")).await.ok();
         let v2 = v2.as_array().expect("a list");
         assert_eq!(v2.len(), 2);

@@ -10,6 +10,7 @@ mod linking;
 mod many;
 mod observed;
 mod partial_groups;
+mod passing;
 mod placing;
 mod registration;
 mod restarts;

@@ -22,6 +22,7 @@ pub struct Call {
     pub body: Text,
     /// From the header.
     pub api_key: Option<String>,
+    pub headers: HeaderMap,
 }
 
 #[derive(Debug, Clone)]
@@ -41,7 +42,14 @@ impl Call {
             form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let api_key = text(&parts.headers, "x-api-key").map(str::to_owned);
         let body = read_body(&parts.headers, body).await;
-        Self { method: parts.method.to_string(), path, query, body, api_key }
+        Self {
+            method: parts.method.to_string(),
+            path,
+            query,
+            body,
+            api_key,
+            headers: parts.headers,
+        }
     }
 
     pub fn segments(&self) -> Vec<&str> {

@@ -109,7 +109,7 @@ impl WahaServer {
                 self.answer_of_lids(call, &session, rest).await
             }
             (_, ["api", name, "auth", rest @ ..]) => self.answer_of_pairing(call, name, rest).await,
-            _ => Err(unknown_route(call)),
+            _ => self.answer_of_others(call).await,
         }
     }
 }

@@ -14,6 +14,7 @@ mod lids;
 mod listener;
 mod listing;
 mod lookups;
+mod others;
 mod pictures;
 mod reply;
 mod route;

@@ -128,3 +128,20 @@ pub struct MemberShareHistory {
     /// Whether every member may share what was said before with new ones.
     members_can_share_history: bool,
 }
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RequestCodeRequest {
+    /// Of the account to link, with its country code.
+    #[schema(example = "4915120000001")]
+    phone_number: String,
+}
+
+#[derive(ToSchema)]
+pub struct SessionNameRequest {
+    #[schema(example = "default")]
+    name: String,
+    /// Whether to unlink it, too, where it is to be stopped.
+    #[schema(nullable = false)]
+    logout: Option<bool>,
+}

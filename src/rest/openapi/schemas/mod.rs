@@ -4,6 +4,7 @@
 
 pub mod asked;
 pub mod errors;
+pub mod first;
 pub mod gows;
 pub mod normalized;
 pub mod noweb;

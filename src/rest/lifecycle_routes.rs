@@ -1,0 +1,198 @@
+//! Sessions, as WAHA starts and stops them, and who they are.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::Gateway;
+use super::openapi::{Body, Says, Tag, says};
+use super::refusal::Refusal;
+use super::request::Incoming;
+use super::respond::{empty, json};
+use super::route::{Route, get, post};
+use super::session_routes::{not_found, told};
+use crate::app::Call;
+use crate::app::sessions::SessionChange;
+use crate::domain::error::{Error, Result as DomainResult};
+use crate::domain::id::SessionName;
+use crate::domain::reason::Reason;
+use crate::domain::session::SessionStatus;
+use crate::envelope::me;
+
+type Answered = Result<Response, Refusal>;
+
+#[derive(Debug, Clone, Copy)]
+enum Wish {
+    Start,
+    Stop,
+    Restart,
+    LogOut,
+}
+
+pub fn routes() -> Vec<Route> {
+    let sessions = |id, summary| says(id, Tag::Sessions, summary);
+    let answers = |says: Says| {
+        says.asks().answers(201, "The session.", Body::Json("Session")).refuses(&[404, 422])
+    };
+    let by_body = |says: Says| {
+        let detail = "WAHA's former address, with the name in the body.";
+        says.detail(detail).takes("SessionNameRequest").asks().refuses(&[404, 422])
+    };
+    vec![
+        get(
+            "/api/sessions/{session}/me",
+            who,
+            sessions("getMe", "Who we are in a session")
+                .detail("Nothing where the session is not linked.")
+                .answers(200, "Who we are.", Body::Json("MeInfo"))
+                .refuses(&[404]),
+        ),
+        post(
+            "/api/sessions/{session}/start",
+            start,
+            answers(sessions("startSession", "Start a session")),
+        ),
+        post(
+            "/api/sessions/{session}/stop",
+            stop,
+            answers(sessions("stopSession", "Stop a session")),
+        ),
+        post(
+            "/api/sessions/{session}/restart",
+            restart,
+            answers(sessions("restartSession", "Stop a session and start it")),
+        ),
+        post(
+            "/api/sessions/{session}/logout",
+            log_out,
+            answers(sessions("logoutSession", "Unlink a session's device")),
+        ),
+        post(
+            "/api/sessions/start",
+            start_named,
+            by_body(sessions("startSessionByBody", "Start a session")).answers(
+                201,
+                "The session.",
+                Body::Json("Session"),
+            ),
+        ),
+        post(
+            "/api/sessions/stop",
+            stop_named,
+            by_body(sessions("stopSessionByBody", "Stop a session, and unlink it with `logout`"))
+                .answers(201, "It is stopped.", Body::Nothing),
+        ),
+        post(
+            "/api/sessions/logout",
+            log_out_named,
+            by_body(sessions("logoutSessionByBody", "Unlink a session's device")).answers(
+                201,
+                "It is unlinked.",
+                Body::Nothing,
+            ),
+        ),
+    ]
+}
+
+async fn who(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let name = incoming.session();
+    let name = incoming.finish(name)?;
+    let got = gateway.app.get_session(&incoming.call, &name).await;
+    let running = got.and_then(|session| match session.status {
+        SessionStatus::Stopped => Err(Error::new(Reason::SessionNotFound, "it is stopped")),
+        SessionStatus::Starting
+        | SessionStatus::ScanQrCode
+        | SessionStatus::Working
+        | SessionStatus::Failed
+        | SessionStatus::LoggedOut => Ok(session),
+    });
+    match running {
+        Ok(session) => Ok(match me(&session) {
+            Value::Null => empty(),
+            me => json(me),
+        }),
+        // In WAHA's words, which clients compare.
+        Err(error) if error.reason() == Reason::SessionNotFound => {
+            let message = format!(
+                "We didn't find a session with name '{name}'.\n\
+                 Please start it first by using POST /api/sessions/{name}/start request"
+            );
+            let error = Error::new(Reason::SessionNotFound, message);
+            Err(incoming.refuse(error).with_status(StatusCode::NOT_FOUND))
+        }
+        Err(error) => Err(incoming.refuse(error)),
+    }
+}
+
+async fn start(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    of_path(gateway, incoming, Wish::Start).await
+}
+
+async fn stop(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    of_path(gateway, incoming, Wish::Stop).await
+}
+
+async fn restart(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    of_path(gateway, incoming, Wish::Restart).await
+}
+
+async fn log_out(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+    of_path(gateway, incoming, Wish::LogOut).await
+}
+
+async fn of_path(gateway: Gateway, mut incoming: Incoming, wish: Wish) -> Answered {
+    let name = incoming.session();
+    let name = incoming.finish(name)?;
+    let changed = fulfil(&gateway, &incoming.call, &name, wish).await;
+    let changed = changed.map_err(|error| not_found(&incoming, error))?;
+    Ok(created(json(told(&changed.session, gateway.shape))))
+}
+
+/// WAHA makes the session where there is none; here they are made over gRPC.
+async fn start_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let name = incoming.text("name");
+    let name = incoming.finish(name)?;
+    let changed = fulfil(&gateway, &incoming.call, &name, Wish::Start).await;
+    let changed = changed.map_err(|error| not_found(&incoming, error))?;
+    Ok(created(json(told(&changed.session, gateway.shape))))
+}
+
+async fn stop_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let name = incoming.text("name");
+    let unlinks = incoming.optional_flag("logout");
+    let name = incoming.finish(name)?;
+    if unlinks {
+        let unlinked = fulfil(&gateway, &incoming.call, &name, Wish::LogOut).await;
+        unlinked.map_err(|error| not_found(&incoming, error))?;
+    }
+    let stopped = fulfil(&gateway, &incoming.call, &name, Wish::Stop).await;
+    stopped.map_err(|error| not_found(&incoming, error))?;
+    Ok(created(empty()))
+}
+
+async fn log_out_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+    let name = incoming.text("name");
+    let name = incoming.finish(name)?;
+    let unlinked = fulfil(&gateway, &incoming.call, &name, Wish::LogOut).await;
+    unlinked.map_err(|error| not_found(&incoming, error))?;
+    Ok(created(empty()))
+}
+
+async fn fulfil(
+    gateway: &Gateway,
+    call: &Call,
+    name: &SessionName,
+    wish: Wish,
+) -> DomainResult<SessionChange> {
+    match wish {
+        Wish::Start => gateway.app.start_session(call, name).await,
+        Wish::Stop => gateway.app.stop_session(call, name).await,
+        Wish::Restart => gateway.app.restart_session(call, name).await,
+        Wish::LogOut => gateway.app.log_out_session(call, name).await,
+    }
+}
+
+fn created(body: Response) -> Response {
+    (StatusCode::CREATED, body).into_response()
+}

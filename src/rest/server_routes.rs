@@ -1,0 +1,110 @@
+//! What clients ask first: whether anybody answers, who it is, and how it is.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use super::Gateway;
+use super::openapi::{Body, Says, Tag, says};
+use super::refusal::Refusal;
+use super::request::Incoming;
+use super::respond::json;
+use super::route::{Route, get};
+use crate::domain::error::Error;
+use crate::domain::reason::Reason;
+use crate::envelope::version;
+
+/// How long the database may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub fn routes() -> Vec<Route> {
+    let asked = |id, summary| says(id, Tag::Server, summary);
+    let of_version =
+        |says: Says| says.answers(200, "The version, in WAHA's words.", Body::Json("Version"));
+    vec![
+        get(
+            "/ping",
+            ping,
+            asked("ping", "Whether anybody answers")
+                .detail("It needs no key.")
+                .answers(200, "Somebody does.", Body::Json("Pong"))
+                .refuses_only(&[403, 503]),
+        ),
+        get(
+            "/health",
+            health,
+            asked("checkHealth", "How the service is")
+                .detail("It needs a key that sees all sessions.")
+                .answers(200, "All is well.", Body::Json("Health"))
+                .answers(503, "Something fails.", Body::Json("Health"))
+                .refuses_only(&[401, 403, 500]),
+        ),
+        get("/api/server/version", tell_version, of_version(asked("getVersion", "Who answers"))),
+        get(
+            "/api/version",
+            tell_version,
+            of_version(asked("getVersionAsBefore", "The same, at WAHA's former address")),
+        ),
+        get(
+            "/api/server/status",
+            tell_status,
+            asked("getServerStatus", "Since when the service runs").answers(
+                200,
+                "Since when.",
+                Body::Json("ServerStatus"),
+            ),
+        ),
+    ]
+}
+
+async fn ping() -> Response {
+    json(json!({ "message": "pong" }))
+}
+
+/// In the words of the library that WAHA uses. Its own checks are of disks that this service does not have.
+async fn health(State(gateway): State<Gateway>, incoming: Incoming) -> Result<Response, Refusal> {
+    if !incoming.call.caller.sees_all() {
+        let message = "only an API key that sees all sessions may ask how the service is";
+        return Err(incoming.refuse(Error::new(Reason::PermissionDenied, message)));
+    }
+    let database = timeout(PATIENCE, gateway.app.check_database()).await;
+    let is_draining = gateway.app.is_draining();
+    let checks = [
+        ("database", matches!(database, Ok(Ok(())))),
+        ("commits", *gateway.app.commits().borrow()),
+        ("service", !is_draining),
+    ];
+    let of = |is_wanted: fn(bool) -> bool| -> Value {
+        let wanted = checks.iter().filter(|(_, is_up)| is_wanted(*is_up));
+        let say = |is_up: bool| json!({ "status": if is_up { "up" } else { "down" } });
+        Value::Object(
+            wanted.map(|(name, is_up)| ((*name).to_owned(), say(*is_up))).collect::<Map<_, _>>(),
+        )
+    };
+    let is_well = checks.iter().all(|(_, is_up)| *is_up);
+    let status = match (is_draining, is_well) {
+        (true, _) => "shutting_down",
+        (false, true) => "ok",
+        (false, false) => "error",
+    };
+    let body = json!({
+        "status": status, "info": of(|is_up| is_up), "error": of(|is_up| !is_up), "details": of(|_| true),
+    });
+    let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((code, json(body)).into_response())
+}
+
+async fn tell_version(State(gateway): State<Gateway>, _incoming: Incoming) -> Response {
+    json(version(gateway.shape.engine()))
+}
+
+async fn tell_status(State(gateway): State<Gateway>, _incoming: Incoming) -> Response {
+    let (began, now) = (gateway.began.as_millis(), gateway.clock.now().as_millis());
+    json(json!({
+        "startTimestamp": began, "uptime": now.saturating_sub(began), "worker": { "id": null },
+    }))
+}
