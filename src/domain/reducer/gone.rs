@@ -16,7 +16,9 @@ pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Sta
     // Facts that are newer than our leaving are of a later stay whose beginning has yet to arrive.
     let newer_stay = stamp.is_some_and(|stamp| {
         let is_newer = |own: &&Stamp| own.source == stamp.source && own.is_after(stamp);
-        state.facts.fields.values().any(|own| is_newer(&own))
+        let is_of_leaving =
+            |field: &Field, own: &Stamp| Field::VALUED.contains(field) && own.time == stamp.time;
+        state.facts.fields.iter().any(|(field, own)| is_newer(&own) && !is_of_leaving(field, own))
             || state.facts.members.values().any(|own| is_newer(&own))
             || state
                 .facts
@@ -36,7 +38,10 @@ pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Sta
         if let Some(held) = &held {
             let mut group = Group::partial(held.id.clone());
             for (field, own) in before.fields {
-                if facts.is_news(Some(&own), None) {
+                // An update of the second in which we left may follow it (part.rs).
+                let is_of_leaving = Field::VALUED.contains(&field)
+                    && stamp.as_ref().is_some_and(|stamp| own.time == stamp.time);
+                if !is_of_leaving && facts.is_news(Some(&own), None) {
                     if let Some(value) = FieldValue::of(held, field) {
                         value.set_on(&mut group);
                     } else if field == Field::Picture {

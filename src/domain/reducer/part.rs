@@ -18,16 +18,19 @@ pub(super) fn reduce(
     stamp: Option<&Stamp>,
 ) -> Reduction {
     let mut reduction = Reduction::default();
+    // An update of the second in which we left may follow it (observed on WEBJS and WPP); that we are in again is told
+    // with members, or as a whole.
+    let leaves = stamp.zip(state.facts.gone.as_ref());
+    let is_of_leaving =
+        leaves.is_some_and(|(stamp, gone)| stamp.source == gone.source && stamp.time == gone.time);
+    if is_of_leaving && matches!(change, Change::Fields(_)) {
+        return reduction;
+    }
     if state.group.is_none() {
         match (stamp, &state.facts.gone) {
             // Without a date it may be of the time before we left.
             (None, Some(_)) => return Reduction { reread: true, ..reduction },
-            // An update of the second in which we left may follow it (observed on WEBJS and WPP); that we are in
-            // again is told with members, or as a whole.
-            (Some(stamp), Some(gone))
-                if !stamp.is_after(gone)
-                    || (stamp.time == gone.time && matches!(change, Change::Fields(_))) =>
-            {
+            (Some(stamp), Some(gone)) if !stamp.is_after(gone) => {
                 // It changes nothing any more, but who is who holds for good.
                 if let Change::Members { members, .. } = change {
                     teach(&mut state.facts, members, Some(stamp));
