@@ -212,9 +212,15 @@ where
                             None => data,
                         };
                     }
-                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                    Err(other) => {
+                        this.ends();
+                        return Poll::Ready(Some(Ok(other)));
+                    }
                 },
-                other => return Poll::Ready(other),
+                other => {
+                    this.ends();
+                    return Poll::Ready(other);
+                }
             }
         }
         let length = this.rest.len().min(PIECE);
@@ -241,10 +247,18 @@ where
     }
 }
 
-impl<B> Drop for AnswerBody<B> {
-    fn drop(&mut self) {
-        if let Some(leaving) = &self.leaving {
+impl<B> AnswerBody<B> {
+    /// Gives up the place before the end of the answer leaves, so that whoever has received it finds a place for the
+    /// next call. What the connection still has in its hands keeps it.
+    fn ends(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
             leaving.call.handed_over();
         }
+    }
+}
+
+impl<B> Drop for AnswerBody<B> {
+    fn drop(&mut self) {
+        self.ends();
     }
 }

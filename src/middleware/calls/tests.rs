@@ -259,6 +259,22 @@ async fn a_stream_that_is_not_taken_holds_little_and_goes_on_once_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_place_is_free_before_the_end_of_the_answer_arrives() {
+    let calls = Calls::new(bounds());
+    let call = calls.admit(Who::Key("key"), None).expect("a place");
+    call.answer(10, true).expect("room");
+    let trailers = std::future::ready(Some(Ok(http::HeaderMap::new())));
+    let whole = Full::new(Bytes::from_static(b"0123456789")).with_trailers(trailers);
+    let mut body = AnswerBody::holding(Box::pin(whole), call);
+    drop(body.frame().await.expect("the answer"));
+    assert_eq!(calls.0.table().held().0, 1, "its end is to come");
+    let end = body.frame().await.expect("trailers").expect("no error");
+    assert!(end.is_trailers());
+    assert_eq!(calls.0.table().held().0, 0);
+    drop(body);
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_part_of_an_answer_waits_for_the_last_to_leave_and_the_largest_counts() {
     let calls = Calls::new(bounds());
     let (connection, task) = connection([127, 0, 0, 2], 1);

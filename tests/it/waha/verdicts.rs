@@ -11,9 +11,9 @@ use wagroups::pb::group_event::Body;
 use super::scene::Scene;
 use crate::waha_server::Options;
 
-/// Seeds for each engine; with `WAGROUPS_VERDICT_SEEDS` as many as wanted.
+/// Seeds for each engine; with `VERDICT_SEEDS` as many as wanted.
 fn seeds() -> u64 {
-    let set = std::env::var("WAGROUPS_VERDICT_SEEDS").ok();
+    let set = std::env::var("VERDICT_SEEDS").ok();
     set.and_then(|seeds| seeds.parse().ok()).unwrap_or(250)
 }
 
