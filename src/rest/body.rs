@@ -14,7 +14,7 @@ use crate::middleware::{BoundedBody, Coding, InflateError};
 /// The most values in a body, about: 1,024 participants are some 3,000. A body of `[0],` alone would take forty
 /// times the memory of its text; that of a picture is one long text, and may be large.
 const MAX_VALUES: usize = 16_384;
-const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+pub const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 const GZIP_MARK: &[u8] = b"\x1f\x8b";
 

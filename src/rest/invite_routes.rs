@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::Gateway;
-use super::openapi::{Body, Tag, required, says, text};
+use super::openapi::{Body, Tag, invite_code_text, required, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json, text as bare};
@@ -15,12 +15,9 @@ use crate::domain::invite::Invite;
 
 type Answered = Result<Response, Refusal>;
 
-/// A code, or a link with one, as the document describes them.
-const CODE: &str = r"^(https://chat\.whatsapp\.com/)?[A-Za-z0-9_-]{6,64}$";
-
 pub fn routes() -> Vec<Route> {
     let invite = |id, summary| says(id, Tag::Invites, summary);
-    let code = required("code", "An invite code, or a link with one.", text().pattern(Some(CODE)))
+    let code = required("code", "An invite code, or a link with one.", invite_code_text())
         .example(Some(json!("https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv")));
     vec![
         get(

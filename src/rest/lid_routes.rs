@@ -26,7 +26,11 @@ pub fn routes() -> Vec<Route> {
             "/api/{session}/lids",
             list,
             people("listLids", "People whose hidden id and phone number are both known")
-                .query(optional("limit", "How many; 100 without it.", number(0)))
+                .query(optional(
+                    "limit",
+                    "How many; 100 without it.",
+                    number(0).maximum(Some(MAX_LIMIT)),
+                ))
                 .query(optional("offset", "How many to step over.", number(0)))
                 .answers(200, "The people.", Body::JsonList("LidToPhoneNumber"))
                 .refuses(&[422]),

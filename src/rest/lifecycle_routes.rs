@@ -1,5 +1,7 @@
 //! Sessions, as WAHA starts and stops them, and who they are.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,12 +14,10 @@ use super::request::Incoming;
 use super::respond::{empty, json};
 use super::route::{Route, get, post};
 use super::session_routes::{not_found, told};
-use crate::app::Call;
-use crate::app::sessions::SessionChange;
-use crate::domain::error::{Error, Result as DomainResult};
+use crate::domain::error::Error;
 use crate::domain::id::SessionName;
 use crate::domain::reason::Reason;
-use crate::domain::session::SessionStatus;
+use crate::domain::session::{Session, SessionStatus};
 use crate::envelope::me;
 
 type Answered = Result<Response, Refusal>;
@@ -35,10 +35,11 @@ pub fn routes() -> Vec<Route> {
     let answers = |says: Says| {
         says.asks().answers(201, "The session.", Body::Json("Session")).refuses(&[404, 422])
     };
-    let by_body = |says: Says| {
+    let by_body = |says: Says, schema| {
         let detail = "WAHA's former address, with the name in the body.";
-        says.detail(detail).takes("SessionNameRequest").asks().refuses(&[404, 422])
+        says.detail(detail).takes(schema).asks().refuses(&[404, 422])
     };
+    let (name, stop_name) = ("SessionNameRequest", "StopSessionRequest");
     vec![
         get(
             "/api/sessions/{session}/me",
@@ -71,7 +72,7 @@ pub fn routes() -> Vec<Route> {
         post(
             "/api/sessions/start",
             start_named,
-            by_body(sessions("startSessionByBody", "Start a session")).answers(
+            by_body(sessions("startSessionByBody", "Start a session"), name).answers(
                 201,
                 "The session.",
                 Body::Json("Session"),
@@ -80,13 +81,16 @@ pub fn routes() -> Vec<Route> {
         post(
             "/api/sessions/stop",
             stop_named,
-            by_body(sessions("stopSessionByBody", "Stop a session, and unlink it with `logout`"))
-                .answers(201, "It is stopped.", Body::Nothing),
+            by_body(
+                sessions("stopSessionByBody", "Stop a session, and unlink it with `logout`"),
+                stop_name,
+            )
+            .answers(201, "It is stopped.", Body::Nothing),
         ),
         post(
             "/api/sessions/logout",
             log_out_named,
-            by_body(sessions("logoutSessionByBody", "Unlink a session's device")).answers(
+            by_body(sessions("logoutSessionByBody", "Unlink a session's device"), name).answers(
                 201,
                 "It is unlinked.",
                 Body::Nothing,
@@ -144,18 +148,16 @@ async fn log_out(State(gateway): State<Gateway>, incoming: Incoming) -> Answered
 async fn of_path(gateway: Gateway, mut incoming: Incoming, wish: Wish) -> Answered {
     let name = incoming.session();
     let name = incoming.finish(name)?;
-    let changed = fulfil(&gateway, &incoming.call, &name, wish).await;
-    let changed = changed.map_err(|error| not_found(&incoming, error))?;
-    Ok(created(json(told(&changed.session, gateway.shape))))
+    let session = fulfil(&gateway, &incoming, &name, wish).await?;
+    Ok(created(json(told(&session, gateway.shape))))
 }
 
 /// WAHA makes the session where there is none; here they are made over gRPC.
 async fn start_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let name = incoming.text("name");
     let name = incoming.finish(name)?;
-    let changed = fulfil(&gateway, &incoming.call, &name, Wish::Start).await;
-    let changed = changed.map_err(|error| not_found(&incoming, error))?;
-    Ok(created(json(told(&changed.session, gateway.shape))))
+    let session = fulfil(&gateway, &incoming, &name, Wish::Start).await?;
+    Ok(created(json(told(&session, gateway.shape))))
 }
 
 async fn stop_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
@@ -163,34 +165,34 @@ async fn stop_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> A
     let unlinks = incoming.optional_flag("logout");
     let name = incoming.finish(name)?;
     if unlinks {
-        let unlinked = fulfil(&gateway, &incoming.call, &name, Wish::LogOut).await;
-        unlinked.map_err(|error| not_found(&incoming, error))?;
+        fulfil(&gateway, &incoming, &name, Wish::LogOut).await?;
     }
-    let stopped = fulfil(&gateway, &incoming.call, &name, Wish::Stop).await;
-    stopped.map_err(|error| not_found(&incoming, error))?;
+    fulfil(&gateway, &incoming, &name, Wish::Stop).await?;
     Ok(created(empty()))
 }
 
 async fn log_out_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let name = incoming.text("name");
     let name = incoming.finish(name)?;
-    let unlinked = fulfil(&gateway, &incoming.call, &name, Wish::LogOut).await;
-    unlinked.map_err(|error| not_found(&incoming, error))?;
+    fulfil(&gateway, &incoming, &name, Wish::LogOut).await?;
     Ok(created(empty()))
 }
 
+/// The session as it is then.
 async fn fulfil(
     gateway: &Gateway,
-    call: &Call,
+    incoming: &Incoming,
     name: &SessionName,
     wish: Wish,
-) -> DomainResult<SessionChange> {
-    match wish {
-        Wish::Start => gateway.app.start_session(call, name).await,
-        Wish::Stop => gateway.app.stop_session(call, name).await,
-        Wish::Restart => gateway.app.restart_session(call, name).await,
-        Wish::LogOut => gateway.app.log_out_session(call, name).await,
-    }
+) -> Result<Arc<Session>, Refusal> {
+    let (app, call) = (&gateway.app, &incoming.call);
+    let changed = match wish {
+        Wish::Start => app.start_session(call, name).await,
+        Wish::Stop => app.stop_session(call, name).await,
+        Wish::Restart => app.restart_session(call, name).await,
+        Wish::LogOut => app.log_out_session(call, name).await,
+    };
+    changed.map(|changed| changed.session).map_err(|error| not_found(incoming, error))
 }
 
 fn created(body: Response) -> Response {

@@ -30,7 +30,7 @@ pub fn routes() -> Vec<Route> {
             "/ping",
             ping,
             asked("ping", "Whether anybody answers")
-                .detail("It needs no key.")
+                .without_key()
                 .answers(200, "Somebody does.", Body::Json("Pong"))
                 .refuses_only(&[403, 503]),
         ),

@@ -89,8 +89,8 @@ fn components(shape: Shape) -> Components {
         .header("Retry-After", header("After how many seconds it may work.", number(1)))
         .parameter("Session", session())
         .parameter("GroupId", group_id())
-        .parameter("Lid", in_path("lid", "A hidden id, with or without its ending.", "222@lid"))
-        .parameter("PhoneNumber", in_path("phone", "A phone number.", "4915120000001@c.us"))
+        .parameter("Lid", lid())
+        .parameter("PhoneNumber", phone_number())
         .parameter("IdempotencyKey", idempotency_key());
     for (name, response) in errors::responses() {
         components = components.response(name, response);
@@ -104,7 +104,7 @@ fn session() -> Parameter {
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some("The session's name."))
-        .schema(Some(text().pattern(Some("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))))
+        .schema(Some(session_name_text()))
         .example(Some(json!("default")))
         .build()
 }
@@ -120,15 +120,36 @@ fn group_id() -> Parameter {
         .build()
 }
 
-fn in_path(name: &str, what: &str, example: &str) -> Parameter {
+fn lid() -> Parameter {
+    let schema = text().pattern(Some("^[1-9][0-9]{0,17}(@lid)?$"));
+    in_path("lid", "A hidden id, with or without its ending.", schema, "222@lid")
+}
+
+/// Written as people write it, it is taken as well.
+fn phone_number() -> Parameter {
+    let schema = text().pattern(Some(r"^[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?$"));
+    in_path("phone", "A phone number with its country code.", schema, "4915120000001@c.us")
+}
+
+fn in_path(name: &str, what: &str, schema: ObjectBuilder, example: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some(what))
-        .schema(Some(text()))
+        .schema(Some(schema))
         .example(Some(json!(example)))
         .build()
+}
+
+/// A session's name, wherever it stands.
+pub fn session_name_text() -> ObjectBuilder {
+    text().pattern(Some("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))
+}
+
+/// An invite code or a link with one, wherever it stands.
+pub fn invite_code_text() -> ObjectBuilder {
+    text().pattern(Some(r"^(https://chat\.whatsapp\.com/)?[A-Za-z0-9]{22}$"))
 }
 
 /// A group's id, wherever it stands.
@@ -186,6 +207,8 @@ fn all_schemas(shape: Shape) -> Vec<Named> {
         schemas_of::<first::LidToPhoneNumber>(),
         schemas_of::<asked::RequestCodeRequest>(),
         schemas_of::<asked::SessionNameRequest>(),
+        schemas_of::<asked::StopSessionRequest>(),
+        schemas_of::<asked::CarriedRequest>(),
         schemas_of::<plain::EventPage>(),
         schemas_of::<normalized::GroupParticipant>(),
         of_shape(shape),

@@ -91,6 +91,7 @@ pub struct Says {
     refusals: Vec<u16>,
     /// Whether those are all.
     only_those: bool,
+    needs_no_key: bool,
 }
 
 pub fn says(id: &'static str, tag: Tag, summary: &'static str) -> Says {
@@ -108,6 +109,7 @@ pub fn says(id: &'static str, tag: Tag, summary: &'static str) -> Says {
         asks: false,
         refusals: Vec::new(),
         only_those: false,
+        needs_no_key: false,
     }
 }
 
@@ -162,6 +164,10 @@ impl Says {
         Self { refusals: statuses.to_vec(), only_those: true, ..self }
     }
 
+    pub fn without_key(self) -> Self {
+        Self { needs_no_key: true, ..self }
+    }
+
     pub fn operation(self, path: &str, shape: Shape) -> Operation {
         let mut operation = OperationBuilder::new()
             .operation_id(Some(self.id))
@@ -190,6 +196,9 @@ impl Says {
         }
         if self.changes {
             operation = operation.parameter_ref(Ref::new("#/components/parameters/IdempotencyKey"));
+        }
+        if self.needs_no_key {
+            operation = operation.securities(Some([]));
         }
         if let Some(schema) = self.takes {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
@@ -262,9 +271,11 @@ fn response(description: &str, body: Body, shape: Shape) -> Response {
     response.build()
 }
 
+/// One part of a path as every reader takes it: no slash, no percent sign, no dots alone.
 fn in_path(name: &str) -> Parameter {
+    let schema = text().pattern(Some(r"^(?!\.+$)[^/\\%?#;\x00-\x1f\x7f-\x9f]+$"));
     let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
-    parameter.required(Required::True).schema(Some(text())).build()
+    parameter.required(Required::True).schema(Some(schema)).build()
 }
 
 pub fn in_header(parameter: ParameterBuilder) -> Parameter {

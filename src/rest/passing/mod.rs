@@ -20,8 +20,8 @@ use utoipa::openapi::HttpMethod;
 
 use self::allowed::{ALLOWED, Allowed, Place};
 use super::Gateway;
-use super::body::Described;
-use super::openapi::{Body as Answer, Says, Tag, required, says, text};
+use super::body::{Described, UTF8_MARK};
+use super::openapi::{Body as Answer, Says, Tag, required, says, session_name_text};
 use super::refusal::{Asked, Refusal};
 use super::request::{KEY_IN_QUERY, caller_of};
 use super::route::Route;
@@ -66,8 +66,9 @@ fn said(allowed: &Allowed) -> Says {
         .answers(201, "What the server answers.", Answer::Nothing)
         .refuses(&[408, 413, 415, 422, 501, 504]);
     match allowed.place {
-        Place::Query => says.query(required(SESSION, "The session's name.", text())),
-        Place::Path | Place::Body => says,
+        Place::Query => says.query(required(SESSION, "The session's name.", session_name_text())),
+        Place::Body => says.takes("CarriedRequest"),
+        Place::Path => says,
     }
 }
 
@@ -207,7 +208,7 @@ fn named(
         Some(fields) => Bytes::from(fields.to_string()),
         None => body.bytes().clone(),
     };
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = bytes.strip_prefix(UTF8_MARK).unwrap_or(&bytes);
     let named = object::take_apart(bytes);
     let named = named.map_err(|error| asked.refuse(Error::new(Reason::InvalidRequest, error)))?;
     Ok((named.session, named.others))

@@ -16,6 +16,8 @@ from program import Program
 
 EXAMPLES = os.environ.get("OPENAPI_EXAMPLES", "12")
 HOOKS = Path(__file__).with_name("hooks.py")
+LIFE = [f"/api/sessions/{{session}}/{verb}" for verb in ("start", "stop", "restart", "logout")]
+LINKING = ["/api/{session}/auth/qr", "/api/{session}/auth/request-code"]
 NUMBERS = ["4915120000001", "4915120000002", "4915120000003"]
 
 
@@ -68,10 +70,32 @@ def test_every_answer_is_one_that_the_document_has(program: Program, tmp_path: P
     # Requests find something: a session that works, groups of it that exist, people, and invites.
     groups = [program.new_group("default", f"Group {number}", *NUMBERS) for number in range(40)]
     parameters = document["components"]["parameters"]
-    parameters["Session"]["schema"] = {"type": "string", "enum": ["default"]}
+    default = {"type": "string", "enum": ["default"]}
+    parameters["Session"]["schema"] = default
+    schemas["CarriedRequest"]["properties"]["session"] = default
+    for operation in [operation for path in document["paths"].values() for operation in path.values()]:
+        for parameter in operation.get("parameters", []):
+            if (parameter.get("name"), parameter.get("in")) == ("session", "query"):
+                parameter["schema"] = default
     parameters["GroupId"]["schema"] = {"type": "string", "enum": groups}
     parameters["Session"].pop("example")
     parameters["GroupId"].pop("example")
+    parameters["Lid"]["schema"] = {"type": "string", "enum": ["222@lid"]}
+    # Sessions of their own for what ends one, and for what only one that waits to be linked can do.
+    for name in ("spare", "unlinked"):
+        program.run("sessions", "create", name, "--engine", "simulator")
+    program.run("sessions", "logout", "unlinked")
+    program.run("sessions", "start", "unlinked")
+    for name, paths in {"spare": LIFE, "unlinked": LINKING}.items():
+        own = {**parameters["Session"], "schema": {"type": "string", "enum": [name]}}
+        for path in paths:
+            (operation,) = document["paths"][path].values()
+            operation["parameters"] = [
+                own if parameter.get("$ref", "").endswith("/Session") else parameter
+                for parameter in operation.get("parameters", [])
+            ]
+    for name in ("SessionNameRequest", "StopSessionRequest"):
+        schemas[name]["properties"]["name"] = {"type": "string", "enum": ["spare"]}
     # Nothing is fetched from elsewhere, and nothing is here.
     schemas["RemoteFile"]["properties"]["url"] = {"type": "string", "enum": ["http://127.0.0.1:9/picture.jpg"]}
     # A stream does not end, and a socket is no request.

@@ -1,6 +1,20 @@
 //! Bodies of requests.
 
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::ObjectBuilder;
+
+use crate::rest::openapi::{invite_code_text, session_name_text};
+
+fn session_name() -> ObjectBuilder {
+    session_name_text().examples([json!("default")])
+}
+
+fn invite_code() -> ObjectBuilder {
+    invite_code_text()
+        .description(Some("An invite code, or a link with one."))
+        .examples([json!("https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv")])
+}
 
 /// One person.
 #[derive(ToSchema)]
@@ -37,11 +51,7 @@ pub struct ParticipantsRequest {
 
 #[derive(ToSchema)]
 pub struct JoinGroupRequest {
-    /// An invite code, or a link with one.
-    #[schema(
-        example = "https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
-        pattern = r"^(https://chat\.whatsapp\.com/)?[A-Za-z0-9]{22}$"
-    )]
+    #[schema(schema_with = invite_code)]
     code: String,
 }
 
@@ -133,15 +143,30 @@ pub struct MemberShareHistory {
 #[schema(rename_all = "camelCase")]
 pub struct RequestCodeRequest {
     /// Of the account to link, with its country code.
-    #[schema(example = "4915120000001")]
+    #[schema(
+        example = "4915120000001",
+        pattern = r"^\+?[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?$"
+    )]
     phone_number: String,
 }
 
 #[derive(ToSchema)]
 pub struct SessionNameRequest {
-    #[schema(example = "default")]
+    #[schema(schema_with = session_name)]
     name: String,
-    /// Whether to unlink it, too, where it is to be stopped.
-    #[schema(nullable = false)]
+}
+
+#[derive(ToSchema)]
+pub struct StopSessionRequest {
+    #[schema(schema_with = session_name)]
+    name: String,
+    /// Whether to unlink it, too.
     logout: Option<bool>,
+}
+
+/// What a session's server is asked: the session, and whatever WAHA takes beside it.
+#[derive(ToSchema)]
+pub struct CarriedRequest {
+    #[schema(schema_with = session_name)]
+    session: String,
 }
