@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::own_changes::OwnChanges;
 use crate::domain::event::{JoinRequestAction, MemberAction};
-use crate::domain::id::{GroupId, Likeness, RequestId, SessionName};
+use crate::domain::id::{GroupId, RequestId, SessionName};
+use crate::domain::matching::Asked;
 use crate::domain::participant::Account;
 use crate::domain::reducer::{Change, Observation};
 
@@ -116,14 +117,6 @@ impl Drop for PendingWindow {
     }
 }
 
-/// Whether these may be one account: WhatsApp may know it by another spelling of the number.
-fn is_one(one: &Account, other: &Account) -> bool {
-    let are_two = one.lid().zip(other.lid()).is_some_and(|(one, other)| one != other);
-    let phones = one.phone().zip(other.phone());
-    one.is_same(other)
-        || (!are_two && phones.is_some_and(|(one, other)| one.likeness(other) == Likeness::Same))
-}
-
 /// Whether a report says what a call was about to do.
 fn is_echo(expected: &Change, seen: &Change) -> bool {
     match (expected, seen) {
@@ -135,9 +128,11 @@ fn is_echo(expected: &Change, seen: &Change) -> bool {
             Change::Members { action: seen_action, members: seen_members },
         ) => {
             action == seen_action
-                && seen_members
-                    .iter()
-                    .any(|seen| members.iter().any(|m| is_one(&m.account, &seen.account)))
+                && seen_members.iter().any(|seen| {
+                    members
+                        .iter()
+                        .any(|m| Asked::known_as(m.id(), m.account).goes_by(&seen.account))
+                })
         }
         (Change::JoinRequest(expected), Change::JoinRequest(seen)) => {
             expected.action == seen.action

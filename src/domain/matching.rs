@@ -24,6 +24,11 @@ impl Asked {
         Self { requested, account }
     }
 
+    /// Whether they may be named so: by one of their names, or by another spelling of a line that is theirs.
+    pub fn goes_by(&self, named: &Account) -> bool {
+        self.fit(named) >= Fit::Spelling
+    }
+
     /// How surely a name in an answer is theirs.
     fn fit(&self, named: &Account) -> Fit {
         // One hidden id is one person, and two are two, whatever the digits say.

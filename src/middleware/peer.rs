@@ -17,8 +17,11 @@ impl Peer {
 
     /// Whom somebody without a key counts as: the network, or, behind a proxy that many share, the connection.
     pub fn caller(self, proxies: &HashSet<IpAddr>) -> (IpAddr, u16) {
-        let is_proxy = proxies.contains(&self.0.ip().to_canonical());
-        (self.network(), if is_proxy { self.0.port() } else { 0 })
+        (self.network(), if self.is_among(proxies) { self.0.port() } else { 0 })
+    }
+
+    pub fn is_among(self, proxies: &HashSet<IpAddr>) -> bool {
+        proxies.contains(&self.0.ip().to_canonical())
     }
 
     /// What is counted as one caller: the address, or for IPv6 its network of 64 bits, which is what one

@@ -72,7 +72,7 @@ impl Arrivals {
     /// A body begins to arrive.
     pub fn begin(&self, session: &SessionName, peer: Option<Peer>) -> Arriving {
         let (sender, stays) = oneshot::channel();
-        let own = peer.filter(|peer| !self.0.proxies.contains(&peer.0.ip().to_canonical()));
+        let own = peer.filter(|peer| !peer.is_among(&self.0.proxies));
         let (session, network) = (session.clone(), own.map(Peer::network));
         let mut bodies = self.0.bodies();
         let number = bodies.next;

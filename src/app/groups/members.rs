@@ -37,17 +37,16 @@ impl Meant {
     ) -> Self {
         let mut ids: Vec<ParticipantId> = Vec::with_capacity(named.len());
         let mut are_members: Vec<bool> = Vec::with_capacity(named.len());
-        // Only a number that has another spelling can be there under it.
-        let is_one = |one: ParticipantId, other: ParticipantId| match (one.phone(), other.phone()) {
-            (Some(one), Some(other)) => one.likeness(other) == Likeness::Same,
-            _ => one == other,
-        };
         let mut places = Vec::with_capacity(named.len());
         for (id, is_member) in named {
-            let may_be_twice = id.phone().is_some_and(|phone| phone.has_other_spellings());
+            // Only a number that has another spelling can be there under it.
+            let line = id.phone().filter(|phone| phone.has_other_spellings());
             let known = ids.iter().zip(&are_members).position(|(known, known_is_member)| {
                 let are_two = *is_member && *known_is_member && known != id;
-                may_be_twice && !are_two && is_one(*known, *id)
+                let is_line = line
+                    .zip(known.phone())
+                    .is_some_and(|(line, known)| line.likeness(known) == Likeness::Same);
+                is_line && !are_two
             });
             places.push(known.unwrap_or_else(|| {
                 ids.push(*id);

@@ -224,11 +224,17 @@ impl Way {
         self.fetches_all && is_fetch
     }
 
-    async fn enter(&self, operation: EngineOperation) -> Result<(lane::Place, upstream::Place)> {
-        let in_lane = self.lane.enter(operation, self.is_shared(operation)).await?;
-        let operation =
-            if self.is_shared(operation) { EngineOperation::FetchAll } else { operation };
-        Ok((in_lane, self.upstream.enter(operation).await?))
+    async fn enter(
+        &self,
+        operation: EngineOperation,
+    ) -> Result<(lane::Place, Option<upstream::Place>)> {
+        let is_shared = self.is_shared(operation);
+        let in_lane = self.lane.enter(operation, is_shared).await?;
+        let is_out = match is_shared {
+            true => None,
+            false => Some(self.upstream.enter(operation).await?),
+        };
+        Ok((in_lane, is_out))
     }
 }
 

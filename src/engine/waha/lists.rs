@@ -6,11 +6,12 @@
 //! the next read.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::carried::Carried;
@@ -103,7 +104,7 @@ impl Lists {
         if !self.budget.is_limited() {
             return Ok(Duration::ZERO);
         }
-        let wait = lock(&fetches.distance).wait(Instant::now());
+        let wait = fetches.distance.lock().wait(Instant::now());
         if wait > PATIENCE { Err(not_yet(wait)) } else { Ok(wait) }
     }
 
@@ -119,13 +120,8 @@ impl Lists {
 impl Fetches {
     /// From now on whoever asks wants a later one.
     fn begin(&self) {
-        *lock(&self.coming) = None;
+        *self.coming.lock() = None;
     }
-}
-
-/// Nothing that runs under the lock can panic half-way.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn not_yet(wait: Duration) -> EngineError {
@@ -138,7 +134,9 @@ impl Carried {
     pub async fn list_anew(&self) -> Result<Arc<Listed>> {
         let fetches = self.server.shared_lists.of(&self.session);
         self.server.shared_lists.wait(&fetches)?;
-        let fetch = lock(&fetches.coming)
+        let fetch = fetches
+            .coming
+            .lock()
             .get_or_insert_with(|| self.clone().fetch_list(fetches.clone()))
             .clone();
         fetch.await
@@ -164,7 +162,7 @@ impl Carried {
         lists.take(&self.session).await?;
         fetches.begin();
         let listed = self.list().await;
-        lock(&fetches.distance).note(Instant::now());
+        fetches.distance.lock().note(Instant::now());
         Ok(Arc::new(listed?.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect()))
     }
 
@@ -173,7 +171,7 @@ impl Carried {
         let lists = &self.server.shared_lists;
         lists.take(&self.session).await?;
         let fetched = read.await;
-        lock(&lists.of(&self.session).distance).go_on(Instant::now());
+        lists.of(&self.session).distance.lock().go_on(Instant::now());
         fetched
     }
 }

@@ -35,10 +35,10 @@ impl Carried {
     ) -> Vec<Said> {
         // Where a group is made, its maker is among them.
         let is_us =
-            |row: &Option<Account>| row.zip(self.me).is_some_and(|(row, me)| row.is_same(&me));
+            |row: Option<Account>| row.zip(self.me).is_some_and(|(row, me)| row.is_same(&me));
+        let others: Vec<usize> = (0..rows.len()).filter(|row| !is_us(rows[*row])).collect();
         let mut found = rows_of(&asked, &rows, Trust::Likely);
-        let open: Vec<usize> =
-            (0..rows.len()).filter(|row| !is_us(&rows[*row]) && !has(&found, *row)).collect();
+        let open: Vec<usize> = others.iter().copied().filter(|row| !has(&found, *row)).collect();
         let mut is_looked_up = vec![false; asked.len()];
         if found.contains(&Found::Nothing) && !open.is_empty() {
             for (is_looked_up, found) in is_looked_up.iter_mut().zip(&found) {
@@ -52,9 +52,7 @@ impl Carried {
             self.add_names(people.chain(named), until).await;
             found = rows_of(&asked, &rows, Trust::Likely);
         }
-        let strangers: Vec<usize> = (0..rows.len()).filter(|row| !is_us(&rows[*row])).collect();
-        if let ([one], [row], [found]) =
-            (asked.as_slice(), strangers.as_slice(), found.as_mut_slice())
+        if let ([one], [row], [found]) = (asked.as_slice(), others.as_slice(), found.as_mut_slice())
             && *found == Found::Nothing
             && is_theirs(one, rows[*row].as_ref())
         {

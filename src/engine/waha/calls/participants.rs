@@ -256,21 +256,20 @@ pub(super) fn open(asked: &Asked) -> ParticipantResult {
     }
 }
 
+/// Who among the members is meant.
+fn look_among(asked: &Asked, members: &[Participant], trust: Trust) -> Found {
+    let rows: Vec<Option<Account>> = members.iter().map(|member| Some(member.account)).collect();
+    rows_of(std::slice::from_ref(asked), &rows, trust).first().copied().unwrap_or(Found::Nothing)
+}
+
 /// The member who is meant; `None` where nobody is, or where it may be several.
 fn member_like(
     asked: &Asked,
     members: Option<&[Participant]>,
     trust: Trust,
 ) -> Option<Participant> {
-    let members = members.unwrap_or_default();
-    let rows: Vec<Option<Account>> = members.iter().map(|member| Some(member.account)).collect();
-    let found = rows_of(std::slice::from_ref(asked), &rows, trust);
-    found.first()?.place().and_then(|place| members.get(place)).copied()
-}
-
-fn is_ambiguous(asked: &Asked, members: &[Participant], trust: Trust) -> bool {
-    let rows: Vec<Option<Account>> = members.iter().map(|member| Some(member.account)).collect();
-    rows_of(std::slice::from_ref(asked), &rows, trust).contains(&Found::Ambiguous)
+    let members = members?;
+    look_among(asked, members, trust).place().and_then(|place| members.get(place)).copied()
 }
 
 /// Under the names of both where they are the same account, and not only of one line.
@@ -287,17 +286,17 @@ pub(super) fn settled(
 ) -> ParticipantResult {
     // Who may be somebody else was perhaps a member before, and was not added by this.
     let trust = if action == MemberAction::Join { Trust::Certain } else { Trust::Likely };
-    let find = |members| member_like(asked, Some(members), trust);
+    let found = look_among(asked, after, trust);
+    let is = found.place().and_then(|place| after.get(place)).copied();
     // Who may be one of several is none of them for certain; nor is anybody absent from a list of hidden ids whose own
     // is not known, where the engine acts on whom it is told. A browser passes over whom it does not know.
     let hides = before.is_none()
         && asked.account.lid().is_none()
         && after.iter().any(|member| member.account.phone().is_none());
-    if is_ambiguous(asked, after, trust) || (hides && find(after).is_none()) {
+    if found == Found::Ambiguous || (hides && is.is_none()) {
         return open(asked);
     }
-    let was = before.and_then(find);
-    let is = find(after);
+    let was = member_like(asked, before, trust);
     let (status, code) = match (action, is) {
         (MemberAction::Join, Some(_)) => (ParticipantStatus::Ok, 200),
         (MemberAction::Join, None) => (ParticipantStatus::Unknown, 0),
