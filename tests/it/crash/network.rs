@@ -7,7 +7,7 @@ use wagroups::pb;
 use super::checker;
 use super::load::Load;
 use crate::harness::process::{Process, TestStore};
-use crate::harness::proxy::{Exchange, Proxy, Way};
+use crate::harness::proxy::{Exchange, Place, Proxy, Way, Within, borders};
 use crate::harness::service::Service;
 
 /// Set by `make crash`, which cuts at every byte and breaks connections for longer.
@@ -31,28 +31,19 @@ fn subject(round: usize) -> String {
     format!("Cut number {round:06}")
 }
 
-/// Where the messages of PostgreSQL's protocol begin and end: a letter and a length each.
-fn borders(bytes: &[u8]) -> Vec<usize> {
-    let mut borders = vec![0];
-    let mut at = 0;
-    while let Some(length) = bytes.get(at + 1..at + 5) {
-        at += 1 + u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
-        borders.push(at);
-    }
-    assert_eq!(borders.last(), Some(&bytes.len()), "whole messages");
-    borders
-}
-
-/// The places to cut at: all, or those around the borders of messages.
-fn places(exchange: &Exchange) -> Vec<(Way, usize)> {
+/// The places to cut at: after each byte, or around the borders of messages.
+fn places(exchange: &Exchange) -> Vec<Place> {
     let mut places = Vec::new();
     for (way, bytes) in [(Way::ToServer, &exchange.sent), (Way::ToClient, &exchange.received)] {
         let borders = borders(bytes);
-        for after in 0..=bytes.len() {
-            if is_thorough() || borders.iter().any(|border| after.abs_diff(*border) <= 1) {
-                places.push((way, after));
-            }
+        assert_eq!(borders.last(), Some(&bytes.len()), "whole messages");
+        for (message, border) in borders.windows(2).enumerate() {
+            let after = if is_thorough() { border[1] - border[0] } else { 2 };
+            let within = (0..after).map(Within::After).chain([Within::BeforeEnd(1)]);
+            places.extend(within.map(|within| Place { way, message, within }));
         }
+        let message = borders.len() - 2;
+        places.push(Place { way, message, within: Within::BeforeEnd(0) });
     }
     places
 }
@@ -70,14 +61,13 @@ async fn a_commit_that_is_cut_at_any_byte_is_answered_as_it_was_written() {
     assert!(!exchange.sent.is_empty() && !exchange.received.is_empty());
 
     let places = places(&exchange);
-    let mut cuts = 0;
-    for (round, (way, after)) in (2..).zip(&places) {
-        proxy.watch_for(subject(round).as_bytes(), Some((*way, *after)));
+    for (round, place) in (2..).zip(&places) {
+        proxy.watch_for(subject(round).as_bytes(), Some(*place));
         let answer = service.groups().set_group_subject(request(&id, round)).await;
         let (_, was_cut) = proxy.watched();
-        cuts += usize::from(was_cut);
-        let what = format!("{way:?} after {after} bytes");
+        let what = format!("{place:?}");
         let answer = answer.unwrap_or_else(|status| panic!("{what}: {status:?}")).into_inner();
+        assert!(was_cut, "{what}: the statement was cut there");
         assert!(answer.changed, "{what}: the call itself has changed it");
         sequence += 1;
         assert_eq!(answer.sequence, sequence, "{what}: the next event is its own");
@@ -85,7 +75,6 @@ async fn a_commit_that_is_cut_at_any_byte_is_answered_as_it_was_written() {
         let again = again.unwrap_or_else(|status| panic!("{what}: {status:?}")).into_inner();
         assert_eq!((again.changed, again.sequence), (true, sequence), "{what}: the first answer");
     }
-    assert!(cuts + 8 >= places.len(), "only {cuts} of {} statements were cut", places.len());
 
     let log = service.log("default").await;
     for (expected, event) in (1..).zip(&log) {

@@ -48,12 +48,56 @@ struct Shared {
     ended_commits: AtomicUsize,
 }
 
+/// A place in what one statement sends or receives: after so many bytes of one of its messages, or before so many that
+/// end it. A message of the same statement is now shorter and now longer, by the digits of its times and by what is
+/// written along, so a count of all bytes would name no place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub way: Way,
+    /// Counts from 0.
+    pub message: usize,
+    pub within: Within,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// After so many bytes, or where the message ends.
+    After(usize),
+    BeforeEnd(usize),
+}
+
+impl Place {
+    /// Where it is in what has come so far; `None` where that does not tell yet.
+    fn position(self, bytes: &[u8]) -> Option<usize> {
+        let borders = borders(bytes);
+        let start = *borders.get(self.message)?;
+        match (self.within, borders.get(self.message + 1)) {
+            (Within::After(count), Some(end)) => Some((start + count).min(*end)),
+            (Within::After(0), None) => Some(start),
+            (Within::After(_) | Within::BeforeEnd(_), None) => None,
+            (Within::BeforeEnd(count), Some(end)) => Some(end.saturating_sub(count).max(start)),
+        }
+    }
+}
+
+/// Where the messages of PostgreSQL's protocol begin and end, as far as their heads are there: a letter and a length
+/// each.
+pub fn borders(bytes: &[u8]) -> Vec<usize> {
+    let mut borders = vec![0];
+    let mut at = 0;
+    while let Some(length) = bytes.get(at + 1..at + 5) {
+        at += 1 + u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
+        borders.push(at);
+    }
+    borders
+}
+
 /// A statement that is waited for, and where it is to be cut.
 #[derive(Debug)]
 struct Watched {
     /// Bytes by which the statement is known.
     marker: Vec<u8>,
-    cut: Option<(Way, usize)>,
+    cut: Option<Place>,
     exchange: Exchange,
     /// The link that carries the statement, once it has come.
     link: Option<Arc<Link>>,
@@ -147,8 +191,8 @@ impl Proxy {
     }
 
     /// Waits for the statement that holds the marker on the connection that commits, and cuts its
-    /// connection after so many bytes one way; without a cut it is only noted what goes both ways.
-    pub fn watch_for(&self, marker: &[u8], cut: Option<(Way, usize)>) {
+    /// connection at the place; without one it is only noted what goes both ways.
+    pub fn watch_for(&self, marker: &[u8], cut: Option<Place>) {
         *self.shared.watched() = Some(Watched {
             marker: marker.to_owned(),
             cut,
@@ -196,10 +240,6 @@ impl Shared {
                 return whole;
             }
             watched.link = Some(link.clone());
-            if watched.cut == Some((Way::ToServer, 0)) {
-                watched.was_cut = true;
-                return (0, true);
-            }
         }
         let is_its = watched.link.as_ref().is_some_and(|own| Arc::ptr_eq(own, link));
         if !is_its || watched.was_cut || watched.exchange.is_answered() {
@@ -211,10 +251,11 @@ impl Shared {
         };
         let before = exchanged.len();
         exchanged.extend_from_slice(bytes);
-        match watched.cut {
-            Some((cut, after)) if cut == way && before + bytes.len() >= after => {
+        let cut = watched.cut.filter(|cut| cut.way == way);
+        match cut.and_then(|cut| cut.position(exchanged)) {
+            Some(position) if exchanged.len() >= position => {
                 watched.was_cut = true;
-                (after.saturating_sub(before), true)
+                (position.saturating_sub(before), true)
             }
             _ => whole,
         }
