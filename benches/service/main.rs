@@ -25,6 +25,10 @@ mod webhooks;
 use child::Child;
 use table::Table;
 
+/// What the program has, so that the service costs here what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long and how often things are measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {

@@ -30,7 +30,7 @@ pub struct Subject(Arc<Mutex<Noted>>);
 
 #[derive(Debug, Default)]
 struct Noted {
-    key_name: Option<String>,
+    caller: Option<Caller>,
     session: Option<SessionName>,
 }
 
@@ -52,7 +52,7 @@ impl Subject {
 
 /// Notes who calls.
 pub fn note_caller(caller: &Caller) {
-    note(|noted| noted.key_name = Some(caller.key_name().to_owned()));
+    note(|noted| noted.caller = Some(caller.clone()));
 }
 
 /// Notes which session the call is about. The first one counts: some calls name others later.
@@ -86,7 +86,12 @@ impl Default for Audit {
 
 impl Audit {
     /// `rpc` is the call's name, or its route: never what somebody made up.
-    pub fn begin(&self, rpc: impl Into<String>, is_mutation: bool, peer: Option<Peer>) -> Audited {
+    pub fn begin(
+        &self,
+        rpc: impl Into<Arc<str>>,
+        is_mutation: bool,
+        peer: Option<Peer>,
+    ) -> Audited {
         Audited {
             audit: self.clone(),
             subject: Subject::default(),
@@ -105,7 +110,7 @@ impl Audit {
 pub struct Audited {
     audit: Audit,
     pub subject: Subject,
-    rpc: String,
+    rpc: Arc<str>,
     is_mutation: bool,
     peer: Option<Peer>,
     pub request_id: Option<CallId>,
@@ -144,9 +149,9 @@ impl Audited {
         tracing::info!(
             target: "wagroups::audit",
             outcome,
-            key.name = noted.key_name.as_deref(),
+            key.name = noted.caller.as_ref().map(Caller::key_name),
             peer = self.peer.map(|peer| tracing::field::display(peer.0)),
-            rpc = self.rpc,
+            rpc = &*self.rpc,
             session = noted.session.as_ref().map(SessionName::as_str),
             request.id = self.request_id.as_ref().map(CallId::to_string),
             duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),

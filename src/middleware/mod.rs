@@ -18,6 +18,7 @@ mod request_body;
 mod request_id;
 mod rpc_audit;
 mod rpc_metrics;
+mod served_rpcs;
 mod status;
 mod stream_task;
 mod unread_body;
@@ -25,9 +26,7 @@ mod unread_body;
 pub use audit::{Audit, Audited};
 pub use auth::{AuthLayer, Keyring};
 pub use body::{BodyError, BodyLimits, BodyShare, BoundedBody, Room};
-pub use calls::{
-    AdmitLayer, AnswerBody, AnswerLayer, Call, CallBounds, Calls, ReceivedBody, RequestSizes, Who,
-};
+pub use calls::{AdmitLayer, AnswerBody, AnswerLayer, Call, CallBounds, Calls, ReceivedBody, Who};
 pub use cautious_answers::cautious;
 pub use coalesce::CoalescedStream;
 pub use connection::Connection;
@@ -40,7 +39,8 @@ pub use peer::Peer;
 pub use reasons::ReasonsLayer;
 pub use request_id::RequestIdLayer;
 pub use rpc_audit::RpcAuditLayer;
-pub use rpc_metrics::{RpcMetricsLayer, ServedRpcs};
+pub use rpc_metrics::RpcMetricsLayer;
+pub use served_rpcs::ServedRpcs;
 pub use status::to_status;
 pub use stream_task::StreamExecutor;
 pub use unread_body::read_on;

@@ -29,8 +29,8 @@ use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
-    DeadlineLayer, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RequestSizes,
-    RpcAuditLayer, RpcMetricsLayer, ServedRpcs,
+    DeadlineLayer, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer,
+    RpcMetricsLayer, ServedRpcs,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;
@@ -42,12 +42,6 @@ use crate::rest;
 use crate::telemetry::MetricsHandle;
 use crate::webhook;
 
-/// The methods whose requests hold a picture.
-const LARGE_REQUESTS: [&str; 2] =
-    ["/wagroups.v1.GroupsService/SetGroupPicture", "/wagroups.v1.SimulatorService/Act"];
-/// The streams that have seats of their own.
-const SEATED: [&str; 2] =
-    ["/wagroups.v1.GroupsService/WatchGroupEvents", "/wagroups.v1.SessionsService/WatchSession"];
 /// What reflection may be asked in one message: the name of a symbol.
 const REFLECTION_REQUEST: usize = 4 * 1024;
 /// What is left of the process' descriptors beside connections from outside: the database, files, our own calls.
@@ -183,7 +177,6 @@ pub(super) async fn serve_grpc(
     let served = ServedRpcs::new(&descriptors).map_err(StartError::other)?;
     let served = Arc::new(served);
     let large = settings.grpc.max_message_bytes.get();
-    let sizes = RequestSizes::new(&descriptors, &LARGE_REQUESTS, large, &SEATED);
     let calls = Calls::new(CallBounds {
         listener: "grpc",
         max_calls: settings.grpc.max_concurrent_calls,
@@ -222,12 +215,12 @@ pub(super) async fn serve_grpc(
         .layer(AnswerLayer)
         .layer(RequestIdLayer::new(entropy))
         .layer(RpcAuditLayer::new(audit, served.clone()))
-        .layer(RpcMetricsLayer::new(served))
+        .layer(RpcMetricsLayer::new(served.clone()))
         .layer(ReasonsLayer::new(large))
         .layer(CatchPanicsLayer)
         .layer(AuthLayer::new(keyring(settings)))
         .layer(DeadlineLayer)
-        .layer(AdmitLayer::new(calls.clone(), sizes.map_err(StartError::other)?))
+        .layer(AdmitLayer::new(calls.clone(), served, large))
         .service(routes);
     let protocol = Http2 {
         service,

@@ -8,11 +8,10 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tonic::Code;
 
-const RPCS: &str = "wagroups_rpcs_total";
-const RPC_SECONDS: &str = "wagroups_rpc_seconds";
-const RPCS_RUNNING: &str = "wagroups_rpcs_running";
+pub(super) const RPCS: &str = "wagroups_rpcs_total";
+pub(super) const RPC_SECONDS: &str = "wagroups_rpc_seconds";
+pub(super) const RPCS_RUNNING: &str = "wagroups_rpcs_running";
 const PANICS: &str = "wagroups_panics_total";
 const CONNECTIONS: &str = "wagroups_connections";
 const CONNECTIONS_CLOSED: &str = "wagroups_connections_closed_total";
@@ -425,37 +424,6 @@ pub fn compared(outcome: &'static str, events: usize, suspects: usize) {
 
 pub fn panicked() {
     counter!(PANICS).increment(1);
-}
-
-/// A call that waits for its answer.
-#[derive(Debug)]
-pub struct RpcRunning {
-    served: Option<String>,
-}
-
-impl RpcRunning {
-    /// `served` is the call's path where it is one of those that are served.
-    pub fn begin(served: Option<&str>) -> Self {
-        gauge!(RPCS_RUNNING).increment(1.0);
-        Self { served: served.map(str::to_owned) }
-    }
-
-    pub fn end(self, code: Code, elapsed: Duration) {
-        // What nobody serves must not become a time series for each name that someone makes up.
-        let path = self.served.as_deref().unwrap_or("/unknown/unknown");
-        let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
-        let labels = [("service", service.to_owned()), ("method", method.to_owned())];
-        histogram!(RPC_SECONDS, &labels).record(elapsed);
-        let [service, method] = labels;
-        counter!(RPCS, "service" => service.1, "method" => method.1, "code" => format!("{code:?}"))
-            .increment(1);
-    }
-}
-
-impl Drop for RpcRunning {
-    fn drop(&mut self) {
-        gauge!(RPCS_RUNNING).decrement(1.0);
-    }
 }
 
 /// Connections that are open on a listener.

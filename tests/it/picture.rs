@@ -9,11 +9,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt as _, StreamExt as _};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use wagroups::domain::Reason;
 use wagroups::domain::port::picture::{PictureMaker, PictureSource, PictureUrl};
 use wagroups::picture::{Options, Pictures};
@@ -133,14 +134,15 @@ async fn a_url_is_fetched_or_refused_with_its_cause() {
 /// Slow addresses of one key keep nobody else's pictures out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_places_of_pictures_are_shared_by_keys() {
-    let address = server().await;
+    let (address, mut sending) = dripping_server().await;
     let fetch_timeout = Duration::from_secs(2);
     let options = Options { allow_private_addresses: true, fetch_timeout, is_shared: true };
     let maker = Pictures::new(options, &Trust::default()).expect("a maker");
-    let slow: PictureUrl = format!("http://{address}/slow").parse().expect("a URL");
+    let slow: PictureUrl = format!("http://{address}/").parse().expect("a URL");
     let slow = (0..8).map(|_| maker.make("greedy", PictureSource::Url(slow.clone())));
     let others = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // As many as one key has places for.
+        sending.wait_for(|count| *count >= 4).await.expect("a server");
         for key_name in ["other", "third"] {
             let made = maker.make(key_name, PictureSource::Data(png().into()));
             let made = tokio::time::timeout(Duration::from_secs(1), made).await;
@@ -148,6 +150,26 @@ async fn the_places_of_pictures_are_shared_by_keys() {
         }
     };
     tokio::join!(futures::future::join_all(slow), others);
+}
+
+/// Addresses that send a picture without an end, byte by byte; and how many of them have sent some of it.
+async fn dripping_server() -> (SocketAddr, watch::Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (sending, count) = watch::channel(0);
+    let app = Router::new().fallback(move || async move {
+        let drops = futures::stream::iter(0_usize..).then(move |drop| {
+            // Asked for the third, the first has left.
+            if drop == 2 {
+                sending.send_modify(|count| *count += 1);
+            }
+            tokio::time::sleep(Duration::from_millis(100))
+                .map(|()| Ok::<_, std::io::Error>(Bytes::from_static(b".")))
+        });
+        typed("image/png", Body::from_stream(drops))
+    });
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (address, count)
 }
 
 /// Addresses that take their time before a byte of a picture is there.
@@ -181,13 +203,13 @@ async fn addresses_that_do_not_answer_keep_nobody_from_a_place() {
 /// Where every place is taken, the next one waits for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ninth_picture_at_the_same_time_waits_for_its_turn() {
-    let address = server().await;
+    let (address, (dripping, mut sending)) = (server().await, dripping_server().await);
     let maker = maker(true);
-    let (slow, good) = (format!("http://{address}/slow"), format!("http://{address}/picture"));
+    let (slow, good) = (format!("http://{dripping}/"), format!("http://{address}/picture"));
     // These have begun to send a file, and take the two seconds that they may.
     let eight = futures::future::join_all((0..8).map(|_| make(&maker, &slow)));
     let others = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        sending.wait_for(|count| *count == 8).await.expect("a server");
         let data = maker.make("", PictureSource::Data(png().into()));
         let (fetched, made) = tokio::join!(make(&maker, &good), data);
         assert!((&fetched, made.is_ok()) == (&Ok(()), true), "{fetched:?}");

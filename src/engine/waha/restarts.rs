@@ -156,28 +156,21 @@ impl Restart {
     }
 
     async fn run(self, places: Arc<Semaphore>) {
-        let mut pause = FIRST_PAUSE;
-        for _ in 0..TRIES {
-            // Never closed.
-            let Ok(place) = places.acquire().await else { return };
-            sleep(self.jittered(DISTANCE)).await;
-            // It may have been stopped, or sent elsewhere, meanwhile.
-            if self.routes.session_of(&self.server, &self.remote).as_ref() != Some(&self.session) {
-                return;
+        // It may have been stopped, or sent elsewhere, meanwhile.
+        let is_wanted =
+            || self.routes.session_of(&self.server, &self.remote).as_ref() == Some(&self.session);
+        let start = || async {
+            let started = self.start().await;
+            if let Err(error) = &started {
+                tracing::warn!(session = %self.session, %error, "a session could not be started again at its server");
             }
-            match self.start().await {
-                Ok(()) => return,
-                Err(error) => {
-                    tracing::warn!(session = %self.session, %error, "a session could not be started again at its server");
-                }
-            }
-            drop(place);
-            sleep(self.jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            started.is_ok()
+        };
+        if !paced(&places, self.entropy.as_ref(), is_wanted, start).await {
+            // Where it stands is then told as it is.
+            self.routes.set_unsure(&self.session);
+            self.server.look_again.notify_one();
         }
-        // Where it stands is then told as it is.
-        self.routes.set_unsure(&self.session);
-        self.server.look_again.notify_one();
     }
 
     async fn start(&self) -> Result<()> {
@@ -186,14 +179,36 @@ impl Restart {
         let silent = |_| Err(EngineError::not_sent(self.server.unavailable("does not answer")));
         timeout(PATIENCE, self.server.ask(ask)).await.unwrap_or_else(silent).map(drop)
     }
+}
 
-    fn jittered(&self, pause: Duration) -> Duration {
-        self.entropy.jittered(pause, 0.5)
+/// Tries until a start succeeds, where a place is free, as long as it is wanted; `false` where all tries failed.
+async fn paced<Start: Future<Output = bool>>(
+    places: &Semaphore,
+    entropy: &dyn Entropy,
+    is_wanted: impl Fn() -> bool,
+    start: impl Fn() -> Start,
+) -> bool {
+    let mut pause = FIRST_PAUSE;
+    for _ in 0..TRIES {
+        // Never closed.
+        let Ok(place) = places.acquire().await else { return true };
+        sleep(entropy.jittered(DISTANCE, 0.5)).await;
+        if !is_wanted() || start().await {
+            return true;
+        }
+        drop(place);
+        sleep(entropy.jittered(pause, 0.5)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
+    false
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use futures::future::join_all;
+
     use super::*;
 
     fn session() -> SessionName {
@@ -258,5 +273,59 @@ mod tests {
         restarts.note(&session(), &WahaStatus::Stopped);
         let nothing = |_| AbortOnDropHandle::new(tokio::spawn(std::future::pending()));
         assert!(!restarts.restarts(&session(), nothing));
+    }
+
+    /// Makes no pause shorter or longer.
+    #[derive(Debug)]
+    struct Even;
+
+    impl Entropy for Even {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.copy_from_slice(&512_u64.to_le_bytes()[..bytes.len()]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn four_at_a_time_are_started() {
+        let (places, under_way) = (Semaphore::new(AT_ONCE), Cell::new(0));
+        let began = Instant::now();
+        let starts = (0..10).map(|_| {
+            let start = || async {
+                under_way.set(under_way.get() + 1);
+                assert!(under_way.get() <= AT_ONCE);
+                sleep(Duration::from_secs(10)).await;
+                under_way.set(under_way.get() - 1);
+                true
+            };
+            paced(&places, &Even, || true, start)
+        });
+        assert!(join_all(starts).await.into_iter().all(|started| started));
+        assert_eq!(began.elapsed(), 3 * (DISTANCE + Duration::from_secs(10)), "in three rounds");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_fails_is_tried_again_at_growing_distances_and_then_given_up() {
+        let (places, began) = (Semaphore::new(AT_ONCE), Instant::now());
+        let tries = RefCell::new(Vec::new());
+        let start = || async {
+            tries.borrow_mut().push(began.elapsed().as_secs());
+            false
+        };
+        assert!(!paced(&places, &Even, || true, start).await);
+        // Each 0.2 s after a pause of 2, 4, 8, … seconds.
+        assert_eq!(*tries.borrow(), [0, 2, 6, 14, 31, 63, 123, 183]);
+        assert_eq!(places.available_permits(), AT_ONCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_not_wanted_any_more_is_left_alone() {
+        let (places, left) = (Semaphore::new(AT_ONCE), Cell::new(3));
+        let is_wanted = || left.get() > 0;
+        let start = || async {
+            left.set(left.get() - 1);
+            false
+        };
+        assert!(paced(&places, &Even, is_wanted, start).await);
+        assert_eq!(left.get(), 0);
     }
 }

@@ -1,6 +1,5 @@
 //! The two layers of gRPC calls: the inner one asks for a place, the outer one gives it back with the answer.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,8 +10,6 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt as _, Empty};
-use prost::{DecodeError, Message as _};
-use prost_types::FileDescriptorSet;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
@@ -21,7 +18,7 @@ use super::answer::Answer;
 use super::{AnswerBody, Call, Calls, ReceivedBody, Who};
 use crate::domain::auth::Caller;
 use crate::middleware::connection::Connection;
-use crate::middleware::rpc_audit::is_mutation;
+use crate::middleware::served_rpcs::{ServedRpc, ServedRpcs};
 use crate::middleware::status::to_status;
 use crate::middleware::stream_task::StreamTask;
 
@@ -30,64 +27,13 @@ const PLAIN_REQUEST: u64 = 256 << 10;
 /// What somebody without a key may send: the name of a service whose health is asked for.
 const STRANGERS_REQUEST: u64 = 4 << 10;
 
-/// How large the requests of each method may be, and which methods stream.
-#[derive(Debug, Clone)]
-pub struct RequestSizes {
-    methods: Arc<HashMap<String, Method>>,
-    large: u64,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Method {
-    takes_many: bool,
-    answers_many: bool,
-    is_large: bool,
-    /// A stream with a limit of its own elsewhere.
-    is_seated: bool,
-}
-
-impl RequestSizes {
-    /// For the methods of these encoded descriptors. Those named in `large` take requests of as many bytes; those in
-    /// `seated` are streams with a limit of their own.
-    pub fn new(
-        descriptors: &[&[u8]],
-        large: &[&str],
-        large_bytes: u64,
-        seated: &[&str],
-    ) -> Result<Self, DecodeError> {
-        let mut methods = HashMap::new();
-        for descriptors in descriptors {
-            for file in FileDescriptorSet::decode(*descriptors)?.file {
-                for service in &file.service {
-                    let name = format!("/{}.{}", file.package(), service.name());
-                    for method in &service.method {
-                        let path = format!("{name}/{}", method.name());
-                        let method = Method {
-                            takes_many: method.client_streaming(),
-                            answers_many: method.server_streaming(),
-                            is_large: large.contains(&path.as_str()),
-                            is_seated: seated.contains(&path.as_str()),
-                        };
-                        methods.insert(path, method);
-                    }
-                }
-            }
-        }
-        Ok(Self { methods: Arc::new(methods), large: large_bytes })
-    }
-
-    fn of(&self, path: &str) -> Method {
-        self.methods.get(path).copied().unwrap_or_default()
-    }
-
-    /// The most that a request may take; none where there may be any number of messages.
-    fn max_bytes(&self, method: Method, who: Who<'_>) -> Option<u64> {
-        match who {
-            Who::Stranger => Some(STRANGERS_REQUEST),
-            Who::Key(_) if method.takes_many => None,
-            Who::Key(_) if method.is_large => Some(self.large),
-            Who::Key(_) => Some(PLAIN_REQUEST.min(self.large)),
-        }
+/// The most that a request may take; none where there may be any number of messages.
+fn max_bytes(rpc: &ServedRpc, who: Who<'_>, large: u64) -> Option<u64> {
+    match who {
+        Who::Stranger => Some(STRANGERS_REQUEST),
+        Who::Key(_) if rpc.takes_many => None,
+        Who::Key(_) if rpc.is_large => Some(large),
+        Who::Key(_) => Some(PLAIN_REQUEST.min(large)),
     }
 }
 
@@ -95,19 +41,20 @@ impl RequestSizes {
 #[derive(Debug, Clone)]
 pub struct AdmitLayer {
     calls: Calls,
-    sizes: RequestSizes,
+    served: Arc<ServedRpcs>,
+    large: u64,
 }
 
 impl AdmitLayer {
-    pub fn new(calls: Calls, sizes: RequestSizes) -> Self {
-        Self { calls, sizes }
+    /// `large` is the most that the largest requests may take, in bytes.
+    pub fn new(calls: Calls, served: Arc<ServedRpcs>, large: u64) -> Self {
+        Self { calls, served, large }
     }
 }
 
 #[derive(Debug, Clone)]
 pub struct AdmitService<S> {
-    calls: Calls,
-    sizes: RequestSizes,
+    layer: AdmitLayer,
     inner: S,
 }
 
@@ -115,7 +62,7 @@ impl<S> Layer<S> for AdmitLayer {
     type Service = AdmitService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AdmitService { calls: self.calls.clone(), sizes: self.sizes.clone(), inner }
+        AdmitService { layer: self.clone(), inner }
     }
 }
 
@@ -137,7 +84,7 @@ where
         // The one that was polled ready goes along; a clone waits for the next call.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let (calls, sizes) = (self.calls.clone(), self.sizes.clone());
+        let AdmitLayer { calls, served, large } = self.layer.clone();
         async move {
             let caller = request.extensions().get::<Caller>().cloned();
             let who = caller.as_ref().map_or(Who::Stranger, |caller| Who::Key(caller.key_name()));
@@ -146,14 +93,13 @@ where
                 Ok(call) => call,
                 Err(error) => return Ok(to_status(&error).into_http()),
             };
-            let method = sizes.of(request.uri().path());
-            let is_read = !is_mutation(request.uri().path());
-            let max_bytes = sizes.max_bytes(method, who);
+            let rpc = served.of(request.uri().path());
+            let max_bytes = max_bytes(rpc, who, large);
             let receiving = call.clone();
             let request = request.map(|body| ReceivedBody::new(body, receiving, max_bytes));
             let response = inner.call(request).await?;
-            if method.answers_many {
-                if method.is_seated {
+            if rpc.answers_many {
+                if rpc.is_seated {
                     call.seated();
                 } else {
                     call.stream();
@@ -161,7 +107,7 @@ where
                 return Ok(stream(response, call));
             }
             call.received();
-            Ok(hold(response, call, is_read).await)
+            Ok(hold(response, call, !rpc.is_mutation).await)
         }
         .boxed()
     }

@@ -23,7 +23,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 pub use self::answer::AnswerBody;
-pub use self::layer::{AdmitLayer, AnswerLayer, RequestSizes};
+pub use self::layer::{AdmitLayer, AnswerLayer};
 pub use self::received::ReceivedBody;
 use self::table::{Holder, Table};
 use super::connection::Connection;
@@ -154,7 +154,7 @@ impl Calls {
                 if let Some(connection) = connection {
                     connection.vouch(key);
                 }
-                Holder::Key(key.into())
+                Holder::Key(key)
             }
             Who::Stranger => self.0.stranger(connection),
         };
@@ -201,7 +201,7 @@ impl Inner {
     }
 
     /// Strangers of one address are taken for one, but for those behind a proxy.
-    fn stranger(&self, connection: Option<&Arc<Connection>>) -> Holder {
+    fn stranger(&self, connection: Option<&Arc<Connection>>) -> Holder<'static> {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let peer = Peer(connection.map_or(unknown, |connection| connection.peer()));
         Holder::Stranger { peer, caller: peer.caller(&self.bounds.proxies) }
@@ -266,8 +266,18 @@ impl State {
 
 impl Call {
     fn enter(&self, phase: Phase) {
+        self.enter_at(phase, self.calls.now());
+    }
+
+    fn enter_at(&self, phase: Phase, now: u64) {
         self.state.phase.store(phase as u8, Ordering::Relaxed);
-        self.touch();
+        self.state.touched.store(now, Ordering::Relaxed);
+    }
+
+    fn begin_answer(&self) {
+        let now = self.calls.now();
+        self.state.answer_began.store(now, Ordering::Relaxed);
+        self.enter_at(Phase::Answering, now);
     }
 
     /// The peer has done its part for now.
@@ -300,8 +310,7 @@ impl Call {
     /// The answer is there and is to be taken. Its first bytes are counted; an error where there is no room for them,
     /// which only what was read may end in: of what was done somebody has to be told.
     pub fn answer(&self, bytes: usize, is_read: bool) -> Result<(), Error> {
-        self.state.answer_began.store(self.calls.now(), Ordering::Relaxed);
-        self.enter(Phase::Answering);
+        self.begin_answer();
         if self.hold_answer(bytes, is_read) { Ok(()) } else { Err(overloaded()) }
     }
 
@@ -313,9 +322,8 @@ impl Call {
     /// The next part of the answer is there, and nothing of the last one is left. Where there is no room for a larger
     /// one than before, the call is ended: it is known then that not all has come.
     fn has_part(&self, bytes: usize) -> bool {
-        self.state.answer_began.store(self.calls.now(), Ordering::Relaxed);
         self.state.sent.store(0, Ordering::Relaxed);
-        self.enter(Phase::Answering);
+        self.begin_answer();
         let has_room = self.hold_answer(bytes, true);
         if !has_room {
             self.calls.end(vec![self.state.clone()]);

@@ -15,8 +15,8 @@ use crate::middleware::peer::Peer;
 const PAUSE_AFTER_NOBODY: u64 = 50;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Holder {
-    Key(Arc<str>),
+pub(super) enum Holder<'a> {
+    Key(&'a str),
     /// One who comes from there; behind a proxy, each connection is somebody else.
     Stranger {
         peer: Peer,
@@ -98,7 +98,7 @@ impl Table {
     /// The id of the new call; none where there is no room. Those who gave way join `ended`.
     pub fn admit(
         &mut self,
-        holder: Holder,
+        holder: Holder<'_>,
         state: Arc<State>,
         now: u64,
         ended: &mut Vec<Arc<State>>,
@@ -107,6 +107,9 @@ impl Table {
         self.next += 1;
         match holder {
             Holder::Key(key) => {
+                // Where it has calls already, its name is there.
+                let known = self.by_key.get_key_value(key).map(|(key, _)| key.clone());
+                let key = known.unwrap_or_else(|| key.into());
                 while !self.calls.allows(self.own(&key).calls, self.all.calls, 1) {
                     let is_full = self.all.calls >= self.calls.capacity;
                     ended.push(self.give_way(&key, now, is_full, |_| true)?);

@@ -1,0 +1,160 @@
+//! The RPCs that are served, and what the layers have to know of each: one table, made of the contract.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use prost::{DecodeError, Message as _};
+use prost_types::{FileDescriptorSet, MethodDescriptorProto};
+
+use crate::telemetry::RpcSeries;
+
+/// What the names of RPCs begin with that change nothing.
+const READS: [&str; 6] = ["Get", "List", "Count", "Watch", "Check", "ServerReflection"];
+/// The methods whose requests hold a picture.
+const LARGE_REQUESTS: [&str; 2] =
+    ["wagroups.v1.GroupsService/SetGroupPicture", "wagroups.v1.SimulatorService/Act"];
+/// The streams that have seats of their own.
+const SEATED: [&str; 2] =
+    ["wagroups.v1.GroupsService/WatchGroupEvents", "wagroups.v1.SessionsService/WatchSession"];
+
+/// One RPC.
+#[derive(Debug)]
+pub struct ServedRpc {
+    /// Its service, with the package, and its method.
+    pub name: Arc<str>,
+    pub is_mutation: bool,
+    /// The client may send any number of messages.
+    pub takes_many: bool,
+    pub answers_many: bool,
+    /// Its requests may be as large as any.
+    pub is_large: bool,
+    /// A stream with a limit of its own elsewhere.
+    pub is_seated: bool,
+    pub series: RpcSeries,
+}
+
+impl ServedRpc {
+    fn new(service: &str, method: &MethodDescriptorProto) -> Self {
+        let name = format!("{service}/{}", method.name());
+        Self {
+            is_mutation: !READS.iter().any(|read| method.name().starts_with(read)),
+            takes_many: method.client_streaming(),
+            answers_many: method.server_streaming(),
+            is_large: LARGE_REQUESTS.contains(&&*name),
+            is_seated: SEATED.contains(&&*name),
+            series: RpcSeries::new(service, method.name()),
+            name: name.into(),
+        }
+    }
+
+    fn unknown() -> Self {
+        Self {
+            name: "unknown".into(),
+            is_mutation: false,
+            takes_many: false,
+            answers_many: false,
+            is_large: false,
+            is_seated: false,
+            series: RpcSeries::new("unknown", "unknown"),
+        }
+    }
+}
+
+/// All of them. Calls are counted before their key is looked at, so that a path that someone made up must leave no name
+/// behind, whatever the answer is.
+#[derive(Debug)]
+pub struct ServedRpcs {
+    by_path: HashMap<String, Arc<ServedRpc>>,
+    unknown: Arc<ServedRpc>,
+}
+
+impl ServedRpcs {
+    /// All methods of these encoded descriptors.
+    pub fn new(descriptors: &[&[u8]]) -> Result<Self, DecodeError> {
+        let mut by_path = HashMap::new();
+        for descriptors in descriptors {
+            for file in FileDescriptorSet::decode(*descriptors)?.file {
+                for service in &file.service {
+                    let name = format!("{}.{}", file.package(), service.name());
+                    let rpcs = service.method.iter().map(|method| ServedRpc::new(&name, method));
+                    by_path.extend(rpcs.map(|rpc| (format!("/{}", rpc.name), Arc::new(rpc))));
+                }
+            }
+        }
+        Ok(Self { by_path, unknown: Arc::new(ServedRpc::unknown()) })
+    }
+
+    /// The RPC of this path; one that stands for all others where it is none that is served.
+    pub fn of(&self, path: &str) -> &Arc<ServedRpc> {
+        self.by_path.get(path).unwrap_or(&self.unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pb::DESCRIPTORS;
+
+    fn names(matches: impl Fn(&ServedRpc) -> bool) -> Vec<Arc<str>> {
+        let served = ServedRpcs::new(&[DESCRIPTORS]).unwrap();
+        let found = served.by_path.values().filter(|rpc| matches(rpc));
+        let mut names: Vec<Arc<str>> = found.map(|rpc| rpc.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn each_name_here_is_one_of_the_contract() {
+        assert_eq!(names(|rpc| rpc.is_large), LARGE_REQUESTS.map(Arc::from));
+        assert_eq!(names(|rpc| rpc.is_seated), SEATED.map(Arc::from));
+        assert!(names(|rpc| rpc.is_seated && !rpc.answers_many).is_empty());
+    }
+
+    #[test]
+    fn what_nobody_serves_is_unknown() {
+        let served = ServedRpcs::new(&[DESCRIPTORS]).unwrap();
+        assert_eq!(&*served.of("/wagroups.v1.GroupsService/GetGroups").name, "unknown");
+        assert_eq!(
+            &*served.of("/wagroups.v1.GroupsService/GetGroup").name,
+            "wagroups.v1.GroupsService/GetGroup"
+        );
+    }
+
+    #[test]
+    fn each_rpc_that_changes_something_is_a_mutation() {
+        let reads = names(|rpc| !rpc.is_mutation);
+        let reads: Vec<&str> =
+            reads.iter().map(|rpc| rpc.trim_start_matches("wagroups.v1.")).collect();
+        assert_eq!(
+            reads,
+            [
+                "GroupsService/CountGroups",
+                "GroupsService/GetDisappearingTimer",
+                "GroupsService/GetGroup",
+                "GroupsService/GetGroupPicture",
+                "GroupsService/GetInfoAdminOnly",
+                "GroupsService/GetInviteCode",
+                "GroupsService/GetJoinInfo",
+                "GroupsService/GetMemberAddMode",
+                "GroupsService/GetMemberShareHistory",
+                "GroupsService/GetMembershipApproval",
+                "GroupsService/GetMessagesAdminOnly",
+                "GroupsService/ListGroupEvents",
+                "GroupsService/ListGroups",
+                "GroupsService/ListJoinRequests",
+                "GroupsService/ListParticipants",
+                "GroupsService/WatchGroupEvents",
+                "SessionsService/GetSession",
+                "SessionsService/ListSessions",
+                "SessionsService/WatchSession",
+                "SimulatorService/GetAccount",
+                "SimulatorService/GetStatistics",
+                "SimulatorService/GetWorldGroup",
+                "SimulatorService/ListCalls",
+                "SimulatorService/ListWorldGroups",
+                "WebhooksService/GetWebhook",
+                "WebhooksService/ListWebhooks",
+            ]
+        );
+    }
+}
