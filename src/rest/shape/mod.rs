@@ -4,6 +4,7 @@
 //! Each shape is a module with the same functions. `webjs` and `wpp` have their place in [`Shape`] once
 //! they are written.
 
+mod country;
 mod gows;
 mod normalized;
 mod noweb;
@@ -235,6 +236,12 @@ fn person(group: &pb::Group, result: &ParticipantResult) -> pb::Participant {
         id,
         role: pb::Role::Unspecified.into(),
     })
+}
+
+/// The country of who made the group, as their phone number has it; nothing where it is not known.
+fn owner_country(group: &pb::Group) -> &'static str {
+    let owner = group.participants.iter().find(|member| member.id == group.owner);
+    country::country(owner.map_or(group.owner.as_str(), |owner| names(owner).1))
 }
 
 /// The phone number of a person who is named by a hidden id, as far as the members tell; else nothing.
