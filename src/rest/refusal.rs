@@ -202,7 +202,7 @@ fn exception(error: &Error, shape: Shape) -> Value {
             exception["output"] = json!({});
         }
         (Shape::Normalized, Some(code)) => exception["data"] = json!(code),
-        (Shape::Normalized | Shape::Gows | Shape::Noweb, _) => {}
+        (Shape::Normalized | Shape::Gows | Shape::Noweb | Shape::Webjs | Shape::Wpp, _) => {}
     }
     exception
 }
