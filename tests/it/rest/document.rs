@@ -45,6 +45,7 @@ const CARRIED: &str = "
     POST /api/sendFile
     POST /api/sendVoice
     POST /api/sendVideo
+    POST /api/sendSticker
     POST /api/send/link-custom-preview
     POST /api/sendLinkPreview
     POST /api/sendButtons
@@ -72,7 +73,12 @@ const CARRIED: &str = "
     GET /api/contacts/about
     GET /api/contacts/profile-picture
     GET /api/screenshot
+    GET /api/{session}/contacts/{chatId}
     PUT /api/{session}/contacts/{chatId}
+    POST /api/{session}/calls/reject
+    GET /api/{session}/new-message-id
+    GET /api/sessions/{session}/timelock
+    GET /api/sessions/{session}/capping
     GET /api/{session}/chats
     GET /api/{session}/chats/overview
     POST /api/{session}/chats/overview
