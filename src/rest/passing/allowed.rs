@@ -155,7 +155,7 @@ mod tests {
             if parts.contains(&"sessions") {
                 // What WhatsApp holds against the account, which is read and says nothing of settings.
                 assert!(matches!(parts[3], "timelock" | "capping"), "{path}");
-                assert_eq!(method, Method::GET, "{path}");
+                assert_eq!(*method, Method::GET, "{path}");
             }
         }
     }
