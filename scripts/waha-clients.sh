@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the group calls of WAHA's Python SDK (waha-py), as its authors publish it, against the REST gateway in
-# each of its shapes; and messages and groups through one address. Arguments go to pytest:
+# the shapes normalized, gows and noweb; and messages and groups through one address. Arguments go to pytest:
 #
 #   scripts/waha-clients.sh -k invite
 set -euo pipefail

@@ -131,6 +131,10 @@ pub enum RestShape {
     Gows,
     /// Those of its engine NOWEB.
     Noweb,
+    /// Those of its engine WEBJS.
+    Webjs,
+    /// Those of its engine WPP.
+    Wpp,
 }
 
 /// The receiver of WAHA's webhooks.

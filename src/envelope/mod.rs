@@ -31,6 +31,8 @@ impl Words {
     pub const NORMALIZED: Self = Self { engine: "wagroups", in_milliseconds: false };
     pub const GOWS: Self = Self { engine: "GOWS", in_milliseconds: true };
     pub const NOWEB: Self = Self { engine: "NOWEB", in_milliseconds: true };
+    pub const WEBJS: Self = Self { engine: "WEBJS", in_milliseconds: false };
+    pub const WPP: Self = Self { engine: "WPP", in_milliseconds: false };
 }
 
 /// An event in WAHA's words.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use http::{HeaderName, HeaderValue, Method};
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// What a page may read of an answer beside what any may.
@@ -63,6 +66,20 @@ impl Origins {
             .expose_headers(EXPOSED)
             .max_age(MAX_AGE);
         // A router has answers of its own where it knows no method; the layer must come before them.
-        Router::new().fallback_service(tower::ServiceBuilder::new().layer(layer).service(router))
+        let answered = tower::ServiceBuilder::new()
+            .layer(from_fn(preflights_without_content))
+            .layer(layer)
+            .service(router);
+        Router::new().fallback_service(answered)
     }
+}
+
+/// The layer answers them 200 with nothing; WAHA's Express, and most that clients know, answer 204.
+async fn preflights_without_content(request: Request, next: Next) -> Response {
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    if is_preflight && response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    response
 }

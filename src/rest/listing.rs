@@ -14,6 +14,7 @@ use super::openapi::{
 };
 use super::refusal::Refusal;
 use super::request::Incoming;
+use super::respond::JSON;
 use super::shape::Shape;
 use crate::app::{App, Call};
 use crate::domain::error::{Error, Result as DomainResult};
@@ -161,7 +162,7 @@ pub async fn answer(
     });
     let mut response = Body::from_stream(chunks).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(TOTAL, HeaderValue::from(total));
     Ok(response)
 }

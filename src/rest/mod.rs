@@ -158,7 +158,7 @@ async fn no_such_path(State(gateway): State<Gateway>, request: Request) -> Respo
 
 fn asked(gateway: &Gateway, request: &Request) -> Asked {
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    Asked { method, uri, time: gateway.clock.now() }
+    Asked { method, uri, time: gateway.clock.now(), shape: gateway.shape }
 }
 
 /// Counts and audits each request, refuses those that came by a stranger's name or for which there is no place, and

@@ -17,10 +17,10 @@ type Answered = Result<Response, Refusal>;
 
 pub fn routes() -> Vec<Route> {
     let members = |id, summary| says(id, Tag::Members, summary);
-    let change = |id, summary| {
-        let each = "What became of each.";
+    let change = |id, summary, action| {
+        let each = "What became of each, as far as the shape's engine says it.";
         let says = members(id, summary).takes("ParticipantsRequest").changes();
-        says.answers(200, each, Body::JsonList("ParticipantResult"))
+        says.answers(200, each, Body::Verdicts(action))
     };
     vec![
         get(
@@ -41,18 +41,26 @@ pub fn routes() -> Vec<Route> {
                 Body::JsonList("GroupParticipant"),
             ),
         ),
-        post(at("/{id}/participants/add"), add, change("addParticipants", "Add people")),
+        post(
+            at("/{id}/participants/add"),
+            add,
+            change("addParticipants", "Add people", MemberAction::Join),
+        ),
         post(
             at("/{id}/participants/remove"),
             remove,
-            change("removeParticipants", "Remove members"),
+            change("removeParticipants", "Remove members", MemberAction::Leave),
         ),
         post(
             at("/{id}/admin/promote"),
             promote,
-            change("promoteParticipants", "Make members admins"),
+            change("promoteParticipants", "Make members admins", MemberAction::Promote),
         ),
-        post(at("/{id}/admin/demote"), demote, change("demoteParticipants", "Make admins members")),
+        post(
+            at("/{id}/admin/demote"),
+            demote,
+            change("demoteParticipants", "Make admins members", MemberAction::Demote),
+        ),
     ]
 }
 
@@ -98,5 +106,5 @@ async fn change(gateway: &Gateway, mut incoming: Incoming, action: MemberAction)
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     let group = group_after(&mutated).map_err(|error| incoming.refuse(error))?;
     let results = &mutated.answer.verdict.results;
-    Ok(changed(&mutated, json(gateway.shape.results(action, &group, results))))
+    Ok(changed(&mutated, gateway.shape.results(action, &group, results)))
 }

@@ -4,12 +4,13 @@
 //! for what WhatsApp refuses; and the session waiter's (C), 422. Where WAHA answers 500 to a bad body, this
 //! answers 400 and names every field.
 
-use axum::Json;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::request::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES};
+use super::respond::json;
+use super::shape::Shape;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::excerpt::excerpt;
@@ -22,6 +23,9 @@ pub const REASON: HeaderName = HeaderName::from_static("x-wagroups-reason");
 /// What an error repeats of a request: so many parameters of its query, and of each text so much.
 const MAX_REPEATED: usize = 16;
 const MAX_REPEATED_BYTES: usize = 200;
+
+/// gRPC's code of an error that has none of its own.
+const GRPC_UNKNOWN: u32 = 2;
 
 /// An error, and of which request.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct Asked {
     pub method: Method,
     pub uri: Uri,
     pub time: Timestamp,
+    /// In whose words an exception is told.
+    pub shape: Shape,
 }
 
 impl Asked {
@@ -103,7 +109,7 @@ impl IntoResponse for Refusal {
         let status = status
             .or_else(|| StatusCode::from_u16(reason.waha_status()).ok())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(body(&error, status, &asked))).into_response();
+        let mut response = (status, json(body(&error, status, &asked))).into_response();
         let headers = response.headers_mut();
         headers.insert(REASON, HeaderValue::from_static(reason.as_str()));
         if let Some(delay) = error.retry_delay() {
@@ -161,19 +167,44 @@ fn session_body(error: &Error) -> Value {
 
 /// WAHA repeats the caller's body and a stack here; this does not.
 fn exception_body(error: &Error, asked: &Asked) -> Value {
-    let mut exception =
-        json!({ "message": error.message(), "name": "Error", "reason": error.reason() });
-    // Where WhatsApp was asked, its own code, at the place where NOWEB has it.
-    if let Some(code) = error.metadata().get("code").and_then(|code| code.parse::<u32>().ok()) {
-        exception["data"] = json!(code);
-    }
     json!({
-        "statusCode": 500, "timestamp": asked.time.to_string(), "exception": exception,
+        "statusCode": 500, "timestamp": asked.time.to_string(), "exception": exception(error, asked.shape),
         "request": {
             "path": excerpt(asked.uri.path(), MAX_REPEATED_BYTES), "method": asked.method.as_str(), "query": query_of(&asked.uri),
         },
-        "version": version("wagroups"),
+        "version": version(asked.shape.engine()),
     })
+}
+
+/// As the shape's engine throws it, with our words and our reason.
+fn exception(error: &Error, shape: Shape) -> Value {
+    let message = error.message();
+    // WhatsApp's own code, where WhatsApp was asked.
+    let code: Option<u32> = error.metadata().get("code").and_then(|code| code.parse().ok());
+    let mut exception = json!({ "message": message, "name": "Error", "reason": error.reason() });
+    match (shape, code) {
+        // WAHA reaches this engine over gRPC; clients look for the status in whatsmeow's words.
+        (Shape::Gows, _) if error.reason() != Reason::Internal => {
+            let details = code.map_or_else(
+                || message.to_owned(),
+                |code| format!("info query returned status {code}: {message}"),
+            );
+            exception["message"] = json!(format!("{GRPC_UNKNOWN} UNKNOWN: {details}"));
+            exception["code"] = json!(GRPC_UNKNOWN);
+            exception["details"] = json!(details);
+            exception["metadata"] = json!({});
+        }
+        (Shape::Noweb, Some(code)) => {
+            exception["data"] = json!(code);
+            // Boom takes what it is not told for the server's fault.
+            exception["isBoom"] = json!(true);
+            exception["isServer"] = json!(true);
+            exception["output"] = json!({});
+        }
+        (Shape::Normalized, Some(code)) => exception["data"] = json!(code),
+        (Shape::Normalized | Shape::Gows | Shape::Noweb | Shape::Webjs | Shape::Wpp, _) => {}
+    }
+    exception
 }
 
 /// The query but for the key, as far as an answer repeats it; of what stands there twice, the last.

@@ -57,6 +57,7 @@ impl FromRequest<Gateway> for Incoming {
             method: request.method().clone(),
             uri: request.uri().clone(),
             time: gateway.clock.now(),
+            shape: gateway.shape,
         };
         let query = query_of(&asked.uri);
         let caller = caller(gateway, request.headers(), &query);

@@ -1,6 +1,5 @@
 //! Answers in the forms that WAHA gives them.
 
-use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -21,8 +20,11 @@ pub fn at_sequence(sequence: u64, body: impl IntoResponse) -> Response {
     response
 }
 
+/// As Express says it.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
 pub fn json(value: Value) -> Response {
-    Json(value).into_response()
+    ([(header::CONTENT_TYPE, JSON)], value.to_string()).into_response()
 }
 
 /// Nest sends what is no object as bare text.

@@ -104,6 +104,8 @@ pub(super) fn shape(settings: &Settings) -> rest::Shape {
         RestShape::Normalized => rest::Shape::Normalized,
         RestShape::Gows => rest::Shape::Gows,
         RestShape::Noweb => rest::Shape::Noweb,
+        RestShape::Webjs => rest::Shape::Webjs,
+        RestShape::Wpp => rest::Shape::Wpp,
     }
 }
 

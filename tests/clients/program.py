@@ -162,7 +162,7 @@ class Program:
     def new_group(self, session: str, subject: str, *numbers: str) -> str:
         body = {"name": subject, "participants": [{"id": number} for number in numbers]}
         group = self.ok("POST", f"/api/{session}/groups", body)
-        return group.get("id") or group["JID"]
+        return group.get("id") or group.get("JID") or group["gid"]["_serialized"]
 
 
 def _read(answer: Any) -> Any:

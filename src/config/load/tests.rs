@@ -72,7 +72,7 @@ fn each_wrong_setting_is_named_with_its_source_and_what_would_be_right() {
         ("WAGROUPS_SIMULATOR__ENABLED", "maybe", "must be true or false"),
         ("WAGROUPS_LOG__FORMAT", "xml", "log.format"),
         ("WAGROUPS_REST__LISTEN", "0.0.0.0:3000", "no keys are set, and rest.listen 0.0.0.0:3000"),
-        ("WAGROUPS_REST__SHAPE", "webjs", "rest.shape"),
+        ("WAGROUPS_REST__SHAPE", "venom", "rest.shape"),
         ("WAGROUPS_WEBHOOK__BUFFER_BYTES", "1MiB", "at least one body of webhook.max_body_bytes"),
         ("WAGROUPS_AUTH__KEYS", "justaname", "must be name:sha256:pattern|pattern"),
         ("WAGROUPS_AUTH__KEYS", "a:12:*", "must be a SHA-256 in 64 hex digits"),

@@ -35,6 +35,8 @@ pub(super) struct Words {
     /// Whether what is off is left out.
     omits_zero: bool,
     addressing_mode: Places,
+    /// Whether members are named by hidden ids.
+    by_lid: Places,
     pub create_time: Places,
     pub owner: Places,
     pub parent: Places,
@@ -66,6 +68,7 @@ const GOWS: Words = Words {
     disappearing_timer: &["/DisappearingTimer"],
     omits_zero: false,
     addressing_mode: &["/AddressingMode"],
+    by_lid: &[],
     create_time: &["/GroupCreated"],
     owner: &["/OwnerJID"],
     parent: &["/LinkedParentJID"],
@@ -95,6 +98,7 @@ const NOWEB: Words = Words {
     disappearing_timer: &["/ephemeralDuration"],
     omits_zero: true,
     addressing_mode: &["/addressingMode"],
+    by_lid: &[],
     create_time: &["/creation"],
     owner: &["/owner"],
     parent: &["/linkedParent"],
@@ -124,6 +128,7 @@ const BROWSER: Words = Words {
     disappearing_timer: &["/groupMetadata/ephemeralDuration"],
     omits_zero: false,
     addressing_mode: &["/groupMetadata/addressingMode"],
+    by_lid: &["/groupMetadata/isLidAddressingMode", "/isLidAddressingMode"],
     create_time: &["/groupMetadata/creation", "/creation"],
     owner: &["/groupMetadata/owner", "/owner"],
     parent: &[
@@ -245,9 +250,13 @@ fn fields(words: &Words, raw: &Raw<'_>) -> Vec<FieldValue> {
         timer.and_then(|seconds| u32::try_from(seconds).ok()).map(FieldValue::DisappearingTimer),
     );
     fields.extend(raw.first(words.owner).map(|owner| FieldValue::Owner(Some(owner))));
-    match raw.text(words.addressing_mode) {
-        Some("lid") => fields.push(FieldValue::AddressingMode(AddressingMode::Lid)),
-        Some("pn") => fields.push(FieldValue::AddressingMode(AddressingMode::PhoneNumber)),
+    match (raw.text(words.addressing_mode), raw.flag(words.by_lid)) {
+        (Some("lid"), _) | (None, Some(true)) => {
+            fields.push(FieldValue::AddressingMode(AddressingMode::Lid));
+        }
+        (Some("pn"), _) | (None, Some(false)) => {
+            fields.push(FieldValue::AddressingMode(AddressingMode::PhoneNumber));
+        }
         _ => {}
     }
     fields.push(FieldValue::Parent(raw.find(words.parent).and_then(names::group_id)));
@@ -331,7 +340,7 @@ mod tests {
                 "creation": 1767225600, "owner": {"server": "lid", "user": "111"}, "subject": "Team",
                 "subjectTime": 1788256800, "subjectOwner": "111@lid", "desc": "desc", "descId": "3EB0",
                 "restrict": true, "announce": false, "memberAddMode": "admin_add", "membershipApprovalMode": 1,
-                "ephemeralDuration": 86400, "addressingMode": "lid", "participants": [
+                "ephemeralDuration": 86400, "isLidAddressingMode": true, "participants": [
                     {"id": {"server": "lid", "user": "111"}, "phoneNumber": "4915100000001@c.us", "isAdmin": true,
                      "isSuperAdmin": true},
                     {"id": "222@lid", "isAdmin": false, "isSuperAdmin": false}]},

@@ -53,7 +53,7 @@ pub async fn open(
     extensions: Extensions,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let asked = Asked { method, uri, time: gateway.clock.now() };
+    let asked = Asked { method, uri, time: gateway.clock.now(), shape: gateway.shape };
     let Ok(upgrade) = upgrade else {
         return match caller_of(&gateway, &headers, &asked.uri) {
             Ok(_) => asked.no_such_path().into_response(),

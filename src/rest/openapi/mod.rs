@@ -21,7 +21,7 @@ use utoipa::openapi::{
 pub use self::says::{
     Body, Says, Tag, flag, header, number, one_of, optional, repeated, required, says, text,
 };
-use self::schemas::{asked, errors as bodies, first, gows, normalized, noweb, plain};
+use self::schemas::{asked, browser, errors as bodies, first, gows, normalized, noweb, plain};
 use super::events;
 use super::route::Route;
 use super::shape::Shape;
@@ -226,6 +226,13 @@ fn of_shape(shape: Shape) -> Vec<Named> {
         let list = ArrayBuilder::new().items(Ref::from_schema_name(of)).build();
         (name.to_owned(), Schema::Array(list).into())
     };
+    let by_id = |name: &str, of: &str| {
+        let by_id = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .additional_properties(Some(Ref::from_schema_name(of)))
+            .description(Some("By their ids."));
+        (name.to_owned(), by_id.into())
+    };
     match shape {
         Shape::Normalized => [
             schemas_of::<normalized::Group>(),
@@ -246,22 +253,41 @@ fn of_shape(shape: Shape) -> Vec<Named> {
             ],
         ]
         .concat(),
-        Shape::Noweb => {
-            let by_id = ObjectBuilder::new()
-                .schema_type(Type::Object)
-                .additional_properties(Some(Ref::from_schema_name("Group")))
-                .description(Some("Groups by their ids."));
-            [
-                schemas_of::<noweb::Group>(),
-                schemas_of::<noweb::Outcome>(),
-                vec![
-                    ("GroupList".to_owned(), by_id.into()),
-                    alias("CreatedGroup", "Group"),
-                    alias("InvitedGroup", "Group"),
-                ],
-            ]
-            .concat()
-        }
+        Shape::Noweb => [
+            schemas_of::<noweb::Group>(),
+            schemas_of::<noweb::Outcome>(),
+            vec![
+                by_id("GroupList", "Group"),
+                alias("CreatedGroup", "Group"),
+                alias("InvitedGroup", "Group"),
+            ],
+        ]
+        .concat(),
+        Shape::Webjs => [
+            schemas_of::<browser::Chat>(),
+            schemas_of::<browser::CreatedOnWebjs>(),
+            schemas_of::<browser::AddedOnWebjs>(),
+            schemas_of::<browser::Done>(),
+            schemas_of::<browser::Previewed>(),
+            vec![
+                list("GroupList", "Group"),
+                alias("ChatId", "Wid"),
+                by_id("AddedParticipants", "AddedParticipant"),
+            ],
+        ]
+        .concat(),
+        Shape::Wpp => [
+            schemas_of::<browser::Chat>(),
+            schemas_of::<browser::CreatedOnWpp>(),
+            schemas_of::<browser::AddedOnWpp>(),
+            schemas_of::<browser::Previewed>(),
+            vec![
+                list("GroupList", "Group"),
+                ("ChatId".to_owned(), text().build().into()),
+                by_id("AddedParticipants", "AddedParticipant"),
+            ],
+        ]
+        .concat(),
     }
 }
 
@@ -281,6 +307,10 @@ fn file() -> Schema {
 fn nullable(name: &str) -> Schema {
     let nothing = ObjectBuilder::new().schema_type(Type::Null);
     OneOfBuilder::new().item(nothing).item(Ref::from_schema_name(name)).build().into()
+}
+
+fn nullable_wid() -> Schema {
+    nullable("Wid")
 }
 
 fn nullable_me() -> Schema {

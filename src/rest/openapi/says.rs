@@ -12,6 +12,7 @@ use utoipa::openapi::{
 };
 
 use super::errors;
+use crate::domain::event::MemberAction;
 use crate::rest::shape::Shape;
 
 /// By whom the operations are grouped.
@@ -67,6 +68,8 @@ pub enum Body {
     Text(&'static str),
     /// `true`; nothing where the shape's engine says nothing.
     Done,
+    /// What became of the people of a change.
+    Verdicts(MemberAction),
     Nothing,
     /// A picture; where JSON is asked for, what has this name.
     Picture(&'static str),
@@ -256,8 +259,27 @@ fn response(description: &str, body: Body, shape: Shape) -> Response {
             response.content("application/json", json(Schema::Array(list).into()))
         }
         (Body::Text(example), _) => response.content("text/html", text(example)),
-        (Body::Done, Shape::Normalized) => response.content("text/html", text("true")),
-        (Body::Done, Shape::Gows | Shape::Noweb) | (Body::Nothing, _) => response,
+        (Body::Done, Shape::Normalized | Shape::Webjs | Shape::Wpp)
+        | (Body::Verdicts(MemberAction::Promote), Shape::Wpp) => {
+            response.content("text/html", text("true"))
+        }
+        (Body::Verdicts(_), Shape::Normalized | Shape::Gows | Shape::Noweb) => {
+            let list =
+                ArrayBuilder::new().items(Ref::from_schema_name("ParticipantResult")).build();
+            response.content("application/json", json(Schema::Array(list).into()))
+        }
+        (Body::Verdicts(MemberAction::Join), Shape::Webjs | Shape::Wpp)
+        | (Body::Verdicts(_), Shape::Webjs) => {
+            let name = if matches!(body, Body::Verdicts(MemberAction::Join)) {
+                "AddedParticipants"
+            } else {
+                "Done"
+            };
+            response.content("application/json", json(Ref::from_schema_name(name).into()))
+        }
+        (Body::Done, Shape::Gows | Shape::Noweb)
+        | (Body::Verdicts(_), Shape::Wpp)
+        | (Body::Nothing, _) => response,
         (Body::Picture(name), _) => {
             let bytes = ObjectBuilder::new().schema_type(Type::String);
             let bytes = bytes.content_media_type("image/png");

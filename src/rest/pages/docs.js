@@ -215,7 +215,7 @@ async function read(answered, text) {
     all = (all + value).slice(-MOST);
     text.textContent = all;
   }
-  if (answered.headers.get("content-type") === "application/json") {
+  if (answered.headers.get("content-type")?.startsWith("application/json")) {
     try {
       text.textContent = JSON.stringify(JSON.parse(all), null, 2);
     } catch {

@@ -50,7 +50,7 @@ pub fn router(document: Bytes) -> Router<Gateway> {
         let answer = move || async move { page(content_type, Bytes::from_static(bytes)) };
         router = router.route(path, routing::get(answer));
     }
-    let answer = move || async move { page("application/json", document.clone()) };
+    let answer = move || async move { page("application/json; charset=utf-8", document.clone()) };
     router.route("/openapi.json", routing::get(answer))
 }
 

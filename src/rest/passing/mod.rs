@@ -291,6 +291,7 @@ mod tests {
             method: http::Method::GET,
             uri: uri.parse().expect("a path"),
             time: crate::domain::clock::Timestamp::from_micros(0),
+            shape: super::super::Shape::Normalized,
         };
         let text = |text: &str| Part::Text(text.to_owned());
         let (query, sessions) = query(&asked);

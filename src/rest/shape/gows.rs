@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{code_of, names, number_of, own_name, person, ranks, timer, wire};
+use super::{code_of, names, number_of, own_name, owner_country, person, ranks, timer, wire};
 use crate::domain::participant::{ParticipantResult, ParticipantStatus};
 use crate::pb;
 use crate::pb::wire::to_timestamp;
@@ -61,7 +61,7 @@ pub fn group(group: &pb::Group, with_participants: bool) -> Value {
         "IsJoinApprovalRequired": settings.membership_approval,
         "AddressingMode": addressing,
         "GroupCreated": time(group.create_time.as_ref()),
-        "CreatorCountryCode": "",
+        "CreatorCountryCode": owner_country(group),
         "ParticipantVersionID": "",
         "ParticipantCount": group.member_count,
         "MemberAddMode": add_mode,

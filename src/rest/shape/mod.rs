@@ -1,18 +1,21 @@
 //! In whose words groups are answered. WAHA hands its engines' own objects through, so that a client written
 //! against one engine knows that engine's words only; it keeps working whatever engine really runs.
 //!
-//! Each shape is a module with the same functions. `webjs` and `wpp` have their place in [`Shape`] once
-//! they are written.
+//! Each shape is a module with the same functions.
 
+mod browser;
+mod country;
 mod gows;
 mod normalized;
 mod noweb;
+mod webjs;
+mod wpp;
 
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::respond::{empty, text};
+use super::respond::{empty, json, text};
 use crate::domain::event::MemberAction;
 use crate::domain::id::InviteCode;
 use crate::domain::participant::{ParticipantResult, ParticipantStatus};
@@ -30,6 +33,10 @@ pub enum Shape {
     Gows,
     /// Baileys', as the engine NOWEB answers.
     Noweb,
+    /// whatsapp-web.js's, as the engine WEBJS answers.
+    Webjs,
+    /// wa-js's, as the engine WPP answers.
+    Wpp,
 }
 
 impl Shape {
@@ -39,6 +46,8 @@ impl Shape {
             Self::Normalized => "normalized",
             Self::Gows => "gows",
             Self::Noweb => "noweb",
+            Self::Webjs => "webjs",
+            Self::Wpp => "wpp",
         }
     }
 
@@ -48,13 +57,15 @@ impl Shape {
             Self::Normalized => "wagroups",
             Self::Gows => "GOWS",
             Self::Noweb => "NOWEB",
+            Self::Webjs => "WEBJS",
+            Self::Wpp => "WPP",
         }
     }
 
     /// Whether naming those who made a group or named it takes the members.
     pub fn names_by_members(self) -> bool {
         match self {
-            Self::Normalized => false,
+            Self::Normalized | Self::Webjs | Self::Wpp => false,
             Self::Gows | Self::Noweb => true,
         }
     }
@@ -65,6 +76,8 @@ impl Shape {
             Self::Normalized => Words::NORMALIZED,
             Self::Gows => Words::GOWS,
             Self::Noweb => Words::NOWEB,
+            Self::Webjs => Words::WEBJS,
+            Self::Wpp => Words::WPP,
         }
     }
 
@@ -74,13 +87,15 @@ impl Shape {
             Self::Normalized => normalized::group(group, with_participants),
             Self::Gows => gows::group(group, with_participants),
             Self::Noweb => noweb::group(group, with_participants),
+            Self::Webjs => webjs::group(group, with_participants),
+            Self::Wpp => wpp::group(group, with_participants),
         }
     }
 
     /// What opens and what closes a list of groups; NOWEB's is an object by id.
     pub fn list_brackets(self) -> (&'static str, &'static str) {
         match self {
-            Self::Normalized | Self::Gows => ("[", "]"),
+            Self::Normalized | Self::Gows | Self::Webjs | Self::Wpp => ("[", "]"),
             Self::Noweb => ("{", "}"),
         }
     }
@@ -93,7 +108,7 @@ impl Shape {
             value["size"] = json!(group.member_count);
         }
         match self {
-            Self::Normalized | Self::Gows => value.to_string(),
+            Self::Normalized | Self::Gows | Self::Webjs | Self::Wpp => value.to_string(),
             Self::Noweb => format!("{}:{value}", json!(group.id)),
         }
     }
@@ -105,6 +120,7 @@ impl Shape {
             Self::Noweb => {
                 group.participants.iter().map(|p| noweb::participant(group, p)).collect()
             }
+            Self::Webjs | Self::Wpp => browser::participants(group),
         }
     }
 
@@ -114,6 +130,8 @@ impl Shape {
             Self::Normalized => normalized::created(group, results),
             Self::Gows => gows::created(group, results),
             Self::Noweb => noweb::group(group, true),
+            Self::Webjs => webjs::created(group, results),
+            Self::Wpp => wpp::created(group, results),
         }
     }
 
@@ -123,13 +141,15 @@ impl Shape {
         action: MemberAction,
         group: &pb::Group,
         results: &[ParticipantResult],
-    ) -> Value {
+    ) -> Response {
+        let each =
+            |told: &dyn Fn(&ParticipantResult) -> Value| json(results.iter().map(told).collect());
         match self {
-            Self::Normalized => {
-                results.iter().map(|result| normalized::result(group, result)).collect()
-            }
-            Self::Gows => results.iter().map(|result| gows::result(group, result)).collect(),
-            Self::Noweb => results.iter().map(|result| noweb::result(action, result)).collect(),
+            Self::Normalized => each(&|result| normalized::result(group, result)),
+            Self::Gows => each(&|result| gows::result(group, result)),
+            Self::Noweb => each(&|result| noweb::result(action, result)),
+            Self::Webjs => webjs::results(action, results),
+            Self::Wpp => wpp::results(action, results),
         }
     }
 
@@ -139,13 +159,15 @@ impl Shape {
         match self {
             Self::Normalized => normalized::preview(&group, preview.member_count, code),
             Self::Gows | Self::Noweb => self.group(&group, true),
+            Self::Webjs => webjs::preview(&group),
+            Self::Wpp => wpp::preview(&group),
         }
     }
 
     /// An invite code: GOWS answers the whole link.
     pub fn invite(self, code: &InviteCode) -> String {
         match self {
-            Self::Normalized | Self::Noweb => code.to_string(),
+            Self::Normalized | Self::Noweb | Self::Webjs | Self::Wpp => code.to_string(),
             Self::Gows => code.link(),
         }
     }
@@ -153,7 +175,7 @@ impl Shape {
     /// That a change is done, where WAHA has no more to say.
     pub fn done(self) -> Response {
         match self {
-            Self::Normalized => text("true"),
+            Self::Normalized | Self::Webjs | Self::Wpp => text("true"),
             Self::Gows | Self::Noweb => empty(),
         }
     }
@@ -235,6 +257,12 @@ fn person(group: &pb::Group, result: &ParticipantResult) -> pb::Participant {
         id,
         role: pb::Role::Unspecified.into(),
     })
+}
+
+/// The country of who made the group, as their phone number has it; nothing where it is not known.
+fn owner_country(group: &pb::Group) -> &'static str {
+    let owner = group.participants.iter().find(|member| member.id == group.owner);
+    country::country(owner.map_or(group.owner.as_str(), |owner| names(owner).1))
 }
 
 /// The phone number of a person who is named by a hidden id, as far as the members tell; else nothing.

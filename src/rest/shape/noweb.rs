@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{code_of, names, number_of, own_name, ranks, seconds, timer, wire};
+use super::{code_of, names, number_of, own_name, owner_country, ranks, seconds, timer, wire};
 use crate::domain::event::MemberAction;
 use crate::domain::participant::ParticipantResult;
 use crate::pb;
@@ -38,6 +38,7 @@ pub fn group(group: &pb::Group, with_participants: bool) -> Value {
     add("creation", json!(seconds(group.create_time.as_ref())));
     add("owner", json!(wire(&group.owner)));
     add("ownerPn", json!(number_of(group, &group.owner)));
+    add("owner_country_code", json!(owner_country(group)));
     add("desc", json!(group.description));
     add("descId", json!(group.description_id));
     add("descOwner", json!(wire(&group.description_owner)));
@@ -75,6 +76,9 @@ pub fn result(action: MemberAction, result: &ParticipantResult) -> Value {
     let jid = wire(&result.account.id().to_string());
     let code = code_of(result).to_string();
     let mut attributes = json!({ "jid": jid });
+    if let (true, Some(phone)) = (jid.ends_with("@lid"), result.account.phone()) {
+        attributes["phone_number"] = json!(wire(&phone.to_string()));
+    }
     if code != "200" {
         attributes["error"] = json!(code);
     }

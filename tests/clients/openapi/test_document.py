@@ -21,7 +21,7 @@ LINKING = ["/api/{session}/auth/qr", "/api/{session}/auth/request-code"]
 NUMBERS = ["4915120000001", "4915120000002", "4915120000003"]
 
 
-@pytest.fixture(scope="module", params=["normalized", "gows", "noweb"])
+@pytest.fixture(scope="module", params=["normalized", "gows", "noweb", "webjs", "wpp"])
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     program = Program(tmp_path_factory.mktemp(request.param), request.param, keys={"all": "*"})
     yield program

@@ -39,7 +39,7 @@ impl Answer {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        assert_eq!(self.header("content-type"), "application/json", "{self:?}");
+        assert_eq!(self.header("content-type"), "application/json; charset=utf-8", "{self:?}");
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
@@ -100,11 +100,21 @@ impl Rest {
     }
 
     pub async fn send_to(&self, method: &str, path: &str, body: impl Into<Bytes>) -> Answer {
+        self.send_as(method, path, "application/json", body).await
+    }
+
+    pub async fn send_as(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: impl Into<Bytes>,
+    ) -> Answer {
         let method: Method = method.parse().expect("a method");
         let body = body.into();
         let mut request = self.client.request(method, format!("{}{path}", self.url));
         if !body.is_empty() {
-            request = request.header("content-type", "application/json").body(body);
+            request = request.header("content-type", kind).body(body);
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);

@@ -45,6 +45,7 @@ const CARRIED: &str = "
     POST /api/sendFile
     POST /api/sendVoice
     POST /api/sendVideo
+    POST /api/sendSticker
     POST /api/send/link-custom-preview
     POST /api/sendLinkPreview
     POST /api/sendButtons
@@ -72,7 +73,12 @@ const CARRIED: &str = "
     GET /api/contacts/about
     GET /api/contacts/profile-picture
     GET /api/screenshot
+    GET /api/{session}/contacts/{chatId}
     PUT /api/{session}/contacts/{chatId}
+    POST /api/{session}/calls/reject
+    GET /api/{session}/new-message-id
+    GET /api/sessions/{session}/timelock
+    GET /api/sessions/{session}/capping
     GET /api/{session}/chats
     GET /api/{session}/chats/overview
     POST /api/{session}/chats/overview
@@ -221,6 +227,8 @@ async fn it_is_whole_in_every_shape() {
         (RestShape::Normalized, "subject"),
         (RestShape::Gows, "Name"),
         (RestShape::Noweb, "subject"),
+        (RestShape::Webjs, "groupMetadata"),
+        (RestShape::Wpp, "groupMetadata"),
     ] {
         let (_service, _rest, document) = served(|settings| settings.rest.shape = shape).await;
         let mut found = BTreeSet::new();
@@ -237,7 +245,8 @@ async fn it_is_whole_in_every_shape() {
         assert_eq!(list, wanted, "{shape:?}");
         let done =
             &document["paths"]["/api/{session}/groups/{id}/subject"]["put"]["responses"]["200"];
-        assert_eq!(done.get("content").is_some(), shape == RestShape::Normalized, "{done}");
+        let says_nothing = matches!(shape, RestShape::Gows | RestShape::Noweb);
+        assert_eq!(done.get("content").is_none(), says_nothing, "{done}");
     }
 }
 

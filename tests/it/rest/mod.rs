@@ -17,6 +17,7 @@ mod listing;
 mod origins;
 mod pages;
 mod parity;
+mod recorded;
 mod refusals;
 mod routes;
 mod sessions;

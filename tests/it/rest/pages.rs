@@ -64,7 +64,7 @@ async fn files_have_their_types() {
         ("/", "text/html; charset=utf-8"),
         ("/docs", "text/html; charset=utf-8"),
         ("/docs/", "text/html; charset=utf-8"),
-        ("/openapi.json", "application/json"),
+        ("/openapi.json", "application/json; charset=utf-8"),
         ("/assets/page.css", "text/css; charset=utf-8"),
         ("/assets/operator.js", "text/javascript; charset=utf-8"),
         ("/assets/icon.svg", "image/svg+xml"),

@@ -1,8 +1,10 @@
 //! Each shape, key by key: what a client that was written against one engine of WAHA reads.
 
+mod browser;
 mod gows;
 mod normalized;
 mod noweb;
+mod round_trip;
 
 use std::collections::BTreeSet;
 

@@ -57,7 +57,7 @@ fn asked(answer: &Answer, status: u16) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_route_is_asked_under_the_sessions_name_there() {
-    let (_scene, rest) = scene().await;
+    let (scene, rest) = scene().await;
     let message = json!({ "chatId": "4915120000001@c.us", "text": "Hi \u{1f600}", "session": "shop", "big": 12345678901234567890_u64 });
     let sent = asked(&send(&rest, "POST", "/api/sendText?x=1", &message).await, 201);
     let mut wanted = message.clone();
@@ -75,6 +75,26 @@ async fn each_route_is_asked_under_the_sessions_name_there() {
     let read = asked(&send(&rest, "GET", read, &Value::Null).await, 200);
     assert_eq!(read["path"], json!("/api/remote-shop/chats/120363000000000001@g.us/messages"));
     assert_eq!(read["query"], json!([["limit", "5"], ["downloadMedia", "false"]]));
+
+    let sticker = json!({ "chatId": "1@c.us", "session": "shop" });
+    let sent = asked(&send(&rest, "POST", "/api/sendSticker", &sticker).await, 201);
+    assert_eq!(sent["body"]["session"], json!("remote-shop"));
+    for (method, path) in [
+        ("GET", "/api/shop/contacts/1@c.us"),
+        ("POST", "/api/shop/calls/reject"),
+        ("GET", "/api/shop/new-message-id"),
+        ("GET", "/api/sessions/shop/timelock"),
+        ("GET", "/api/sessions/shop/capping"),
+    ] {
+        let status = if method == "POST" { 201 } else { 200 };
+        let told = asked(&send(&rest, method, path, &Value::Null).await, status);
+        assert_eq!(told["path"], json!(path.replace("shop", "remote-shop")), "{method} {path}");
+    }
+
+    // Hidden ids are answered here, of those that the session has learned.
+    let before = scene.asked("GET", "/lids");
+    assert!(rest.send_to("GET", "/api/shop/lids", "").await.ok().is_array());
+    assert_eq!(scene.asked("GET", "/lids"), before);
 
     // In the body of a route that has its session in the path, everything is left as it is.
     let edit = json!({ "text": "shop", "session": "other" });

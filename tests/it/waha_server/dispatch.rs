@@ -92,6 +92,9 @@ impl WahaServer {
                 self.expect_session(name, WORKING).await?;
                 self.answer_whether_exists(call).await
             }
+            ("GET", ["api", "sessions", _, "timelock" | "capping"]) => {
+                self.answer_of_others(call).await
+            }
             (_, ["api", "sessions", rest @ ..]) => self.answer_of_sessions(call, rest).await,
             (method, ["api", name, "groups", rest @ ..]) => {
                 let version = self.options.version();

@@ -12,13 +12,17 @@ impl WahaServer {
     pub(super) async fn answer_of_others(&self, call: &Call) -> Answer {
         let body = call.json();
         let session = match (&*call.method, &*call.segments()) {
-            ("POST", ["api", "sendText" | "sendFile"]) | ("PUT", ["api", "reaction"]) => {
+            ("POST", ["api", "sendText" | "sendFile" | "sendSticker"])
+            | ("PUT", ["api", "reaction"]) => {
                 body["session"].as_str().unwrap_or_default().to_owned()
             }
             ("GET", ["api", "contacts"] | ["api", "contacts", "all"]) => {
                 call.query("session").unwrap_or_default().to_owned()
             }
-            (_, ["api", session, "chats", ..]) => (*session).to_owned(),
+            ("GET", ["api", "sessions", session, "timelock" | "capping"])
+            | (_, ["api", session, "chats" | "calls" | "contacts" | "new-message-id", ..]) => {
+                (*session).to_owned()
+            }
             _ => return Err(unknown_route(call)),
         };
         self.expect_session(&session, WORKING).await?;

@@ -49,6 +49,7 @@ pub struct Thrown {
 }
 
 #[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
 pub struct Exception {
     /// What happened, and what to do.
     message: String,
@@ -57,9 +58,25 @@ pub struct Exception {
     /// The same as in `X-Wagroups-Reason`.
     #[schema(example = "GROUP_NOT_FOUND")]
     reason: String,
-    /// WhatsApp's own code, where WhatsApp was asked.
+    /// WhatsApp's own code, where WhatsApp was asked; in `gows` it stands in the message.
     #[schema(nullable = false, example = 403)]
     data: Option<u32>,
+    /// In `gows`, the code of gRPC.
+    #[schema(nullable = false, example = 2)]
+    code: Option<u32>,
+    /// In `gows`, the message without that code.
+    #[schema(nullable = false)]
+    details: Option<String>,
+    /// In `gows`.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    metadata: Option<String>,
+    /// In `noweb`, beside `data`, and so the next two.
+    #[schema(nullable = false)]
+    is_boom: Option<bool>,
+    #[schema(nullable = false)]
+    is_server: Option<bool>,
+    #[schema(value_type = Option<Object>, nullable = false)]
+    output: Option<String>,
 }
 
 /// Which request it was; never its body nor its key.

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "they describe, and are never made")]
 
 pub mod asked;
+pub mod browser;
 pub mod errors;
 pub mod first;
 pub mod gows;

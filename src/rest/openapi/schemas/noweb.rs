@@ -33,6 +33,9 @@ pub struct Group {
     owner: Option<String>,
     #[schema(nullable = false)]
     owner_pn: Option<String>,
+    /// Of the owner's phone number, where it is known and is of one country.
+    #[schema(rename = "owner_country_code", nullable = false, example = "DE")]
+    owner_country_code: Option<String>,
     #[schema(nullable = false)]
     desc: Option<String>,
     #[schema(nullable = false)]

@@ -70,6 +70,7 @@ async fn groups_are_as_whatsmeow_has_them() {
         ("AddressingMode", json!("lid")),
         ("ParticipantCount", json!(2)),
         ("MemberAddMode", json!("all_member_add")),
+        ("CreatorCountryCode", json!("DE")),
         ("Suspended", json!(false)),
     ] {
         assert_eq!(group[key], value, "{key}");

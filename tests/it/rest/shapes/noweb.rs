@@ -6,7 +6,7 @@ use wagroups::config::RestShape;
 use super::{CHANGES, FRIEND, NEEDS_INVITE, NOT_ON_WHATSAPP, Scene, keys, set, wire};
 
 /// Of a group with a description, without a timer and a parent.
-const GROUP: [&str; 21] = [
+const GROUP: [&str; 22] = [
     "id",
     "addressingMode",
     "subject",
@@ -17,6 +17,7 @@ const GROUP: [&str; 21] = [
     "creation",
     "owner",
     "ownerPn",
+    "owner_country_code",
     "desc",
     "descId",
     "descOwner",
@@ -55,6 +56,7 @@ async fn groups_are_as_baileys_has_them() {
         ("creation", seconds(held.create_time)),
         ("owner", json!(held.owner)),
         ("ownerPn", json!(number)),
+        ("owner_country_code", json!("DE")),
         ("subjectOwnerPn", json!(number)),
         ("descOwnerPn", json!(number)),
         ("desc", json!("What we do")),
