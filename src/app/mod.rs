@@ -24,6 +24,7 @@ mod pending;
 mod places;
 mod progress;
 mod reads;
+pub mod relay;
 mod report;
 mod reservations;
 mod session_draft;
@@ -68,6 +69,7 @@ use live::Live;
 use mutate::CallsInFlight;
 use pending::PendingCalls;
 use places::Places;
+use relay::Relay;
 use reservations::Abandoned;
 use told_status::ToldStatuses;
 use turns::Turns;
@@ -144,6 +146,8 @@ struct Inner {
     pictures: Arc<dyn PictureMaker>,
     /// Where WAHA's other routes are asked; none where they are not.
     passage: OnceLock<Arc<dyn Passage>>,
+    /// What servers tell beside groups.
+    relay: Arc<Relay>,
     hooks: Hooks,
     asked: Arc<Answers>,
     /// One comparison with WhatsApp at a time.
@@ -217,6 +221,7 @@ impl App {
         let told = ToldStatuses::of(&directory.all());
         let seats = Seats::new(options.share_of(options.max_watchers));
         let lists = Places::new(options.share_of(LISTS_AT_ONCE));
+        let relay = Relay::new(options.webhooks.callers.len() > 1);
         let inner = Inner {
             repository,
             engines: RwLock::default(),
@@ -231,6 +236,7 @@ impl App {
             connections: Connections::default(),
             pictures,
             passage: OnceLock::new(),
+            relay,
             hooks,
             asked: answers,
             comparing: Turns::default(),

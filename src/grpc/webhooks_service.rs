@@ -12,6 +12,7 @@ use crate::app::watch::WatchStart;
 use crate::app::webhooks::{NewWebhook, WebhookTest, WebhookUpdate, WebhookView};
 use crate::domain::error::Error;
 use crate::domain::id::{RequestId, SessionName};
+use crate::domain::other_event::{MAX_NAMES, OtherEventName};
 use crate::domain::session::WebhookSecret;
 use crate::domain::token::ResumeToken;
 use crate::domain::web_url::WebUrl;
@@ -24,7 +25,7 @@ use crate::pb::wire::{number, timestamp};
 use crate::pb::{self, create_webhook_request, replay_webhook_request};
 
 /// What an update's mask may name.
-const PATHS: &str = "url, sessions, events, hmac_key, headers, retries";
+const PATHS: &str = "url, sessions, events, passed_on_events, hmac_key, headers, retries";
 
 #[derive(Debug, Clone)]
 pub struct Webhooks {
@@ -80,6 +81,7 @@ fn new_webhook(message: &pb::CreateWebhookRequest) -> Result<NewWebhook, Status>
     let url = fields.parse::<WebUrl>("url", &message.url);
     let sessions = sessions(&mut fields, &message.sessions);
     let events = events(&mut fields, &message.events);
+    let passed_on_events = passed_on_events(&mut fields, &message.passed_on_events);
     let hmac_key = hmac_key(&mut fields, &message.hmac_key);
     let headers = headers(&mut fields, &message.headers);
     let retries = retries(&mut fields, message.retries.as_ref());
@@ -97,7 +99,15 @@ fn new_webhook(message: &pb::CreateWebhookRequest) -> Result<NewWebhook, Status>
     fields.finish(url.zip(start).map(|(url, start)| NewWebhook {
         request_id,
         request_sha256: Sha256::digest(message.without_request_id()).into(),
-        config: WebhookConfig { url, sessions, events, hmac_key, headers, retries },
+        config: WebhookConfig {
+            url,
+            sessions,
+            events,
+            passed_on_events,
+            hmac_key,
+            headers,
+            retries,
+        },
         paused: message.paused,
         start,
     }))
@@ -112,6 +122,13 @@ fn sessions(fields: &mut Fields, texts: &[String]) -> Vec<SessionName> {
 
 fn events(fields: &mut Fields, texts: &[String]) -> Vec<EventName> {
     let mut names: Vec<EventName> = fields.each("events", texts, EventName::ALL.len());
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn passed_on_events(fields: &mut Fields, texts: &[String]) -> Vec<OtherEventName> {
+    let mut names: Vec<OtherEventName> = fields.each("passed_on_events", texts, MAX_NAMES);
     names.sort();
     names.dedup();
     names
@@ -172,6 +189,10 @@ fn update(fields: &mut Fields, message: &pb::UpdateWebhookRequest) -> WebhookUpd
             "url" => update.url = fields.parse("url", &message.url),
             "sessions" => update.sessions = Some(sessions(fields, &message.sessions)),
             "events" => update.events = Some(events(fields, &message.events)),
+            "passed_on_events" => {
+                let names = passed_on_events(fields, &message.passed_on_events);
+                update.passed_on_events = Some(names);
+            }
             "hmac_key" => update.hmac_key = Some(hmac_key(fields, &message.hmac_key)),
             "headers" => update.headers = Some(headers(fields, &message.headers)),
             "retries" => update.retries = Some(retries(fields, message.retries.as_ref())),

@@ -87,6 +87,7 @@ impl From<&Webhook> for pb::Webhook {
             url: config.url.to_string(),
             sessions: config.sessions.iter().map(ToString::to_string).collect(),
             events: config.events.iter().map(ToString::to_string).collect(),
+            passed_on_events: config.passed_on_events.iter().map(ToString::to_string).collect(),
             has_hmac_key: config.hmac_key.is_some(),
             headers: config.headers.iter().map(|each| header(each.name())).collect(),
             retries: Some(config.retries.into()),

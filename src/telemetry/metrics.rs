@@ -50,6 +50,7 @@ const REST_STREAMS: &str = "wagroups_rest_streams";
 const WAHA_UP: &str = "wagroups_waha_server_up";
 const WAHA_STREAMS: &str = "wagroups_waha_stream_open";
 const WAHA_EVENTS: &str = "wagroups_waha_events_total";
+const PASSED_ON: &str = "wagroups_passed_on_events_total";
 const WEBHOOKS: &str = "wagroups_webhooks_total";
 const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
 const WEBHOOK_BUFFER: &str = "wagroups_webhook_buffer_bytes";
@@ -183,6 +184,10 @@ fn describe() {
     describe_counter!(
         WAHA_EVENTS,
         "Events of the WAHA server's stream: taken (durable), ignored, refused, or unreadable."
+    );
+    describe_counter!(
+        PASSED_ON,
+        "Events beside groups: passed on, lost or failed for one receiver, too_large or unreadable for all."
     );
     describe_counter!(
         WEBHOOKS,
@@ -367,6 +372,10 @@ pub fn waha_stream_open(server: &str, is_open: bool) {
 
 pub fn waha_event(server: &str, outcome: &'static str) {
     counter!(WAHA_EVENTS, "server" => server.to_owned(), "outcome" => outcome).increment(1);
+}
+
+pub fn passed_on(outcome: &'static str) {
+    counter!(PASSED_ON, "outcome" => outcome).increment(1);
 }
 
 pub fn webhook(outcome: &'static str) {

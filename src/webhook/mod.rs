@@ -35,6 +35,7 @@ use crate::domain::fair_share::{FairShare, FairShares};
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::{News, Taken, Told};
 use crate::domain::reason::Reason;
+use crate::engine::waha::other_event::{Head, NotPassedOn};
 use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
 use crate::middleware::audit::note_session;
 use crate::middleware::{Audit, BodyLimits, Connection, Peer, cautious, read_on};
@@ -165,6 +166,14 @@ impl Receiver {
 
         let read = webhook::read(&body, self.clock.now());
         let webhook = read.map_err(|error| Refusal::NotAWebhook(error.to_string()))?;
+        // What is not about groups is passed on at once; nothing of it is kept.
+        let head = match webhook.content {
+            Content::Ignored(Ignored::OtherEvent) => Some(Head::read(&body)),
+            Content::Ignored(Ignored::Redundant | Ignored::Odd(_))
+            | Content::Group(_)
+            | Content::Status(_) => None,
+        };
+        let other = head.map(|head| head.and_then(|head| head.of(&name, &body, self.clock.now())));
         drop((body, room));
         check_address(&webhook, &door)?;
         let Webhook { id, time, me, aliases, content, unknown_fields, .. } = webhook;
@@ -180,6 +189,12 @@ impl Receiver {
             }
             Content::Ignored(ignored) => {
                 note_ignored(&name, &ignored);
+                match other {
+                    Some(Ok(event)) => self.app.pass_event_on(&name, event),
+                    Some(Err(NotPassedOn::TooLarge)) => telemetry::passed_on("too_large"),
+                    Some(Err(NotPassedOn::Unreadable)) => telemetry::passed_on("unreadable"),
+                    Some(Err(NotPassedOn::Ours)) | None => {}
+                }
                 return Ok(Outcome::Ignored);
             }
         };

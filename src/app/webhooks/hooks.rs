@@ -25,6 +25,8 @@ pub(in crate::app) struct Hooks {
     pub options: Options,
     /// Posts that are out at the same time, over all webhooks.
     pub places: Places,
+    /// The same of what is passed on, apart from the others: a quarter as many.
+    pub passing_places: Places,
     /// Each key by its name, with what it may see.
     owners: HashMap<String, Caller>,
     hooks: RwLock<BTreeMap<WebhookId, Arc<Hook>>>,
@@ -58,13 +60,16 @@ impl Hooks {
         options: Options,
     ) -> Result<Self> {
         let is_shared = options.callers.len() > 1;
-        let places = FairShare { capacity: options.max_in_flight as u64, is_shared };
+        let places = |count: usize| FairShare { capacity: count as u64, is_shared };
+        let passing_places = places(options.max_in_flight.div_ceil(4));
+        let places = places(options.max_in_flight);
         let hooks = repository.webhooks().await?;
         let hooks = hooks.into_iter().map(|webhook| (webhook.id, Hook::new(webhook))).collect();
         let owners = options.callers.iter();
         Ok(Self {
             courier,
             places: Places::new(places),
+            passing_places: Places::new(passing_places),
             owners: owners.map(|caller| (caller.key_name().to_owned(), caller.clone())).collect(),
             options,
             hooks: RwLock::new(hooks),

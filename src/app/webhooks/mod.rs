@@ -1,6 +1,7 @@
 //! Webhooks: made, listed, changed, sent elsewhere in the log. How they deliver is in [`worker`].
 
 mod hooks;
+mod passing_on;
 mod rounds;
 mod window;
 mod worker;
@@ -19,6 +20,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventId;
 use crate::domain::id::{RequestId, SessionName};
+use crate::domain::other_event::OtherEventName;
 use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::port::courier::{Parcel, Undelivered};
 use crate::domain::reason::Reason;
@@ -60,6 +62,7 @@ pub struct WebhookUpdate {
     pub url: Option<WebUrl>,
     pub sessions: Option<Vec<SessionName>>,
     pub events: Option<Vec<EventName>>,
+    pub passed_on_events: Option<Vec<OtherEventName>>,
     /// `Some(None)` removes it.
     pub hmac_key: Option<Option<WebhookSecret>>,
     pub headers: Option<Vec<Header>>,
@@ -429,10 +432,12 @@ fn id_of_request(caller: &Caller, request_id: RequestId) -> WebhookId {
 }
 
 fn updated(mut config: WebhookConfig, update: WebhookUpdate) -> WebhookConfig {
-    let WebhookUpdate { url, sessions, events, hmac_key, headers, retries } = update;
+    let WebhookUpdate { url, sessions, events, passed_on_events, hmac_key, headers, retries } =
+        update;
     config.url = url.unwrap_or(config.url);
     config.sessions = sessions.unwrap_or(config.sessions);
     config.events = events.unwrap_or(config.events);
+    config.passed_on_events = passed_on_events.unwrap_or(config.passed_on_events);
     config.hmac_key = hmac_key.unwrap_or(config.hmac_key);
     config.headers = headers.unwrap_or(config.headers);
     config.retries = retries.unwrap_or(config.retries);

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::hooks::{Hook, set_state};
+use super::passing_on::PassingOn;
 use super::rounds::note_lost;
 use super::window::Window;
 use crate::app::Inner;
@@ -57,6 +58,8 @@ pub(super) struct Worker {
     read_to: Place,
     posts: JoinSet<Posted>,
     save: Save,
+    /// What goes beside the log.
+    passing_on: Option<PassingOn>,
 }
 
 /// Whether there is something to write, and when.
@@ -97,9 +100,11 @@ impl Worker {
         let webhook = hook.webhook();
         let cursor = webhook.progress.cursor;
         let place = Place::from(cursor);
+        let passing_on = PassingOn::begin(&inner, &hook);
         Self {
             inner,
             hook,
+            passing_on,
             config: Arc::new(webhook.config),
             stop,
             log_id: cursor.log_id,
@@ -351,6 +356,9 @@ impl Worker {
             let _ = self.posted(posted);
         }
         self.posts.shutdown().await;
+        if let Some(passing_on) = self.passing_on.take() {
+            passing_on.end().await;
+        }
         match end {
             End::Fenced => return self.inner.hooks.fence(),
             // Deleted, though its deletion seemed to fail, or by hand.

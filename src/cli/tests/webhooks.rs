@@ -7,7 +7,7 @@ use super::recorder::check;
 #[tokio::test]
 async fn every_call_of_webhooks_has_a_command() {
     let id = json!({ "webhookId": "w" });
-    let create = "webhooks create http://a/b --session s --event group.v2.join --header x-a:1 \
+    let create = "webhooks create http://a/b --session s --event group.v2.join --header x-a:1 --passed-on-event * \
                   --retry-policy linear --retry-delay 5s --retry-attempts 0 --from earliest --paused";
     let cases = [
         (
@@ -15,7 +15,7 @@ async fn every_call_of_webhooks_has_a_command() {
             "CreateWebhook",
             json!({
                 "url": "http://a/b", "sessions": ["s"], "events": ["group.v2.join"],
-                "headers": [{ "name": "x-a", "value": "1" }],
+                "passedOnEvents": ["*"], "headers": [{ "name": "x-a", "value": "1" }],
                 "retries": { "policy": "RETRY_POLICY_LINEAR", "delay": "5s", "attempts": 0 },
                 "paused": true, "earliest": {},
             }),
@@ -28,10 +28,11 @@ async fn every_call_of_webhooks_has_a_command() {
             json!({ "states": ["WEBHOOK_STATE_PAUSED_BY_FAILURE"] }),
         ),
         (
-            "webhooks update w --url http://c --all-sessions --no-hmac-key --no-headers",
+            "webhooks update w --url http://c --all-sessions --no-hmac-key --no-headers --no-passed-on-events",
             "UpdateWebhook",
             json!({
-                "webhookId": "w", "updateMask": "url,sessions,hmacKey,headers", "url": "http://c",
+                "webhookId": "w", "updateMask": "url,sessions,passedOnEvents,hmacKey,headers",
+                "url": "http://c",
             }),
         ),
         (

@@ -48,6 +48,9 @@ pub struct UpdateArgs {
     /// Tell of all events
     #[arg(long, conflicts_with = "event")]
     all_events: bool,
+    /// Pass on nothing that WAHA servers tell beside groups
+    #[arg(long, conflicts_with = "passed_on_event")]
+    no_passed_on_events: bool,
     /// The headers given replace all that there were
     #[command(flatten)]
     secrets: SecretArgs,
@@ -69,6 +72,7 @@ impl UpdateArgs {
             ("url", self.url.is_some()),
             ("sessions", self.all_sessions || !topic.session.is_empty()),
             ("events", self.all_events || !topic.event.is_empty()),
+            ("passed_on_events", self.no_passed_on_events || !topic.passed_on_event.is_empty()),
             ("hmac_key", self.no_hmac_key || secrets.hmac_key_file.is_some()),
             ("headers", self.no_headers || secrets.names_headers()),
             ("retries", retries.is_some()),
@@ -77,7 +81,7 @@ impl UpdateArgs {
         let paths: Vec<String> = named.map(|(path, _)| path.to_owned()).collect();
         if paths.is_empty() {
             let usage = "say what to change: --url, --session, --all-sessions, --event, --all-events, \
-                         --hmac-key-file, --no-hmac-key, --header, --headers-file, --no-headers or --retry-…";
+                         --passed-on-event, --no-passed-on-events, --hmac-key-file, --no-hmac-key, --header, --headers-file, --no-headers or --retry-…";
             return Err(Failure::Usage(usage.to_owned()));
         }
         Ok(pb::UpdateWebhookRequest {
@@ -86,6 +90,7 @@ impl UpdateArgs {
             url: self.url.unwrap_or_default(),
             sessions: topic.session,
             events: topic.event,
+            passed_on_events: topic.passed_on_event,
             hmac_key: secrets.hmac_key()?,
             headers: secrets.headers()?,
             retries,
@@ -105,6 +110,7 @@ pub async fn create(
         url: args.url,
         sessions: args.topic.session,
         events: args.topic.event,
+        passed_on_events: args.topic.passed_on_event,
         hmac_key: args.secrets.hmac_key()?,
         headers: args.secrets.headers()?,
         retries: args.retries.retries(),

@@ -21,6 +21,10 @@ pub struct TopicArgs {
     /// Only this event; may be repeated. WAHA's unless given
     #[arg(long, value_name = "EVENT", value_parser = EVENTS)]
     pub event: Vec<String>,
+    /// Besides, what WAHA servers tell beside groups, such as message, or *; may be repeated. Not kept: what does not
+    /// arrive at once is lost
+    #[arg(long, value_name = "EVENT")]
+    pub passed_on_event: Vec<String>,
 }
 
 const EVENTS: [&str; 8] = [

@@ -66,6 +66,7 @@ pub fn whole(webhook: Option<&pb::Webhook>, output: Output) -> Result<(), Failur
         ("url", text::safe(&webhook.url)),
         ("sessions", listed(&webhook.sessions)),
         ("events", listed(&webhook.events)),
+        ("passed on", none_or_listed(&webhook.passed_on_events)),
         ("signed", text::yes_no(webhook.has_hmac_key)),
         ("headers", headers.join(" ")),
         ("retries", webhook.retries.as_ref().map(retries).unwrap_or_default()),
@@ -114,6 +115,10 @@ fn listed(names: &[String]) -> String {
     }
     let names: Vec<String> = names.iter().map(|name| text::safe(name)).collect();
     text::shortened(&names.join(" "), 60)
+}
+
+fn none_or_listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { listed(names) }
 }
 
 fn retries(retries: &pb::WebhookRetries) -> String {

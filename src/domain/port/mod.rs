@@ -3,6 +3,7 @@
 pub mod courier;
 pub mod engine;
 pub mod fetch_budget;
+pub mod other_events;
 pub mod passage;
 pub mod picture;
 pub mod repository;

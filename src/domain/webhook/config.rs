@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::EventType;
 use crate::domain::id::{ParseError, SessionName, serde_as_text};
+use crate::domain::other_event::OtherEventName;
 use crate::domain::session::WebhookSecret;
 use crate::domain::web_url::WebUrl;
 
@@ -34,6 +35,9 @@ pub struct WebhookConfig {
     /// Empty = all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventName>,
+    /// What WAHA servers tell beside groups; empty = nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_on_events: Vec<OtherEventName>,
     /// What its posts are signed with; `None` = they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hmac_key: Option<WebhookSecret>,

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Entropy, Timestamp};
-use super::event::{EventId, EventRecord};
+use super::event::EventRecord;
 use super::id::{ParseError, SessionName};
 use super::token::ResumeToken;
 
@@ -38,7 +38,7 @@ impl WebhookId {
     }
 
     /// The id of the delivery of an event, the same over all tries: hexadecimal, as WAHA's are opaque.
-    pub fn delivery_id(self, event: EventId) -> String {
+    pub fn delivery_id(self, event: impl fmt::Display) -> String {
         use sha2::{Digest as _, Sha256};
         let digest = Sha256::digest(format!("{self}/{event}"));
         hex::encode(&digest[..16])

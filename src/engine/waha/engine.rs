@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::carried::Carried;
 use super::monitor::Monitor;
+use super::others::Others;
 use super::routes::{Route, Routes};
 use super::server::{Limits, Server, ServerOptions};
 use super::webhook::WahaEngine;
@@ -31,6 +32,7 @@ use crate::domain::port::engine::{
     ParticipantsAnswer, RequestAnswer, Result, Snapshot, Started,
 };
 use crate::domain::port::fetch_budget::FetchBudget;
+use crate::domain::port::other_events::OtherEvents;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
 use crate::domain::setting::Setting;
@@ -51,6 +53,8 @@ pub struct Options {
     pub trust: Trust,
     /// How often servers are asked where their sessions stand, beside what their events say.
     pub status_interval: Duration,
+    /// Who is told what the servers tell beside groups; `None` = nobody.
+    pub receivers: Option<Arc<dyn OtherEvents>>,
 }
 
 /// Sessions on many WAHA servers, as one engine.
@@ -108,6 +112,17 @@ impl WahaServers {
                 streams: tells,
             };
             tasks.spawn(closing.clone().run_until_cancelled_owned(monitor.run()));
+            if let Some(receivers) = options.receivers.clone() {
+                let others = Others {
+                    server: server.clone(),
+                    routes: routes.clone(),
+                    receivers,
+                    clock: clock.clone(),
+                    entropy: entropy.clone(),
+                    connect_timeout: options.limits.connect_timeout,
+                };
+                tasks.spawn(closing.clone().run_until_cancelled_owned(others.run()));
+            }
             servers.insert(server.name.to_string(), Carrier { server, streams });
         }
         Ok(Self { servers, routes, sink, clock, closing, tasks })

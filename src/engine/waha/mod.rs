@@ -11,6 +11,8 @@ mod lists;
 mod monitor;
 mod names;
 mod native;
+pub mod other_event;
+mod others;
 mod passage;
 mod raw;
 mod refusal;

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::restarts::{Restart, Restarts};
 use super::routes::Routes;
 use super::server::{Ask, Server};
-use super::stream::{self, Broken};
+use super::stream::{self, Broken, EVENTS};
 use super::webhook::{self, Content, WahaStatus};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::SessionName;
@@ -75,7 +75,7 @@ impl Monitor {
         let mut pause = FIRST_PAUSE;
         let mut last_cause = None;
         loop {
-            let cause = match stream::connect(&self.server, self.connect_timeout).await {
+            let cause = match stream::connect(&self.server, &EVENTS, self.connect_timeout).await {
                 Ok(socket) => {
                     telemetry::waha_stream_open(&self.server.name, true);
                     self.streams.send_replace(Some(true));

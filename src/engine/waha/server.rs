@@ -398,13 +398,13 @@ pub(super) fn without_url(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::domain::port::fetch_budget::Unlimited;
 
-    fn server(url: &str) -> Server {
+    pub fn server(url: &str) -> Server {
         let options = ServerOptions {
             name: "a".to_owned(),
             url: url.parse().unwrap(),

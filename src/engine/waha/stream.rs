@@ -1,4 +1,4 @@
-//! A server's stream of events: WAHA's WebSocket, one for all its sessions.
+//! A server's streams of events: WAHA's WebSocket, each for all its sessions.
 //!
 //! The server tells and never listens: there is no acknowledgement and no resume, so that whoever connects
 //! again has to compare what may be missing.
@@ -22,7 +22,7 @@ use url::Url;
 use super::server::Server;
 use crate::tls::Trust;
 
-/// What we ask to be told. The events from before `group.v2` say nothing that these do not.
+/// What we ask to be told of groups. The events from before `group.v2` say nothing that these do not.
 pub(super) const EVENTS: [&str; 6] = [
     "group.v2.join",
     "group.v2.leave",
@@ -47,6 +47,13 @@ impl fmt::Display for Broken {
     }
 }
 
+impl Broken {
+    /// It ended without a word.
+    pub fn closed() -> Self {
+        broken("it was closed")
+    }
+}
+
 fn broken(what: &str) -> Broken {
     Broken(what.to_owned())
 }
@@ -58,9 +65,13 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
 pub(super) struct Socket(WebSocketStream<Box<dyn Connection>>);
 
-pub(super) async fn connect(server: &Server, patience: Duration) -> Result<Socket, Broken> {
-    let url =
-        server.stream_url(&EVENTS).map_err(|_| broken("its address is no URL of a stream"))?;
+/// Opens a stream of these events.
+pub(super) async fn connect(
+    server: &Server,
+    events: &[&str],
+    patience: Duration,
+) -> Result<Socket, Broken> {
+    let url = server.stream_url(events).map_err(|_| broken("its address is no URL of a stream"))?;
     let limits = WebSocketConfig::default()
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
@@ -103,7 +114,7 @@ pub(super) fn frames(socket: Socket) -> impl Stream<Item = Result<Bytes, Broken>
                 Ok(Some(Ok(Message::Close(frame)))) => closed(frame),
                 Ok(Some(Ok(_))) => continue,
                 Ok(Some(Err(error))) => cause(&error),
-                Ok(None) => broken("it was closed"),
+                Ok(None) => Broken::closed(),
                 Err(_) => broken("nothing came for 150 seconds"),
             };
             return Some((Err(ended), None));

@@ -73,10 +73,12 @@ pub fn routes() -> Vec<Route> {
             socket::open,
             says("openSocket", Tag::Events, "The same as a WebSocket, in WAHA's words")
                 .detail(
-                    "Each text frame is an event. There is no resume. The key stands in the query.",
+                    "Each text frame is an event. There is no resume. The key stands in the query. What WAHA servers tell \
+                     beside groups (`message`, `presence.update`, …) comes too, without a sequence, and only while the \
+                     client keeps up.",
                 )
                 .query(optional("session", "The session; without it, or `*`: all.", text()))
-                .query(repeated("events", "Which events; without it, those that WAHA has.", text()))
+                .query(repeated("events", "Which events, WAHA's others too; without it, `*`.", text()))
                 .answers(101, "Frames follow.", Body::Nothing)
                 .refuses_only(&[401, 403, 404]),
         ),

@@ -1,4 +1,5 @@
-//! WAHA's WebSocket, `GET /ws?session=…&events=…&x-api-key=…`: the same events, one in a text frame.
+//! WAHA's WebSocket, `GET /ws?session=…&events=…&x-api-key=…`: the same events, one in a text frame; and beside them
+//! what WAHA servers tell of their sessions besides groups, as it comes and only to who keeps up.
 //!
 //! As in WAHA the key stands in the query, the handshake always succeeds, and who may not is told by the
 //! close: 1008 `Unauthorized` or `Forbidden`. There is no resume; a client that must miss nothing follows
@@ -7,21 +8,25 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::ws::Utf8Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{Extensions, HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use futures::{SinkExt as _, Stream, StreamExt as _};
 use prost::Message as _;
+use tokio::sync::mpsc;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use crate::app::Call;
+use crate::app::relay::{Waiting, Wish};
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
 use crate::domain::auth::Caller;
 use crate::domain::error::Result as DomainResult;
 use crate::domain::event::EventRecord;
 use crate::domain::id::SessionName;
+use crate::domain::other_event::{MAX_NAMES, OtherEventName, OtherEventNames};
 use crate::domain::reason::Reason;
 use crate::domain::webhook::EventName;
 use crate::envelope::Teller;
@@ -31,6 +36,7 @@ use crate::pb;
 use crate::rest::Gateway;
 use crate::rest::refusal::Asked;
 use crate::rest::request::{caller_of, refuse_foreign_pages};
+use crate::telemetry;
 
 /// WAHA's: whoever has not answered by the next one is cut off.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
@@ -81,22 +87,23 @@ pub async fn open(
 }
 
 /// What the query asks for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Wished {
     key: Option<String>,
     /// Empty = all that the key may see.
     session: String,
-    /// Empty = all that WAHA has.
+    /// Of groups; empty = all that WAHA has.
     events: Vec<EventName>,
-    /// Events were named, and none that there is.
+    /// Events were named, and none of groups.
     is_nothing: bool,
+    /// Those beside groups.
+    others: OtherEventNames,
 }
 
 impl Wished {
     /// Names are repeated or separated by commas; those that are unknown are ignored, as WAHA does.
     fn read(query: &str) -> Self {
-        let mut wished =
-            Self { key: None, session: String::new(), events: Vec::new(), is_nothing: false };
+        let mut wished = Self::default();
         let mut named = Vec::new();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match name.to_ascii_lowercase().as_str() {
@@ -110,7 +117,12 @@ impl Wished {
             wished.session.clear();
         }
         named.retain(|name| !name.is_empty());
-        if named.is_empty() || named.iter().any(|name| name == "*") {
+        if named.is_empty() {
+            named.push("*".to_owned());
+        }
+        let others = named.iter().filter_map(|name| name.parse::<OtherEventName>().ok());
+        wished.others = others.take(MAX_NAMES).collect();
+        if named.iter().any(|name| name == "*") {
             return wished;
         }
         let events: Vec<EventName> = named.iter().filter_map(|name| name.parse().ok()).collect();
@@ -151,8 +163,15 @@ async fn follow(gateway: Gateway, wished: Wished, mut socket: WebSocket, audited
             return close(socket, close_code::AGAIN, error.message()).await;
         }
     };
+    let wish = Wish {
+        caller: call.caller.clone(),
+        // One that is not there yet may come.
+        sessions: wished.session.parse().into_iter().collect(),
+        names: wished.others.clone(),
+    };
+    let (_subscription, passed_on) = gateway.app.subscribe(wish);
     let frames = Frames { gateway, call, wished };
-    let ended = frames.send(Box::pin(items), &mut socket).await;
+    let ended = frames.send(Box::pin(items), passed_on, &mut socket).await;
     if let Some(why) = ended {
         close(socket, close_code::AWAY, why).await;
     }
@@ -180,6 +199,7 @@ impl Frames {
     async fn send(
         &self,
         mut items: impl Stream<Item = DomainResult<WatchItem>> + Unpin,
+        mut passed_on: mpsc::Receiver<Waiting>,
         socket: &mut WebSocket,
     ) -> Option<&'static str> {
         let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
@@ -192,20 +212,14 @@ impl Frames {
                 socket.recv().await
             };
             tokio::select! {
-                item = items.next() => match item {
-                    Some(Ok(WatchItem::Events { events, .. })) => {
-                        for event in &events {
-                            // Each is made when the one before has been taken.
-                            if let Some(message) = self.message(event).await
-                                && !send(socket, message).await
-                            {
-                                return None;
-                            }
-                        }
+                // What comes last here waits for all others.
+                biased;
+                _ = pings.tick() => {
+                    let was_there = std::mem::take(&mut is_there);
+                    if !was_there || !send(socket, Message::Ping(bytes::Bytes::new())).await {
+                        return None;
                     }
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return Some("the service ends the stream; connect again"),
-                },
+                }
                 received = next => {
                     pace.note();
                     match received {
@@ -221,11 +235,27 @@ impl Frames {
                         Some(Ok(Message::Text(_) | Message::Binary(_))) => {}
                     }
                 }
-                _ = pings.tick() => {
-                    let was_there = std::mem::take(&mut is_there);
-                    if !was_there || !send(socket, Message::Ping(bytes::Bytes::new())).await {
+                item = items.next() => match item {
+                    Some(Ok(WatchItem::Events { events, .. })) => {
+                        for event in &events {
+                            // Each is made when the one before has been taken.
+                            if let Some(message) = self.message(event).await
+                                && !send(socket, message).await
+                            {
+                                return None;
+                            }
+                        }
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return Some("the service ends the stream; connect again"),
+                },
+                Some(waiting) = passed_on.recv() => {
+                    // It was read of a text, so that this is one.
+                    let Ok(text) = Utf8Bytes::try_from(waiting.event.body.clone()) else { continue };
+                    if !send(socket, Message::Text(text)).await {
                         return None;
                     }
+                    telemetry::passed_on("passed");
                 }
             }
         }
@@ -310,8 +340,10 @@ mod tests {
 
     #[test]
     fn the_query_is_read_as_waha_reads_it() {
-        let all =
-            Wished { key: None, session: String::new(), events: Vec::new(), is_nothing: false };
+        let others = |names: &[&str]| {
+            names.iter().map(|name| name.parse().expect("a name")).collect::<OtherEventNames>()
+        };
+        let all = Wished { others: others(&["*"]), ..Wished::default() };
         for query in ["", "session=*", "session=*&events=*", "events=group.v2.join,*", "other=1"] {
             assert_eq!(Wished::read(query), all, "{query}");
         }
@@ -320,6 +352,10 @@ mod tests {
         );
         assert_eq!((some.session.as_str(), some.key.as_deref()), ("shop", Some("a&b")));
         assert_eq!(some.events, [EventName::Join, EventName::Leave]);
+        assert_eq!(some.others, others(&["message"]));
         assert!(Wished::read("events=message").is_nothing);
+        let more = Wished::read("events=*,engine.event,group.v2.join");
+        assert_eq!(more, Wished { others: others(&["*", "engine.event"]), ..Wished::default() });
+        assert!(Wished::read("events=group.v2.join").others.is_empty());
     }
 }

@@ -145,6 +145,7 @@ async fn conforms_on(engine: WahaEngine) {
             spelling_questions_per_hour: 1200,
         },
         status_interval: Duration::from_secs(60),
+        receivers: None,
     };
     let clock = Arc::new(SystemClock);
     let waha =

@@ -85,13 +85,15 @@ async fn an_update_changes_what_it_names(service: Service) {
     let change = pb::UpdateWebhookRequest {
         url: other.url(),
         events: vec!["group.v2.update".into()],
+        passed_on_events: vec!["presence.update".into(), "message".into(), "message".into()],
         headers: vec![header("x-team", "circle")],
-        ..update(&made.id, &["url", "events", "headers", "hmac_key"])
+        ..update(&made.id, &["url", "events", "passed_on_events", "headers", "hmac_key"])
     };
     let changed =
         service.webhooks().update_webhook(change.clone()).await.expect("changed").into_inner();
     let webhook = changed.webhook.expect("a webhook");
     assert!(changed.changed && !webhook.has_hmac_key);
+    assert_eq!(webhook.passed_on_events, ["message", "presence.update"]);
     assert_eq!((webhook.url, webhook.retries), (other.url(), made.retries));
     let again = service.webhooks().update_webhook(change).await.expect("an answer").into_inner();
     assert!(!again.changed);
@@ -134,6 +136,7 @@ async fn all_that_is_wrong_with_a_webhook_is_said_at_once() {
         url: "ftp://example.com".into(),
         sessions: vec!["fine".into(), "no spaces!".into()],
         events: vec!["group.v2.join".into(), "message".into()],
+        passed_on_events: vec!["message".into(), "group.v2.join".into(), "a b".into()],
         hmac_key: "short".into(),
         headers: vec![
             header("x-a", "1"),
@@ -158,6 +161,8 @@ async fn all_that_is_wrong_with_a_webhook_is_said_at_once() {
         "url",
         "sessions[1]",
         "events[1]",
+        "passed_on_events[1]",
+        "passed_on_events[2]",
         "hmac_key",
         "headers[1]",
         "headers[2]",

@@ -22,6 +22,7 @@ pub fn webhook(number: u8) -> Webhook {
             url: "https://example.com/a?b=c".parse().expect("a URL"),
             sessions: vec![name("a")],
             events: vec![EventName::Join],
+            passed_on_events: vec!["message".parse().expect("a name")],
             hmac_key: Some("long enough".parse().expect("a key")),
             headers: vec![Header::new("X-A", "1").expect("a header")],
             retries: Retries {
@@ -81,6 +82,7 @@ pub async fn a_webhook_comes_back_as_it_was_written(database: &Database) {
     let config = WebhookConfig {
         sessions: Vec::new(),
         events: Vec::new(),
+        passed_on_events: Vec::new(),
         hmac_key: None,
         headers: Vec::new(),
         ..first.config.clone()

@@ -22,7 +22,7 @@ mod refusals;
 mod routes;
 mod sessions;
 mod shapes;
-mod socket;
+pub mod socket;
 mod told;
 mod words;
 

@@ -16,26 +16,37 @@ use wagroups::pb;
 use super::listening;
 use crate::harness::service::{PATIENCE, Service};
 
-struct Socket(WebSocketStream<TcpStream>);
+pub struct Socket(pub WebSocketStream<TcpStream>);
 
 impl Socket {
-    async fn open(service: &Service, query: &str) -> Self {
+    pub async fn open(service: &Service, query: &str) -> Self {
         let url = format!("{}/ws?{query}", service.rest_url().replace("http://", "ws://"));
         let address = url.trim_start_matches("ws://").split('/').next().expect("an address");
         let stream = TcpStream::connect(address).await.expect("a connection");
         Self(client_async(url.as_str(), stream).await.expect("the handshake always succeeds").0)
     }
 
-    async fn next(&mut self) -> Message {
+    pub async fn next(&mut self) -> Message {
         let next = timeout(PATIENCE, self.0.next()).await.expect("in time");
         next.expect("a frame").expect("no error")
     }
 
-    async fn event(&mut self) -> Value {
+    pub async fn event(&mut self) -> Value {
+        serde_json::from_str(&self.text().await).expect("JSON")
+    }
+
+    /// A frame as it came.
+    pub async fn text(&mut self) -> String {
         match self.next().await {
-            Message::Text(text) => serde_json::from_str(&text).expect("JSON"),
+            Message::Text(text) => text.to_string(),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// It is there, and was told nothing since.
+    pub async fn is_told_nothing(&mut self) {
+        self.0.send(Message::Ping("there".into())).await.expect("sent");
+        assert_eq!(self.next().await, Message::Pong("there".into()));
     }
 
     /// The code and the reason of the close.

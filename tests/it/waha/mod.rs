@@ -9,6 +9,7 @@ mod kills;
 mod linking;
 mod many;
 mod observed;
+mod other_events;
 mod partial_groups;
 mod passing;
 mod placing;

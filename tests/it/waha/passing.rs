@@ -21,7 +21,7 @@ fn paths(settings: &mut Settings) {
 }
 
 /// A session `shop` that is called `remote-shop` at its server.
-async fn renamed(scene: &Scene) {
+pub async fn renamed(scene: &Scene) {
     scene.server().add_session("remote-shop").await;
     let config = pb::WahaConfig {
         server: "waha-00".to_owned(),

@@ -115,6 +115,11 @@ impl Hub {
 }
 
 impl WahaServer {
+    /// Sends a frame as it is to every WebSocket that wants this event of the session.
+    pub fn send_frame(&self, session: &str, event: &str, text: &str) {
+        self.hub.send(session, event, text);
+    }
+
     /// Tells an event to all who want it.
     pub(super) fn emit(&self, session: &Session, event: &str, payload: Value) {
         if !self.is_alive() {

@@ -1,0 +1,310 @@
+//! Hands what WAHA servers tell beside groups to those who want it now: clients of the WebSocket, and webhooks.
+//!
+//! Whoever tells never waits. Each receiver has a queue within bounds, all queues together share room by API key, and
+//! what finds none is lost to that receiver, and counted. Nothing of it touches the log.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_stream::wrappers::WatchStream;
+
+use super::App;
+use crate::domain::auth::Caller;
+use crate::domain::fair_share::{FairShare, FairShares, Share};
+use crate::domain::id::SessionName;
+use crate::domain::other_event::{MAX_EVENT_BYTES, OtherEvent, OtherEventNames};
+use crate::domain::port::other_events::OtherEvents;
+use crate::telemetry;
+
+/// Events that wait in one lane, and what all that wait for one receiver take.
+const MAX_WAITING: usize = 256;
+const MAX_WAITING_BYTES: usize = 4 * MAX_EVENT_BYTES;
+/// What waits for all receivers; API keys share it.
+const CAPACITY_BYTES: u64 = 32 << 20;
+/// What an event takes besides its body, about.
+const OVERHEAD_BYTES: usize = 512;
+
+/// Who is to be told of what.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub caller: Caller,
+    /// Empty = all that the caller may see.
+    pub sessions: Vec<SessionName>,
+    pub names: OtherEventNames,
+}
+
+impl Wish {
+    fn is_for(&self, session: &SessionName, name: &str) -> bool {
+        self.names.have(name)
+            && (self.sessions.is_empty() || self.sessions.contains(session))
+            && self.caller.may_see(session)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Relay {
+    receivers: RwLock<Vec<Arc<Receiver>>>,
+    next_id: AtomicU64,
+    wanted: watch::Sender<OtherEventNames>,
+    room: FairShares,
+}
+
+#[derive(Debug)]
+struct Receiver {
+    id: u64,
+    wish: Wish,
+    /// Each session goes one way, so that its events stay in order.
+    lanes: Vec<mpsc::Sender<Waiting>>,
+    room: Arc<Semaphore>,
+}
+
+/// An event that waits for one receiver, and the room that it takes until it is dropped.
+#[derive(Debug)]
+pub struct Waiting {
+    pub event: Arc<OtherEvent>,
+    _room: OwnedSemaphorePermit,
+    _share: Share,
+}
+
+/// One receiver's part; dropped, it is told nothing more.
+#[derive(Debug)]
+pub struct Subscription {
+    relay: Arc<Relay>,
+    id: u64,
+}
+
+impl Relay {
+    pub fn new(is_shared: bool) -> Arc<Self> {
+        Arc::new(Self {
+            receivers: RwLock::default(),
+            next_id: AtomicU64::new(0),
+            wanted: watch::Sender::default(),
+            room: FairShares::new(FairShare { capacity: CAPACITY_BYTES, is_shared }),
+        })
+    }
+
+    /// Tells of what is wished for from now on, in so many lanes.
+    pub fn subscribe<const LANES: usize>(
+        self: &Arc<Self>,
+        wish: Wish,
+    ) -> (Subscription, [mpsc::Receiver<Waiting>; LANES]) {
+        let mut senders = Vec::with_capacity(LANES);
+        let queues = std::array::from_fn(|_| {
+            let (sender, queue) = mpsc::channel(MAX_WAITING);
+            senders.push(sender);
+            queue
+        });
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let room = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
+        self.write().push(Arc::new(Receiver { id, wish, lanes: senders, room }));
+        self.note_wanted();
+        (Subscription { relay: self.clone(), id }, queues)
+    }
+
+    fn note_wanted(&self) {
+        // Under the lock, so that of two changes the later one is told last.
+        let receivers = self.read();
+        let names = receivers.iter().flat_map(|receiver| &receiver.wish.names);
+        let wanted: OtherEventNames = names.cloned().collect();
+        self.wanted.send_if_modified(|held| {
+            let is_news = *held != wanted;
+            *held = wanted;
+            is_news
+        });
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Arc<Receiver>>> {
+        self.receivers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Arc<Receiver>>> {
+        self.receivers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Receiver {
+    /// Whether there was room for it.
+    fn take(&self, session: &SessionName, event: &Arc<OtherEvent>, room: &FairShares) -> bool {
+        let bytes = event.body.len() + OVERHEAD_BYTES;
+        let Ok(permits) = u32::try_from(bytes) else { return false };
+        let Ok(own) = self.room.clone().try_acquire_many_owned(permits) else { return false };
+        let Some(share) = room.take(self.wish.caller.key_name(), bytes as u64) else {
+            return false;
+        };
+        let waiting = Waiting { event: event.clone(), _room: own, _share: share };
+        let mut hasher = DefaultHasher::new();
+        session.hash(&mut hasher);
+        let lane = hasher.finish() % self.lanes.len() as u64;
+        let lane = usize::try_from(lane).ok().and_then(|lane| self.lanes.get(lane));
+        lane.is_some_and(|lane| lane.try_send(waiting).is_ok())
+    }
+}
+
+impl OtherEvents for Relay {
+    fn wanted(&self) -> BoxStream<'static, OtherEventNames> {
+        WatchStream::new(self.wanted.subscribe()).boxed()
+    }
+
+    fn tell(&self, session: &SessionName, event: OtherEvent) {
+        let wishing: Vec<Arc<Receiver>> = {
+            let receivers = self.read();
+            let wish = |receiver: &&Arc<Receiver>| receiver.wish.is_for(session, &event.name);
+            receivers.iter().filter(wish).cloned().collect()
+        };
+        if wishing.is_empty() {
+            return;
+        }
+        let event = Arc::new(event);
+        for receiver in wishing {
+            if !receiver.take(session, &event, &self.room) {
+                telemetry::passed_on("lost");
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.relay.write().retain(|receiver| receiver.id != self.id);
+        self.relay.note_wanted();
+    }
+}
+
+impl App {
+    /// Where servers hand in what they tell beside groups.
+    pub fn other_events(&self) -> Arc<dyn OtherEvents> {
+        self.inner.relay.clone()
+    }
+
+    /// Tells of what is wished for, from now on and for as long as the subscription is held.
+    pub fn subscribe(&self, wish: Wish) -> (Subscription, mpsc::Receiver<Waiting>) {
+        let (subscription, [queue]) = self.inner.relay.subscribe(wish);
+        (subscription, queue)
+    }
+
+    /// Passes on what a session was told by a webhook, where no server's stream tells it.
+    pub fn pass_event_on(&self, session: &SessionName, event: OtherEvent) {
+        let known = self.inner.directory.get(session);
+        let is_told_only = known.is_ok_and(|session| session.config.takes_webhooks_only());
+        if is_told_only && self.inner.passage.get().is_some() {
+            self.inner.relay.tell(session, event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    fn event(name: &str, bytes: usize) -> OtherEvent {
+        let body = Bytes::from(vec![b' '; bytes]);
+        OtherEvent { name: name.to_owned(), id: String::new(), time: 0, body }
+    }
+
+    fn wish(key: &str, pattern: &str, names: &[&str]) -> Wish {
+        let names = names.iter().map(|name| name.parse().expect("a name")).collect();
+        let sessions = vec![pattern.parse().expect("a pattern")];
+        Wish { caller: Caller::new(key, sessions), sessions: Vec::new(), names }
+    }
+
+    fn session(name: &str) -> SessionName {
+        name.parse().expect("a name")
+    }
+
+    fn waiting(lane: &mut mpsc::Receiver<Waiting>) -> Vec<String> {
+        std::iter::from_fn(|| lane.try_recv().ok()).map(|held| held.event.name.clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn each_is_told_what_it_wants_of_the_sessions_that_its_key_sees() {
+        let relay = Relay::new(true);
+        let (_all, [mut all]) = relay.subscribe(wish("a", "*", &["*"]));
+        let (_some, [mut some]) = relay.subscribe(wish("b", "shop-*", &["message"]));
+        let named = Wish { sessions: vec![session("shop-2")], ..wish("a", "*", &["*"]) };
+        let (_named, [mut named]) = relay.subscribe(named);
+        for (name, what) in [("shop-1", "message"), ("shop-2", "message.ack"), ("other", "message")]
+        {
+            relay.tell(&session(name), event(what, 10));
+        }
+        assert_eq!(waiting(&mut all), ["message", "message.ack", "message"]);
+        assert_eq!(waiting(&mut some), ["message"]);
+        assert_eq!(waiting(&mut named), ["message.ack"]);
+    }
+
+    #[tokio::test]
+    async fn who_is_behind_loses_and_nobody_else_does() {
+        let relay = Relay::new(true);
+        let (_slow, [mut slow]) = relay.subscribe(wish("a", "*", &["*"]));
+        let (_quick, [mut quick]) = relay.subscribe(wish("a", "*", &["*"]));
+        let mut taken = 0;
+        for _ in 0..MAX_WAITING + 50 {
+            relay.tell(&session("shop"), event("message", 10));
+            taken += waiting(&mut quick).len();
+        }
+        assert_eq!(taken, MAX_WAITING + 50);
+        assert_eq!(waiting(&mut slow).len(), MAX_WAITING);
+        // Large ones count by their size, and what they took is there again afterwards.
+        for _ in 0..2 {
+            for _ in 0..10 {
+                relay.tell(&session("shop"), event("message", MAX_EVENT_BYTES));
+                waiting(&mut quick);
+            }
+            assert_eq!(waiting(&mut slow).len(), 3);
+        }
+        assert_eq!(relay.room.held(), 0);
+    }
+
+    #[tokio::test]
+    async fn one_key_takes_no_other_its_room() {
+        let relay = Relay::new(true);
+        let slow: Vec<_> =
+            (0..40).map(|_| relay.subscribe::<1>(wish("greedy", "*", &["*"]))).collect();
+        for _ in 0..10 {
+            relay.tell(&session("shop"), event("message", MAX_EVENT_BYTES));
+        }
+        assert!(relay.room.held() < CAPACITY_BYTES * 2 / 3, "{}", relay.room.held());
+        let (_other, [mut other]) = relay.subscribe(wish("other", "*", &["message.ack"]));
+        relay.tell(&session("shop"), event("message.ack", MAX_EVENT_BYTES));
+        assert_eq!(waiting(&mut other).len(), 1);
+        drop(slow);
+        assert_eq!(relay.room.held(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_session_stays_in_its_lane() {
+        let relay = Relay::new(false);
+        let (_all, mut lanes) = relay.subscribe::<4>(wish("", "*", &["*"]));
+        for number in 0..40 {
+            relay.tell(&session(&format!("shop-{}", number % 20)), event("message", 10));
+        }
+        let counts: Vec<usize> = lanes.iter_mut().map(|lane| waiting(lane).len()).collect();
+        assert_eq!(counts.iter().sum::<usize>(), 40);
+        assert!(counts.iter().all(|count| count % 2 == 0), "{counts:?}");
+        assert!(counts.iter().filter(|count| **count > 0).count() > 1, "{counts:?}");
+    }
+
+    #[tokio::test]
+    async fn what_anybody_wants_is_told_as_it_changes() {
+        let relay = Relay::new(true);
+        let mut wanted = relay.wanted();
+        let names = |names: &[&str]| wish("", "*", names).names;
+        assert_eq!(wanted.next().await, Some(OtherEventNames::default()));
+        let (first, [_lane]) = relay.subscribe(wish("a", "*", &["message"]));
+        assert_eq!(wanted.next().await, Some(names(&["message"])));
+        let (second, [_more]) = relay.subscribe(wish("a", "*", &["message"]));
+        assert_eq!(wanted.next().now_or_never(), None, "nothing new");
+        let (_third, [_last]) = relay.subscribe(wish("a", "*", &["*"]));
+        assert_eq!(wanted.next().await, Some(names(&["*", "message"])));
+        drop(first);
+        assert_eq!(wanted.next().now_or_never(), None, "another wants it still");
+        drop(second);
+        assert_eq!(wanted.next().await, Some(names(&["*"])));
+    }
+}

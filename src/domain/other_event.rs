@@ -1,0 +1,178 @@
+//! What a WAHA server tells of its sessions beside groups and statuses: messages, presence, calls, and whatever it may
+//! invent. It is passed on as it came. It is no event of the log: it has no sequence, and nobody gets it later.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use bytes::Bytes;
+
+use super::id::{ParseError, serde_as_text};
+
+/// Names that one receiver may ask for.
+pub const MAX_NAMES: usize = 64;
+const MAX_NAME_BYTES: usize = 64;
+/// The largest event that is passed on. A message has some kilobytes: its media stay at the server, and only a small
+/// picture of them comes along.
+pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// All events, as WAHA means it.
+const ALL: &str = "*";
+/// These WAHA tells only to who names them: the first is all that an engine says, the second is its own state.
+const NOT_IN_ALL: [&str; 2] = ["engine.event", "state.change"];
+
+/// One event, for one session here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherEvent {
+    /// As WAHA names it.
+    pub name: String,
+    /// WAHA's id of it, the same for all who are told.
+    pub id: String,
+    /// When WAHA made it, in milliseconds.
+    pub time: i64,
+    /// WAHA's envelope, with the session's name here. It is JSON in UTF-8, and no larger than the largest.
+    pub body: Bytes,
+}
+
+/// Whether an event of this name is passed on. Of groups the log tells, and where a session stands is found out by more
+/// than its events.
+pub fn is_passed_on(name: &str) -> bool {
+    !name.starts_with("group.") && name != "session.status"
+}
+
+/// The name of such an event, or `*` for all that WAHA tells to who names none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OtherEventName(String);
+
+impl OtherEventName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn is_all(&self) -> bool {
+        self.0 == ALL
+    }
+}
+
+impl FromStr for OtherEventName {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        if text == ALL {
+            return Ok(Self(ALL.to_owned()));
+        }
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+        if text.is_empty() || text.len() > MAX_NAME_BYTES || !text.bytes().all(is_plain) {
+            return Err(ParseError::new(format!(
+                "must be * or a name of WAHA's such as message, 1 to {MAX_NAME_BYTES} letters, digits and . - _"
+            )));
+        }
+        if !is_passed_on(text) || text.starts_with("wagroups.") {
+            return Err(ParseError::new(
+                "must be no event of groups or sessions, which are not passed on; groups' are asked for in events",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for OtherEventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+serde_as_text!(OtherEventName);
+
+/// Which of these events somebody wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OtherEventNames(BTreeSet<OtherEventName>);
+
+impl OtherEventNames {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an event of this name is among them.
+    pub fn have(&self, event: &str) -> bool {
+        let is_in_all = !NOT_IN_ALL.contains(&event);
+        self.0.iter().any(|name| name.as_str() == event || (name.is_all() && is_in_all))
+    }
+
+    /// Whether who is told of these is told of all those.
+    pub fn cover(&self, those: &Self) -> bool {
+        let has = |name: &OtherEventName| self.0.contains(name) || self.have(name.as_str());
+        those.0.iter().all(has)
+    }
+
+    /// The same or more, as a list that is never long, to ask a server for.
+    pub fn to_ask_for(&self) -> Vec<&str> {
+        let is_long = self.0.len() > MAX_NAMES;
+        let names = self.0.iter().map(OtherEventName::as_str);
+        let kept = names.filter(|name| !is_long || NOT_IN_ALL.contains(name));
+        is_long.then_some(ALL).into_iter().chain(kept).collect()
+    }
+}
+
+impl FromIterator<OtherEventName> for OtherEventNames {
+    fn from_iter<T: IntoIterator<Item = OtherEventName>>(names: T) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
+impl<'a> IntoIterator for &'a OtherEventNames {
+    type Item = &'a OtherEventName;
+    type IntoIter = std::collections::btree_set::Iter<'a, OtherEventName>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> OtherEventNames {
+        names.iter().map(|name| name.parse().expect(name)).collect()
+    }
+
+    #[test]
+    fn a_name_is_wahas_and_none_of_groups_or_sessions() {
+        for name in
+            ["*", "message", "message.any", "event.response.failed", "chat.archive", "x_1-y"]
+        {
+            assert_eq!(name.parse::<OtherEventName>().expect(name).as_str(), name);
+        }
+        let long = "m".repeat(65);
+        for name in ["", "a b", "ä", "**", "message*", "a/b", &long] {
+            assert!(name.parse::<OtherEventName>().is_err(), "{name}");
+        }
+        for name in ["group.v2.join", "group.join", "session.status", "wagroups.group.update"] {
+            assert!(name.parse::<OtherEventName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_star_is_what_waha_means_by_it() {
+        let all = names(&["*"]);
+        assert!(all.have("message") && all.have("what.waha.invents"));
+        assert!(!all.have("engine.event") && !all.have("state.change"));
+        assert!(names(&["*", "engine.event"]).have("engine.event"));
+        let some = names(&["message", "message.ack"]);
+        assert!(some.have("message") && !some.have("message.any"));
+        assert!(!OtherEventNames::default().have("message"));
+    }
+
+    #[test]
+    fn what_is_asked_for_covers_what_is_wanted() {
+        assert!(names(&["*"]).cover(&names(&["message"])));
+        assert!(!names(&["*"]).cover(&names(&["engine.event"])));
+        assert!(!names(&["message"]).cover(&names(&["*"])));
+        assert!(names(&["message"]).cover(&OtherEventNames::default()));
+        assert_eq!(names(&["message", "*"]).to_ask_for(), ["*", "message"]);
+        let mut many: Vec<String> = (0..100).map(|number| format!("event.{number}")).collect();
+        many.push("engine.event".to_owned());
+        let many: OtherEventNames = many.iter().map(|name| name.parse().expect(name)).collect();
+        assert_eq!(many.to_ask_for(), ["*", "engine.event"]);
+    }
+}
