@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pending::PendingCalls;
+use super::own_changes::Echo;
+use super::pending::{CallKey, PendingCalls};
 use super::report::{Committed, Report};
 use super::session_draft::SessionDraft;
 use super::working_set::{SessionNumbers, WorkingGroup};
@@ -15,7 +16,7 @@ use crate::domain::event::{Event, EventBody, EventId, Origin};
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::port::repository::{AnswerWrite, CommitBatch};
-use crate::domain::reducer::reduce;
+use crate::domain::reducer::{Change, reduce};
 
 pub(super) struct Batch {
     now: Timestamp,
@@ -126,16 +127,34 @@ impl Batch {
                     continue;
                 }
             }
+            let (me, call_key) = (draft.account, report.call_key.as_deref());
             let claim = if report.is_notification {
-                pending.claim(
-                    session,
-                    draft.account.as_ref(),
-                    report.call_key.as_deref(),
-                    observation,
-                )
+                pending.claim(session, me.as_ref(), call_key, observation)
             } else {
                 None
             };
+            // Of this WhatsApp tells no state by which its news would be the same as the answer.
+            let is_echoed = || {
+                let key = report.call_key.as_ref()?;
+                echoed(draft, pending, session, key)
+            };
+            if !report.is_notification
+                && observation.change == Change::InviteRevoked
+                && is_echoed().is_some()
+            {
+                continue;
+            }
+            if report.is_notification && claim.is_none() {
+                match pending.late_echo(session, me.as_ref(), observation) {
+                    Echo::No => {}
+                    Echo::Repeated => continue,
+                    Echo::Overtaken => {
+                        // Or somebody did the same just now, which only a read can tell.
+                        draft.doubtful.insert(observation.group_id.clone());
+                        continue;
+                    }
+                }
+            }
             let (origin, request_id) = match &claim {
                 Some(claim) => (Origin::Api, claim.request_id),
                 None => (report.origin, report.request_id),
@@ -183,10 +202,8 @@ impl Batch {
             Committed { changed: true, events, ..Committed::unchanged(own) }
         } else {
             // The echo may have been quicker than the answer.
-            let echoed = report.call_key.as_ref().and_then(|key| {
-                let here = draft.claimed.iter().rev().find(|(claimed, _)| claimed == key);
-                here.map(|(_, sequence)| *sequence).or_else(|| pending.sequence_of(session, key))
-            });
+            let key = report.call_key.as_ref();
+            let echoed = key.and_then(|key| echoed(draft, pending, session, key));
             let created = report.observations.first().filter(|_| report.is_creation);
             match (echoed, created) {
                 (Some(sequence), _) => {
@@ -226,6 +243,17 @@ impl Batch {
     }
 }
 
+/// The sequence of what a call's news became, where it was quicker than the call's answer.
+fn echoed(
+    draft: &SessionDraft,
+    pending: &PendingCalls,
+    session: &SessionName,
+    key: &CallKey,
+) -> Option<u64> {
+    let here = draft.claimed.iter().rev().find(|(claimed, _)| claimed == key);
+    here.map(|(_, sequence)| *sequence).or_else(|| pending.sequence_of(session, key))
+}
+
 /// Whether nothing is known of the group but that we are in it.
 fn is_undescribed(group: &Group) -> bool {
     group.partial && group.subject.text.is_empty() && group.participants().is_empty()
@@ -235,7 +263,7 @@ fn is_undescribed(group: &Group) -> bool {
 mod tests {
     use super::*;
     use crate::domain::port::repository::SessionHead;
-    use crate::domain::reducer::{Change, Observation};
+    use crate::domain::reducer::Observation;
     use crate::domain::session::EngineKind;
 
     struct Zero;
@@ -279,7 +307,7 @@ mod tests {
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
 
         batch.reduce(&told("evt_1"), Some(&numbers), &pending, &Zero);
-        pending.own_changes.note(&session, &group_id);
+        pending.own_changes.note(&session, &group_id, Vec::new());
         let answer = Report {
             observations: vec![described("Crew")],
             ..Report::new(session.clone(), EngineKind::Waha, Origin::Api)
@@ -325,7 +353,7 @@ mod tests {
             account: None,
         };
         let pending = PendingCalls::default();
-        pending.own_changes.note(&session, &group_id);
+        pending.own_changes.note(&session, &group_id, Vec::new());
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
         batch.reduce(&report(Change::Fields(Vec::new())), Some(&numbers), &pending, &Zero);
@@ -339,5 +367,58 @@ mod tests {
             [&group_id],
             "it is read anew all the same"
         );
+    }
+
+    /// Of a revoked invite WhatsApp tells no code, so that its news cannot be known as a repetition by what it says.
+    #[test]
+    fn a_revoke_is_one_event_whether_its_news_or_its_answer_comes_first() {
+        let session: SessionName = "shop".parse().unwrap();
+        let group_id: GroupId = "120363000000000001@g.us".parse().unwrap();
+        let key: CallKey = "call".into();
+        let report = |origin| Report {
+            observations: vec![Observation {
+                group_id: group_id.clone(),
+                change: Change::InviteRevoked,
+                actor: None,
+                occur_time: Timestamp::EPOCH,
+                stamp: None,
+            }],
+            ..Report::new(session.clone(), EngineKind::Waha, origin)
+        };
+        let news = Report { is_notification: true, ..report(Origin::Engine) };
+        let answer = Report { call_key: Some(key.clone()), ..report(Origin::Api) };
+        let described = Report {
+            observations: vec![Observation {
+                change: Change::Full(Box::new(Group::partial(group_id.clone()))),
+                ..answer.observations[0].clone()
+            }],
+            ..report(Origin::Engine)
+        };
+        let numbers = SessionNumbers {
+            head: SessionHead { sequence: 0, revision: 0, epoch: 1 },
+            account: None,
+        };
+        for is_news_first in [true, false] {
+            let pending: std::sync::Arc<PendingCalls> = std::sync::Arc::default();
+            let mut batch =
+                Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
+            batch.reduce(&described, Some(&numbers), &pending, &Zero);
+            let expected = vec![Change::InviteRevoked];
+            let window = pending.open(&session, &key, None, Some(group_id.clone()), expected);
+            if is_news_first {
+                batch.reduce(&news, Some(&numbers), &pending, &Zero);
+            }
+            window.answered(&group_id);
+            batch.reduce(&answer, Some(&numbers), &pending, &Zero);
+            drop(window);
+            if !is_news_first {
+                batch.reduce(&news, Some(&numbers), &pending, &Zero);
+            }
+            // Somebody else's, of whom the engine does not say who it was.
+            batch.reduce(&news, Some(&numbers), &pending, &Zero);
+            let sequences: Vec<_> =
+                batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence).collect();
+            assert_eq!(sequences, [1, 2, 2, 3], "news first: {is_news_first}");
+        }
     }
 }

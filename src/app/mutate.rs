@@ -375,7 +375,7 @@ where
     };
     let verdict = answered.value;
     if let Some(group_id) = verdict.group_id.as_ref().or(mutation.group_id.as_ref()) {
-        inner.pending.own_changes.note(&mutation.session, group_id);
+        window.answered(group_id);
     }
     let report = Report {
         is_creation: is_creation(mutation.operation, &answered.observations),

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::own_changes::OwnChanges;
+use super::own_changes::{Echo, OwnChange, OwnChanges};
 use crate::domain::event::{JoinRequestAction, MemberAction};
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::matching::Asked;
@@ -30,6 +30,8 @@ struct PendingCall {
     request_id: Option<RequestId>,
     group_id: Option<GroupId>,
     expected: Vec<Change>,
+    /// The same in parts, until the call is answered.
+    changes: Vec<OwnChange>,
     /// Sequence of the event that the echo became.
     logged: Option<u64>,
 }
@@ -57,7 +59,9 @@ impl PendingCalls {
         group_id: Option<GroupId>,
         expected: Vec<Change>,
     ) -> PendingWindow {
-        let call = PendingCall { key: key.clone(), request_id, group_id, expected, logged: None };
+        let changes = OwnChange::all(&expected);
+        let call =
+            PendingCall { key: key.clone(), request_id, group_id, expected, changes, logged: None };
         self.lock().entry(session.clone()).or_default().push(call);
         PendingWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
     }
@@ -70,19 +74,34 @@ impl PendingCalls {
         call_key: Option<&str>,
         seen: &Observation,
     ) -> Option<Claim> {
-        // What somebody else did is not ours, however much it looks like it.
-        if seen.actor.is_some_and(|actor| me.is_some_and(|me| !me.goes_by(actor))) {
+        if is_of_others(me, seen) {
             return None;
         }
-        let calls = self.lock();
-        let call = calls.get(session)?.iter().find(|call| match call_key {
+        let mut calls = self.lock();
+        let call = calls.get_mut(session)?.iter_mut().find(|call| match call_key {
             Some(key) => *call.key == *key,
             None => {
                 call.group_id.as_ref() == Some(&seen.group_id)
                     && call.expected.iter().any(|expected| is_echo(expected, &seen.change))
             }
         })?;
+        // It may have been answered a moment ago.
+        self.own_changes.tell(session, &seen.group_id, &seen.change);
+        OwnChange::tell(&mut call.changes, &seen.change);
         Some(Claim { key: call.key.clone(), request_id: call.request_id })
+    }
+
+    /// What a report is that no open call claims.
+    pub fn late_echo(
+        &self,
+        session: &SessionName,
+        me: Option<&Account>,
+        seen: &Observation,
+    ) -> Echo {
+        if is_of_others(me, seen) {
+            return Echo::No;
+        }
+        self.own_changes.tell(session, &seen.group_id, &seen.change)
     }
 
     /// Remembers under which sequence a call's echo was logged.
@@ -105,6 +124,18 @@ impl PendingCalls {
     }
 }
 
+impl PendingWindow {
+    /// WhatsApp has answered, so that what the call changed is there.
+    pub fn answered(&self, group_id: &GroupId) {
+        let mut calls = self.calls.lock();
+        let open = calls.get_mut(&self.session).into_iter().flatten();
+        for call in open.filter(|call| call.key == self.key) {
+            let changes = std::mem::take(&mut call.changes);
+            self.calls.own_changes.note(&self.session, group_id, changes);
+        }
+    }
+}
+
 impl Drop for PendingWindow {
     fn drop(&mut self) {
         let mut calls = self.calls.lock();
@@ -117,8 +148,13 @@ impl Drop for PendingWindow {
     }
 }
 
+/// What somebody else did is not ours, however much it looks like it.
+fn is_of_others(me: Option<&Account>, seen: &Observation) -> bool {
+    seen.actor.is_some_and(|actor| me.is_some_and(|me| !me.goes_by(actor)))
+}
+
 /// Whether a report says what a call was about to do.
-fn is_echo(expected: &Change, seen: &Change) -> bool {
+pub(super) fn is_echo(expected: &Change, seen: &Change) -> bool {
     match (expected, seen) {
         (Change::Fields(expected), Change::Fields(seen)) => {
             seen.iter().any(|value| expected.iter().any(|wanted| wanted.says_same(value)))

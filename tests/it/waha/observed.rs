@@ -7,6 +7,7 @@ use wagroups::pb;
 use wagroups::pb::group_event::Body;
 
 use super::scene::Scene;
+use super::stream::subjects;
 use crate::harness::service::{eventually, reason};
 use crate::waha_server::Options;
 
@@ -251,4 +252,33 @@ async fn a_group_that_was_left_does_not_come_back_by_a_list() {
     }
     let joined = |event: &&pb::GroupEvent| matches!(event.body, Some(Body::Joined(_)));
     assert_eq!(scene.service.log("shop").await.iter().filter(joined).count(), 2);
+}
+
+/// News of an own change may arrive after the next one was answered, and would turn the group back and forth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn news_of_own_changes_that_come_late_turn_nothing_back() {
+    for (engine, version) in [(WahaEngine::Gows, "2025.12.3"), (WahaEngine::Noweb, "2026.8.2")] {
+        let scene = scene(engine, version).await;
+        let group_id = scene.group_id("shop", &[ANNA]).await;
+        let other_id = scene.group_id("shop", &[ANNA]).await;
+        let rename = |number: usize| pb::SetGroupSubjectRequest {
+            session: "shop".into(),
+            group_id: group_id.clone(),
+            subject: format!("Subject {number}"),
+            ..Default::default()
+        };
+        for number in 0..20 {
+            scene.service.groups().set_group_subject(rename(number)).await.expect("renamed");
+        }
+        for _ in 0..3 {
+            scene.service.groups().revoke_invite_code(revoke(&group_id)).await.expect("revoked");
+        }
+        // Whatever was on its way is here.
+        scene.others_rename(ANNA, &other_id, "Later").await;
+        scene.until_subject("shop", &other_id, "Later").await;
+        let own = (0..20).map(|number| format!("Subject {number}"));
+        let expected: Vec<String> = own.chain(["Later".to_owned()]).collect();
+        assert_eq!(subjects(&scene).await, expected, "{engine:?}");
+        assert_eq!(scene.revoked_codes().await, 3, "{engine:?}");
+    }
 }

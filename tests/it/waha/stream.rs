@@ -8,7 +8,7 @@ use crate::harness::service::eventually;
 const ANNA: &str = "4915120000001@c.us";
 
 /// A subject's events, in the order of the log.
-async fn subjects(scene: &Scene) -> Vec<String> {
+pub(super) async fn subjects(scene: &Scene) -> Vec<String> {
     let log = scene.service.log("shop").await;
     is_dense(&log);
     let subject = |event: &pb::GroupEvent| {
