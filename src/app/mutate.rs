@@ -375,7 +375,8 @@ where
     };
     let verdict = answered.value;
     if let Some(group_id) = verdict.group_id.as_ref().or(mutation.group_id.as_ref()) {
-        window.answered(group_id);
+        let changes = answered.observations.iter().map(|observation| &observation.change);
+        inner.pending.own_changes.note(&mutation.session, group_id, changes);
     }
     let report = Report {
         is_creation: is_creation(mutation.operation, &answered.observations),

@@ -6,7 +6,10 @@
 //! it: until a description's turn comes, another call may be answered.
 //!
 //! So it is with the news of a single change. WhatsApp tells us of our own, and may do so after a later call was
-//! answered that has undone it; taken for news, it would turn the group back.
+//! answered that has undone it, or after the group was read as it has become; taken for news, it would turn the group
+//! back. What our call has said is no news: where the group is otherwise by then, that is newer.
+//!
+//! Nothing is crossed off here when its news has come: the writer may have to look at the same news again.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,16 +20,20 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::pending::is_echo;
+use crate::domain::event::{FieldValue, MemberAction};
+use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
-use crate::domain::matching::Asked;
+use crate::domain::participant::Role;
 use crate::domain::reducer::Change;
 
 /// How long a server's events may be on their way.
 const MEMORY: Duration = Duration::from_secs(60);
-/// Groups beyond it are forgotten, the longest unused first.
-const MAX: u64 = 100_000;
-/// Changes that are remembered of each group, the latest ones.
-const MAX_CHANGES: usize = 64;
+/// How long a revoked invite is taken for the one that we have just revoked, which its news does not say.
+const REVOKE: Duration = Duration::from_secs(10);
+/// Fields and people that are remembered of each group, the latest ones: one call may name 1,024 people.
+const MAX_CHANGES: usize = 2048;
+/// The same of all groups together; beyond it groups are forgotten, the longest unused first.
+const MAX: u64 = 500_000;
 
 pub(super) struct OwnChanges(moka::sync::Cache<(SessionName, GroupId), Arc<Mutex<Changes>>>);
 
@@ -34,28 +41,32 @@ pub(super) struct OwnChanges(moka::sync::Cache<(SessionName, GroupId), Arc<Mutex
 type Changes = VecDeque<OwnChange>;
 
 /// One field, or one person, that a call changed.
-#[derive(Debug, Clone)]
-pub(super) struct OwnChange {
+#[derive(Debug)]
+struct OwnChange {
     change: Change,
-    /// Whether WhatsApp has told of it.
-    is_told: bool,
     at: Instant,
 }
 
-/// How a report looks beside what calls of ours changed.
+/// How news look beside what calls of ours changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Echo {
-    /// It tells of a call of ours, and is to be taken as any other news.
+    /// As any other.
     No,
-    /// It tells once more what our call has said already.
-    Repeated,
-    /// It tells of calls of ours that a later one has undone, or of somebody who did the same.
-    Overtaken,
+    /// Calls of ours have said it already.
+    Own,
+    /// They have said some of it.
+    PartlyOwn,
 }
 
 impl Default for OwnChanges {
     fn default() -> Self {
-        Self(moka::sync::Cache::builder().max_capacity(MAX).time_to_live(MEMORY).build())
+        let groups = moka::sync::Cache::builder()
+            .weigher(|_, changes: &Arc<Mutex<Changes>>| {
+                u32::try_from(changes.lock().len()).unwrap_or(u32::MAX).saturating_add(1)
+            })
+            .max_capacity(MAX)
+            .time_to_live(MEMORY);
+        Self(groups.build())
     }
 }
 
@@ -67,13 +78,20 @@ impl fmt::Debug for OwnChanges {
 
 impl OwnChanges {
     /// A call that changed the group has been answered.
-    pub fn note(&self, session: &SessionName, group_id: &GroupId, changes: Vec<OwnChange>) {
+    pub fn note<'a>(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) {
+        let at = Instant::now();
         let key = (session.clone(), group_id.clone());
         let noted = self.0.get(&key).unwrap_or_default();
         {
             let mut noted = noted.lock();
             noted.retain(|known| known.at.elapsed() < MEMORY);
-            noted.extend(changes);
+            let changes = changes.into_iter().flat_map(each);
+            noted.extend(changes.map(|change| OwnChange { change, at }));
             let surplus = noted.len().saturating_sub(MAX_CHANGES);
             noted.drain(..surplus);
         }
@@ -85,42 +103,54 @@ impl OwnChanges {
         self.0.contains_key(&(session.clone(), group_id.clone()))
     }
 
-    /// Takes the report for the news of our changes, where it is no more than that.
-    pub fn tell(&self, session: &SessionName, group_id: &GroupId, seen: &Change) -> Echo {
+    /// What these news are. Whoever did it is not known to be somebody else.
+    pub fn compare(&self, session: &SessionName, group_id: &GroupId, seen: &Change) -> Echo {
         let Some(noted) = self.0.get(&(session.clone(), group_id.clone())) else { return Echo::No };
-        OwnChange::tell(noted.lock().make_contiguous(), seen)
+        let noted = noted.lock();
+        let seen = each(seen);
+        let is_own = |seen: &&Change| noted.iter().any(|own| own.is_told_by(seen));
+        match seen.iter().filter(is_own).count() {
+            0 => Echo::No,
+            own if own == seen.len() => Echo::Own,
+            _ => Echo::PartlyOwn,
+        }
     }
 }
 
 impl OwnChange {
-    /// What a call changes, each field and each person by itself, as WhatsApp may tell of them.
-    pub fn all(changes: &[Change]) -> Vec<Self> {
-        let at = Instant::now();
-        let each = changes.iter().flat_map(each);
-        each.map(|change| Self { change, is_told: false, at }).collect()
+    fn is_told_by(&self, seen: &Change) -> bool {
+        let memory = if *seen == Change::InviteRevoked { REVOKE } else { MEMORY };
+        self.at.elapsed() < memory && is_echo(&self.change, seen)
     }
+}
 
-    /// Takes the report for the news of these, by age, where it is no more than that.
-    pub fn tell(own: &mut [Self], seen: &Change) -> Echo {
-        let seen = each(seen);
-        let mut echo = Echo::No;
-        let mut is_ours = !seen.is_empty();
-        for seen in &seen {
-            let is_awaited = |own: &Self| {
-                !own.is_told && own.at.elapsed() < MEMORY && is_echo(&own.change, seen)
-            };
-            let Some(at) = own.iter().position(is_awaited) else {
-                is_ours = false;
-                continue;
-            };
-            own[at].is_told = true;
-            if matches!(seen, Change::InviteRevoked) {
-                echo = Echo::Repeated;
-            } else if own[at..].iter().any(|later| undoes(&later.change, seen)) {
-                echo = Echo::Overtaken;
+/// Whether the group is otherwise than these news say, so that they would change it.
+pub(super) fn contradicts(group: &Group, news: &Change) -> bool {
+    match news {
+        Change::Fields(values) => values.iter().any(|value| {
+            FieldValue::of(group, value.field()).is_some_and(|held| !held.says_same(value))
+        }),
+        Change::Members { action, members } => members.iter().any(|member| {
+            let role = group.role_of(&member.account);
+            match action {
+                MemberAction::Join => role.is_none(),
+                MemberAction::Leave => role.is_some(),
+                MemberAction::Promote => role.is_some_and(|role| !role.is_admin()),
+                MemberAction::Demote => role.is_some_and(Role::is_admin),
             }
-        }
-        if is_ours { echo } else { Echo::No }
+        }),
+        // Of this there is no state: each is one.
+        Change::InviteRevoked => true,
+        Change::Full(_)
+        | Change::FullExcept { .. }
+        | Change::Left
+        | Change::Deleted
+        | Change::Picture(_)
+        | Change::Renumbered { .. }
+        | Change::Unclear
+        | Change::JoinRequest(_)
+        | Change::JoinRequests(_)
+        | Change::Aliases(_) => false,
     }
 }
 
@@ -148,32 +178,11 @@ fn each(change: &Change) -> Vec<Change> {
     }
 }
 
-/// Whether a later change is of the same field or person, and to something else.
-fn undoes(later: &Change, seen: &Change) -> bool {
-    match (later, seen) {
-        (Change::Fields(later), Change::Fields(seen)) => later.iter().any(|later| {
-            seen.iter().any(|seen| later.field() == seen.field() && !later.says_same(seen))
-        }),
-        (
-            Change::Members { action, members },
-            Change::Members { action: seen_action, members: seen },
-        ) => {
-            action != seen_action
-                && members.iter().any(|member| {
-                    let member = Asked::known_as(member.id(), member.account);
-                    seen.iter().any(|seen| member.goes_by(&seen.account))
-                })
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{FieldValue, MemberAction};
     use crate::domain::group::Subject;
-    use crate::domain::participant::{Account, Participant, Role};
+    use crate::domain::participant::{Account, Participant};
 
     fn session() -> SessionName {
         "shop".parse().unwrap()
@@ -199,69 +208,79 @@ mod tests {
     fn told(calls: &[Change], reports: &[Change]) -> Vec<Echo> {
         let own = OwnChanges::default();
         for call in calls {
-            own.note(&session(), &group(), OwnChange::all(std::slice::from_ref(call)));
+            own.note(&session(), &group(), [call]);
         }
-        reports.iter().map(|seen| own.tell(&session(), &group(), seen)).collect()
+        // Whatever was looked at may be looked at again.
+        let told = || reports.iter().map(|seen| own.compare(&session(), &group(), seen)).collect();
+        let first: Vec<Echo> = told();
+        assert_eq!(first, told());
+        first
     }
 
     #[test]
-    fn news_of_what_a_later_call_has_undone_is_no_news() {
-        use Echo::{No, Overtaken};
-        let calls = ["a", "b", "c"].map(renamed);
-        assert_eq!(told(&calls, &calls), [Overtaken, Overtaken, No]);
-        assert_eq!(
-            told(&calls, &["b", "b", "x", "c", "c"].map(renamed)),
-            [Overtaken, No, No, No, No]
-        );
-        assert_eq!(told(&["a"].map(renamed), &["a", "a"].map(renamed)), [No, No]);
+    fn news_of_what_our_calls_did_are_no_news() {
+        use Echo::{No, Own};
+        let calls = ["a", "b"].map(renamed);
+        assert_eq!(told(&calls, &["a", "b", "x"].map(renamed)), [Own, Own, No]);
+        assert_eq!(told(&calls, &[Change::InviteRevoked, Change::Unclear]), [No, No]);
     }
 
     #[test]
     fn people_are_told_of_one_by_one_or_together() {
-        use Echo::{No, Overtaken};
+        use Echo::{No, Own, PartlyOwn};
         use MemberAction::{Demote, Promote};
-        let calls = [
-            members(Promote, &["+491510000010", "+491510000020"]),
-            members(Demote, &["+491510000010"]),
-        ];
-        assert_eq!(
-            told(
-                &calls,
-                &[members(Promote, &["+491510000010"]), members(Promote, &["+491510000020"])]
-            ),
-            [Overtaken, No]
-        );
-        assert_eq!(
-            told(&calls, &[members(Promote, &["+491510000010", "+491510000020"])]),
-            [Overtaken]
-        );
-        // Who else is in it was changed by somebody else.
-        assert_eq!(told(&calls, &[members(Promote, &["+491510000010", "+491510000030"])]), [No]);
+        let (one, two, three) = ("+49151000000010", "+49151000000020", "+49151000000030");
+        let calls = [members(Promote, &[one, two])];
+        let singly = [members(Promote, &[one]), members(Promote, &[two]), members(Demote, &[two])];
+        assert_eq!(told(&calls, &singly), [Own, Own, No]);
+        assert_eq!(told(&calls, &[members(Promote, &[two, one])]), [Own]);
+        assert_eq!(told(&calls, &[members(Promote, &[one, three])]), [PartlyOwn]);
     }
 
     #[test]
-    fn each_revoke_is_told_of_once_more() {
-        use Echo::{No, Repeated};
-        let calls = [Change::InviteRevoked];
-        assert_eq!(told(&calls, &[Change::InviteRevoked, Change::InviteRevoked]), [Repeated, No]);
-        assert_eq!(told(&[renamed("a")], &[Change::InviteRevoked]), [No]);
+    fn as_many_people_as_a_call_may_name_are_remembered() {
+        let people: Vec<String> = (0..1024).map(|number| format!("+4915100{number:06}")).collect();
+        let people: Vec<&str> = people.iter().map(String::as_str).collect();
+        let calls =
+            [MemberAction::Promote, MemberAction::Demote].map(|action| members(action, &people));
+        assert_eq!(told(&calls, &calls), [Echo::Own, Echo::Own]);
+    }
+
+    #[test]
+    fn what_the_group_is_already_is_contradicted_by_nothing() {
+        let mut held = Group::partial(group());
+        held.subject.text = "a".to_owned();
+        let (here, gone) = ("+49151000000010", "+49151000000020");
+        let Change::Members { members: there, .. } = members(MemberAction::Join, &[here]) else {
+            unreachable!("members")
+        };
+        held.set_participants(there);
+        for (news, wanted) in [
+            (renamed("a"), false),
+            (renamed("b"), true),
+            (members(MemberAction::Join, &[here]), false),
+            (members(MemberAction::Join, &[here, gone]), true),
+            (members(MemberAction::Leave, &[here]), true),
+            (members(MemberAction::Leave, &[gone]), false),
+            (members(MemberAction::Promote, &[here]), true),
+            (members(MemberAction::Promote, &[gone]), false),
+            (members(MemberAction::Demote, &[here]), false),
+            (Change::Left, false),
+        ] {
+            assert_eq!(contradicts(&held, &news), wanted, "{news:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_later_is_somebody_elses() {
+    async fn a_revoke_is_ours_for_a_moment_and_all_else_for_a_minute() {
         let own = OwnChanges::default();
-        own.note(&session(), &group(), OwnChange::all(&["a", "b"].map(renamed)));
+        let calls = [renamed("a"), Change::InviteRevoked];
+        own.note(&session(), &group(), &calls);
+        let told = |seen: &Change| own.compare(&session(), &group(), seen);
+        assert_eq!(calls.each_ref().map(told), [Echo::Own, Echo::Own]);
+        tokio::time::sleep(REVOKE).await;
+        assert_eq!(calls.each_ref().map(told), [Echo::Own, Echo::No]);
         tokio::time::sleep(MEMORY).await;
-        assert_eq!(own.tell(&session(), &group(), &renamed("a")), Echo::No);
-    }
-
-    #[test]
-    fn only_the_latest_are_remembered() {
-        let own = OwnChanges::default();
-        for number in 0..2 * MAX_CHANGES {
-            own.note(&session(), &group(), OwnChange::all(&[renamed(&number.to_string())]));
-        }
-        assert_eq!(own.tell(&session(), &group(), &renamed("0")), Echo::No);
-        assert_eq!(own.tell(&session(), &group(), &renamed("64")), Echo::Overtaken);
+        assert_eq!(calls.each_ref().map(told), [Echo::No, Echo::No]);
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::own_changes::{Echo, OwnChange, OwnChanges};
+use super::own_changes::{Echo, OwnChanges};
 use crate::domain::event::{JoinRequestAction, MemberAction};
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::matching::Asked;
@@ -30,8 +30,6 @@ struct PendingCall {
     request_id: Option<RequestId>,
     group_id: Option<GroupId>,
     expected: Vec<Change>,
-    /// The same in parts, until the call is answered.
-    changes: Vec<OwnChange>,
     /// Sequence of the event that the echo became.
     logged: Option<u64>,
 }
@@ -59,9 +57,7 @@ impl PendingCalls {
         group_id: Option<GroupId>,
         expected: Vec<Change>,
     ) -> PendingWindow {
-        let changes = OwnChange::all(&expected);
-        let call =
-            PendingCall { key: key.clone(), request_id, group_id, expected, changes, logged: None };
+        let call = PendingCall { key: key.clone(), request_id, group_id, expected, logged: None };
         self.lock().entry(session.clone()).or_default().push(call);
         PendingWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
     }
@@ -77,21 +73,18 @@ impl PendingCalls {
         if is_of_others(me, seen) {
             return None;
         }
-        let mut calls = self.lock();
-        let call = calls.get_mut(session)?.iter_mut().find(|call| match call_key {
+        let calls = self.lock();
+        let call = calls.get(session)?.iter().find(|call| match call_key {
             Some(key) => *call.key == *key,
             None => {
                 call.group_id.as_ref() == Some(&seen.group_id)
                     && call.expected.iter().any(|expected| is_echo(expected, &seen.change))
             }
         })?;
-        // It may have been answered a moment ago.
-        self.own_changes.tell(session, &seen.group_id, &seen.change);
-        OwnChange::tell(&mut call.changes, &seen.change);
         Some(Claim { key: call.key.clone(), request_id: call.request_id })
     }
 
-    /// What a report is that no open call claims.
+    /// What a report is beside what calls of ours did that were answered a moment ago.
     pub fn late_echo(
         &self,
         session: &SessionName,
@@ -101,7 +94,7 @@ impl PendingCalls {
         if is_of_others(me, seen) {
             return Echo::No;
         }
-        self.own_changes.tell(session, &seen.group_id, &seen.change)
+        self.own_changes.compare(session, &seen.group_id, &seen.change)
     }
 
     /// Remembers under which sequence a call's echo was logged.
@@ -121,18 +114,6 @@ impl PendingCalls {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionName, Vec<PendingCall>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl PendingWindow {
-    /// WhatsApp has answered, so that what the call changed is there.
-    pub fn answered(&self, group_id: &GroupId) {
-        let mut calls = self.calls.lock();
-        let open = calls.get_mut(&self.session).into_iter().flatten();
-        for call in open.filter(|call| call.key == self.key) {
-            let changes = std::mem::take(&mut call.changes);
-            self.calls.own_changes.note(&self.session, group_id, changes);
-        }
     }
 }
 

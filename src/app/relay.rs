@@ -67,7 +67,7 @@ struct Receiver {
 pub struct Waiting {
     pub event: Arc<OtherEvent>,
     _room: OwnedSemaphorePermit,
-    _share: Share,
+    _share: Option<Share>,
 }
 
 /// One receiver's part; dropped, it is told nothing more.
@@ -132,9 +132,12 @@ impl Receiver {
         let bytes = event.body.len() + OVERHEAD_BYTES;
         let Ok(permits) = u32::try_from(bytes) else { return false };
         let Ok(own) = self.room.clone().try_acquire_many_owned(permits) else { return false };
-        let Some(share) = room.take(self.wish.caller.key_name(), bytes as u64) else {
+        let share = room.take(self.wish.caller.key_name(), bytes as u64);
+        // Who is not behind is told, however far behind others are with the same key.
+        let is_behind = self.room.available_permits() + bytes < MAX_WAITING_BYTES;
+        if share.is_none() && is_behind {
             return false;
-        };
+        }
         let waiting = Waiting { event: event.clone(), _room: own, _share: share };
         let mut hasher = DefaultHasher::new();
         session.hash(&mut hasher);
@@ -258,6 +261,22 @@ mod tests {
             }
             assert_eq!(waiting(&mut slow).len(), 3);
         }
+        assert_eq!(relay.room.held(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_is_not_behind_is_told_however_many_are_with_the_same_key() {
+        let relay = Relay::new(false);
+        let slow: Vec<_> = (0..40).map(|_| relay.subscribe::<1>(wish("a", "*", &["*"]))).collect();
+        for _ in 0..4 {
+            relay.tell(&session("shop"), event("message", MAX_EVENT_BYTES));
+        }
+        let (_quick, [mut quick]) = relay.subscribe(wish("a", "*", &["*"]));
+        for _ in 0..10 {
+            relay.tell(&session("shop"), event("message", MAX_EVENT_BYTES));
+            assert_eq!(waiting(&mut quick).len(), 1);
+        }
+        drop(slow);
         assert_eq!(relay.room.held(), 0);
     }
 

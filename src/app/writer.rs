@@ -212,6 +212,9 @@ impl WriterTask {
             for (entry, outcome) in entries.into_iter().zip(batch.outcomes()) {
                 let _ = entry.reply.send(outcome);
             }
+            for (name, draft) in &batch.into_drafts() {
+                draft.doubtful().for_each(|group_id| self.parts.doubts.raise(name, group_id));
+            }
             return Ok(());
         }
         failpoint::hit("before_commit");

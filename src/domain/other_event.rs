@@ -104,6 +104,13 @@ impl OtherEventNames {
         those.0.iter().all(has)
     }
 
+    /// All events, and those of these that are not among all.
+    #[must_use]
+    pub fn or_all(mut self) -> Self {
+        self.0.insert(OtherEventName(ALL.to_owned()));
+        self
+    }
+
     /// The same or more, as a list that is never long, to ask a server for.
     pub fn to_ask_for(&self) -> Vec<&str> {
         let is_long = self.0.len() > MAX_NAMES;

@@ -10,6 +10,7 @@ use super::respond::refuse;
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
 use crate::domain::error::{Error, Result};
 use crate::domain::token::ResumeToken;
+use crate::pb::wire;
 use crate::pb::wire::{number, timestamp};
 use crate::pb::{self, watch_group_events_request::Start};
 
@@ -51,8 +52,8 @@ pub(super) fn request(message: &pb::WatchGroupEventsRequest) -> Result<WatchRequ
     };
     let progress_interval = match &message.progress_interval {
         None => None,
-        Some(interval) => match Duration::try_from(*interval) {
-            Ok(interval) if PROGRESS_INTERVAL.contains(&interval) => Some(interval),
+        Some(interval) => match wire::span(interval) {
+            Some(interval) if PROGRESS_INTERVAL.contains(&interval) => Some(interval),
             _ => {
                 fields.add("progress_interval", "must be 1 second to 10 minutes");
                 None

@@ -1,7 +1,5 @@
 //! WebhooksService.
 
-use std::time::Duration;
-
 use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
@@ -21,6 +19,7 @@ use crate::domain::webhook::{
     WebhookId, WebhookState,
 };
 use crate::pb::webhooks_service_server::WebhooksService;
+use crate::pb::wire;
 use crate::pb::wire::{number, timestamp};
 use crate::pb::{self, create_webhook_request, replay_webhook_request};
 
@@ -166,9 +165,9 @@ fn retries(fields: &mut Fields, given: Option<&pb::WebhookRetries>) -> Retries {
         Ok(policy) => retries.policy = policy.to_domain().unwrap_or_default(),
         Err(_) => fields.add("retries.policy", "must be a known policy"),
     }
-    if let Some(delay) = given.delay {
-        match Duration::try_from(delay) {
-            Ok(delay) if delay <= MAX_DELAY => retries.delay = delay,
+    if let Some(delay) = &given.delay {
+        match wire::span(delay) {
+            Some(delay) if delay <= MAX_DELAY => retries.delay = delay,
             _ => fields.add("retries.delay", "must be 0 seconds to 1 hour"),
         }
     }

@@ -7,6 +7,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::encoding::{WireType, encode_key, encode_varint};
 
+use std::time::Duration;
+
 use crate::domain::Timestamp;
 
 /// The numbers of `GroupEvent.sequence` and `GroupEvent.record_time`; a test holds them against
@@ -50,6 +52,14 @@ pub fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// A span of time; none where it is negative or no span at all. prost's own conversion panics at the most negative one,
+/// where overflow is checked.
+pub fn span(duration: &prost_types::Duration) -> Option<Duration> {
+    let seconds = u64::try_from(duration.seconds).ok()?;
+    let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    Some(Duration::new(seconds, nanos))
+}
+
 #[cfg(test)]
 mod tests {
     use prost::Message;
@@ -80,5 +90,23 @@ mod tests {
         assert_eq!((event.id.as_str(), event.sequence), ("evt_x", 7));
         let time = event.record_time.expect("record_time");
         assert_eq!((time.seconds, time.nanos), (1, 500_000_000));
+    }
+
+    #[test]
+    fn a_span_is_none_where_it_is_negative_or_no_span() {
+        let of = |seconds, nanos| span(&prost_types::Duration { seconds, nanos });
+        assert_eq!(of(1, 5), Some(Duration::new(1, 5)));
+        assert_eq!(of(i64::MAX, 999_999_999), Some(Duration::new(i64::MAX as u64, 999_999_999)));
+        for (seconds, nanos) in [
+            (i64::MIN, 0),
+            (i64::MIN, i32::MIN),
+            (-1, 0),
+            (0, -1),
+            (1, -1),
+            (0, 1_000_000_000),
+            (i64::MAX, i32::MAX),
+        ] {
+            assert_eq!(of(seconds, nanos), None, "{seconds} {nanos}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::cli::errors::Failure;
 use crate::cli::output::Output;
 use crate::cli::{text, watch};
 use crate::pb;
+use crate::pb::wire;
 
 pub fn changed(
     changed: bool,
@@ -95,7 +96,7 @@ pub fn whole(webhook: Option<&pb::Webhook>, output: Output) -> Result<(), Failur
 
 /// What came of a test, in a sentence.
 pub fn tested(answer: &pb::TestWebhookResponse) -> String {
-    let elapsed = answer.duration.and_then(|span| std::time::Duration::try_from(span).ok());
+    let elapsed = answer.duration.as_ref().and_then(wire::span);
     let millis = elapsed.unwrap_or_default().as_millis();
     if answer.delivered {
         return format!("delivered: status {} after {millis} ms", answer.status);
@@ -122,7 +123,7 @@ fn none_or_listed(names: &[String]) -> String {
 }
 
 fn retries(retries: &pb::WebhookRetries) -> String {
-    let delay = retries.delay.and_then(|span| std::time::Duration::try_from(span).ok());
+    let delay = retries.delay.as_ref().and_then(wire::span);
     let policy = text::enum_words(retries.policy().as_str_name(), "RETRY_POLICY_");
     let delay = humantime::format_duration(delay.unwrap_or_default());
     format!("{} × {delay}, {policy}", retries.attempts())

@@ -302,6 +302,44 @@ proptest! {
     }
 }
 
+/// Somebody joins while another one, held under two names, turns out to be one and an admin: nobody counts one too many.
+#[test]
+fn the_count_of_a_list_in_part_is_what_its_events_lead_to() {
+    let list = |people: &[(u64, Naming, Role)], counted| {
+        let mut group = Group::partial(group_id());
+        group.subject.text = "Team".to_owned();
+        let people = people.iter();
+        let people =
+            people.map(|(number, naming, role)| Participant::new(account(*number, *naming), *role));
+        group.set_participants(people.collect());
+        group.set_counted(Some(counted));
+        group.partial = group.is_half_known();
+        Observation {
+            group_id: group_id(),
+            change: Change::whole(group, Vec::new()),
+            actor: None,
+            occur_time: Timestamp::from_seconds(1),
+            stamp: None,
+        }
+    };
+    let (member, admin) = (Role::Participant, Role::Admin);
+    let mut state = GroupState::default();
+    let first =
+        [(1, Naming::LidOnly, member), (1, Naming::PhoneOnly, member), (2, Naming::Both, member)];
+    reduce(&mut state, &list(&first, 3), None);
+    for (people, counted) in [
+        (&[(1, Naming::Both, admin), (3, Naming::Both, member)][..], 3),
+        (&[(1, Naming::Both, admin), (3, Naming::Both, member)][..], 4),
+        (&[(4, Naming::Both, member)][..], 4),
+    ] {
+        let mut folded = state.group.clone();
+        for event in &reduce(&mut state, &list(people, counted), None).events {
+            fold(&mut folded, &group_id(), event);
+        }
+        assert_eq!(folded, state.group);
+    }
+}
+
 /// A list in part says nothing of who left before it was made, so that their leaving counts when it is told.
 #[test]
 fn a_leaving_that_arrives_after_a_later_list_in_part_counts() {

@@ -190,9 +190,13 @@ fn differences(held: &Group, now: &Arc<Group>) -> Vec<EventBody> {
         return events;
     }
     let mut moves = Moves::default();
+    let mut shown_meanwhile = held.participants().len();
     for participant in now.participants() {
         match held.participant(&participant.account) {
-            None => moves.note(MemberAction::Join, *participant),
+            None => {
+                shown_meanwhile += 1;
+                moves.note(MemberAction::Join, *participant);
+            }
             Some(old) => {
                 if let Some(action) = rank_change(old.role, participant.role) {
                     moves.note(action, *participant);
@@ -211,6 +215,15 @@ fn differences(held: &Group, now: &Arc<Group>) -> Vec<EventBody> {
         events.push(EventBody::Updated(changes));
     }
     events.extend(moves.into_events());
+    // Who joins is there before two names turn out to be one person, and no group counts fewer than it shows.
+    if let Some(counted) = now.counted()
+        && let Ok(shown) = u32::try_from(shown_meanwhile)
+        && shown > counted
+    {
+        let old = FieldValue::Counted(Some(shown));
+        let new = FieldValue::Counted(Some(counted));
+        events.push(EventBody::Updated(vec![FieldChange::Value { old, new }]));
+    }
     if held.picture_id != now.picture_id {
         events
             .push(EventBody::PictureChanged(PictureChanged { picture_id: now.picture_id.clone() }));

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -29,6 +30,8 @@ const MAX_DISTANCE: Duration = Duration::from_secs(300);
 const QUIET: u32 = 4;
 /// The longest that is waited for a distance to end.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Blank groups that are looked at after a fetch.
+const BLANK_GROUPS: u32 = 5;
 const MAX_SESSIONS: u64 = 100_000;
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -52,6 +55,8 @@ struct Fetches {
     /// One at a time.
     turn: tokio::sync::Mutex<()>,
     distance: Mutex<Distance>,
+    /// Blank groups that were looked at since the last fetch.
+    looked_at: AtomicU32,
 }
 
 /// When the last fetch of a session was, and how long the next one has to wait.
@@ -163,7 +168,15 @@ impl Carried {
         fetches.begin();
         let listed = self.list().await;
         fetches.distance.lock().note(Instant::now());
+        fetches.looked_at.store(0, Ordering::Relaxed);
         Ok(Arc::new(listed?.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect()))
+    }
+
+    /// Whether one more group may be looked at of which the list knows nothing. A server that has just begun may list
+    /// hundreds of them: to look at each would leave no fetch for anything else.
+    pub fn may_look_at_blank_group(&self) -> bool {
+        let fetches = self.server.shared_lists.of(&self.session);
+        fetches.looked_at.fetch_add(1, Ordering::Relaxed) < BLANK_GROUPS
     }
 
     /// Another read that fetches all groups, and belongs to the list before it.

@@ -75,9 +75,13 @@ impl Others {
             Wanted { names: OtherEventNames::default(), news: self.receivers.wanted() };
         let mut pause = FIRST_PAUSE;
         let mut last_cause = None;
+        // Whoever wants more has the stream opened anew for all. So that not each new wish costs the others what is told
+        // meanwhile, the first one has it opened for all events, which can be no more often than a few times.
+        let mut has_grown = false;
         while wanted.some().await {
             let opened = Instant::now();
             let asked = wanted.names.clone();
+            let asked = if has_grown { asked.or_all() } else { asked };
             let names = asked.to_ask_for();
             let end = match stream::connect(&self.server, &names, self.connect_timeout).await {
                 Ok(socket) => {
@@ -89,7 +93,14 @@ impl Others {
                 Err(cause) => End::Broken(cause),
             };
             let cause = match end {
-                End::MoreWanted | End::NothingWanted => continue,
+                End::MoreWanted => {
+                    has_grown = true;
+                    continue;
+                }
+                End::NothingWanted => {
+                    has_grown = false;
+                    continue;
+                }
                 End::Broken(cause) => cause,
             };
             if last_cause.as_ref() != Some(&cause) {

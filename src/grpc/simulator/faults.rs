@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::port::engine::EngineOperation;
 use crate::engine::simulator::{Aim, CallFault, Defect, NotificationFault, Point, Uses};
 use crate::grpc::request::Fields;
+use crate::pb::wire;
 use crate::pb::{self, inject_fault_request::Fault};
 
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -128,7 +129,7 @@ pub(super) fn fault(fields: &mut Fields, message: &pb::InjectFaultRequest) -> Op
             let field = "snapshot.percent";
             let percent = number(fields, field, snapshot.percent, DEFAULT_PERCENT, 1..=100);
             let age = snapshot.age.as_ref();
-            let age = age.map_or(STALE_AGE, |age| Duration::try_from(*age).unwrap_or(STALE_AGE));
+            let age = age.map_or(STALE_AGE, |age| wire::span(age).unwrap_or(STALE_AGE));
             let defect = match snapshot.defect() {
                 pb::SnapshotDefect::MissingGroups => Lie::Of(Defect::MissingGroups),
                 pb::SnapshotDefect::MissingMembers => Lie::Of(Defect::MissingMembers),
@@ -173,7 +174,7 @@ fn required(
 }
 
 fn within(fields: &mut Fields, field: &str, span: &prost_types::Duration) -> Option<Duration> {
-    let parsed = Duration::try_from(*span).ok().filter(|duration| *duration <= LONGEST);
+    let parsed = wire::span(span).filter(|duration| *duration <= LONGEST);
     if parsed.is_none() {
         fields.add(field, "must be a duration from 0 to 1 hour");
     }

@@ -262,7 +262,9 @@ fn person(group: &pb::Group, result: &ParticipantResult) -> pb::Participant {
 /// The country of who made the group, as their phone number has it; nothing where it is not known.
 fn owner_country(group: &pb::Group) -> &'static str {
     let owner = group.participants.iter().find(|member| member.id == group.owner);
-    country::country(owner.map_or(group.owner.as_str(), |owner| names(owner).1))
+    // Who has left may be known by a hidden id alone, whose digits are no number.
+    let left = if group.owner.ends_with("@lid") { "" } else { group.owner.as_str() };
+    country::country(owner.map_or(left, |owner| names(owner).1))
 }
 
 /// The phone number of a person who is named by a hidden id, as far as the members tell; else nothing.
@@ -283,4 +285,29 @@ fn timer(group: &pb::Group) -> i64 {
     settings
         .and_then(|settings| settings.disappearing_timer.as_ref())
         .map_or(0, |span| span.seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_country_is_read_from_a_number_and_never_from_a_hidden_id() {
+        let member = pb::Participant {
+            id: "222222222222@lid".into(),
+            lid: "222222222222@lid".into(),
+            phone_number_id: "4915100000002@c.us".into(),
+            role: pb::Role::Superadmin.into(),
+        };
+        for (owner, country) in [
+            ("222222222222@lid", "DE"),
+            ("4915100000009@c.us", "DE"),
+            ("4912345678901@lid", ""),
+            ("", ""),
+        ] {
+            let participants = vec![member.clone()];
+            let group = pb::Group { owner: owner.into(), participants, ..Default::default() };
+            assert_eq!(owner_country(&group), country, "{owner}");
+        }
+    }
 }

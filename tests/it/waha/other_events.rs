@@ -102,6 +102,25 @@ fn counted(outcome: &str) -> u64 {
     count.map_or(0, |count| count.parse().expect("a number"))
 }
 
+/// Each opening costs those who are there what is told meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_wishes_open_the_stream_anew_once_and_not_each_time() {
+    let scene = scene().await;
+    let _first = Socket::open(&scene.service, "events=message").await;
+    until_asked(&scene, &["message"]).await;
+    let _second = Socket::open(&scene.service, "events=x0").await;
+    until_asked(&scene, &["*", "message", "x0"]).await;
+    let openings = || scene.server().requests().iter().filter(|one| one.path == "/ws").count();
+    let before = openings();
+    let mut others = Vec::new();
+    for number in 1..20 {
+        others.push(Socket::open(&scene.service, &format!("events=x{number}")).await);
+    }
+    send(&scene, "x19", &presence("remote-shop", 1).replace("presence.update", "x19"));
+    others.last_mut().expect("a socket").event().await;
+    assert_eq!(openings(), before);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_and_presence_come_as_they_came_under_the_sessions_name_here() {
     let scene = scene().await;
@@ -287,7 +306,7 @@ async fn a_server_is_asked_for_what_is_wanted_and_for_more_when_more_is() {
     let mut first = Socket::open(&scene.service, "events=message").await;
     until_asked(&scene, &["message"]).await;
     let mut second = Socket::open(&scene.service, "events=presence.update,engine.event").await;
-    until_asked(&scene, &["engine.event", "message", "presence.update"]).await;
+    until_asked(&scene, &["*", "engine.event", "message", "presence.update"]).await;
     for event in ["presence.update", "engine.event", "message"] {
         let frame = json!({ "id": "evt_1", "event": event, "session": "remote-shop" }).to_string();
         send(&scene, event, &frame);

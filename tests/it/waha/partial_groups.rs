@@ -22,7 +22,11 @@ struct Stage {
 
 impl Stage {
     async fn of(engine: WahaEngine) -> Self {
-        let scene = Scene::with(vec![Options { engine, ..Default::default() }], |_| ()).await;
+        Self::on(Options { engine, ..Default::default() }).await
+    }
+
+    async fn on(options: Options) -> Self {
+        let scene = Scene::with(vec![options], |_| ()).await;
         scene.working("shop").await;
         let me = scene.session("shop").await.account.expect("an account");
         let name = |id: &str| id.parse::<ParticipantId>().ok();
@@ -136,7 +140,15 @@ async fn a_row_without_members_is_a_group_with_its_name() {
 /// NOWEB gives flags to a group of which it knows nothing, all of them false.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blank_row_tells_no_settings() {
-    let stage = Stage::of(WahaEngine::Noweb).await;
+    // With a store that keeps groups that were left, and without.
+    for version in ["2026.4.1", "2026.9.2"] {
+        blank_row_tells_no_settings(version).await;
+    }
+}
+
+async fn blank_row_tells_no_settings(version: &'static str) {
+    let stage =
+        Stage::on(Options { engine: WahaEngine::Noweb, version, ..Default::default() }).await;
     let blank = json!({
         "id": HALF, "addressingMode": "lid", "subjectTime": null, "size": 3, "creation": null,
         "restrict": false, "announce": false, "isCommunity": false, "isCommunityAnnounce": false,
@@ -149,6 +161,8 @@ async fn a_blank_row_tells_no_settings() {
     ]);
     stage.answers(&format!("/groups/{HALF}/participants"), &members);
     stage.answers(&format!("/groups/{HALF}"), &blank);
+    // The list is fetched anew for the group that is blank in it.
+    stage.answers("/groups", &json!({ HALF: blank }));
     stage.lists(&json!({ HALF: blank })).await;
     let group = stage.group(HALF).await;
     assert!(group.partial && group.subject.is_empty());

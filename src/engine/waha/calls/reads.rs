@@ -60,11 +60,15 @@ impl Carried {
         }
     }
 
-    /// NOWEB: as its list of all groups has it. Who has the store on and a group that is younger than it, or one
-    /// that we have left, is asked for the members, whom it always fetches.
+    /// NOWEB: as its list of all groups has it. Who has the store on and a group that is younger than it, one that we
+    /// have left, or one of which the list knows the id alone, is asked for the members, whom it always fetches.
     async fn fetch_listed(&self, group_id: &GroupId) -> Result<Option<Seen>> {
         let listed = self.list_anew().await?.get(group_id).cloned();
-        if let Some(seen) = listed.clone().filter(|_| !self.info.keeps_left_groups()) {
+        let is_listed_blank =
+            listed.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.untold));
+        let is_final =
+            !self.info.keeps_left_groups() && (!is_listed_blank || !self.may_look_at_blank_group());
+        if let Some(seen) = listed.clone().filter(|_| is_final) {
             return Ok(Some(seen));
         }
         let Some(members) = self.fetched_members(group_id).await? else { return Ok(None) };
