@@ -78,7 +78,7 @@ def test_whatsapps_refusal_has_its_code(new_account: Callable[[], Account], word
     answer = refusal(member.remove_participants, id=group_id, payload=people)
 
     assert answer.status_code == 500
-    assert answer.json()["exception"]["data"] == 403
+    assert words.refusal(answer.json()["exception"]) == 403
 
 
 def test_a_bad_field_is_named(account: Account, words: Normalized) -> None:

@@ -48,6 +48,10 @@ class Normalized:
             "membership_approval_mode": group["newMembersApprovalRequired"],
         }
 
+    def refusal(self, exception: JsonObject) -> int:
+        """WhatsApp's code for what it refused."""
+        return exception["data"]
+
     def is_invite(self, text: str) -> bool:
         return "/" not in text
 
@@ -57,6 +61,11 @@ class Gows(Normalized):
 
     ID, SUBJECT, DESCRIPTION, MEMBERS = "JID", "Name", "Topic", "Participants"
     DONE = ""
+
+    def refusal(self, exception: JsonObject) -> int:
+        # gRPC's code is all that it has as a number.
+        assert exception["code"] == 2
+        return int(exception["details"].partition(" status ")[2][:3])
 
     def members(self, group: JsonObject) -> Dict[str, str]:
         return self.people([member for member in group["Participants"] if not member["Error"]])
