@@ -9,7 +9,7 @@ from rendering import ROOT
 
 SOURCE = (ROOT / "src/telemetry/metrics.rs").read_text()
 
-_NAMES = dict(re.findall(r'^const (\w+): &str = "(wagroups_\w+)";$', SOURCE, re.MULTILINE))
+_NAMES = dict(re.findall(r'^(?:pub\(super\) )?const (\w+): &str = "(wagroups_\w+)";$', SOURCE, re.MULTILINE))
 
 # Each metric with its kind.
 METRICS: Dict[str, str] = {
