@@ -4,6 +4,9 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
+use prost_types::{
+    DescriptorProto, FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
+};
 use protox::prost::Message;
 
 const PROTO_DIR: &str = "proto";
@@ -41,6 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .file_descriptor_set();
     fs::write(out_dir.join("wagroups_descriptor.bin"), descriptors.encode_to_vec())?;
 
+    let groups = GroupsContract::find(&descriptors)?;
+    fs::write(out_dir.join("groups_service.rs"), groups.service())?;
+    fs::write(out_dir.join("changes_group.rs"), groups.changes_group())?;
+
     let mut builder = tonic_prost_build::configure()
         .build_client(true)
         .build_server(true)
@@ -55,4 +62,79 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     builder.compile_fds(descriptors)?;
     Ok(())
+}
+
+/// What the service's own code repeats for each RPC of `GroupsService`.
+struct GroupsContract<'a> {
+    file: &'a FileDescriptorProto,
+    service: &'a ServiceDescriptorProto,
+}
+
+impl<'a> GroupsContract<'a> {
+    fn find(descriptors: &'a FileDescriptorSet) -> Result<Self, Box<dyn Error>> {
+        let services = descriptors
+            .file
+            .iter()
+            .flat_map(|file| file.service.iter().map(move |service| Self { file, service }));
+        let mut services = services.filter(|found| found.service.name() == "GroupsService");
+        services.next().ok_or_else(|| "the contract has no GroupsService".into())
+    }
+
+    /// Leads each RPC to the method of its name.
+    fn service(&self) -> String {
+        let methods = self.service.method.iter().map(|method| {
+            let name = snake_case(method.name());
+            let request = last_part(method.input_type());
+            let (stream, response) = if method.server_streaming() {
+                let stream = format!("    type {}Stream = WatchStream;\n", method.name());
+                (stream, "WatchStream".to_owned())
+            } else {
+                (String::new(), format!("pb::{}", last_part(method.output_type())))
+            };
+            format!(
+                "{stream}    async fn {name}(&self, request: Request<pb::{request}>) \
+                 -> Result<Response<{response}>, Status> {{\n        \
+                 Groups::{name}(self, request).await\n    }}\n"
+            )
+        });
+        let methods: String = methods.collect();
+        format!("#[tonic::async_trait]\nimpl GroupsService for Groups {{\n{methods}}}\n")
+    }
+
+    /// The accessors of each request that changes one group.
+    fn changes_group(&self) -> String {
+        const FIELDS: [&str; 3] = ["session", "group_id", "request_id"];
+        let has = |message: &DescriptorProto, name: &str| {
+            message.field.iter().any(|field| field.name() == name)
+        };
+        let requests = self.service.method.iter().map(|method| last_part(method.input_type()));
+        let changes = requests.filter(|request| {
+            let message = self.file.message_type.iter().find(|found| found.name() == *request);
+            message.is_some_and(|message| FIELDS.iter().all(|name| has(message, name)))
+        });
+        let accessors = FIELDS
+            .map(|name| format!("    fn {name}(&self) -> &str {{\n        &self.{name}\n    }}\n"));
+        changes
+            .map(|request| {
+                format!("impl ChangesGroup for pb::{request} {{\n{}}}\n", accessors.concat())
+            })
+            .collect()
+    }
+}
+
+/// Of a type's full name.
+fn last_part(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// Of a name like `GetGroup`, as the generated trait has it.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }

@@ -2,8 +2,8 @@
 
 use super::Inner;
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::operation::{EngineError, Outcome};
 use crate::domain::participant::Role;
-use crate::domain::port::engine::{EngineError, Outcome};
 use crate::domain::reason::Reason;
 
 impl Inner {

@@ -77,6 +77,7 @@ use watch::{CatchUp, Seats};
 use webhooks::Hooks;
 use writer::{Writer, WriterParts};
 
+pub use mutate::Mutation;
 pub use views::View;
 
 /// Numbers that an operator may set; `config` says what they mean.

@@ -10,18 +10,17 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::groups::RequestKey;
+use super::groups::Prepared;
 use super::pending::CallKey;
 use super::report::Report;
 use super::reservations::{self, Taken, Turn, outcome_unknown};
 use super::{App, Call, Inner, draining};
-use crate::domain::answer::{Answer, Verdict};
+use crate::domain::answer::Answer;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, RequestId, SessionName};
-use crate::domain::port::engine::{
-    self, EngineAnswer, EngineError, EngineOperation, GroupEngine, Outcome,
-};
+use crate::domain::operation::{Command, Digest, EngineError, Outcome};
+use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::repository::ReservationKey;
 use crate::domain::reason::{Code, Reason};
 use crate::domain::reducer::{Change, Observation};
@@ -31,35 +30,12 @@ use crate::telemetry;
 /// How long before the caller's deadline it gets an answer, so that it arrives in time.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// A call that changes something at WhatsApp.
-pub(super) struct Mutation {
-    pub operation: EngineOperation,
+/// What a caller asks to be changed.
+#[derive(Debug, Clone)]
+pub struct Mutation {
     pub session: SessionName,
     pub request_id: Option<RequestId>,
-    /// Of the request without its id.
-    pub body_sha256: [u8; 32],
-    pub group_id: Option<GroupId>,
-    /// What WhatsApp will report if it goes well.
-    pub expected: Vec<Change>,
-}
-
-impl Mutation {
-    pub fn new(
-        operation: EngineOperation,
-        session: &SessionName,
-        key: RequestKey,
-        group_id: Option<&GroupId>,
-        expected: Vec<Change>,
-    ) -> Self {
-        Self {
-            operation,
-            session: session.clone(),
-            request_id: key.request_id,
-            body_sha256: key.body_sha256,
-            group_id: group_id.cloned(),
-            expected,
-        }
-    }
+    pub command: Command,
 }
 
 type Ended = Option<Result<Answer>>;
@@ -72,7 +48,7 @@ pub(super) struct CallsInFlight {
 
 #[derive(Debug, Clone)]
 struct InFlight {
-    body_sha256: [u8; 32],
+    digest: Digest,
     ended: watch::Receiver<Ended>,
     stage: Arc<Stage>,
 }
@@ -98,48 +74,29 @@ impl Stage {
 }
 
 impl App {
-    pub(super) async fn mutate<F, Fut>(
-        &self,
-        call: &Call,
-        mutation: Mutation,
-        operation: F,
-    ) -> Result<Answer>
-    where
-        F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send + 'static,
-        Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
-    {
-        let (session, group_id) = (mutation.session.clone(), mutation.group_id.clone());
+    pub(super) async fn mutate(&self, call: &Call, mutation: Mutation) -> Result<Answer> {
+        let session = mutation.session.clone();
+        let group_id = mutation.command.group_id().cloned();
         let request_id = mutation.request_id;
-        self.mutate_at_most_once(call, mutation, operation).await.map_err(|error| {
-            match error.reason() {
-                Reason::OutcomeUnknown => {
-                    let error = within(error, &session, group_id.as_ref());
-                    match request_id {
-                        Some(id) => error.with_context("request_id", id),
-                        None => error,
-                    }
+        self.mutate_at_most_once(call, mutation).await.map_err(|error| match error.reason() {
+            Reason::OutcomeUnknown => {
+                let error = within(error, &session, group_id.as_ref());
+                match request_id {
+                    Some(id) => error.with_context("request_id", id),
+                    None => error,
                 }
-                Reason::RateLimited | Reason::EngineUnavailable => {
-                    error.with_context("session", session)
-                }
-                reason if matches!(reason.code(), Code::FailedPrecondition | Code::NotFound) => {
-                    within(error, &session, group_id.as_ref())
-                }
-                _ => error,
             }
+            Reason::RateLimited | Reason::EngineUnavailable => {
+                error.with_context("session", session)
+            }
+            reason if matches!(reason.code(), Code::FailedPrecondition | Code::NotFound) => {
+                within(error, &session, group_id.as_ref())
+            }
+            _ => error,
         })
     }
 
-    async fn mutate_at_most_once<F, Fut>(
-        &self,
-        call: &Call,
-        mutation: Mutation,
-        operation: F,
-    ) -> Result<Answer>
-    where
-        F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send + 'static,
-        Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
-    {
+    async fn mutate_at_most_once(&self, call: &Call, mutation: Mutation) -> Result<Answer> {
         let inner = &self.inner;
         call.caller.authorize(&mutation.session)?;
         inner.directory.get(&mutation.session)?;
@@ -147,15 +104,16 @@ impl App {
         let key = mutation.request_id.map(|request_id| ReservationKey {
             key_name: call.caller.key_name().to_owned(),
             session: mutation.session.clone(),
-            rpc: mutation.operation.as_str(),
+            rpc: mutation.command.name().as_str(),
             request_id,
         });
         let (sender, ended) = watch::channel(None);
-        let flight = InFlight { body_sha256: mutation.body_sha256, ended, stage: Arc::default() };
+        let digest = mutation.command.digest()?;
+        let flight = InFlight { digest, ended, stage: Arc::default() };
         let flight = match &key {
             Some(key) => match inner.calls.enter(key, flight) {
                 Ok(flight) => flight,
-                Err(running) if running.body_sha256 != mutation.body_sha256 => {
+                Err(running) if running.digest != digest => {
                     return Err(reservations::reused(key));
                 }
                 Err(running) => {
@@ -166,10 +124,12 @@ impl App {
             None => flight,
         };
         let (task_inner, stage) = (inner.clone(), flight.stage.clone());
+        let key_name = call.caller.key_name().to_owned();
         inner.tasks.spawn(async move {
             // Left also where the call panics, so that its id is not in flight for ever.
             let _leaving = key.clone().map(|key| Leaving { inner: task_inner.clone(), key });
-            let ended = run(&task_inner, mutation, key.as_ref(), &stage, operation).await;
+            let id = key.as_ref().map(|key| (key, digest));
+            let ended = run(&task_inner, &key_name, mutation, id, &stage).await;
             let _ = sender.send(Some(ended));
         });
         wait(inner, call, flight).await
@@ -178,11 +138,11 @@ impl App {
 
 /// Whether the call has brought us into the group, whoever told of it first. Of a group that was joined an engine may say
 /// no more than that.
-fn is_creation(operation: EngineOperation, observations: &[Observation]) -> bool {
+fn is_creation(command: &Command, observations: &[Observation]) -> bool {
     let says_nothing = |observation: &Observation| observation.change == Change::Fields(Vec::new());
-    match operation {
-        EngineOperation::CreateGroup => true,
-        EngineOperation::JoinGroup => observations.first().is_some_and(says_nothing),
+    match command {
+        Command::CreateGroup(_) => true,
+        Command::JoinGroup(_) => observations.first().is_some_and(says_nothing),
         _ => false,
     }
 }
@@ -256,23 +216,19 @@ async fn wait(inner: &Inner, call: &Call, mut flight: InFlight) -> Result<Answer
     }
 }
 
-async fn run<F, Fut>(
+async fn run(
     inner: &Arc<Inner>,
+    key_name: &str,
     mutation: Mutation,
-    key: Option<&ReservationKey>,
+    id: Option<(&ReservationKey, Digest)>,
     stage: &Stage,
-    operation: F,
-) -> Result<Answer>
-where
-    F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
-    Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
-{
+) -> Result<Answer> {
     inner.writer.refuse_if_late()?;
-    let taken = match key {
+    let taken = match id {
         None => None,
-        Some(key) => {
-            let group_id = mutation.group_id.clone();
-            match reservations::reserve(inner, key, mutation.body_sha256, group_id).await? {
+        Some((key, digest)) => {
+            let group_id = mutation.command.group_id().cloned();
+            match reservations::reserve(inner, key, digest, group_id).await? {
                 Turn::Answered(answer) => return Ok(answer),
                 Turn::Ours(taken) => Some(taken),
             }
@@ -282,13 +238,15 @@ where
         failpoint::hit("after_reserve");
     }
     let taken = taken.as_ref();
-    // Taking the id may have taken as long.
-    let engine = inner
-        .writer
-        .refuse_if_late()
-        .and_then(|()| inner.working_engine(&mutation.session, mutation.operation));
-    let engine = match engine {
-        Ok(engine) => engine,
+    let ready = async {
+        let prepared = Prepared::of(inner, &mutation.session, mutation.command).await?;
+        // Taking the id may have taken as long.
+        inner.writer.refuse_if_late()?;
+        let engine = inner.working_engine(&mutation.session, prepared.command().name())?;
+        Ok((engine, prepared))
+    };
+    let (engine, prepared) = match ready.await {
+        Ok(ready) => ready,
         Err(error) => {
             release(inner, taken).await;
             return Err(error);
@@ -305,99 +263,112 @@ where
         Some(request_id) => request_id.to_string().into(),
         None => format!("{:016x}{:016x}", inner.entropy.u64(), inner.entropy.u64()).into(),
     };
-    send(inner, engine, mutation, call_key, taken, operation).await
+    let sending = Sending {
+        inner,
+        session: &mutation.session,
+        key_name,
+        request_id: mutation.request_id,
+        call_key,
+    };
+    sending.send(engine, prepared, taken).await
 }
 
 /// A call of the service's own, which no request id guards.
-pub(super) async fn perform<F, Fut>(
+pub(super) async fn perform(
     inner: &Arc<Inner>,
     mutation: Mutation,
     call_key: CallKey,
-    operation: F,
-) -> Result<Answer>
-where
-    F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
-    Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
-{
+) -> Result<Answer> {
+    let Mutation { session, request_id, command } = mutation;
     inner.writer.refuse_if_late()?;
-    let engine = inner.working_engine(&mutation.session, mutation.operation)?;
-    send(inner, engine, mutation, call_key, None, operation).await
+    let prepared = Prepared::of(inner, &session, command).await?;
+    let engine = inner.working_engine(&session, prepared.command().name())?;
+    let sending = Sending { inner, session: &session, key_name: "", request_id, call_key };
+    sending.send(engine, prepared, None).await
 }
 
-/// Calls the engine, commits what it answers, and keeps what is to be answered under the request id.
-async fn send<F, Fut>(
-    inner: &Arc<Inner>,
-    engine: Arc<dyn GroupEngine>,
-    mutation: Mutation,
-    call_key: CallKey,
-    taken: Option<&Taken>,
-    operation: F,
-) -> Result<Answer>
-where
-    F: FnOnce(Arc<dyn GroupEngine>, CallKey) -> Fut + Send,
-    Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
-{
-    let window = inner.pending.open(
-        &mutation.session,
-        &call_key,
-        mutation.request_id,
-        mutation.group_id.clone(),
-        mutation.expected,
-    );
-    let kind = engine.kind();
-    let called = operation(engine, call_key.clone()).await;
-    let called = match called {
-        Err(failed) => {
-            Err(inner.believed(&mutation.session, mutation.group_id.as_ref(), failed).await)
-        }
-        answered => answered,
-    };
-    let answered = match called {
-        Ok(answered) => answered,
-        Err(EngineError { outcome: Outcome::NotSent, error }) => {
-            release(inner, taken).await;
-            return Err(error);
-        }
-        Err(EngineError { outcome: Outcome::Rejected | Outcome::Supposed, error }) => {
-            if let Some(taken) = taken {
-                reservations::refuse(inner, taken, &error).await;
+/// What a command needs on its way.
+pub(super) struct Sending<'a> {
+    pub inner: &'a Arc<Inner>,
+    pub session: &'a SessionName,
+    /// Of the caller.
+    pub key_name: &'a str,
+    request_id: Option<RequestId>,
+    pub call_key: CallKey,
+}
+
+impl Sending<'_> {
+    /// Calls the engine, commits what it answers, and keeps what is to be answered under the request id.
+    async fn send(
+        self,
+        engine: Arc<dyn GroupEngine>,
+        prepared: Prepared,
+        taken: Option<&Taken>,
+    ) -> Result<Answer> {
+        let Self { inner, session, request_id, .. } = self;
+        let command = prepared.command();
+        let group_id = command.group_id();
+        let window = inner.pending.open(
+            session,
+            &self.call_key,
+            request_id,
+            group_id.cloned(),
+            command.expected(),
+        );
+        let kind = engine.kind();
+        let called = match prepared.perform(&self, engine).await {
+            Err(failed) => Err(inner.believed(session, group_id, failed).await),
+            answered => answered,
+        };
+        let answered = match called {
+            Ok(answered) => answered,
+            Err(EngineError { outcome: Outcome::NotSent, error }) => {
+                release(inner, taken).await;
+                return Err(error);
             }
-            return Err(error);
-        }
-        Err(EngineError { outcome: Outcome::Unknown, error }) => {
-            // Said in our own words: whatever the engine's error is, the caller must not retry it.
-            let unknown = outcome_unknown().caused_by(error.cause().unwrap_or(error.message()));
-            if let Some(taken) = taken {
-                reservations::refuse(inner, taken, &unknown).await;
+            Err(EngineError { outcome: Outcome::Rejected | Outcome::Supposed, error }) => {
+                if let Some(taken) = taken {
+                    reservations::refuse(inner, taken, &error).await;
+                }
+                return Err(error);
             }
-            return Err(unknown);
+            Err(EngineError { outcome: Outcome::Unknown, error }) => {
+                // Said in our own words: whatever the engine's error is, the caller must not retry it.
+                let unknown = outcome_unknown().caused_by(error.cause().unwrap_or(error.message()));
+                if let Some(taken) = taken {
+                    reservations::refuse(inner, taken, &unknown).await;
+                }
+                return Err(unknown);
+            }
+        };
+        let verdict = answered.value;
+        if let Some(group_id) = verdict.group_id.as_ref().or(group_id) {
+            let changes = answered.observations.iter().map(|observation| &observation.change);
+            inner.pending.own_changes.note(session, group_id, changes);
         }
-    };
-    let verdict = answered.value;
-    if let Some(group_id) = verdict.group_id.as_ref().or(mutation.group_id.as_ref()) {
-        let changes = answered.observations.iter().map(|observation| &observation.change);
-        inner.pending.own_changes.note(&mutation.session, group_id, changes);
-    }
-    let report = Report {
-        is_creation: is_creation(mutation.operation, &answered.observations),
-        observations: answered.observations,
-        source_ids: answered.source_ids,
-        call_key: Some(call_key),
-        request_id: mutation.request_id,
-        answer: taken.map(|taken| (taken.key.clone(), verdict.clone())),
-        ..Report::new(mutation.session, kind, Origin::Api)
-    };
-    let written = inner.writer.write(report).await;
-    drop(window);
-    match written {
-        Ok(committed) => Ok(Answer {
-            verdict,
-            changed: committed.changed,
-            sequence: committed.sequence,
-            repeated: false,
-        }),
-        // WhatsApp has done it; only our knowledge of it is missing until its echo or a resync.
-        Err(error) => Err(outcome_unknown().caused_by(error.cause().unwrap_or(error.message()))),
+        let report = Report {
+            is_creation: is_creation(command, &answered.observations),
+            observations: answered.observations,
+            source_ids: answered.source_ids,
+            call_key: Some(self.call_key.clone()),
+            request_id,
+            answer: taken.map(|taken| (taken.key.clone(), verdict.clone())),
+            ..Report::new(session.clone(), kind, Origin::Api)
+        };
+        let written = inner.writer.write(report).await;
+        drop(window);
+        match written {
+            Ok(committed) => Ok(Answer {
+                verdict,
+                changed: committed.changed,
+                sequence: committed.sequence,
+                repeated: false,
+            }),
+            // WhatsApp has done it; only our knowledge of it is missing until its echo or a resync.
+            Err(error) => {
+                Err(outcome_unknown().caused_by(error.cause().unwrap_or(error.message())))
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::commits::{LAST_PAUSE, RETRY_PAUSES};
 use crate::domain::answer::{Answer, Settled};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::GroupId;
+use crate::domain::operation::Digest;
 use crate::domain::port::repository::{
     ExistingReservation, Reservation, ReservationKey, Reserved, StoreError,
 };
@@ -74,18 +75,16 @@ pub(super) enum Turn {
 pub(super) async fn reserve(
     inner: &Inner,
     key: &ReservationKey,
-    body_sha256: [u8; 32],
+    digest: Digest,
     group_id: Option<GroupId>,
 ) -> Result<Turn> {
     let nonce = inner.entropy.u64();
-    match take(inner, key, nonce, body_sha256, group_id).await? {
+    match take(inner, key, nonce, digest, group_id).await? {
         Reserved::New => {
             telemetry::reservation("new");
             Ok(Turn::Ours(Taken { key: key.clone(), nonce }))
         }
-        Reserved::Existing(existing) => {
-            settled(inner, key, body_sha256, &existing).map(Turn::Answered)
-        }
+        Reserved::Existing(existing) => settled(inner, key, digest, &existing).map(Turn::Answered),
     }
 }
 
@@ -98,13 +97,13 @@ async fn take(
     inner: &Inner,
     key: &ReservationKey,
     nonce: u64,
-    body_sha256: [u8; 32],
+    digest: Digest,
     group_id: Option<GroupId>,
 ) -> Result<Reserved> {
     let now = inner.clock.now();
     let reservation = Reservation {
         key: key.clone(),
-        body_sha256,
+        body_sha256: digest,
         group_id,
         incarnation: inner.epoch,
         nonce,
@@ -127,10 +126,10 @@ async fn take(
 fn settled(
     inner: &Inner,
     key: &ReservationKey,
-    body_sha256: [u8; 32],
+    digest: Digest,
     existing: &ExistingReservation,
 ) -> Result<Answer> {
-    if existing.body_sha256 != body_sha256 {
+    if existing.body_sha256 != digest {
         telemetry::reservation("reused");
         return Err(reused(key));
     }
@@ -168,18 +167,18 @@ pub(super) enum Resumed {
 pub(super) async fn resume(
     inner: &Inner,
     key: &ReservationKey,
-    body_sha256: [u8; 32],
+    digest: Digest,
     group_id: &GroupId,
 ) -> Result<Resumed> {
     let nonce = inner.entropy.u64();
-    let existing = match take(inner, key, nonce, body_sha256, Some(group_id.clone())).await? {
+    let existing = match take(inner, key, nonce, digest, Some(group_id.clone())).await? {
         Reserved::New => return Ok(Resumed::New(Taken { key: key.clone(), nonce })),
         Reserved::Existing(existing) => existing,
     };
-    if existing.answer.is_none() && existing.body_sha256 == body_sha256 {
+    if existing.answer.is_none() && existing.body_sha256 == digest {
         return Ok(Resumed::Unanswered(Taken { key: key.clone(), nonce: existing.nonce }));
     }
-    settled(inner, key, body_sha256, &existing).map(Resumed::Answered)
+    settled(inner, key, digest, &existing).map(Resumed::Answered)
 }
 
 /// Keeps the answer of a call whose events were committed before. Says whether it is kept: who is

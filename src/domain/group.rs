@@ -198,12 +198,21 @@ pub struct GroupSettings {
 
 /// A subject that WhatsApp takes: 1 to 100 characters that are not all blank, no control characters; a tab
 /// is a space.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SubjectText(String);
 
 impl SubjectText {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for SubjectText {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
     }
 }
 
@@ -229,12 +238,21 @@ impl std::str::FromStr for SubjectText {
 
 /// A description that WhatsApp takes: at most 2048 characters; empty = none. A tab is a space, and every kind
 /// of line break is `\n`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct DescriptionText(String);
 
 impl DescriptionText {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for DescriptionText {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
     }
 }
 

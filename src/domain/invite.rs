@@ -7,7 +7,8 @@ use super::id::{GroupId, InviteCode, ParticipantId};
 use super::participant::{Participant, PrivateInvite};
 
 /// What someone joins by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Invite {
     /// The code of the group's link, good for everyone.
     Code(InviteCode),
@@ -16,7 +17,7 @@ pub enum Invite {
 }
 
 /// What an invite shows of its group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupPreview {
     pub group_id: GroupId,
     pub subject: String,

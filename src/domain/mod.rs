@@ -19,6 +19,7 @@ pub mod id;
 pub mod invite;
 pub mod join_request;
 pub mod matching;
+pub mod operation;
 pub mod other_event;
 pub mod page;
 pub mod participant;

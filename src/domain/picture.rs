@@ -1,11 +1,12 @@
 //! Pictures of groups.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 
 /// A group's picture as WhatsApp has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupPicture {
     /// WhatsApp's id of it.
     pub picture_id: String,
@@ -14,5 +15,23 @@ pub struct GroupPicture {
     /// When the URL stops working, where that is known.
     pub url_expire_time: Option<Timestamp>,
     /// The JPEG itself, where the engine gives no URL.
+    #[serde(default, with = "base64_text")]
     pub data: Bytes,
+}
+
+/// Bytes in JSON.
+pub(super) mod base64_text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    pub fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map(Bytes::from).map_err(de::Error::custom)
+    }
 }

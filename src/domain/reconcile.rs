@@ -8,7 +8,7 @@
 use super::clock::Timestamp;
 use super::event::{Field, FieldValue};
 use super::group::Group;
-use super::port::engine::Snapshot;
+use super::operation::Snapshot;
 
 /// So many doubtful groups are read one by one whatever their share of all is.
 pub const FEW_DOUBTS: usize = 10;

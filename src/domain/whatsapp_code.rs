@@ -4,16 +4,16 @@
 //! tables of clients.
 
 use super::error::Error;
+use super::operation::OperationName;
 use super::participant::ParticipantStatus;
-use super::port::engine::EngineOperation;
 use super::reason::Reason;
 
 /// The most of WhatsApp's words that an error carries.
 const MAX_TEXT_BYTES: usize = 200;
 
 /// What a refusal of this operation with this code means.
-pub fn reason_of(code: u32, operation: EngineOperation) -> Reason {
-    use EngineOperation as Op;
+pub fn reason_of(code: u32, operation: OperationName) -> Reason {
+    use OperationName as Op;
     let is_joining = matches!(operation, Op::JoinGroup | Op::GetJoinInfo);
     match code {
         304 if is_joining => Reason::AlreadyMember,
@@ -41,8 +41,8 @@ pub fn reason_of(code: u32, operation: EngineOperation) -> Reason {
 }
 
 /// What became of one person whom this operation named, by WhatsApp's code for them.
-pub fn participant_status(code: u32, operation: EngineOperation) -> ParticipantStatus {
-    use EngineOperation as Op;
+pub fn participant_status(code: u32, operation: OperationName) -> ParticipantStatus {
+    use OperationName as Op;
     use ParticipantStatus as Status;
     let is_adding = matches!(operation, Op::AddParticipants | Op::CreateGroup);
     let is_answering = matches!(operation, Op::ApproveJoinRequests | Op::RejectJoinRequests);
@@ -84,7 +84,7 @@ pub fn usual_text(code: u32) -> &'static str {
 }
 
 /// The error of an operation that WhatsApp refused.
-pub fn refusal(code: u32, text: &str, operation: EngineOperation) -> Error {
+pub fn refusal(code: u32, text: &str, operation: OperationName) -> Error {
     let text = if text.is_empty() { usual_text(code) } else { text };
     let end = text.floor_char_boundary(MAX_TEXT_BYTES);
     let text = &text[..end];
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_code_means_what_the_operation_makes_of_it() {
-        use EngineOperation as Op;
+        use OperationName as Op;
         let cases = [
             (304, Op::JoinGroup, Reason::AlreadyMember),
             (401, Op::GetInviteCode, Reason::NotGroupAdmin),
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn words_are_cut_between_characters() {
-        let error = refusal(599, &"ä".repeat(150), EngineOperation::LeaveGroup);
+        let error = refusal(599, &"ä".repeat(150), OperationName::LeaveGroup);
         assert_eq!(error.metadata()["text"].len(), MAX_TEXT_BYTES);
     }
 }

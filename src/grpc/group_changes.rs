@@ -5,9 +5,12 @@ use tonic::{Request, Response, Status};
 use super::groups_service::Groups;
 use super::request::{ChangesGroup, Fields, call};
 use super::respond::{Changed, changed, group_response, refuse, results_response};
+use crate::app::Mutation;
 use crate::domain::event::MemberAction;
 use crate::domain::group::{GroupSettings, MAX_PARTICIPANTS, MAX_TIMER_SECONDS};
-use crate::domain::port::engine::NewGroup;
+use crate::domain::operation::{
+    ChangeParticipants, CreateGroup, LeaveGroup, SetGroupDescription, SetGroupSubject,
+};
 use crate::pb;
 use crate::pb::wire::number;
 
@@ -28,19 +31,12 @@ impl Groups {
             0..=MAX_PARTICIPANTS - 1,
         );
         let settings = settings(&mut fields, message.settings.as_ref());
-        let key = fields.request_key(message);
+        let request_id = fields.request_id(&message.request_id);
         let (session, (subject, description)) =
             fields.finish(session.zip(subject.zip(description)))?;
-        let mutated = self
-            .app
-            .create_group(
-                &call,
-                session,
-                key,
-                NewGroup { subject, description, participants, settings },
-            )
-            .await
-            .map_err(refuse)?;
+        let command = CreateGroup { subject, description, participants, settings }.into();
+        let mutation = Mutation { session, request_id, command };
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = changed(&mutated, None)?;
         Ok(Response::new(results_response!(CreateGroupResponse, answer)))
     }
@@ -54,7 +50,8 @@ impl Groups {
         let mut fields = Fields::default();
         let target = fields.target(message);
         let target = fields.finish(target)?;
-        let mutated = self.app.leave_group(&call, target).await.map_err(refuse)?;
+        let mutation = target.mutation(|group_id| LeaveGroup { group_id });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         Ok(Response::new(pb::LeaveGroupResponse {
             changed: mutated.answer.changed,
             sequence: number(mutated.answer.sequence),
@@ -71,7 +68,8 @@ impl Groups {
         let target = fields.target(message);
         let subject = fields.parse("subject", &message.subject);
         let (target, subject) = fields.finish(target.zip(subject))?;
-        let mutated = self.app.set_subject(&call, target, subject).await.map_err(refuse)?;
+        let mutation = target.mutation(|group_id| SetGroupSubject { group_id, subject });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = changed(&mutated, None)?.without_participants();
         Ok(Response::new(group_response!(SetGroupSubjectResponse, answer)))
     }
@@ -89,10 +87,11 @@ impl Groups {
         if expected.len() > 128 {
             fields.add("expected_description_id", "must have at most 128 bytes");
         }
-        let expected = Some(expected.clone()).filter(|id| !id.is_empty());
+        let expected_id = Some(expected.clone()).filter(|id| !id.is_empty());
         let (target, description) = fields.finish(target.zip(description))?;
-        let mutated =
-            self.app.set_description(&call, target, description, expected).await.map_err(refuse)?;
+        let mutation =
+            target.mutation(|group_id| SetGroupDescription { group_id, description, expected_id });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = changed(&mutated, None)?.without_participants();
         Ok(Response::new(group_response!(SetGroupDescriptionResponse, answer)))
     }
@@ -145,11 +144,9 @@ impl Groups {
         let participants =
             fields.participants("participant_ids", participant_ids, 1..=MAX_PARTICIPANTS);
         let target = fields.finish(target)?;
-        let mutated = self
-            .app
-            .change_participants(&call, target, action, participants)
-            .await
-            .map_err(refuse)?;
+        let mutation =
+            target.mutation(|group_id| ChangeParticipants { group_id, action, participants });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         Ok(changed(&mutated, Some(action))?.without_participants())
     }
 }

@@ -5,12 +5,13 @@ use tonic::{Request, Response, Status};
 use super::groups_service::Groups;
 use super::request::{ChangesGroup, Fields, call};
 use super::respond::{Changed, changed, refuse, results_response};
+use crate::app::Mutation;
 use crate::app::groups::JoinRequestQuery;
 use crate::domain::group::MAX_PARTICIPANTS;
 use crate::domain::id::InviteCode;
 use crate::domain::invite::Invite;
+use crate::domain::operation::{AnswerJoinRequests, JoinGroup, RequestAnswer, RevokeInviteCode};
 use crate::domain::participant::PrivateInvite;
-use crate::domain::port::engine::RequestAnswer;
 use crate::pb;
 use crate::pb::wire::{number, timestamp};
 use crate::pb::{get_join_info_request, join_group_request};
@@ -25,14 +26,15 @@ impl Groups {
         let message = request.get_ref();
         let mut fields = Fields::default();
         let session = fields.session(&message.session);
-        let key = fields.request_key(message);
+        let request_id = fields.request_id(&message.request_id);
         let invite = match &message.invite {
             Some(Wanted::InviteCode(code)) => by_code(&mut fields, code),
             Some(Wanted::PrivateInvite(invite)) => by_private_invite(&mut fields, invite),
             None => no_invite(&mut fields),
         };
         let (session, invite) = fields.finish(session.zip(invite))?;
-        let mutated = self.app.join_group(&call, session, key, invite).await.map_err(refuse)?;
+        let mutation = Mutation { session, request_id, command: JoinGroup { invite }.into() };
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = changed(&mutated, None)?;
         let verdict = &mutated.answer.verdict;
         // After PENDING_APPROVAL no more is known of it than its id.
@@ -103,7 +105,8 @@ impl Groups {
         let mut fields = Fields::default();
         let target = fields.target(request.get_ref());
         let target = fields.finish(target)?;
-        let mutated = self.app.revoke_invite_code(&call, target).await.map_err(refuse)?;
+        let mutation = target.mutation(|group_id| RevokeInviteCode { group_id });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = &mutated.answer;
         let code = answer.verdict.invite_code.as_ref();
         Ok(Response::new(pb::RevokeInviteCodeResponse {
@@ -168,10 +171,12 @@ impl Groups {
         let call = call(request)?;
         let mut fields = Fields::default();
         let target = fields.target(request.get_ref());
-        let people = fields.participants("participant_ids", participant_ids, 1..=MAX_PARTICIPANTS);
+        let participants =
+            fields.participants("participant_ids", participant_ids, 1..=MAX_PARTICIPANTS);
         let target = fields.finish(target)?;
-        let mutated =
-            self.app.answer_join_requests(&call, target, answer, people).await.map_err(refuse)?;
+        let mutation =
+            target.mutation(|group_id| AnswerJoinRequests { group_id, answer, participants });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         Ok(changed(&mutated, None)?.without_participants())
     }
 }

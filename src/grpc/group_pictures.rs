@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status};
 use super::groups_service::Groups;
 use super::request::{Fields, call};
 use super::respond::{changed, group_response, refuse};
+use crate::domain::operation::{DeleteGroupPicture, SetGroupPicture};
 use crate::domain::port::picture::PictureSource;
 use crate::pb;
 use crate::pb::set_group_picture_request::Source;
@@ -48,7 +49,7 @@ impl Groups {
         let message = request.get_ref();
         let mut fields = Fields::default();
         let target = fields.target(message);
-        let source = match &message.source {
+        let picture = match &message.source {
             Some(Source::Data(data)) => Some(PictureSource::Data(data.clone())),
             Some(Source::Url(url)) => fields.parse("url", url).map(PictureSource::Url),
             None => {
@@ -56,8 +57,9 @@ impl Groups {
                 None
             }
         };
-        let (target, source) = fields.finish(target.zip(source))?;
-        let mutated = self.app.set_picture(&call, target, source).await.map_err(refuse)?;
+        let (target, picture) = fields.finish(target.zip(picture))?;
+        let mutation = target.mutation(|group_id| SetGroupPicture { group_id, picture });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = changed(&mutated, None)?.without_participants();
         Ok(Response::new(group_response!(SetGroupPictureResponse, answer)))
     }
@@ -70,7 +72,8 @@ impl Groups {
         let mut fields = Fields::default();
         let target = fields.target(request.get_ref());
         let target = fields.finish(target)?;
-        let mutated = self.app.delete_picture(&call, target).await.map_err(refuse)?;
+        let mutation = target.mutation(|group_id| DeleteGroupPicture { group_id });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = changed(&mutated, None)?.without_participants();
         Ok(Response::new(group_response!(DeleteGroupPictureResponse, answer)))
     }

@@ -8,6 +8,7 @@ use super::request::{ChangesGroup, Fields, call};
 use super::respond::{Changed, changed, group_response, refuse};
 use crate::domain::error::Error;
 use crate::domain::group::MAX_TIMER_SECONDS;
+use crate::domain::operation::ChangeSetting;
 use crate::domain::setting::Setting;
 use crate::pb;
 use crate::pb::wire::{number, timestamp};
@@ -242,7 +243,8 @@ impl Groups {
         let call = call(request)?;
         let target = fields.target(request.get_ref());
         let (target, setting) = fields.finish(target.zip(setting))?;
-        let mutated = self.app.change_setting(&call, target, setting).await.map_err(refuse)?;
+        let mutation = target.mutation(|group_id| ChangeSetting { group_id, setting });
+        let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         Ok(changed(&mutated, None)?.without_participants())
     }
 }

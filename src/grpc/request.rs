@@ -3,12 +3,10 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use prost::Message;
-use sha2::{Digest, Sha256};
 use tonic::{Request, Status};
 
 use crate::app::Call;
-use crate::app::groups::{RequestKey, Target};
+use crate::app::groups::Target;
 use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Violations};
@@ -218,21 +216,18 @@ impl Fields {
         Some(to_timestamp(time))
     }
 
-    pub fn request_key<M: HasRequestId>(&mut self, message: &M) -> RequestKey {
-        let text = message.request_id();
-        let request_id =
-            if text.is_empty() { None } else { self.parse::<RequestId>("request_id", text) };
-        let body_sha256 = Sha256::digest(message.without_request_id()).into();
-        RequestKey { request_id, body_sha256 }
+    /// Empty stands for none.
+    pub fn request_id(&mut self, text: &str) -> Option<RequestId> {
+        if text.is_empty() { None } else { self.parse("request_id", text) }
     }
 
-    /// The group that the request changes, and the request's identity.
+    /// The group that the request changes.
     pub fn target<M: ChangesGroup>(&mut self, message: &M) -> Option<Target> {
         let session = self.session(message.session());
         let group_id = self.group_id(message.group_id());
-        let key = self.request_key(message);
+        let request_id = self.request_id(message.request_id());
         let (session, group_id) = session.zip(group_id)?;
-        Some(Target { session, group_id, key })
+        Some(Target { session, group_id, request_id })
     }
 
     /// A span of whole seconds; nothing stands for zero.
@@ -253,71 +248,14 @@ impl Fields {
     }
 }
 
-/// A mutation's request.
-pub(super) trait HasRequestId {
+/// A request that changes one group.
+pub(super) trait ChangesGroup {
     fn request_id(&self) -> &str;
 
-    /// The request as bytes, but for its id: what a repetition must equal.
-    fn without_request_id(&self) -> Vec<u8>;
-}
-
-macro_rules! has_request_id {
-    ($($message:ident),+ $(,)?) => {
-        $(impl HasRequestId for pb::$message {
-            fn request_id(&self) -> &str {
-                &self.request_id
-            }
-
-            fn without_request_id(&self) -> Vec<u8> {
-                Self { request_id: String::new(), ..self.clone() }.encode_to_vec()
-            }
-        })+
-    };
-}
-
-has_request_id!(CreateGroupRequest, CreateWebhookRequest, JoinGroupRequest);
-
-/// A request that changes one group.
-pub(super) trait ChangesGroup: HasRequestId {
     fn session(&self) -> &str;
 
     fn group_id(&self) -> &str;
 }
 
-macro_rules! changes_group {
-    ($($message:ident),+ $(,)?) => {
-        has_request_id!($($message),+);
-
-        $(impl ChangesGroup for pb::$message {
-            fn session(&self) -> &str {
-                &self.session
-            }
-
-            fn group_id(&self) -> &str {
-                &self.group_id
-            }
-        })+
-    };
-}
-
-changes_group!(
-    DeleteGroupRequest,
-    LeaveGroupRequest,
-    SetGroupSubjectRequest,
-    SetGroupDescriptionRequest,
-    SetGroupPictureRequest,
-    DeleteGroupPictureRequest,
-    SetInfoAdminOnlyRequest,
-    SetMessagesAdminOnlyRequest,
-    SetMemberAddModeRequest,
-    SetMembershipApprovalRequest,
-    SetMemberShareHistoryRequest,
-    SetDisappearingTimerRequest,
-    AddParticipantsRequest,
-    RemoveParticipantsRequest,
-    PromoteParticipantsRequest,
-    DemoteParticipantsRequest,
-    ApproveJoinRequestsRequest,
-    RejectJoinRequestsRequest,
-    RevokeInviteCodeRequest,
-);
+// `ChangesGroup` of each request of `GroupsService` that has these fields; `build.rs` makes it of the contract.
+include!(concat!(env!("OUT_DIR"), "/changes_group.rs"));

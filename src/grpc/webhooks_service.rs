@@ -1,9 +1,10 @@
 //! WebhooksService.
 
+use prost::Message as _;
 use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
-use super::request::{Fields, HasRequestId, call};
+use super::request::{Fields, call};
 use super::respond::refuse;
 use crate::app::App;
 use crate::app::watch::WatchStart;
@@ -95,20 +96,26 @@ fn new_webhook(message: &pb::CreateWebhookRequest) -> Result<NewWebhook, Status>
         fields.finish(Some(()))?;
         return Err(refuse(error));
     }
-    fields.finish(url.zip(start).map(|(url, start)| NewWebhook {
-        request_id,
-        request_sha256: Sha256::digest(message.without_request_id()).into(),
-        config: WebhookConfig {
-            url,
-            sessions,
-            events,
-            passed_on_events,
-            hmac_key,
-            headers,
-            retries,
-        },
-        paused: message.paused,
-        start,
+    fields.finish(url.zip(start).map(|(url, start)| {
+        NewWebhook {
+            request_id,
+            request_sha256: Sha256::digest(
+                pb::CreateWebhookRequest { request_id: String::new(), ..message.clone() }
+                    .encode_to_vec(),
+            )
+            .into(),
+            config: WebhookConfig {
+                url,
+                sessions,
+                events,
+                passed_on_events,
+                hmac_key,
+                headers,
+                retries,
+            },
+            paused: message.paused,
+            start,
+        }
     }))
 }
 

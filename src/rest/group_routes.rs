@@ -16,12 +16,13 @@ use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{at_sequence, changed, empty, json, text};
 use super::route::{Route, at, delete, get, post, put};
+use crate::app::Mutation;
 use crate::app::groups::Mutated;
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::group::{DescriptionText, GroupSettings, SubjectText};
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::operation::{CreateGroup, LeaveGroup, SetGroupDescription, SetGroupSubject};
 use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery};
-use crate::domain::port::engine::NewGroup;
 use crate::pb;
 
 /// How long a deletion is waited for; it goes on by itself.
@@ -166,15 +167,16 @@ async fn create(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answe
     let session = incoming.session();
     let subject = incoming.text::<SubjectText>("name");
     let participants = incoming.participants(0);
-    let key = incoming.request_key();
+    let request_id = incoming.request_id();
     let (session, subject) = incoming.finish(session.zip(subject))?;
-    let new = NewGroup {
+    let command = CreateGroup {
         subject,
         description: DescriptionText::default(),
         participants,
         settings: GroupSettings::default(),
     };
-    let mutated = gateway.app.create_group(&incoming.call, session, key, new).await;
+    let mutation = Mutation { session, request_id, command: command.into() };
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     let group = group_after(&mutated).map_err(|error| incoming.refuse(error))?;
     let body = gateway.shape.created(&group, &mutated.answer.verdict.results);
@@ -195,7 +197,8 @@ async fn delete_group(State(gateway): State<Gateway>, mut incoming: Incoming) ->
 async fn leave(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
-    let mutated = gateway.app.leave_group(&incoming.call, target).await;
+    let mutation = target.mutation(|group_id| LeaveGroup { group_id });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     Ok(changed(&mutated, empty()))
 }
@@ -212,7 +215,8 @@ async fn set_subject(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
     let target = incoming.target();
     let subject = incoming.text::<SubjectText>("subject");
     let (target, subject) = incoming.finish(target.zip(subject))?;
-    let mutated = gateway.app.set_subject(&incoming.call, target, subject).await;
+    let mutation = target.mutation(|group_id| SetGroupSubject { group_id, subject });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     Ok(changed(&mutated, gateway.shape.done()))
 }
@@ -221,7 +225,12 @@ async fn set_description(State(gateway): State<Gateway>, mut incoming: Incoming)
     let target = incoming.target();
     let description = incoming.text::<DescriptionText>("description");
     let (target, description) = incoming.finish(target.zip(description))?;
-    let mutated = gateway.app.set_description(&incoming.call, target, description, None).await;
+    let mutation = target.mutation(|group_id| SetGroupDescription {
+        group_id,
+        description,
+        expected_id: None,
+    });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     Ok(changed(&mutated, gateway.shape.done()))
 }

@@ -10,8 +10,10 @@ use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json, text as bare};
 use super::route::{Route, at, get, post};
+use crate::app::Mutation;
 use crate::domain::id::InviteCode;
 use crate::domain::invite::Invite;
+use crate::domain::operation::{JoinGroup, RevokeInviteCode};
 
 type Answered = Result<Response, Refusal>;
 
@@ -78,9 +80,11 @@ async fn join_info(State(gateway): State<Gateway>, mut incoming: Incoming) -> An
 async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let code = incoming.text::<InviteCode>("code");
-    let key = incoming.request_key();
+    let request_id = incoming.request_id();
     let (session, code) = incoming.finish(session.zip(code))?;
-    let joined = gateway.app.join_group(&incoming.call, session, key, Invite::Code(code)).await;
+    let command = JoinGroup { invite: Invite::Code(code) }.into();
+    let mutation = Mutation { session, request_id, command };
+    let joined = gateway.app.execute(&incoming.call, mutation).await;
     let joined = joined.map_err(|error| incoming.refuse(error))?;
     let id = joined.answer.verdict.group_id.as_ref();
     Ok(changed(&joined, json(json!({ "id": id.map(ToString::to_string) }))))
@@ -97,7 +101,8 @@ async fn invite_code(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
 async fn revoke(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
-    let mutated = gateway.app.revoke_invite_code(&incoming.call, target).await;
+    let mutation = target.mutation(|group_id| RevokeInviteCode { group_id });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     let code = mutated.answer.verdict.invite_code.as_ref();
     Ok(changed(&mutated, bare(code.map(|code| gateway.shape.invite(code)).unwrap_or_default())))

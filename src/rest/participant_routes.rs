@@ -12,6 +12,7 @@ use super::respond::{changed, json};
 use super::route::{Route, at, get, post};
 use super::shape::Shape;
 use crate::domain::event::MemberAction;
+use crate::domain::operation::ChangeParticipants;
 
 type Answered = Result<Response, Refusal>;
 
@@ -100,9 +101,11 @@ async fn demote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered 
 
 async fn change(gateway: &Gateway, mut incoming: Incoming, action: MemberAction) -> Answered {
     let target = incoming.target();
-    let people = incoming.participants(1);
+    let participants = incoming.participants(1);
     let target = incoming.finish(target)?;
-    let mutated = gateway.app.change_participants(&incoming.call, target, action, people).await;
+    let mutation =
+        target.mutation(|group_id| ChangeParticipants { group_id, action, participants });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     let group = group_after(&mutated).map_err(|error| incoming.refuse(error))?;
     let results = &mutated.answer.verdict.results;

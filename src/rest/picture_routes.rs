@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json};
 use super::route::{Route, at, delete, get, put};
+use crate::domain::operation::{DeleteGroupPicture, SetGroupPicture};
 use crate::domain::port::picture::{PictureSource, PictureUrl};
 use crate::domain::reason::Reason;
 
@@ -75,9 +76,10 @@ async fn get_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
 /// WAHA takes a missing `file` for a wish to delete; this refuses it.
 async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
-    let source = source(&mut incoming);
-    let (target, source) = incoming.finish(target.zip(source))?;
-    let mutated = gateway.app.set_picture(&incoming.call, target, source).await;
+    let picture = source(&mut incoming);
+    let (target, picture) = incoming.finish(target.zip(picture))?;
+    let mutation = target.mutation(|group_id| SetGroupPicture { group_id, picture });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     Ok(changed(&mutated, json(json!({ "success": true }))))
 }
@@ -85,7 +87,8 @@ async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered
 async fn delete_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
-    let mutated = gateway.app.delete_picture(&incoming.call, target).await;
+    let mutation = target.mutation(|group_id| DeleteGroupPicture { group_id });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     Ok(changed(&mutated, json(json!({ "success": true }))))
 }

@@ -5,7 +5,6 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use bytes::Bytes;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::body::{Described, Fields};
 use super::form;
@@ -13,7 +12,7 @@ use super::refusal::{Asked, Refusal};
 use super::route::at;
 use super::{Gateway, picture_routes};
 use crate::app::Call;
-use crate::app::groups::{RequestKey, Target};
+use crate::app::groups::Target;
 use crate::domain::auth::Caller;
 use crate::domain::error::{Error, Violations, checked};
 use crate::domain::group::MAX_PARTICIPANTS;
@@ -43,7 +42,6 @@ pub struct Incoming {
     is_form: bool,
     request_id: Option<String>,
     last_event_id: Option<String>,
-    body_sha256: [u8; 32],
     violations: Violations,
     /// Until something is made of the body that goes its own way.
     share: Option<BodyShare>,
@@ -80,10 +78,7 @@ impl FromRequest<Gateway> for Incoming {
             note_session(&session);
             caller.authorize(&session).map_err(|error| asked.refuse(error))?;
         }
-        let mut hash = Sha256::new();
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        // A path can be written in several ways; what it names is one.
-        hash.update(format!("{} {route}\n{session}\n{group_id}\n", asked.method));
         let is_picture = asked.method == http::Method::PUT && route == at(picture_routes::PATH);
         let limits =
             gateway.body.at_most(if is_picture { usize::MAX } else { MAX_PLAIN_BODY_BYTES });
@@ -98,7 +93,6 @@ impl FromRequest<Gateway> for Incoming {
             let fields = described.parse(body.bytes(), &asked)?;
             (body, fields)
         };
-        hash.update(body.bytes());
         Ok(Self {
             call: Call { caller, deadline: None },
             asked,
@@ -109,7 +103,6 @@ impl FromRequest<Gateway> for Incoming {
             is_form: fields.is_form,
             request_id,
             last_event_id,
-            body_sha256: hash.finalize().into(),
             violations: Violations::default(),
             share: Some(body.into_share()),
         })
@@ -202,18 +195,16 @@ impl Incoming {
         self.session().zip(group_id)
     }
 
-    pub fn request_key(&mut self) -> RequestKey {
+    pub fn request_id(&mut self) -> Option<RequestId> {
         let request_id = self.request_id.take();
-        let request_id: Option<RequestId> =
-            request_id.and_then(|text| self.parsed(IDEMPOTENCY_KEY, &text));
-        RequestKey { request_id, body_sha256: self.body_sha256 }
+        request_id.and_then(|text| self.parsed(IDEMPOTENCY_KEY, &text))
     }
 
     /// The group that a mutation changes.
     pub fn target(&mut self) -> Option<Target> {
-        let key = self.request_key();
+        let request_id = self.request_id();
         let (session, group_id) = self.group()?;
-        Some(Target { session, group_id, key })
+        Some(Target { session, group_id, request_id })
     }
 
     pub fn refuse_field(&mut self, field: &str, description: &str) {

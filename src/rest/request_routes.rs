@@ -14,9 +14,9 @@ use super::shape::code_of;
 use crate::app::groups::JoinRequestQuery;
 use crate::domain::clock::Timestamp;
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
+use crate::domain::operation::{AnswerJoinRequests, RequestAnswer};
 use crate::domain::page::MAX_PAGE_SIZE;
 use crate::domain::participant::ParticipantStatus;
-use crate::domain::port::engine::RequestAnswer;
 use crate::domain::reason::Reason;
 
 /// WhatsApp's code for somebody who does not ask to join.
@@ -95,10 +95,12 @@ async fn reject(State(gateway): State<Gateway>, incoming: Incoming) -> Answered 
 /// WAHA on WEBJS takes an empty list for everybody; this refuses it.
 async fn answer(gateway: &Gateway, mut incoming: Incoming, said: RequestAnswer) -> Answered {
     let target = incoming.target();
-    let people = incoming.participants(1);
+    let participants = incoming.participants(1);
     let target = incoming.finish(target)?;
-    let asked = people.clone();
-    let mutated = gateway.app.answer_join_requests(&incoming.call, target, said, people).await;
+    let asked = participants.clone();
+    let mutation =
+        target.mutation(|group_id| AnswerJoinRequests { group_id, answer: said, participants });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = match mutated {
         Ok(mutated) => mutated,
         // WAHA refuses each person and not the request.

@@ -12,6 +12,7 @@ use super::request::Incoming;
 use super::respond::{changed, json, text};
 use super::route::{Route, at, get, put};
 use crate::domain::group::MemberAddMode;
+use crate::domain::operation::ChangeSetting;
 use crate::domain::setting::Setting;
 use crate::pb;
 
@@ -119,7 +120,9 @@ async fn set_setting(
     let target = incoming.target();
     let flag = incoming.flag(field);
     let (target, flag) = incoming.finish(target.zip(flag))?;
-    let mutated = gateway.app.change_setting(&incoming.call, target, setting(flag)).await;
+    let setting = setting(flag);
+    let mutation = target.mutation(|group_id| ChangeSetting { group_id, setting });
+    let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     Ok(changed(&mutated, done()))
 }

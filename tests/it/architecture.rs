@@ -177,6 +177,35 @@ fn what_only_looks_like_an_arrow_is_none() {
     }
 }
 
+/// A verb is described once, and each layer has what is its own to say of it, in the order of CONTRIBUTING.md.
+#[test]
+fn a_verb_stands_in_few_files() {
+    const LAYERS: [&str; 7] = [
+        "src/domain/operation",
+        "src/engine/simulator",
+        "src/engine/waha/calls",
+        "src/app/groups",
+        "src/grpc",
+        "src/rest",
+        "src/cli",
+    ];
+    const MOST: usize = 14;
+    let names = ["RevokeInvite", "revoke_invite"];
+    let sources = sources();
+    let speaks = |source: &&Source| names.iter().any(|name| source.text.contains(name));
+    let speaking: Vec<&Path> =
+        sources.iter().filter(speaks).map(|source| source.path.as_path()).collect();
+    assert!(speaking.len() <= MOST, "{speaking:#?}");
+    let elsewhere = |path: &&&Path| !LAYERS.iter().any(|layer| path.starts_with(layer));
+    assert_eq!(speaking.iter().find(elsewhere), None);
+    // The order in which a new one is added.
+    let contributing =
+        fs::read_to_string(manifest_dir().join("CONTRIBUTING.md")).expect("CONTRIBUTING.md");
+    let (_, order) = contributing.split_once("## Adding an RPC").expect("the order");
+    let places = LAYERS.map(|layer| order.find(layer).expect(layer));
+    assert!(places.is_sorted(), "{places:?}");
+}
+
 #[test]
 fn the_readme_has_every_setting_with_its_default() {
     let readme = fs::read_to_string(manifest_dir().join("README.md")).expect("README.md");

@@ -5,6 +5,7 @@ mod crash;
 mod engine;
 mod harness;
 mod hooks;
+mod operations;
 mod picture;
 mod random;
 mod repository;

@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use prost::Message as _;
 
-use super::{Mutated, RequestKey};
+use super::commands::plainly;
 use crate::app::asked::{Asked, Known};
-use crate::app::mutate::Mutation;
+use crate::app::mutate::Sending;
 use crate::app::{App, Call};
 use crate::domain::answer::Verdict;
 use crate::domain::clock::Clock;
 use crate::domain::error::Result;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
-use crate::domain::participant::PrivateInvite;
-use crate::domain::port::engine::{EngineAnswer, EngineOperation, GroupEngine, Joined};
+use crate::domain::operation::{
+    self, EngineAnswer, EngineCall, FetchGroup, GetJoinInfo, JoinGroup, OperationName,
+};
+use crate::domain::port::engine::GroupEngine;
 use crate::domain::reducer::{Change, Observation};
 use crate::pb;
 
@@ -29,57 +31,6 @@ pub(in crate::app) type InviteKey = (SessionName, String);
 pub(in crate::app) type Previews = Asked<InviteKey, Arc<GroupPreview>>;
 
 impl App {
-    /// Joins by a code or a private invite, or asks to, where an admin must approve.
-    pub async fn join_group(
-        &self,
-        call: &Call,
-        session: SessionName,
-        key: RequestKey,
-        invite: Invite,
-    ) -> Result<Mutated> {
-        let operation = EngineOperation::JoinGroup;
-        let group_id = match &invite {
-            Invite::Private(PrivateInvite { group_id, .. }) => Some(group_id),
-            Invite::Code(_) => None,
-        };
-        let mutation = Mutation::new(operation, &session, key, group_id, Vec::new());
-        let (name, clock, app) = (session.clone(), self.inner.clock.clone(), self.clone());
-        let answer = self
-            .mutate(call, mutation, move |engine, call_key| async move {
-                let before = app.inner.live.sequence(&name);
-                let joined = engine.join_group(&name, &invite, &call_key).await?;
-                let mut answer = joined.map(|Joined { group_id, outcome }| Verdict {
-                    join_outcome: Some(outcome),
-                    ..Verdict::about(&group_id)
-                });
-                let joined = answer.value.join_outcome == Some(JoinOutcome::Joined);
-                let group_id = answer.value.group_id.clone().filter(|_| joined);
-                let described = match &group_id {
-                    Some(group_id) if engine.fetches_all(&name) => {
-                        app.described_soon(&name, group_id).await
-                    }
-                    Some(_) | None => None,
-                };
-                if let (Some(group_id), Some(sequence)) = (group_id, described) {
-                    if sequence > before {
-                        // The event told of it first, and this call is what it told of.
-                        answer.observations.push(Observation {
-                            group_id,
-                            change: Change::Fields(Vec::new()),
-                            actor: None,
-                            occur_time: clock.now(),
-                            stamp: None,
-                        });
-                    }
-                } else if joined && answer.observations.is_empty() {
-                    look_at(engine.as_ref(), &name, clock.as_ref(), &mut answer).await;
-                }
-                Ok(answer)
-            })
-            .await?;
-        self.mutated(&session, answer).await
-    }
-
     /// Waits a moment for the event that tells of a group that we have joined; answers the sequence of the last one.
     async fn described_soon(&self, session: &SessionName, group_id: &GroupId) -> Option<u64> {
         let described = async {
@@ -104,17 +55,55 @@ impl App {
     ) -> Result<Known<Arc<GroupPreview>>> {
         self.admit_read(call, session, 0).await?;
         let inner = &self.inner;
-        let engine = inner.working_engine(session, EngineOperation::GetJoinInfo)?;
+        let engine = inner.working_engine(session, OperationName::GetJoinInfo)?;
         let key = (session.clone(), preview_key(&invite));
         let name = session.clone();
         inner
             .asked
             .previews
             .ask(call, inner, key, false, async move {
-                Ok(Arc::new(engine.fetch_join_info(&name, &invite).await.map_err(|e| e.error)?))
+                let query = GetJoinInfo { invite };
+                let seen = engine.perform(EngineCall::of_query(&name), &query).await;
+                Ok(Arc::new(seen.map_err(|failed| failed.error)?))
             })
             .await
     }
+}
+
+/// Joins, and finds out what the group looks like where the engine does not say.
+pub(super) async fn perform(
+    sending: &Sending<'_>,
+    engine: &dyn GroupEngine,
+    call: EngineCall<'_>,
+    command: &JoinGroup,
+) -> operation::Result<EngineAnswer<Verdict>> {
+    let Sending { inner, session, .. } = *sending;
+    let before = inner.live.sequence(session);
+    let mut answer = plainly(engine, call, command).await?;
+    let has_joined = answer.value.join_outcome == Some(JoinOutcome::Joined);
+    let Some(group_id) = answer.value.group_id.clone().filter(|_| has_joined) else {
+        return Ok(answer);
+    };
+    let described = if engine.fetches_all(session) {
+        App { inner: inner.clone() }.described_soon(session, &group_id).await
+    } else {
+        None
+    };
+    if let Some(sequence) = described {
+        if sequence > before {
+            // The event told of it first, and this call is what it told of.
+            answer.observations.push(Observation {
+                group_id,
+                change: Change::Fields(Vec::new()),
+                actor: None,
+                occur_time: inner.clock.now(),
+                stamp: None,
+            });
+        }
+    } else if answer.observations.is_empty() {
+        answer.observations.push(look_at(engine, session, &*inner.clock, group_id).await);
+    }
+    Ok(answer)
 }
 
 fn is_whole(basic: &[u8]) -> bool {
@@ -134,26 +123,19 @@ async fn look_at(
     engine: &dyn GroupEngine,
     session: &SessionName,
     clock: &dyn Clock,
-    answer: &mut EngineAnswer<Verdict>,
-) {
-    let Some(group_id) = answer.value.group_id.clone() else { return };
-    let observation = |change, stamp| Observation {
-        group_id: group_id.clone(),
-        change,
-        actor: None,
-        occur_time: clock.now(),
-        stamp,
-    };
-    let seen = match engine.fetch_group(session, &group_id).await {
+    group_id: GroupId,
+) -> Observation {
+    let query = FetchGroup { group_id: group_id.clone() };
+    let (change, stamp) = match engine.perform(EngineCall::of_query(session), &query).await {
         Ok(fetched) if fetched.group.is_some() => {
             let stamp = fetched.stamp.clone();
-            observation(fetched.into_change(), stamp)
+            (fetched.into_change(), stamp)
         }
-        Ok(_) => observation(Change::Fields(Vec::new()), None),
+        Ok(_) => (Change::Fields(Vec::new()), None),
         Err(error) => {
             tracing::warn!(%session, %error, "a joined group could not be read");
-            observation(Change::Fields(Vec::new()), None)
+            (Change::Fields(Vec::new()), None)
         }
     };
-    answer.observations.push(seen);
+    Observation { group_id, change, actor: None, occur_time: clock.now(), stamp }
 }

@@ -2,20 +2,16 @@
 //!
 //! They are part of the group's facts, which events keep up to date once WhatsApp has been asked.
 
-use super::Mutated;
-use super::change::Target;
 use crate::app::report::Report;
 use crate::app::working_set::{WorkingGroup, decode};
 use crate::app::{App, Call, Inner};
-use crate::domain::answer::Verdict;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
-use crate::domain::event::{JoinRequestAction, JoinRequestChanged, Origin};
+use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::join_request::JoinRequest;
+use crate::domain::operation::{EngineCall, ListJoinRequests, OperationName};
 use crate::domain::page::{decode_page_token, encode_page_token};
-use crate::domain::participant::Account;
-use crate::domain::port::engine::{EngineOperation, RequestAnswer};
 use crate::domain::reducer::{Change, Observation};
 
 /// Which requests to list; part of the page token.
@@ -87,12 +83,13 @@ impl App {
         group_id: &GroupId,
         anew: bool,
     ) -> Result<()> {
-        let engine = self.inner.working_engine(session, EngineOperation::ListJoinRequests)?;
+        let engine = self.inner.working_engine(session, OperationName::ListJoinRequests)?;
         let inner = self.inner.clone();
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         let fetch = async move {
-            let open = match engine.fetch_join_requests(&name, &id).await {
+            let query = ListJoinRequests { group_id: id.clone() };
+            let open = match engine.perform(EngineCall::of_query(&name), &query).await {
                 Ok(open) => open,
                 Err(failed) => return Err(inner.believed(&name, Some(&id), failed).await.error),
             };
@@ -115,40 +112,6 @@ impl App {
             .await
             .map(drop)
             .map_err(|error| error.with_context("group_id", group_id))
-    }
-
-    /// Lets people in who asked, or turns them down; says of each what became of the request.
-    pub async fn answer_join_requests(
-        &self,
-        call: &Call,
-        target: Target,
-        answer: RequestAnswer,
-        participants: Vec<ParticipantId>,
-    ) -> Result<Mutated> {
-        let action = match answer {
-            RequestAnswer::Approve => JoinRequestAction::Approved,
-            RequestAnswer::Reject => JoinRequestAction::Rejected,
-        };
-        let expected = participants.iter().map(|id| {
-            let request = JoinRequest::of(Account::new(*id));
-            Change::JoinRequest(JoinRequestChanged { action, request })
-        });
-        let expected = expected.collect();
-        let operation = EngineOperation::of_request_answer(answer);
-        self.change(call, target, operation, expected, move |hand| async move {
-            let answered = hand
-                .engine
-                .answer_join_requests(
-                    &hand.session,
-                    &hand.group_id,
-                    answer,
-                    &participants,
-                    &hand.call_key,
-                )
-                .await?;
-            Ok(answered.map(|results| Verdict { results, ..hand.done() }))
-        })
-        .await
     }
 }
 

@@ -1,12 +1,11 @@
 //! Whom a call means: a member may be listed by another spelling of the number that the caller knows.
 
-use crate::app::{App, Call};
+use crate::app::Inner;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::MemberAction;
 use crate::domain::id::{GroupId, Likeness, ParticipantId, SessionName};
 use crate::domain::matching::{Asked, Found, Trust, rows_of};
 use crate::domain::participant::{Account, Participant, ParticipantResult};
-use crate::domain::port::engine::{self, EngineError};
 use crate::domain::reason::Reason;
 
 /// The people of a call, as the caller and as the group names them.
@@ -17,24 +16,18 @@ pub(super) struct Meant {
     ids: Vec<ParticipantId>,
     /// For each requested one, the place among the ids.
     places: Vec<usize>,
-    /// What is wrong with those who may be several members.
-    ambiguous: Option<Error>,
 }
 
 impl Meant {
     /// As the caller names them, but for those who are named twice by two spellings.
     pub fn literally(requested: Vec<ParticipantId>) -> Self {
         let named: Vec<_> = requested.iter().map(|id| (*id, false)).collect();
-        Self::named(requested, &named, None)
+        Self::named(requested, &named)
     }
 
     /// Under these names, of which those that are one line are one person; but for members who were found, who are as
     /// many as the group has.
-    fn named(
-        requested: Vec<ParticipantId>,
-        named: &[(ParticipantId, bool)],
-        ambiguous: Option<Error>,
-    ) -> Self {
+    fn named(requested: Vec<ParticipantId>, named: &[(ParticipantId, bool)]) -> Self {
         let mut ids: Vec<ParticipantId> = Vec::with_capacity(named.len());
         let mut are_members: Vec<bool> = Vec::with_capacity(named.len());
         let mut places = Vec::with_capacity(named.len());
@@ -54,20 +47,12 @@ impl Meant {
                 ids.len() - 1
             }));
         }
-        Self { requested, ids, places, ambiguous }
+        Self { requested, ids, places }
     }
 
     /// Each person once, as the group names them.
     pub fn ids(&self) -> &[ParticipantId] {
         &self.ids
-    }
-
-    /// Nothing goes to WhatsApp where somebody may be several members.
-    pub fn refuse_ambiguous(&self) -> engine::Result<()> {
-        match &self.ambiguous {
-            Some(error) => Err(EngineError::not_sent(error.clone())),
-            None => Ok(()),
-        }
     }
 
     /// A result for each name that the caller gave.
@@ -80,12 +65,11 @@ impl Meant {
     }
 }
 
-impl App {
+impl Inner {
     /// Looks through the members only for numbers that have another spelling. Whoever is found keeps the name that
-    /// the caller gave where the member goes by it.
+    /// the caller gave where the member goes by it; where somebody may be several members, nothing is to be sent.
     pub(super) async fn meant(
         &self,
-        call: &Call,
         session: &SessionName,
         group_id: &GroupId,
         action: MemberAction,
@@ -96,9 +80,7 @@ impl App {
         if !requested.iter().any(has_spellings) {
             return Ok(Meant::literally(requested));
         }
-        call.caller.authorize(session)?;
-        self.inner.directory.get(session)?;
-        let held = match self.inner.held_group(session, group_id).await {
+        let held = match self.held_group(session, group_id).await {
             Ok(held) => held,
             // WhatsApp may know it all the same.
             Err(error) if error.reason() == Reason::GroupNotFound => {
@@ -108,11 +90,15 @@ impl App {
         };
         let members: &[Participant] =
             held.state.group.as_ref().map_or(&[], |group| group.participants());
-        Ok(among(members, action, requested))
+        among(members, action, requested)
     }
 }
 
-fn among(members: &[Participant], action: MemberAction, requested: Vec<ParticipantId>) -> Meant {
+fn among(
+    members: &[Participant],
+    action: MemberAction,
+    requested: Vec<ParticipantId>,
+) -> Result<Meant> {
     let asked: Vec<Asked> = requested.iter().map(|id| Asked::new(*id)).collect();
     let rows: Vec<Option<Account>> = members.iter().map(|member| Some(member.account)).collect();
     // Somebody else may have the number that only may be a member's, and be the one who is to be added.
@@ -138,7 +124,10 @@ fn among(members: &[Participant], action: MemberAction, requested: Vec<Participa
             Found::Nothing => {}
         }
     }
-    Meant::named(requested, &named, ambiguous)
+    match ambiguous {
+        Some(error) => Err(error),
+        None => Ok(Meant::named(requested, &named)),
+    }
 }
 
 #[cfg(test)]
@@ -159,10 +148,10 @@ mod tests {
     fn a_member_is_named_as_the_group_names_them() {
         let members = members(&["551187654321", "4915100000001", "541123456789"]);
         let asked = ids(&["5511987654321", "+49 151 00000001", "5491123456789"]);
-        let meant = among(&members, MemberAction::Leave, asked.clone());
+        let meant = among(&members, MemberAction::Leave, asked.clone()).expect("nobody is two");
         assert_eq!(meant.ids(), ids(&["551187654321", "4915100000001", "541123456789"]));
         // The mobile line is perhaps another person than the fixed one.
-        let meant = among(&members, MemberAction::Join, asked);
+        let meant = among(&members, MemberAction::Join, asked).expect("nobody is two");
         assert_eq!(meant.ids(), ids(&["551187654321", "4915100000001", "5491123456789"]));
     }
 
@@ -197,7 +186,7 @@ mod tests {
         };
         let members = [member("1@lid", "5547991112222"), member("2@lid", "554791112222")];
         let asked = ids(&["5547991112222", "554791112222"]);
-        let meant = among(&members, MemberAction::Leave, asked.clone());
+        let meant = among(&members, MemberAction::Leave, asked.clone()).expect("nobody is two");
         assert_eq!(meant.ids(), asked);
     }
 
@@ -205,7 +194,7 @@ mod tests {
     fn who_may_be_several_members_is_refused() {
         let members = members(&["2250712345678", "2250512345678"]);
         let meant = among(&members, MemberAction::Leave, ids(&["491510000001", "22512345678"]));
-        let refused = meant.refuse_ambiguous().expect_err("nobody is guessed");
-        assert_eq!(refused.error.violations()[0].field, "participant_ids[1]");
+        let refused = meant.expect_err("nobody is guessed");
+        assert_eq!(refused.violations()[0].field, "participant_ids[1]");
     }
 }

@@ -1,6 +1,6 @@
 //! Groups: read and changed.
 
-mod change;
+mod commands;
 mod delete;
 mod invite;
 mod join;
@@ -13,7 +13,8 @@ mod refresh;
 
 use std::sync::Arc;
 
-pub use change::Target;
+pub(super) use commands::Prepared;
+pub use commands::Target;
 pub use delete::DeletionProgress;
 pub(super) use delete::Deletions;
 pub(super) use join::Previews;
@@ -27,15 +28,7 @@ use super::asked::Known;
 use super::views::View;
 use crate::domain::answer::Answer;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{RequestId, SessionName};
-
-/// Identifies a mutation's request, so that its repetition gets the first answer.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestKey {
-    pub request_id: Option<RequestId>,
-    /// Of the request's encoded form without the id.
-    pub body_sha256: [u8; 32],
-}
+use crate::domain::id::SessionName;
 
 /// What a mutation answers.
 #[derive(Debug, Clone)]

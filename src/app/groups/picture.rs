@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::change::Target;
-use super::{Mutated, Reading};
+use super::Reading;
 use crate::app::asked::Known;
+use crate::app::mutate::Sending;
 use crate::app::{App, Call};
 use crate::domain::error::{Error, Result};
-use crate::domain::event::PictureChanged;
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::operation::{
+    self, EngineCall, EngineError, GetGroupPicture, OperationName, SetGroupPicture,
+};
 use crate::domain::picture::GroupPicture;
-use crate::domain::port::engine::{EngineError, EngineOperation};
-use crate::domain::port::picture::PictureSource;
+use crate::domain::port::picture::Picture;
 use crate::domain::reason::Reason;
-use crate::domain::reducer::Change;
 
 impl App {
     /// The picture, which is asked for once; an event tells when it is another.
@@ -51,55 +51,28 @@ impl App {
         anew: bool,
     ) -> Result<Known<Option<Arc<GroupPicture>>>> {
         let inner = &self.inner;
-        let engine = inner.working_engine(session, EngineOperation::GetGroupPicture)?;
+        let engine = inner.working_engine(session, OperationName::GetGroupPicture)?;
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         inner
             .asked
             .pictures
             .ask(call, inner, key, anew, async move {
-                let picture = engine.fetch_picture(&name, &id).await;
+                let query = GetGroupPicture { group_id: id };
+                let picture = engine.perform(EngineCall::of_query(&name), &query).await;
                 Ok(picture.map_err(|error| error.error)?.map(Arc::new))
             })
             .await
             .map_err(|error| error.with_context("group_id", group_id))
     }
+}
 
-    /// Sets the picture. What WhatsApp is to get is made only now: a repetition by request id needs
-    /// neither the work nor the URL.
-    pub async fn set_picture(
-        &self,
-        call: &Call,
-        target: Target,
-        source: PictureSource,
-    ) -> Result<Mutated> {
-        let expected = vec![Change::Picture(PictureChanged { picture_id: None })];
-        let maker = self.inner.pictures.clone();
-        let caller = call.caller.clone();
-        let operation = EngineOperation::SetGroupPicture;
-        self.change(call, target, operation, expected, move |hand| async move {
-            let picture = maker.make(caller.key_name(), source).await;
-            let picture = picture.map_err(EngineError::not_sent)?;
-            let jpeg = Some(picture.jpeg());
-            let answer = hand
-                .engine
-                .set_picture(&hand.session, &hand.group_id, jpeg, &hand.call_key)
-                .await?;
-            Ok(answer.map(|()| hand.done()))
-        })
-        .await
-    }
-
-    pub async fn delete_picture(&self, call: &Call, target: Target) -> Result<Mutated> {
-        let expected = vec![Change::Picture(PictureChanged { picture_id: None })];
-        let operation = EngineOperation::DeleteGroupPicture;
-        self.change(call, target, operation, expected, |hand| async move {
-            let answer = hand
-                .engine
-                .set_picture(&hand.session, &hand.group_id, None, &hand.call_key)
-                .await?;
-            Ok(answer.map(|()| hand.done()))
-        })
-        .await
-    }
+/// Made only now: a repetition by request id needs neither the work nor the URL.
+pub(super) async fn made(
+    sending: &Sending<'_>,
+    command: &SetGroupPicture,
+) -> operation::Result<SetGroupPicture<Picture>> {
+    let SetGroupPicture { group_id, picture } = command.clone();
+    let picture = sending.inner.pictures.make(sending.key_name, picture).await;
+    Ok(SetGroupPicture { group_id, picture: picture.map_err(EngineError::not_sent)? })
 }

@@ -12,8 +12,8 @@ use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::operation::{EngineCall, FetchAll, OperationName, Snapshot};
 use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
-use crate::domain::port::engine::{EngineOperation, Snapshot};
 use crate::domain::port::repository::{SessionPatch, StoredGroup};
 use crate::domain::reason::Reason;
 use crate::domain::reconcile::{Finding, Losses, Lost, find, is_blank};
@@ -66,7 +66,7 @@ impl App {
         if !group_ids.is_empty() {
             return self.refresh_named(call, session, group_ids).await;
         }
-        self.inner.working_engine(session, EngineOperation::FetchAll)?;
+        self.inner.working_engine(session, OperationName::FetchAll)?;
         let key = (session.clone(), accept_losses);
         let (app, name) = (self.clone(), session.clone());
         let known = self
@@ -107,11 +107,12 @@ impl App {
 
     async fn compare_all(&self, session: &SessionName, accept_losses: bool) -> Result<Refreshed> {
         let inner = &self.inner;
-        let engine = inner.working_engine(session, EngineOperation::FetchAll)?;
+        let engine = inner.working_engine(session, OperationName::FetchAll)?;
         // What we held before the list was made: an event in between makes the list the older one.
         let began = Instant::now();
         let before = inner.sequences_of_groups(session).await?;
-        let mut snapshot = engine.fetch_all(session).await.map_err(|error| error.error)?;
+        let fetched = engine.perform(EngineCall::of_query(session), &FetchAll {}).await;
+        let mut snapshot = fetched.map_err(|failed| failed.error)?;
         let mut listed: HashMap<GroupId, Group> =
             snapshot.groups.drain(..).map(|group| (group.id.clone(), group)).collect();
         let group_count = listed.len();

@@ -7,7 +7,7 @@ use crate::app::{App, Call, Inner};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, SessionName};
-use crate::domain::port::engine::EngineOperation;
+use crate::domain::operation::{EngineCall, FetchGroup, OperationName};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Observation;
 
@@ -24,7 +24,7 @@ impl App {
         group_id: &GroupId,
     ) -> Result<Committed> {
         let inner = self.inner.clone();
-        inner.working_engine(session, EngineOperation::FetchGroup)?;
+        inner.working_engine(session, OperationName::FetchGroup)?;
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         let fetch = async move { inner.read_anew(&name, &id).await };
@@ -35,13 +35,14 @@ impl App {
 
 impl Inner {
     async fn read_anew(&self, session: &SessionName, group_id: &GroupId) -> Result<Committed> {
-        let engine = self.working_engine(session, EngineOperation::FetchGroup)?;
+        let engine = self.working_engine(session, OperationName::FetchGroup)?;
+        let query = FetchGroup { group_id: group_id.clone() };
         for _ in 0..ATTEMPTS {
             // A change that is logged while the answer is on its way is newer than the answer.
             let held = self.live.views.get(self.repository.as_ref(), session, group_id).await?;
             let known = held.map_or(0, |view| view.sequence);
-            let fetched =
-                engine.fetch_group(session, group_id).await.map_err(|error| error.error)?;
+            let fetched = engine.perform(EngineCall::of_query(session), &query).await;
+            let fetched = fetched.map_err(|failed| failed.error)?;
             let stamp = fetched.stamp.clone();
             let report = Report {
                 observations: vec![Observation {

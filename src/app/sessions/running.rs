@@ -11,9 +11,9 @@ use crate::app::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{PhoneNumber, SessionName};
+use crate::domain::operation::{EngineError, OperationName, Outcome};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, EngineError, EngineOperation, GroupEngine, Login, Outcome,
-    PairingCode, Started,
+    AccountWish, ConnectionNews, GroupEngine, Login, PairingCode, Started,
 };
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
@@ -48,7 +48,7 @@ impl App {
             if session.status == SessionStatus::LoggedOut {
                 return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
             }
-            refuse_if_only_told(&session, EngineOperation::LogoutSession)?;
+            refuse_if_only_told(&session, OperationName::LogoutSession)?;
             inner
                 .engine(session.engine)?
                 .log_out(name)
@@ -71,7 +71,7 @@ impl App {
         call.caller.authorize(name)?;
         inner.refuse_if_draining()?;
         let session = inner.directory.get(name)?;
-        refuse_if_only_told(&session, EngineOperation::RequestPairingCode)?;
+        refuse_if_only_told(&session, OperationName::RequestPairingCode)?;
         let refuse = |reason: Reason, what: &str| {
             Error::new(reason, format!("session {name} {what}"))
                 .with("session", name)
@@ -237,7 +237,7 @@ fn wish(session: &Session) -> AccountWish {
 }
 
 /// A session that only takes webhooks is told of WhatsApp, and cannot ask anything of it.
-fn refuse_if_only_told(session: &Session, operation: EngineOperation) -> Result<()> {
+fn refuse_if_only_told(session: &Session, operation: OperationName) -> Result<()> {
     if !session.config.takes_webhooks_only() {
         return Ok(());
     }
@@ -305,7 +305,7 @@ impl Inner {
     pub(in crate::app) fn working_engine(
         &self,
         name: &SessionName,
-        operation: EngineOperation,
+        operation: OperationName,
     ) -> Result<Arc<dyn GroupEngine>> {
         let session = self.directory.get(name)?;
         refuse_if_only_told(&session, operation)?;

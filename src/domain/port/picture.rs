@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::error::Result;
 pub use crate::domain::web_url::WebUrl as PictureUrl;
@@ -10,9 +11,11 @@ pub use crate::domain::web_url::WebUrl as PictureUrl;
 pub const MAX_FILE_BYTES: usize = 10 << 20;
 
 /// Where a picture comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PictureSource {
     /// The file itself.
+    #[serde(with = "crate::domain::picture::base64_text")]
     Data(Bytes),
     Url(PictureUrl),
 }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Pace;
 use crate::domain::error::Error;
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::{EngineError, EngineOperation, Result};
+use crate::domain::operation::{EngineError, OperationName, Result};
 use crate::domain::reason::Reason;
 
 /// How long a call waits for its turn.
@@ -83,11 +83,11 @@ impl Lane {
 
     /// Waits for the call's turn, or refuses it where that would take too long. What is shared takes no place: changes
     /// must not wait for it.
-    pub async fn enter(&self, operation: EngineOperation, is_shared: bool) -> Result<Place> {
+    pub async fn enter(&self, operation: OperationName, is_shared: bool) -> Result<Place> {
         self.refuse_if_resting()?;
         let turn = async {
             let mut places = Vec::new();
-            if operation == EngineOperation::FetchAll && !is_shared {
+            if operation == OperationName::FetchAll && !is_shared {
                 places.extend(self.lists.clone().acquire_owned().await.ok());
             }
             if let Some(paced) = &self.paced {
@@ -102,7 +102,7 @@ impl Lane {
         };
         // A list may well wait for the one before it.
         let patience = match operation {
-            EngineOperation::FetchAll => super::LIST_TIMEOUT,
+            OperationName::FetchAll => super::LIST_TIMEOUT,
             _ => PATIENCE,
         };
         let place = timeout(patience, turn).await.map_err(|_| {

@@ -21,7 +21,8 @@ use self::upstream::{Upstream, Upstreams};
 use crate::domain::clock::Entropy;
 use crate::domain::error::Error;
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::{EngineError, EngineOperation, GroupEngine, Outcome, Result};
+use crate::domain::operation::{EngineError, OperationName, Outcome, Result};
+use crate::domain::port::engine::GroupEngine;
 use crate::domain::reason::Reason;
 use crate::telemetry;
 
@@ -81,7 +82,7 @@ impl Gateway {
     async fn pass<'a, T, Fut>(
         &'a self,
         session: &'a SessionName,
-        operation: EngineOperation,
+        operation: OperationName,
         call: impl Fn() -> Fut + Send + Sync,
     ) -> Result<T>
     where
@@ -100,14 +101,14 @@ impl Gateway {
     {
         let ended = timeout(self.options.read_timeout, call()).await;
         ended
-            .unwrap_or_else(|_| Err(self.too_late(EngineOperation::FetchAll)))
+            .unwrap_or_else(|_| Err(self.too_late(OperationName::FetchAll)))
             .map_err(|failed| self.named(failed, session))
     }
 
     async fn pass_on<T, Fut>(
         &self,
         session: &SessionName,
-        operation: EngineOperation,
+        operation: OperationName,
         call: impl Fn() -> Fut + Send + Sync,
     ) -> Result<T>
     where
@@ -135,7 +136,7 @@ impl Gateway {
     async fn pass_once<T, Fut>(
         &self,
         way: &Way,
-        operation: EngineOperation,
+        operation: OperationName,
         call: &(impl Fn() -> Fut + Sync),
     ) -> Result<T>
     where
@@ -167,16 +168,16 @@ impl Gateway {
     }
 
     /// A read that shares a list with others takes as long as the list.
-    fn timeout_of(&self, operation: EngineOperation, is_shared: bool) -> Duration {
+    fn timeout_of(&self, operation: OperationName, is_shared: bool) -> Duration {
         match operation {
             _ if is_shared => LIST_TIMEOUT.max(self.options.read_timeout),
-            EngineOperation::FetchAll => LIST_TIMEOUT.max(self.options.read_timeout),
+            OperationName::FetchAll => LIST_TIMEOUT.max(self.options.read_timeout),
             operation if operation.is_read() => self.options.read_timeout,
             _ => self.options.write_timeout,
         }
     }
 
-    fn too_late(&self, operation: EngineOperation) -> EngineError {
+    fn too_late(&self, operation: OperationName) -> EngineError {
         if operation.is_read() {
             let error = Error::new(Reason::EngineUnavailable, "WhatsApp did not answer in time")
                 .with("engine", self.engine.kind().as_str())
@@ -188,7 +189,7 @@ impl Gateway {
         }
     }
 
-    fn unsupported(&self, operation: EngineOperation) -> Error {
+    fn unsupported(&self, operation: OperationName) -> Error {
         let (engine, operation) = (self.engine.kind().as_str(), operation.as_str());
         let message = format!("the engine {engine} cannot do {operation}");
         Error::new(Reason::UnsupportedByEngine, message)
@@ -219,14 +220,14 @@ struct Way {
 
 impl Way {
     /// Whether the engine itself lets reads wait for each other, so that they are out together as one.
-    fn is_shared(&self, operation: EngineOperation) -> bool {
-        let is_fetch = matches!(operation, EngineOperation::FetchGroup | EngineOperation::FetchAll);
+    fn is_shared(&self, operation: OperationName) -> bool {
+        let is_fetch = matches!(operation, OperationName::FetchGroup | OperationName::FetchAll);
         self.fetches_all && is_fetch
     }
 
     async fn enter(
         &self,
-        operation: EngineOperation,
+        operation: OperationName,
     ) -> Result<(lane::Place, Option<upstream::Place>)> {
         let is_shared = self.is_shared(operation);
         let in_lane = self.lane.enter(operation, is_shared).await?;

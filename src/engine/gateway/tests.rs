@@ -72,13 +72,13 @@ fn unavailable() -> EngineError {
     EngineError::not_sent(Error::new(Reason::EngineUnavailable, "away"))
 }
 
-const READ: EngineOperation = EngineOperation::FetchGroup;
-const WRITE: EngineOperation = EngineOperation::SetGroupSubject;
+const READ: OperationName = OperationName::FetchGroup;
+const WRITE: OperationName = OperationName::SetGroupSubject;
 
 /// Sends a call that always fails so, and says how often it was sent and when it ended.
 async fn failing(
     gateway: &Gateway,
-    operation: EngineOperation,
+    operation: OperationName,
     error: EngineError,
 ) -> (usize, EngineError) {
     let sent = AtomicUsize::new(0);
@@ -226,7 +226,7 @@ async fn one_list_of_all_groups_at_a_time() {
                 running.lock().unwrap().0 -= 1;
                 Ok(())
             };
-            gateway.pass(&session("a"), EngineOperation::FetchAll, call).await
+            gateway.pass(&session("a"), OperationName::FetchAll, call).await
         })
     });
     for list in lists.collect::<Vec<_>>() {

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::domain::error::Error;
-use crate::domain::port::engine::{EngineError, EngineOperation, Result};
+use crate::domain::operation::{EngineError, OperationName, Result};
 use crate::domain::reason::Reason;
 
 /// Calls that are out to one upstream at the same time.
@@ -47,8 +47,8 @@ pub(super) struct Place {
 impl Upstream {
     /// Waits for a place, or refuses the call where that would take too long. Lists of all groups take none:
     /// sessions have one each, engines bound them, and they wait for each other for minutes.
-    pub async fn enter(&self, operation: EngineOperation) -> Result<Place> {
-        if operation == EngineOperation::FetchAll {
+    pub async fn enter(&self, operation: OperationName) -> Result<Place> {
+        if operation == OperationName::FetchAll {
             return Ok(Place { _place: None });
         }
         let place = timeout(PATIENCE, self.0.clone().acquire_owned()).await.map_err(|_| {
@@ -71,15 +71,15 @@ mod tests {
         let (hangs, works) = (upstreams.of(&"hangs".into()), upstreams.of(&"works".into()));
         let mut out = Vec::new();
         for _ in 0..MAX_OUT {
-            out.push(hangs.enter(EngineOperation::FetchGroup).await.unwrap());
+            out.push(hangs.enter(OperationName::FetchGroup).await.unwrap());
         }
-        let refused = upstreams.of(&"hangs".into()).enter(EngineOperation::SetGroupSubject).await;
+        let refused = upstreams.of(&"hangs".into()).enter(OperationName::SetGroupSubject).await;
         let refused = refused.err().expect("no place");
         assert_eq!(refused.error.reason(), Reason::EngineUnavailable);
-        assert_eq!(refused.outcome, crate::domain::port::engine::Outcome::NotSent);
-        works.enter(EngineOperation::FetchGroup).await.unwrap();
-        hangs.enter(EngineOperation::FetchAll).await.unwrap();
+        assert_eq!(refused.outcome, crate::domain::operation::Outcome::NotSent);
+        works.enter(OperationName::FetchGroup).await.unwrap();
+        hangs.enter(OperationName::FetchAll).await.unwrap();
         out.pop();
-        hangs.enter(EngineOperation::FetchGroup).await.unwrap();
+        hangs.enter(OperationName::FetchGroup).await.unwrap();
     }
 }

@@ -4,23 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use super::engine::SimulatorEngine;
-use super::world::{Done, Notification, Operation};
+use super::world::{Done, Notification, Operation as WorldOperation};
 use crate::domain::event::MemberAction;
-use crate::domain::group::{AddressingMode, DescriptionText, SubjectText};
-use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::group::AddressingMode;
+use crate::domain::id::{InviteCode, PhoneNumber, SessionName};
 use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
 use crate::domain::join_request::JoinRequest;
-use crate::domain::picture::GroupPicture;
-use crate::domain::port::engine::{
-    AccountWish, Created, EngineAnswer, EngineError, EngineOperation, FetchedGroup, GroupEngine,
-    Joined, Login, NewGroup, PairingCode, ParticipantsAnswer, RequestAnswer, Result, Snapshot,
-    Started,
+use crate::domain::operation::{
+    AnswerJoinRequests, ChangeParticipants, ChangeSetting, CreateGroup, Created,
+    DeleteGroupPicture, EngineAnswer, EngineCall, EngineError, FetchAll, FetchGroup, FetchedGroup,
+    GetGroupPicture, GetInviteCode, GetJoinInfo, JoinGroup, Joined, LeaveGroup, ListJoinRequests,
+    Operation as _, OperationName, Perform, Result, RevokeInviteCode, SetGroupDescription,
+    SetGroupPicture, SetGroupSubject, Snapshot,
 };
+use crate::domain::participant::ParticipantResult;
+use crate::domain::picture::GroupPicture;
+use crate::domain::port::engine::{AccountWish, GroupEngine, Login, PairingCode, Started};
+use crate::domain::port::picture::Picture;
 use crate::domain::session::EngineKind;
-use crate::domain::setting::Setting;
 
 fn answer<T>(value: T, echo: &[Arc<Notification>]) -> EngineAnswer<T> {
     EngineAnswer {
@@ -40,7 +43,7 @@ impl GroupEngine for SimulatorEngine {
         EngineKind::Simulator
     }
 
-    fn supports(&self, _: &SessionName, _: EngineOperation) -> bool {
+    fn supports(&self, _: &SessionName, _: OperationName) -> bool {
         true
     }
 
@@ -72,49 +75,54 @@ impl GroupEngine for SimulatorEngine {
     async fn forget(&self, session: &SessionName) -> Result<()> {
         self.forget_session(session).await
     }
+}
 
-    async fn create_group(
+#[async_trait]
+impl Perform<CreateGroup> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group: &NewGroup,
-        call_key: &str,
+        call: EngineCall<'_>,
+        command: &CreateGroup,
     ) -> Result<EngineAnswer<Created>> {
-        let operation = Operation::Create {
-            subject: group.subject.as_str().to_owned(),
-            description: group.description.as_str().to_owned(),
-            participants: group.participants.clone(),
-            settings: group.settings,
+        let operation = WorldOperation::Create {
+            subject: command.subject.as_str().to_owned(),
+            description: command.description.as_str().to_owned(),
+            participants: command.participants.clone(),
+            settings: command.settings,
             addressing_mode: AddressingMode::Lid,
         };
-        let made = self.mutate(session, EngineOperation::CreateGroup, operation, call_key).await?;
+        let made = self.mutate(call, command.name(), operation).await?;
         let Some(group_id) = made.group_id else {
             return Err(EngineError::unknown("the simulator made a group without an id"));
         };
         Ok(answer(Created { group_id, results: made.results }, &made.echo))
     }
+}
 
-    async fn leave_group(
+#[async_trait]
+impl Perform<LeaveGroup> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        call_key: &str,
+        call: EngineCall<'_>,
+        command: &LeaveGroup,
     ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::Leave(group_id.clone());
-        let left = self.mutate(session, EngineOperation::LeaveGroup, operation, call_key).await?;
-        Ok(done(&left))
+        let operation = WorldOperation::Leave(command.group_id.clone());
+        Ok(done(&self.mutate(call, command.name(), operation).await?))
     }
+}
 
-    async fn join_group(
+#[async_trait]
+impl Perform<JoinGroup> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        invite: &Invite,
-        call_key: &str,
+        call: EngineCall<'_>,
+        command: &JoinGroup,
     ) -> Result<EngineAnswer<Joined>> {
-        let operation = match invite {
-            Invite::Code(code) => Operation::JoinByInvite(code.clone()),
-            Invite::Private(invite) => Operation::AcceptPrivateInvite(invite.clone()),
+        let operation = match &command.invite {
+            Invite::Code(code) => WorldOperation::JoinByInvite(code.clone()),
+            Invite::Private(invite) => WorldOperation::AcceptPrivateInvite(invite.clone()),
         };
-        let joined = self.mutate(session, EngineOperation::JoinGroup, operation, call_key).await?;
+        let joined = self.mutate(call, command.name(), operation).await?;
         let Some(group_id) = joined.group_id else {
             return Err(EngineError::unknown("the simulator joined a group without an id"));
         };
@@ -125,177 +133,202 @@ impl GroupEngine for SimulatorEngine {
         };
         Ok(answer(Joined { group_id, outcome }, &joined.echo))
     }
+}
 
-    async fn fetch_join_info(
-        &self,
-        session: &SessionName,
-        invite: &Invite,
-    ) -> Result<GroupPreview> {
-        let (invite, now) = (invite.clone(), self.clock.now());
-        let look = EngineOperation::GetJoinInfo;
-        self.look(session, look, None, move |world, viewer| world.preview(now, viewer, &invite))
-            .await
+#[async_trait]
+impl Perform<GetJoinInfo> for SimulatorEngine {
+    async fn perform(&self, call: EngineCall<'_>, query: &GetJoinInfo) -> Result<GroupPreview> {
+        let (invite, now) = (query.invite.clone(), self.clock.now());
+        self.look(call, query.name(), None, move |world, viewer| {
+            world.preview(now, viewer, &invite)
+        })
+        .await
     }
+}
 
-    async fn set_subject(
+#[async_trait]
+impl Perform<SetGroupSubject> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        subject: &SubjectText,
-        call_key: &str,
+        call: EngineCall<'_>,
+        command: &SetGroupSubject,
     ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::SetSubject(group_id.clone(), subject.as_str().to_owned());
-        let set =
-            self.mutate(session, EngineOperation::SetGroupSubject, operation, call_key).await?;
-        Ok(done(&set))
+        let operation = WorldOperation::SetSubject(
+            command.group_id.clone(),
+            command.subject.as_str().to_owned(),
+        );
+        Ok(done(&self.mutate(call, command.name(), operation).await?))
     }
+}
 
-    async fn set_description(
+#[async_trait]
+impl Perform<SetGroupDescription> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        description: &DescriptionText,
-        expected_id: Option<&str>,
-        call_key: &str,
+        call: EngineCall<'_>,
+        command: &SetGroupDescription,
     ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::SetDescription {
-            group_id: group_id.clone(),
-            text: description.as_str().to_owned(),
-            expected_id: expected_id.map(str::to_owned),
+        let operation = WorldOperation::SetDescription {
+            group_id: command.group_id.clone(),
+            text: command.description.as_str().to_owned(),
+            expected_id: command.expected_id.clone(),
         };
-        let set =
-            self.mutate(session, EngineOperation::SetGroupDescription, operation, call_key).await?;
-        Ok(done(&set))
+        Ok(done(&self.mutate(call, command.name(), operation).await?))
     }
+}
 
-    async fn change_setting(
+#[async_trait]
+impl Perform<ChangeSetting> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        setting: Setting,
-        call_key: &str,
+        call: EngineCall<'_>,
+        command: &ChangeSetting,
     ) -> Result<EngineAnswer<()>> {
-        let operation = Operation::ChangeSettings(group_id.clone(), vec![setting]);
-        let kind = EngineOperation::of_setting(setting);
-        Ok(done(&self.mutate(session, kind, operation, call_key).await?))
+        let operation =
+            WorldOperation::ChangeSettings(command.group_id.clone(), vec![command.setting]);
+        Ok(done(&self.mutate(call, command.name(), operation).await?))
     }
+}
 
-    async fn fetch_picture(
+#[async_trait]
+impl Perform<GetGroupPicture> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
+        call: EngineCall<'_>,
+        query: &GetGroupPicture,
     ) -> Result<Option<GroupPicture>> {
-        let (kind, id) = (EngineOperation::GetGroupPicture, group_id.clone());
-        self.look(session, kind, Some(group_id), move |world, viewer| world.picture(viewer, &id))
-            .await
+        let id = query.group_id.clone();
+        self.look(call, query.name(), Some(&query.group_id), move |world, viewer| {
+            world.picture(viewer, &id)
+        })
+        .await
     }
+}
 
-    async fn set_picture(
+#[async_trait]
+impl Perform<SetGroupPicture<Picture>> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        jpeg: Option<&Bytes>,
-        call_key: &str,
+        call: EngineCall<'_>,
+        command: &SetGroupPicture<Picture>,
     ) -> Result<EngineAnswer<()>> {
-        let kind = match jpeg {
-            Some(_) => EngineOperation::SetGroupPicture,
-            None => EngineOperation::DeleteGroupPicture,
-        };
-        let operation = Operation::SetPicture(group_id.clone(), jpeg.cloned());
-        Ok(done(&self.mutate(session, kind, operation, call_key).await?))
+        let operation = WorldOperation::SetPicture(
+            command.group_id.clone(),
+            Some(command.picture.jpeg().clone()),
+        );
+        Ok(done(&self.mutate(call, command.name(), operation).await?))
     }
+}
 
-    async fn change_participants(
+#[async_trait]
+impl Perform<DeleteGroupPicture> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        action: MemberAction,
-        participants: &[ParticipantId],
-        call_key: &str,
-    ) -> Result<ParticipantsAnswer> {
-        let (group_id, participants) = (group_id.clone(), participants.to_vec());
-        let operation = match action {
-            MemberAction::Join => Operation::Add(group_id, participants),
-            MemberAction::Leave => Operation::Remove(group_id, participants),
-            MemberAction::Promote => Operation::Promote(group_id, participants),
-            MemberAction::Demote => Operation::Demote(group_id, participants),
+        call: EngineCall<'_>,
+        command: &DeleteGroupPicture,
+    ) -> Result<EngineAnswer<()>> {
+        let operation = WorldOperation::SetPicture(command.group_id.clone(), None);
+        Ok(done(&self.mutate(call, command.name(), operation).await?))
+    }
+}
+
+#[async_trait]
+impl Perform<ChangeParticipants> for SimulatorEngine {
+    async fn perform(
+        &self,
+        call: EngineCall<'_>,
+        command: &ChangeParticipants,
+    ) -> Result<EngineAnswer<Vec<ParticipantResult>>> {
+        let (group_id, people) = (command.group_id.clone(), command.participants.clone());
+        let operation = match command.action {
+            MemberAction::Join => WorldOperation::Add(group_id, people),
+            MemberAction::Leave => WorldOperation::Remove(group_id, people),
+            MemberAction::Promote => WorldOperation::Promote(group_id, people),
+            MemberAction::Demote => WorldOperation::Demote(group_id, people),
         };
-        let kind = EngineOperation::of_member_action(action);
-        let changed = self.mutate(session, kind, operation, call_key).await?;
+        let changed = self.mutate(call, command.name(), operation).await?;
         Ok(answer(changed.results, &changed.echo))
     }
+}
 
-    async fn fetch_join_requests(
+#[async_trait]
+impl Perform<ListJoinRequests> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
+        call: EngineCall<'_>,
+        query: &ListJoinRequests,
     ) -> Result<Vec<JoinRequest>> {
-        let (kind, id) = (EngineOperation::ListJoinRequests, group_id.clone());
-        self.look(session, kind, Some(group_id), move |world, viewer| {
+        let id = query.group_id.clone();
+        self.look(call, query.name(), Some(&query.group_id), move |world, viewer| {
             world.open_requests(viewer, &id)
         })
         .await
     }
+}
 
-    async fn answer_join_requests(
+#[async_trait]
+impl Perform<AnswerJoinRequests> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        verdict: RequestAnswer,
-        participants: &[ParticipantId],
-        call_key: &str,
-    ) -> Result<ParticipantsAnswer> {
-        let operation = Operation::AnswerJoinRequests {
-            group_id: group_id.clone(),
-            answer: verdict,
-            people: participants.to_vec(),
+        call: EngineCall<'_>,
+        command: &AnswerJoinRequests,
+    ) -> Result<EngineAnswer<Vec<ParticipantResult>>> {
+        let operation = WorldOperation::AnswerJoinRequests {
+            group_id: command.group_id.clone(),
+            answer: command.answer,
+            people: command.participants.clone(),
         };
-        let kind = EngineOperation::of_request_answer(verdict);
-        let answered = self.mutate(session, kind, operation, call_key).await?;
+        let answered = self.mutate(call, command.name(), operation).await?;
         Ok(answer(answered.results, &answered.echo))
     }
+}
 
-    async fn fetch_invite_code(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-    ) -> Result<InviteCode> {
-        let (kind, id) = (EngineOperation::GetInviteCode, group_id.clone());
-        self.look(session, kind, Some(group_id), move |world, viewer| {
+#[async_trait]
+impl Perform<GetInviteCode> for SimulatorEngine {
+    async fn perform(&self, call: EngineCall<'_>, query: &GetInviteCode) -> Result<InviteCode> {
+        let id = query.group_id.clone();
+        self.look(call, query.name(), Some(&query.group_id), move |world, viewer| {
             world.invite_code(viewer, &id)
         })
         .await
     }
+}
 
-    async fn revoke_invite_code(
+#[async_trait]
+impl Perform<RevokeInviteCode> for SimulatorEngine {
+    async fn perform(
         &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        call_key: &str,
+        call: EngineCall<'_>,
+        command: &RevokeInviteCode,
     ) -> Result<EngineAnswer<InviteCode>> {
-        let operation = Operation::RevokeInvite(group_id.clone());
-        let revoked =
-            self.mutate(session, EngineOperation::RevokeInviteCode, operation, call_key).await?;
+        let operation = WorldOperation::RevokeInvite(command.group_id.clone());
+        let revoked = self.mutate(call, command.name(), operation).await?;
         let Some(code) = revoked.invite_code else {
             return Err(EngineError::unknown("the simulator made an invite without a code"));
         };
         Ok(answer(code, &revoked.echo))
     }
+}
 
-    async fn fetch_group(&self, session: &SessionName, group_id: &GroupId) -> Result<FetchedGroup> {
-        let id = group_id.clone();
-        self.look(session, EngineOperation::FetchGroup, Some(group_id), move |world, viewer| {
+#[async_trait]
+impl Perform<FetchGroup> for SimulatorEngine {
+    async fn perform(&self, call: EngineCall<'_>, query: &FetchGroup) -> Result<FetchedGroup> {
+        let id = query.group_id.clone();
+        self.look(call, query.name(), Some(&query.group_id), move |world, viewer| {
             let group = world.group(&id).filter(|group| group.core.role_of(viewer).is_some());
             let group = group.map(|group| group.core.view());
             Ok(FetchedGroup { group, untold: Vec::new(), stamp: Some(world.stamp()) })
         })
         .await
     }
+}
 
-    async fn fetch_all(&self, session: &SessionName) -> Result<Snapshot> {
+#[async_trait]
+impl Perform<FetchAll> for SimulatorEngine {
+    async fn perform(&self, call: EngineCall<'_>, query: &FetchAll) -> Result<Snapshot> {
         let fetch_time = self.clock.now();
         let snapshot = self
-            .look(session, EngineOperation::FetchAll, None, move |world, viewer| {
+            .look(call, query.name(), None, move |world, viewer| {
                 let groups = world.groups(Some(viewer)).map(|group| group.core.view()).collect();
                 let (stamp, max_age) = (Some(world.stamp()), Duration::ZERO);
                 Ok(Snapshot {
@@ -308,6 +341,6 @@ impl GroupEngine for SimulatorEngine {
                 })
             })
             .await?;
-        Ok(self.faults.spoil(session, snapshot))
+        Ok(self.faults.spoil(call.session, snapshot))
     }
 }

@@ -16,9 +16,9 @@ use super::world::{CallOutcome, CallRecord, Done, Operation, Refusal, World};
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, PhoneNumber, SessionName};
+use crate::domain::operation::{EngineCall, EngineError, OperationName, Outcome, Result};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, EngineError, EngineOperation, Login, NotificationSink, Outcome,
-    PairingCode, QrCode, Result, Started,
+    AccountWish, ConnectionNews, Login, NotificationSink, PairingCode, QrCode, Started,
 };
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
@@ -288,14 +288,14 @@ impl SimulatorEngine {
     /// Carries an operation out as the session's account.
     pub(super) async fn mutate(
         &self,
-        session: &SessionName,
-        kind: EngineOperation,
+        call: EngineCall<'_>,
+        name: OperationName,
         operation: Operation,
-        call_key: &str,
     ) -> Result<Done> {
+        let EngineCall { session, .. } = call;
         self.online_account(session)?;
-        let struck = self.faults.strike_call(session, kind);
-        let call = self.call(session, kind, operation.group_id(), call_key, &struck);
+        let struck = self.faults.strike_call(session, name);
+        let call = self.record(call, name, operation.group_id(), &struck);
         self.survive(&call, &struck).await?;
         let done = self
             .ledger
@@ -309,14 +309,15 @@ impl SimulatorEngine {
     /// Looks something up as the session's account.
     pub(super) async fn look<T: Send + 'static>(
         &self,
-        session: &SessionName,
-        kind: EngineOperation,
+        call: EngineCall<'_>,
+        name: OperationName,
         group_id: Option<&GroupId>,
         look: impl FnOnce(&mut World, PhoneNumber) -> std::result::Result<T, Refusal> + Send + 'static,
     ) -> Result<T> {
+        let EngineCall { session, .. } = call;
         let phone = self.online_account(session)?;
-        let struck = self.faults.strike_call(session, kind);
-        let call = self.call(session, kind, group_id, "", &struck);
+        let struck = self.faults.strike_call(session, name);
+        let call = self.record(call, name, group_id, &struck);
         self.survive(&call, &struck).await?;
         let seen = self
             .ledger
@@ -336,21 +337,20 @@ impl SimulatorEngine {
     }
 
     /// A call as it will be noted if nothing happens to it before the world has it.
-    fn call(
+    fn record(
         &self,
-        session: &SessionName,
-        operation: EngineOperation,
+        call: EngineCall<'_>,
+        operation: OperationName,
         group_id: Option<&GroupId>,
-        call_key: &str,
         struck: &Struck,
     ) -> CallRecord {
         let outcome = if struck.loses_answer() { CallOutcome::Lost } else { CallOutcome::Ok };
         CallRecord {
             number: 0,
-            session: session.clone(),
+            session: call.session.clone(),
             operation,
             group_id: group_id.cloned(),
-            call_key: call_key.to_owned(),
+            call_key: call.key.to_owned(),
             time: self.clock.now(),
             applied: false,
             outcome,

@@ -17,7 +17,7 @@ use super::world::World;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::id::PhoneNumber;
-use crate::domain::port::engine::{EngineError, Outcome, Result};
+use crate::domain::operation::{EngineError, Outcome, Result};
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
 use crate::domain::reason::Reason;

@@ -15,10 +15,12 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::group::GroupSettings;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::operation::{
+    self, CreateGroup, EngineAnswer, EngineCall, Operation, Perform, SetGroupSubject,
+};
 use crate::domain::participant::Account;
 use crate::domain::port::engine::{
-    self, AccountWish, ConnectionNews, EngineAnswer, EngineNotification, GroupEngine, NewGroup,
-    NotificationSink,
+    AccountWish, ConnectionNews, EngineNotification, GroupEngine, NotificationSink,
 };
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::port::world::WorldStore;
@@ -179,8 +181,7 @@ impl Scene {
     /// A group of Alice's in which Bob is.
     async fn group(&self) -> GroupId {
         let bob = self.start("bob").await;
-        let made =
-            self.engine.create_group(&session("alice"), &new_group(&[bob]), "made").await.unwrap();
+        let made = self.perform("alice", "made", new_group(&[bob])).await.unwrap();
         made.value.group_id
     }
 
@@ -194,9 +195,21 @@ impl Scene {
         group: &GroupId,
         subject: &str,
         call_key: &str,
-    ) -> engine::Result<EngineAnswer<()>> {
-        let subject = subject.parse().unwrap();
-        self.engine.set_subject(&session("alice"), group, &subject, call_key).await
+    ) -> operation::Result<EngineAnswer<()>> {
+        let (group_id, subject) = (group.clone(), subject.parse().unwrap());
+        self.perform("alice", call_key, SetGroupSubject { group_id, subject }).await
+    }
+
+    async fn perform<O: Operation>(
+        &self,
+        name: &str,
+        key: &str,
+        operation: O,
+    ) -> operation::Result<O::Answer>
+    where
+        SimulatorEngine: Perform<O>,
+    {
+        self.engine.perform(EngineCall { session: &session(name), key }, &operation).await
     }
 
     /// Lets deliveries run until nothing waits for the session.
@@ -211,8 +224,8 @@ impl Scene {
     }
 }
 
-fn new_group(participants: &[ParticipantId]) -> NewGroup {
-    NewGroup {
+fn new_group(participants: &[ParticipantId]) -> CreateGroup {
+    CreateGroup {
         subject: "Team".parse().unwrap(),
         description: "".parse().unwrap(),
         participants: participants.to_vec(),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::webhook::WahaEngine;
-use crate::domain::port::engine::EngineOperation;
+use crate::domain::operation::OperationName;
 
 /// What the server says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl ServerInfo {
         Some(Self { engine, version: Version::of(text("version").unwrap_or_default()) })
     }
 
-    pub fn supports(&self, operation: EngineOperation) -> bool {
-        use EngineOperation as Op;
+    pub fn supports(&self, operation: OperationName) -> bool {
+        use OperationName as Op;
         match operation {
             // No route of WAHA's sets it.
             Op::SetDisappearingTimer => false,
@@ -51,27 +51,8 @@ impl ServerInfo {
                 self.version >= Version(2026, 9, 2)
                     && matches!(self.engine, WahaEngine::Gows | WahaEngine::Noweb)
             }
-            Op::CreateGroup
-            | Op::LeaveGroup
-            | Op::JoinGroup
-            | Op::GetJoinInfo
-            | Op::SetGroupSubject
-            | Op::SetGroupDescription
-            | Op::GetGroupPicture
-            | Op::SetGroupPicture
-            | Op::DeleteGroupPicture
-            | Op::SetInfoAdminOnly
-            | Op::SetMessagesAdminOnly
-            | Op::AddParticipants
-            | Op::RemoveParticipants
-            | Op::PromoteParticipants
-            | Op::DemoteParticipants
-            | Op::GetInviteCode
-            | Op::RevokeInviteCode
-            | Op::FetchGroup
-            | Op::FetchAll
-            | Op::LogoutSession
-            | Op::RequestPairingCode => true,
+            // Every version that we know has the others.
+            _ => true,
         }
     }
 
@@ -99,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_a_server_can_do_follows_from_its_engine_and_version() {
-        use EngineOperation as Op;
+        use OperationName as Op;
         let info = |engine: &str, version: &str| {
             ServerInfo::read(&json!({"engine": engine, "version": version})).unwrap()
         };

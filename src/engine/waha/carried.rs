@@ -11,10 +11,17 @@ use super::server::{Answer, Ask, Server};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
+use crate::domain::operation::{
+    EngineAnswer, EngineError, Operation, OperationName, Outcome, Result,
+};
 use crate::domain::participant::Account;
-use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Outcome, Result};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, Observation};
+
+/// What a session's server does for it; `calls` has a file for each kind.
+pub(super) trait Serve<O: Operation> {
+    fn serve(&self, operation: &O) -> impl Future<Output = Result<O::Answer>> + Send;
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct Carried {
@@ -36,13 +43,13 @@ impl Carried {
         path
     }
 
-    pub fn get<'a>(&'a self, operation: EngineOperation, rest: &[&'a str]) -> Ask<'a> {
+    pub fn get<'a>(&'a self, operation: OperationName, rest: &[&'a str]) -> Ask<'a> {
         Ask::get(operation, self.path(rest))
     }
 
     pub async fn send(
         &self,
-        operation: EngineOperation,
+        operation: OperationName,
         method: Method,
         rest: &[&str],
         body: Value,
@@ -56,7 +63,7 @@ impl Carried {
     /// A change that WAHA answers with nothing, or with a flag.
     pub async fn change(
         &self,
-        operation: EngineOperation,
+        operation: OperationName,
         method: Method,
         rest: &[&str],
         body: Value,
@@ -93,27 +100,27 @@ pub(super) fn people(ids: impl IntoIterator<Item = ParticipantId>) -> Value {
     once.map(|id| json!({ "id": id.to_string() })).collect()
 }
 
-pub(super) fn not_admin(operation: EngineOperation) -> EngineError {
+pub(super) fn not_admin(operation: OperationName) -> EngineError {
     let message = format!("only admins of the group may do {}", operation.as_str());
     EngineError::rejected(Error::new(Reason::NotGroupAdmin, message))
 }
 
 /// The same, guessed of an answer that says no more than this.
-pub(super) fn no_admin_perhaps(operation: EngineOperation, said: &str) -> EngineError {
+pub(super) fn no_admin_perhaps(operation: OperationName, said: &str) -> EngineError {
     let error = not_admin(operation).error.caused_by(said);
     EngineError { outcome: Outcome::Supposed, error }
 }
 
-pub(super) fn unsupported(operation: EngineOperation, what: &str) -> EngineError {
+pub(super) fn unsupported(operation: OperationName, what: &str) -> EngineError {
     EngineError::not_sent(cannot(operation, format!("WAHA cannot {what}; nothing was sent")))
 }
 
 /// The same, of what was sent and did nothing.
-pub(super) fn ineffective(operation: EngineOperation, what: &str) -> Error {
+pub(super) fn ineffective(operation: OperationName, what: &str) -> Error {
     cannot(operation, format!("this version of WAHA {what}"))
 }
 
-fn cannot(operation: EngineOperation, message: String) -> Error {
+fn cannot(operation: OperationName, message: String) -> Error {
     Error::new(Reason::UnsupportedByEngine, message)
         .with("engine", "waha")
         .with("operation", operation.as_str())

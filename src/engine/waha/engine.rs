@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::carried::Carried;
+use super::carried::{Carried, Serve};
 use super::monitor::Monitor;
 use super::others::Others;
 use super::routes::{Route, Routes};
@@ -20,22 +19,17 @@ use super::server::{Limits, Server, ServerOptions};
 use super::webhook::WahaEngine;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
-use crate::domain::event::MemberAction;
-use crate::domain::group::{DescriptionText, SubjectText};
-use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
-use crate::domain::invite::{GroupPreview, Invite};
-use crate::domain::join_request::JoinRequest;
-use crate::domain::picture::GroupPicture;
+use crate::domain::id::{PhoneNumber, SessionName};
+use crate::domain::operation::{
+    EngineCall, EngineError, Operation, OperationName as Op, Perform, Result,
+};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, Created, EngineAnswer, EngineError, EngineOperation as Op,
-    FetchedGroup, GroupEngine, Joined, Login, NewGroup, NotificationSink, PairingCode,
-    ParticipantsAnswer, RequestAnswer, Result, Snapshot, Started,
+    AccountWish, ConnectionNews, GroupEngine, Login, NotificationSink, PairingCode, Started,
 };
 use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::port::other_events::OtherEvents;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
-use crate::domain::setting::Setting;
 use crate::tls::Trust;
 
 /// How long a session that starts waits for its server's stream, so that nothing falls between the list of
@@ -323,143 +317,14 @@ impl GroupEngine for WahaServers {
         self.routes.remove(session);
         Ok(())
     }
+}
 
-    async fn create_group(
-        &self,
-        session: &SessionName,
-        group: &NewGroup,
-        _: &str,
-    ) -> Result<EngineAnswer<Created>> {
-        self.carried(session).await?.create(group).await
-    }
-
-    async fn leave_group(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        _: &str,
-    ) -> Result<EngineAnswer<()>> {
-        self.carried(session).await?.leave(group_id).await
-    }
-
-    async fn join_group(
-        &self,
-        session: &SessionName,
-        invite: &Invite,
-        _: &str,
-    ) -> Result<EngineAnswer<Joined>> {
-        self.carried(session).await?.join(invite).await
-    }
-
-    async fn fetch_join_info(
-        &self,
-        session: &SessionName,
-        invite: &Invite,
-    ) -> Result<GroupPreview> {
-        self.carried(session).await?.join_info(invite).await
-    }
-
-    async fn set_subject(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        subject: &SubjectText,
-        _: &str,
-    ) -> Result<EngineAnswer<()>> {
-        self.carried(session).await?.set_subject(group_id, subject).await
-    }
-
-    async fn set_description(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        description: &DescriptionText,
-        expected_id: Option<&str>,
-        _: &str,
-    ) -> Result<EngineAnswer<()>> {
-        self.carried(session).await?.set_description(group_id, description, expected_id).await
-    }
-
-    async fn change_setting(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        setting: Setting,
-        _: &str,
-    ) -> Result<EngineAnswer<()>> {
-        self.carried(session).await?.change_setting(group_id, setting).await
-    }
-
-    async fn fetch_picture(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-    ) -> Result<Option<GroupPicture>> {
-        self.carried(session).await?.picture(group_id).await
-    }
-
-    async fn set_picture(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        jpeg: Option<&Bytes>,
-        _: &str,
-    ) -> Result<EngineAnswer<()>> {
-        self.carried(session).await?.set_picture(group_id, jpeg).await
-    }
-
-    async fn change_participants(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        action: MemberAction,
-        participants: &[ParticipantId],
-        _: &str,
-    ) -> Result<ParticipantsAnswer> {
-        self.carried(session).await?.change_participants(group_id, action, participants).await
-    }
-
-    async fn fetch_join_requests(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-    ) -> Result<Vec<JoinRequest>> {
-        self.carried(session).await?.join_requests(group_id).await
-    }
-
-    async fn answer_join_requests(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        answer: RequestAnswer,
-        participants: &[ParticipantId],
-        _: &str,
-    ) -> Result<ParticipantsAnswer> {
-        self.carried(session).await?.answer_requests(group_id, answer, participants).await
-    }
-
-    async fn fetch_invite_code(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-    ) -> Result<InviteCode> {
-        self.carried(session).await?.invite_code(group_id).await
-    }
-
-    async fn revoke_invite_code(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-        _: &str,
-    ) -> Result<EngineAnswer<InviteCode>> {
-        self.carried(session).await?.revoke_invite(group_id).await
-    }
-
-    async fn fetch_group(&self, session: &SessionName, group_id: &GroupId) -> Result<FetchedGroup> {
-        self.carried(session).await?.fetch(group_id).await
-    }
-
-    async fn fetch_all(&self, session: &SessionName) -> Result<Snapshot> {
-        self.carried(session).await?.fetch_all().await
+#[async_trait]
+impl<O: Operation> Perform<O> for WahaServers
+where
+    Carried: Serve<O>,
+{
+    async fn perform(&self, call: EngineCall<'_>, operation: &O) -> Result<O::Answer> {
+        self.carried(call.session).await?.serve(operation).await
     }
 }

@@ -19,7 +19,7 @@ use super::carried::Carried;
 use super::native::Seen;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, SessionName};
-use crate::domain::port::engine::{EngineError, Result};
+use crate::domain::operation::{EngineError, Result};
 use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::reason::Reason;
 

@@ -20,9 +20,8 @@ use super::stream::{self, Broken, EVENTS};
 use super::webhook::{self, Content, WahaStatus};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::{
-    ConnectionNews, EngineError, News, NotificationSink, Result, Told,
-};
+use crate::domain::operation::{EngineError, Result};
+use crate::domain::port::engine::{ConnectionNews, News, NotificationSink, Told};
 use crate::telemetry;
 
 /// Between two tries to open the stream.

@@ -12,7 +12,7 @@ use super::exception::{Exception, Meant};
 use super::text;
 use super::webhook::WahaStatus;
 use crate::domain::error::Error;
-use crate::domain::port::engine::{EngineError, EngineOperation, Outcome};
+use crate::domain::operation::{EngineError, OperationName, Outcome};
 use crate::domain::reason::Reason;
 use crate::domain::session::SessionStatus;
 use crate::domain::whatsapp_code;
@@ -27,7 +27,7 @@ const USUAL_REST: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Refused<'a> {
     pub server: &'a str,
-    pub operation: EngineOperation,
+    pub operation: OperationName,
     pub status: StatusCode,
     pub retry_after: Option<Duration>,
     pub body: &'a [u8],
@@ -142,10 +142,10 @@ impl Refused<'_> {
         }
         match self.operation {
             // Thrown perhaps over WhatsApp's answer, when the group was made already.
-            EngineOperation::CreateGroup => self.unclear("failed"),
-            EngineOperation::JoinGroup if is_type_error => self.unclear("failed"),
+            OperationName::CreateGroup => self.unclear("failed"),
+            OperationName::JoinGroup if is_type_error => self.unclear("failed"),
             // To be read needs no role.
-            EngineOperation::FetchGroup | EngineOperation::FetchAll if is_minified => {
+            OperationName::FetchGroup | OperationName::FetchAll if is_minified => {
                 self.unclear("failed")
             }
             // One letter where the account is no admin, or the invite leads nowhere.
@@ -159,7 +159,7 @@ impl Refused<'_> {
     }
 
     fn is_joining(&self) -> bool {
-        matches!(self.operation, EngineOperation::JoinGroup | EngineOperation::GetJoinInfo)
+        matches!(self.operation, OperationName::JoinGroup | OperationName::GetJoinInfo)
     }
 
     /// WhatsApp's own code.
@@ -175,7 +175,7 @@ impl Refused<'_> {
 
     fn reasoned(&self, reason: Reason, said: &str) -> EngineError {
         // Who is no member yet is told of the invite, not of their rights in the group.
-        if self.is_joining() || self.operation == EngineOperation::CreateGroup {
+        if self.is_joining() || self.operation == OperationName::CreateGroup {
             match reason {
                 Reason::GroupNotFound => return self.coded(404, said),
                 Reason::NotGroupMember | Reason::NotGroupAdmin => return self.coded(403, said),
@@ -201,7 +201,7 @@ impl Refused<'_> {
 }
 
 /// A call that went out and of which nobody knows the end: a read may be sent again, a write may not.
-pub(super) fn unclear(operation: EngineOperation, error: Error) -> EngineError {
+pub(super) fn unclear(operation: OperationName, error: Error) -> EngineError {
     if operation.is_read() {
         return EngineError::not_sent(error);
     }
@@ -230,8 +230,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::port::engine::Outcome;
-    use EngineOperation as Op;
+    use crate::domain::operation::Outcome;
+    use OperationName as Op;
 
     fn verdict(status: u16, body: &str, operation: Op) -> (Outcome, Reason, bool) {
         let status = StatusCode::from_u16(status).unwrap();
@@ -350,7 +350,7 @@ mod tests {
         let thrown =
             |message: &str, name: &str| exception(json!({ "message": message, "name": name }));
         for (body, operation, reason) in [
-            (thrown("b", "b"), Op::RevokeInviteCode, Reason::NotGroupAdmin),
+            (thrown("b", "b"), Op::SetInfoAdminOnly, Reason::NotGroupAdmin),
             (
                 thrown("Evaluation failed: r", "Error"),
                 Op::PromoteParticipants,

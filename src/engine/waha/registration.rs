@@ -11,7 +11,7 @@ use url::Url;
 use super::server::{Ask, Limits, Server, ServerOptions};
 use super::stream::EVENTS;
 use crate::domain::error::Error;
-use crate::domain::port::engine::{EngineError, EngineOperation};
+use crate::domain::operation::{EngineError, OperationName};
 use crate::domain::port::fetch_budget::Unlimited;
 use crate::domain::reason::Reason;
 use crate::tls::Trust;
@@ -46,7 +46,7 @@ pub async fn register_webhook(
     let server =
         Server::new(server, limits, trust, Arc::new(Semaphore::new(1)), Arc::new(Unlimited))?;
     let path = || vec!["api", "sessions", registration.session];
-    let look = Ask::get(EngineOperation::FetchAll, path());
+    let look = Ask::get(OperationName::FetchAll, path());
     let session = server.ask(look).await.map_err(|failed| not_found(failed, &registration))?;
     let session = session.json().cloned().unwrap_or_default();
     // What a session was never given is absent or null.
@@ -80,7 +80,7 @@ pub async fn register_webhook(
         }
     };
     config["webhooks"] = Value::Array(webhooks);
-    let put = Ask::of(EngineOperation::FetchAll, Method::PUT, path());
+    let put = Ask::of(OperationName::FetchAll, Method::PUT, path());
     server.ask(put.body(json!({ "config": config }))).await.map_err(|failed| failed.error)?;
     Ok(registered)
 }

@@ -18,7 +18,7 @@ use super::server::{Ask, Server};
 use super::webhook::WahaStatus;
 use crate::domain::clock::Entropy;
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::{EngineError, EngineOperation, Result};
+use crate::domain::operation::{EngineError, OperationName, Result};
 
 /// A server that is told to end stops its sessions, and says so, before it hangs up.
 const FAREWELL: Duration = Duration::from_secs(30);
@@ -175,7 +175,7 @@ impl Restart {
 
     async fn start(&self) -> Result<()> {
         let path = vec!["api", "sessions", &*self.remote, "start"];
-        let ask = Ask::of(EngineOperation::FetchAll, Method::POST, path);
+        let ask = Ask::of(OperationName::FetchAll, Method::POST, path);
         let silent = |_| Err(EngineError::not_sent(self.server.unavailable("does not answer")));
         timeout(PATIENCE, self.server.ask(ask)).await.unwrap_or_else(silent).map(drop)
     }

@@ -17,7 +17,7 @@ use super::lists::Lists;
 use super::refusal::{Refused, unclear};
 use super::spellings::Spellings;
 use crate::domain::error::Error;
-use crate::domain::port::engine::{EngineError, EngineOperation, Result};
+use crate::domain::operation::{EngineError, OperationName, Result};
 use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::reason::Reason;
 use crate::telemetry;
@@ -77,7 +77,7 @@ pub(super) struct Server {
 /// What to ask of a server.
 #[derive(Debug)]
 pub(super) struct Ask<'a> {
-    pub operation: EngineOperation,
+    pub operation: OperationName,
     pub method: Method,
     /// After the server's own path, each part escaped.
     pub path: Vec<&'a str>,
@@ -88,16 +88,16 @@ pub(super) struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    pub fn get(operation: EngineOperation, path: Vec<&'a str>) -> Self {
+    pub fn get(operation: OperationName, path: Vec<&'a str>) -> Self {
         Self::of(operation, Method::GET, path)
     }
 
-    pub fn of(operation: EngineOperation, method: Method, path: Vec<&'a str>) -> Self {
+    pub fn of(operation: OperationName, method: Method, path: Vec<&'a str>) -> Self {
         Self { operation, method, path, query: Vec::new(), body: None, is_look: false }
     }
 
     pub fn look(path: Vec<&'a str>) -> Self {
-        Self { is_look: true, ..Self::get(EngineOperation::FetchAll, path) }
+        Self { is_look: true, ..Self::get(OperationName::FetchAll, path) }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -210,7 +210,7 @@ impl Server {
 
     /// Asks anew: the server may be a newer one by now.
     pub async fn read_info(&self) -> Result<ServerInfo> {
-        let ask = Ask::get(EngineOperation::FetchAll, vec!["api", "server", "version"]);
+        let ask = Ask::get(OperationName::FetchAll, vec!["api", "server", "version"]);
         let answer = self.ask(ask).await?;
         let info = answer.json().and_then(ServerInfo::read).ok_or_else(|| {
             EngineError::not_sent(self.unavailable("is no WAHA that this version knows"))
@@ -292,7 +292,7 @@ impl Server {
     async fn refused(
         &self,
         response: Response,
-        operation: EngineOperation,
+        operation: OperationName,
     ) -> super::refusal::Verdict {
         let status = response.status();
         let retry_after = response.headers().get(http::header::RETRY_AFTER);
@@ -322,7 +322,7 @@ impl Server {
         Ok(request)
     }
 
-    fn unreached(&self, error: &reqwest::Error, operation: EngineOperation) -> EngineError {
+    fn unreached(&self, error: &reqwest::Error, operation: OperationName) -> EngineError {
         let cause = without_url(error);
         if tls::distrusts(error) {
             let what =
@@ -441,7 +441,7 @@ pub(super) mod tests {
     #[test]
     fn paths_are_escaped_and_a_prefix_stays() {
         let server = server("https://example.org/waha/");
-        let ask = Ask::get(EngineOperation::FetchGroup, vec!["api", "a/b", "groups", "1@g.us"]);
+        let ask = Ask::get(OperationName::FetchGroup, vec!["api", "a/b", "groups", "1@g.us"]);
         let request = server.request(ask.with("code", "a&b")).unwrap().build().unwrap();
         let url = "https://example.org/waha/api/a%2Fb/groups/1@g.us?code=a%26b";
         assert_eq!(request.url().as_str(), url);

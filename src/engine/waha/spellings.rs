@@ -15,8 +15,8 @@ use super::carried::Carried;
 use super::names;
 use super::server::{Answer, Ask};
 use crate::domain::id::{Likeness, PhoneNumber};
+use crate::domain::operation::{OperationName, Result};
 use crate::domain::participant::Account;
-use crate::domain::port::engine::{EngineOperation, Result};
 
 /// An account keeps the spelling under which it was registered.
 const REGISTERED_FOR: Duration = Duration::from_secs(30 * 86_400);
@@ -146,7 +146,7 @@ impl Carried {
 
     async fn ask_whether_exists(&self, phone: PhoneNumber) -> Result<Registration> {
         let path = vec!["api", "contacts", "check-exists"];
-        let ask = Ask::get(EngineOperation::FetchGroup, path)
+        let ask = Ask::get(OperationName::FetchGroup, path)
             .with("phone", phone.get().to_string())
             .with("session", &*self.remote);
         let answer = self.server.ask(ask).await?;

@@ -7,7 +7,7 @@ use crate::domain::group::{
     SubjectText,
 };
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber};
-use crate::domain::port::engine::RequestAnswer;
+use crate::domain::operation::RequestAnswer;
 use crate::domain::setting::Setting;
 use crate::engine::simulator::world::{MAX_PICTURE_BYTES, Operation};
 use crate::grpc::group_joining::private_invite;
@@ -196,4 +196,9 @@ fn settings(fields: &mut Fields, change: &pb::ChangeSettingsAction) -> Vec<Setti
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Whether the group has another invite code afterwards.
+pub(super) fn makes_code(message: &pb::ActRequest) -> bool {
+    matches!(message.action, Some(Action::CreateGroup(_) | Action::RevokeInvite(_)))
 }

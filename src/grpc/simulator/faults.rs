@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::port::engine::EngineOperation;
+use crate::domain::operation::OperationName;
 use crate::engine::simulator::{Aim, CallFault, Defect, NotificationFault, Point, Uses};
 use crate::grpc::request::Fields;
 use crate::pb::wire;
@@ -39,7 +39,7 @@ pub(super) fn aim(fields: &mut Fields, message: &pb::InjectFaultRequest) -> Aim 
     for (index, name) in named.iter().enumerate() {
         // GetGroup goes out as the read of one group.
         let name = if name == "GetGroup" { "FetchGroup" } else { name };
-        match EngineOperation::from_name(name) {
+        match OperationName::from_name(name) {
             Some(operation) => operations.push(operation),
             None => fields.add(
                 format_args!("operations[{index}]"),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::id::{PhoneNumber, SessionName};
+use crate::domain::operation::OperationName;
 use crate::domain::participant::Account;
-use crate::domain::port::engine::EngineOperation;
 use crate::engine::simulator::world::{
     AccountRecord, AccountSettings, AddPrivacy, CallOutcome, CallRecord, Statistics, Tally,
 };
@@ -77,7 +77,7 @@ pub(super) fn call(call: &CallRecord) -> pb::SimulatorCall {
 }
 
 pub(super) fn statistics(statistics: &Statistics) -> pb::GetStatisticsResponse {
-    let operation = |((session, operation), tally): (&(SessionName, EngineOperation), &Tally)| {
+    let operation = |((session, operation), tally): (&(SessionName, OperationName), &Tally)| {
         pb::OperationStatistics {
             session: session.to_string(),
             operation: operation.as_str().to_owned(),

@@ -14,12 +14,11 @@ use super::request::{Fields, call};
 use super::respond::refuse;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, RequestId, SessionName};
+use crate::domain::operation::OperationName;
 use crate::domain::page::{MAX_PAGE_BYTES, decode_page_token, encode_page_token};
-use crate::domain::port::engine::EngineOperation;
 use crate::domain::reason::Reason;
 use crate::engine::simulator::world::CallFilter;
 use crate::engine::simulator::{Aim, Defect, SimulatorEngine, SnapshotFault};
-use crate::pb::act_request::Action;
 use crate::pb::{self, simulator_service_server::SimulatorService};
 
 pub struct Simulator {
@@ -134,8 +133,7 @@ impl SimulatorService for Simulator {
         let mut fields = Fields::default();
         let actor = fields.parse::<ParticipantId>("actor", &message.actor);
         let operation = act::operation(&mut fields, message);
-        let makes_code =
-            matches!(message.action, Some(Action::CreateGroup(_) | Action::RevokeInvite(_)));
+        let makes_code = act::makes_code(message);
         let (actor, operation) = fields.finish(actor.zip(operation))?;
         let acted = engine.act(actor, operation, message.force).await.map_err(|error| {
             let error = match error.reason() {
@@ -273,7 +271,7 @@ impl SimulatorService for Simulator {
         let operation = match message.operation.as_str() {
             "" => None,
             name => {
-                let operation = EngineOperation::from_name(name);
+                let operation = OperationName::from_name(name);
                 if operation.is_none() {
                     fields.add("operation", "must be the name of an operation");
                 }

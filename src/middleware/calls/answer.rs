@@ -61,19 +61,42 @@ enum Kind {
     Stream,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Unsent {
+    _call: Arc<Call>,
     bytes: AtomicUsize,
     /// Whether the stream holds more than each may.
     holds_more: AtomicBool,
+    /// Of who waits for bytes to leave. Nobody else leaves his: each delivery to a watch would wake it a second time.
     waker: AtomicWaker,
+}
+
+impl Unsent {
+    fn new(call: Arc<Call>) -> Self {
+        let (bytes, holds_more) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { _call: call, bytes, holds_more, waker: AtomicWaker::new() }
+    }
+
+    /// How much has not left; where that is too much, whoever asks is woken when some has.
+    fn poll_bytes(&self, cx: &mut Context<'_>, is_enough: impl Fn(usize) -> bool) -> usize {
+        let bytes = self.bytes.load(Ordering::Acquire);
+        if is_enough(bytes) {
+            return bytes;
+        }
+        self.waker.register(cx.waker());
+        self.bytes.load(Ordering::Acquire)
+    }
 }
 
 /// Bytes that hold a call's place until they are dropped, which the connection does once they have left.
 struct Held {
     bytes: Bytes,
-    _call: Arc<Call>,
-    unsent: Option<Arc<Unsent>>,
+    place: Place,
+}
+
+enum Place {
+    Whole { _call: Arc<Call> },
+    Counted(Arc<Unsent>),
 }
 
 impl AsRef<[u8]> for Held {
@@ -84,7 +107,7 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(unsent) = &self.unsent {
+        if let Place::Counted(unsent) = &self.place {
             unsent.bytes.fetch_sub(self.bytes.len(), Ordering::AcqRel);
             unsent.waker.wake();
         }
@@ -112,7 +135,8 @@ impl<B> AnswerBody<B> {
     }
 
     fn leaving(inner: B, call: Arc<Call>, kind: Kind, first: Bytes) -> Self {
-        let unsent = (kind != Kind::Whole || first.len() > FITS).then(Arc::default);
+        let unsent = (kind != Kind::Whole || first.len() > FITS)
+            .then(|| Arc::new(Unsent::new(call.clone())));
         let leaving = Leaving { call, kind, unsent };
         let rest = if first.is_empty() { first } else { leaving.hold(first) };
         Self { inner, leaving: Some(leaving), rest }
@@ -121,28 +145,27 @@ impl<B> AnswerBody<B> {
 
 impl Leaving {
     fn hold(&self, bytes: Bytes) -> Bytes {
-        if let Some(unsent) = &self.unsent {
-            let held = unsent.bytes.fetch_add(bytes.len(), Ordering::AcqRel) + bytes.len();
-            let room = HELD_BY_EACH + HELD_BESIDE;
-            if self.kind == Kind::Stream && held > room {
-                // One event may be larger than that, and has to go out all the same.
-                self.call.hold_more(held - room, true);
-                unsent.holds_more.store(true, Ordering::Relaxed);
-            }
+        let Some(unsent) = &self.unsent else {
+            let place = Place::Whole { _call: self.call.clone() };
+            return Bytes::from_owner(Held { bytes, place });
+        };
+        let held = unsent.bytes.fetch_add(bytes.len(), Ordering::AcqRel) + bytes.len();
+        let room = HELD_BY_EACH + HELD_BESIDE;
+        if self.kind == Kind::Stream && held > room {
+            // One event may be larger than that, and has to go out all the same.
+            self.call.hold_more(held - room, true);
+            unsent.holds_more.store(true, Ordering::Relaxed);
         }
-        let (call, unsent) = (self.call.clone(), self.unsent.clone());
-        Bytes::from_owner(Held { bytes, _call: call, unsent })
+        Bytes::from_owner(Held { bytes, place: Place::Counted(unsent.clone()) })
     }
 
     /// Ready once nothing is left of a large answer, or of the last part of one.
     fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.unsent {
             Some(unsent) if self.kind != Kind::Stream => {
-                unsent.waker.register(cx.waker());
-                if unsent.bytes.load(Ordering::Acquire) == 0 {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
+                match unsent.poll_bytes(cx, |bytes| bytes == 0) {
+                    0 => Poll::Ready(()),
+                    _ => Poll::Pending,
                 }
             }
             _ => Poll::Ready(()),
@@ -154,8 +177,7 @@ impl Leaving {
         let Some(stream) = self.unsent.as_ref().filter(|_| self.kind == Kind::Stream) else {
             return Poll::Ready(());
         };
-        stream.waker.register(cx.waker());
-        let unsent = stream.bytes.load(Ordering::Acquire);
+        let unsent = stream.poll_bytes(cx, |bytes| bytes < HELD_BY_EACH);
         let holds_more = stream.holds_more.load(Ordering::Relaxed);
         if unsent < HELD_BY_EACH {
             if holds_more {
@@ -225,7 +247,8 @@ where
         }
         let length = this.rest.len().min(PIECE);
         let piece = this.rest.split_to(length);
-        if let Some(leaving) = &this.leaving {
+        if let Some(leaving) = this.leaving.as_ref().filter(|leaving| leaving.kind != Kind::Stream)
+        {
             leaving.call.sent(length);
         }
         Poll::Ready(Some(Ok(Frame::data(piece))))

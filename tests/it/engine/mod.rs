@@ -10,20 +10,20 @@ mod waha;
 use std::collections::BTreeSet;
 
 use futures::future::BoxFuture;
-use wagroups::domain::port::engine::EngineOperation;
+use wagroups::domain::operation::OperationName;
 
 use self::stage::Scene;
 
 /// A case that every engine must pass that can do the operation.
 pub struct Case {
-    pub operation: EngineOperation,
+    pub operation: OperationName,
     pub run: for<'a> fn(&'a Scene) -> BoxFuture<'a, ()>,
 }
 
 /// Runs all cases. What the engine cannot do is named with the cause, and must say so by itself.
-pub async fn conforms(scene: &Scene, exceptions: &[(EngineOperation, &str)]) {
-    let cannot: BTreeSet<EngineOperation> = exceptions.iter().map(|(op, _)| *op).collect();
-    for operation in EngineOperation::ALL {
+pub async fn conforms(scene: &Scene, exceptions: &[(OperationName, &str)]) {
+    let cannot: BTreeSet<OperationName> = exceptions.iter().map(|(op, _)| *op).collect();
+    for operation in OperationName::ALL.iter().copied() {
         assert_eq!(
             scene.engine.supports(&scene.alice.session, operation),
             !cannot.contains(&operation),
@@ -39,9 +39,9 @@ pub async fn conforms(scene: &Scene, exceptions: &[(EngineOperation, &str)]) {
 
 #[test]
 fn every_operation_has_a_case() {
-    let covered: BTreeSet<EngineOperation> =
+    let covered: BTreeSet<OperationName> =
         success::CASES.iter().map(|case| case.operation).collect();
-    let all: BTreeSet<EngineOperation> = EngineOperation::ALL.into_iter().collect();
+    let all: BTreeSet<OperationName> = OperationName::ALL.iter().copied().collect();
     let missing: Vec<_> = all.difference(&covered).collect();
     assert!(missing.is_empty(), "no case of success for {missing:?}");
 }

@@ -4,10 +4,15 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use wagroups::domain::Reason;
 use wagroups::domain::event::MemberAction;
+use wagroups::domain::group::{DescriptionText, SubjectText};
 use wagroups::domain::id::GroupId;
 use wagroups::domain::invite::Invite;
+use wagroups::domain::operation::{
+    AnswerJoinRequests, ChangeParticipants, ChangeSetting, EngineCall, FetchAll, GetInviteCode,
+    JoinGroup, LeaveGroup, ListJoinRequests, OperationName as Op, Outcome, RequestAnswer,
+    RevokeInviteCode, SetGroupDescription, SetGroupSubject,
+};
 use wagroups::domain::participant::ParticipantStatus;
-use wagroups::domain::port::engine::{EngineOperation as Op, Outcome, RequestAnswer};
 use wagroups::domain::setting::Setting;
 
 use super::Case;
@@ -27,14 +32,23 @@ fn groups_that_are_not_ours(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let unknown: GroupId = "120363999999999999@g.us".parse().expect("an id");
         let others = scene.create(vec![person(1)], "refused-0").await.value.group_id;
-        let subject = "Crew".parse().expect("a subject");
+        let subject: SubjectText = "Crew".parse().expect("a subject");
         let cases = [(unknown, Reason::GroupNotFound), (others, Reason::NotGroupMember)];
         for (group, reason) in cases {
             let session = &scene.bob.session;
-            let answer = scene.engine.set_subject(session, &group, &subject, "refused-1").await;
+            let answer = scene
+                .engine
+                .perform(
+                    EngineCall { session, key: "refused-1" },
+                    &SetGroupSubject { group_id: group.clone(), subject: subject.clone() },
+                )
+                .await;
             scene.refused(answer, Outcome::Rejected, reason);
             assert_eq!(scene.seen(&scene.bob, &group).await, None);
-            let code = scene.engine.fetch_invite_code(session, &group).await;
+            let code = scene
+                .engine
+                .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
+                .await;
             scene.refused(code, Outcome::Rejected, reason);
         }
         scene.was_applied(&scene.bob, "refused-1", 0).await;
@@ -48,16 +62,40 @@ fn what_only_admins_may_do(scene: &Scene) -> BoxFuture<'_, ()> {
         let before = scene.seen(&scene.bob, &group).await;
         let (bob, lock) = (&scene.bob.session, Setting::InfoAdminOnly(true));
         let not_admin = Reason::NotGroupAdmin;
-        let set = scene.engine.change_setting(bob, &group, lock, "admin-1").await;
+        let set = scene
+            .engine
+            .perform(
+                EngineCall { session: bob, key: "admin-1" },
+                &ChangeSetting { group_id: group.clone(), setting: lock },
+            )
+            .await;
         scene.refused(set, Outcome::Rejected, not_admin);
-        let revoked = scene.engine.revoke_invite_code(bob, &group, "admin-2").await;
+        let revoked = scene
+            .engine
+            .perform(
+                EngineCall { session: bob, key: "admin-2" },
+                &RevokeInviteCode { group_id: group.clone() },
+            )
+            .await;
         scene.refused(revoked, Outcome::Rejected, not_admin);
-        let asked = scene.engine.fetch_join_requests(bob, &group).await;
+        let asked = scene
+            .engine
+            .perform(EngineCall::of_query(bob), &ListJoinRequests { group_id: group.clone() })
+            .await;
         scene.refused(asked, Outcome::Rejected, not_admin);
         let people = [person(1)];
         for action in [MemberAction::Leave, MemberAction::Promote, MemberAction::Demote] {
-            let answer =
-                scene.engine.change_participants(bob, &group, action, &people, "admin-3").await;
+            let answer = scene
+                .engine
+                .perform(
+                    EngineCall { session: bob, key: "admin-3" },
+                    &ChangeParticipants {
+                        group_id: group.clone(),
+                        action,
+                        participants: people.to_vec(),
+                    },
+                )
+                .await;
             scene.refused(answer, Outcome::Rejected, not_admin);
         }
         assert_eq!(scene.seen(&scene.bob, &group).await, before, "nothing changed");
@@ -68,9 +106,20 @@ fn what_only_admins_may_do(scene: &Scene) -> BoxFuture<'_, ()> {
 fn a_stale_description(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
-        let (session, text) = (&scene.alice.session, "x".parse().expect("a text"));
+        let (session, text) =
+            (&scene.alice.session, "x".parse::<DescriptionText>().expect("a text"));
         let stale = Some("of another time");
-        let answer = scene.engine.set_description(session, &group, &text, stale, "stale-1").await;
+        let answer = scene
+            .engine
+            .perform(
+                EngineCall { session, key: "stale-1" },
+                &SetGroupDescription {
+                    group_id: group.clone(),
+                    description: text.clone(),
+                    expected_id: stale.map(str::to_owned),
+                },
+            )
+            .await;
         scene.refused(answer, Outcome::Rejected, Reason::DescriptionConflict);
     }
     .boxed()
@@ -84,20 +133,41 @@ fn the_superadmin(scene: &Scene) -> BoxFuture<'_, ()> {
         let promote = MemberAction::Promote;
         scene
             .engine
-            .change_participants(session, &group, promote, &[bob], "super-1")
+            .perform(
+                EngineCall { session, key: "super-1" },
+                &ChangeParticipants {
+                    group_id: group.clone(),
+                    action: promote,
+                    participants: vec![bob],
+                },
+            )
             .await
             .expect("promoted");
         for action in [MemberAction::Leave, MemberAction::Demote] {
             let answer = scene
                 .engine
-                .change_participants(&scene.bob.session, &group, action, &[alice], "super-2")
+                .perform(
+                    EngineCall { session: &scene.bob.session, key: "super-2" },
+                    &ChangeParticipants {
+                        group_id: group.clone(),
+                        action,
+                        participants: vec![alice],
+                    },
+                )
                 .await
                 .expect("an answer");
             assert_eq!(answer.value[0].status, ParticipantStatus::NotAllowed, "{action:?}");
         }
         let answer = scene
             .engine
-            .change_participants(session, &group, MemberAction::Leave, &[person(9)], "super-3")
+            .perform(
+                EngineCall { session, key: "super-3" },
+                &ChangeParticipants {
+                    group_id: group.clone(),
+                    action: MemberAction::Leave,
+                    participants: vec![person(9)],
+                },
+            )
             .await
             .expect("an answer");
         assert_eq!(answer.value[0].status, ParticipantStatus::NotMember);
@@ -109,18 +179,39 @@ fn invites_that_lead_nowhere(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
         let session = &scene.alice.session;
-        let old = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+        let old = scene
+            .engine
+            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
+            .await
+            .expect("a code");
         if scene.stage.revokes() {
-            scene.engine.revoke_invite_code(session, &group, "nowhere-1").await.expect("revoked");
+            scene
+                .engine
+                .perform(
+                    EngineCall { session, key: "nowhere-1" },
+                    &RevokeInviteCode { group_id: group.clone() },
+                )
+                .await
+                .expect("revoked");
         }
-        let now = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+        let now = scene
+            .engine
+            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
+            .await
+            .expect("a code");
         let unknown = "AAAAAAAAAAAAAAAAAAAAAA".parse().expect("a code");
         let if_void = if old == now { Reason::AlreadyMember } else { Reason::InviteRevoked };
         let cases =
             [(unknown, Reason::InviteInvalid), (old, if_void), (now, Reason::AlreadyMember)];
         for (code, reason) in cases {
             let invite = Invite::Code(code);
-            let answer = scene.engine.join_group(&scene.bob.session, &invite, "nowhere-2").await;
+            let answer = scene
+                .engine
+                .perform(
+                    EngineCall { session: &scene.bob.session, key: "nowhere-2" },
+                    &JoinGroup { invite: invite.clone() },
+                )
+                .await;
             scene.refused(answer, Outcome::Rejected, reason);
         }
     }
@@ -132,8 +223,17 @@ fn requests_that_nobody_made(scene: &Scene) -> BoxFuture<'_, ()> {
         let group = scene.group().await;
         for answer in [RequestAnswer::Approve, RequestAnswer::Reject] {
             let (session, people) = (&scene.alice.session, [person(7)]);
-            let answered =
-                scene.engine.answer_join_requests(session, &group, answer, &people, "nobody").await;
+            let answered = scene
+                .engine
+                .perform(
+                    EngineCall { session, key: "nobody" },
+                    &AnswerJoinRequests {
+                        group_id: group.clone(),
+                        answer,
+                        participants: people.to_vec(),
+                    },
+                )
+                .await;
             scene.refused(answered, Outcome::Rejected, Reason::JoinRequestNotFound);
         }
     }
@@ -143,10 +243,16 @@ fn requests_that_nobody_made(scene: &Scene) -> BoxFuture<'_, ()> {
 fn sessions_that_are_offline(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let nobody = "nobody".parse().expect("a name");
-        let listed = scene.engine.fetch_all(&nobody).await;
+        let listed = scene.engine.perform(EngineCall::of_query(&nobody), &FetchAll {}).await;
         scene.refused(listed, Outcome::NotSent, Reason::SessionNotWorking);
         let group = scene.group().await;
-        let left = scene.engine.leave_group(&nobody, &group, "offline-1").await;
+        let left = scene
+            .engine
+            .perform(
+                EngineCall { session: &nobody, key: "offline-1" },
+                &LeaveGroup { group_id: group.clone() },
+            )
+            .await;
         scene.refused(left, Outcome::NotSent, Reason::SessionNotWorking);
     }
     .boxed()

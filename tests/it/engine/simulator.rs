@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wagroups::domain::group::Group;
 use wagroups::domain::id::{GroupId, ParticipantId, SessionName};
+use wagroups::domain::operation::{EngineCall, FetchGroup, Perform};
 use wagroups::domain::port::engine::{AccountWish, GroupEngine, Started};
 use wagroups::domain::session::{EngineConfig, EngineKind};
 use wagroups::engine::gateway::{self, Gateway};
@@ -35,7 +36,11 @@ impl Stage for World {
     }
 
     async fn truth(&self, session: &SessionName, group_id: &GroupId) -> Option<Group> {
-        self.0.fetch_group(session, group_id).await.expect("a look").group
+        self.0
+            .perform(EngineCall::of_query(session), &FetchGroup { group_id: group_id.clone() })
+            .await
+            .expect("a look")
+            .group
     }
 
     async fn link(&self, session: &SessionName) {

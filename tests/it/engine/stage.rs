@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wagroups::domain::group::Group;
 use wagroups::domain::id::{GroupId, InviteCode, ParticipantId, SessionName};
+use wagroups::domain::operation::{CreateGroup, EngineAnswer, EngineCall, Outcome, Result};
 use wagroups::domain::participant::Account;
 use wagroups::domain::port::engine::{
-    ConnectionNews, EngineAnswer, EngineNotification, GroupEngine, NewGroup, NotificationSink,
-    Outcome, Result,
+    ConnectionNews, EngineNotification, GroupEngine, NotificationSink,
 };
 use wagroups::domain::reducer::{GroupState, Observation, reduce};
 use wagroups::domain::session::EngineConfig;
@@ -154,14 +154,17 @@ impl Scene {
         &self,
         participants: Vec<ParticipantId>,
         call_key: &str,
-    ) -> EngineAnswer<wagroups::domain::port::engine::Created> {
-        let group = NewGroup {
+    ) -> EngineAnswer<wagroups::domain::operation::Created> {
+        let group = CreateGroup {
             subject: "Team".parse().expect("a subject"),
             description: "Sundays".parse().expect("a description"),
             participants,
             settings: GroupSettings::default(),
         };
-        self.engine.create_group(&self.alice.session, &group, call_key).await.expect("a group")
+        self.engine
+            .perform(EngineCall { session: &self.alice.session, key: call_key }, &group)
+            .await
+            .expect("a group")
     }
 
     pub async fn seen(&self, member: &Member, group_id: &GroupId) -> Option<Group> {

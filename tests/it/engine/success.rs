@@ -4,12 +4,17 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use wagroups::domain::Reason;
 use wagroups::domain::event::MemberAction;
-use wagroups::domain::group::{Group, MemberAddMode};
+use wagroups::domain::group::{DescriptionText, Group, MemberAddMode, SubjectText};
 use wagroups::domain::invite::{Invite, JoinOutcome};
-use wagroups::domain::participant::{ParticipantStatus, Role};
-use wagroups::domain::port::engine::{
-    AccountWish, ConnectionNews, EngineOperation as Op, Outcome, RequestAnswer, Started,
+use wagroups::domain::operation::{
+    AnswerJoinRequests, ChangeParticipants, ChangeSetting, DeleteGroupPicture, EngineCall,
+    FetchAll, FetchGroup, GetGroupPicture, GetInviteCode, GetJoinInfo, JoinGroup, LeaveGroup,
+    ListJoinRequests, OperationName as Op, Outcome, RequestAnswer, RevokeInviteCode,
+    SetGroupDescription, SetGroupPicture, SetGroupSubject,
 };
+use wagroups::domain::participant::{ParticipantStatus, Role};
+use wagroups::domain::port::engine::{AccountWish, ConnectionNews, Started};
+use wagroups::domain::port::picture::Picture;
 use wagroups::domain::setting::Setting;
 
 use super::Case;
@@ -67,9 +72,14 @@ fn renames(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
         let before = scene.seen(&scene.alice, &group).await;
-        let subject = "Crew".parse().expect("a subject");
-        let answer =
-            scene.engine.set_subject(&scene.alice.session, &group, &subject, "rename-1").await;
+        let subject: SubjectText = "Crew".parse().expect("a subject");
+        let answer = scene
+            .engine
+            .perform(
+                EngineCall { session: &scene.alice.session, key: "rename-1" },
+                &SetGroupSubject { group_id: group.clone(), subject: subject.clone() },
+            )
+            .await;
         scene.converges(before, &answer.expect("renamed"), "rename-1").await;
         // What someone else does is heard of too.
         scene.stage.act(person(1), Outside::Rename(group.clone(), "Ours".into())).await;
@@ -85,10 +95,19 @@ fn describes(scene: &Scene) -> BoxFuture<'_, ()> {
         let group = scene.group().await;
         let before = scene.seen(&scene.alice, &group).await;
         let known = before.as_ref().map(|group| group.description.id.clone());
-        let text = "Mondays".parse().expect("a text");
-        let (session, known) = (&scene.alice.session, known.as_deref());
-        let answer =
-            scene.engine.set_description(session, &group, &text, known, "describe-1").await;
+        let text: DescriptionText = "Mondays".parse().expect("a text");
+        let session = &scene.alice.session;
+        let answer = scene
+            .engine
+            .perform(
+                EngineCall { session, key: "describe-1" },
+                &SetGroupDescription {
+                    group_id: group.clone(),
+                    description: text.clone(),
+                    expected_id: known,
+                },
+            )
+            .await;
         scene.converges(before, &answer.expect("described"), "describe-1").await;
     }
     .boxed()
@@ -112,7 +131,13 @@ fn sets(scene: &Scene) -> BoxFuture<'_, ()> {
             let key = format!("set-{setting:?}-{group}");
             let before = scene.seen(&scene.alice, &group).await;
             let session = &scene.alice.session;
-            let answer = scene.engine.change_setting(session, &group, setting, &key).await;
+            let answer = scene
+                .engine
+                .perform(
+                    EngineCall { session, key: &key },
+                    &ChangeSetting { group_id: group.clone(), setting },
+                )
+                .await;
             scene.converges(before, &answer.expect("set"), &key).await;
             let mut wanted = scene.seen(&scene.alice, &group).await.expect("the group").settings;
             let is = wanted;
@@ -127,14 +152,38 @@ fn pictures(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
         let session = &scene.alice.session;
-        assert_eq!(scene.engine.fetch_picture(session, &group).await.expect("none"), None);
+        assert_eq!(
+            scene
+                .engine
+                .perform(
+                    EngineCall::of_query(session),
+                    &GetGroupPicture { group_id: group.clone() }
+                )
+                .await
+                .expect("none"),
+            None
+        );
         let jpeg = bytes::Bytes::from([&[0xff, 0xd8, 0xff][..], &[7; 100]].concat());
         for (jpeg, step) in [(Some(&jpeg), "picture-1"), (None, "picture-2")] {
             let key = format!("{step}-{group}");
             let before = scene.seen(&scene.alice, &group).await;
-            let answer = scene.engine.set_picture(session, &group, jpeg, &key).await;
+            let (call, group_id) = (EngineCall { session, key: &key }, group.clone());
+            let answer = match jpeg {
+                Some(jpeg) => {
+                    let picture = Picture::of_jpeg(jpeg.clone());
+                    scene.engine.perform(call, &SetGroupPicture { group_id, picture }).await
+                }
+                None => scene.engine.perform(call, &DeleteGroupPicture { group_id }).await,
+            };
             scene.converges(before, &answer.expect("set"), &key).await;
-            let picture = scene.engine.fetch_picture(session, &group).await.expect("an answer");
+            let picture = scene
+                .engine
+                .perform(
+                    EngineCall::of_query(session),
+                    &GetGroupPicture { group_id: group.clone() },
+                )
+                .await
+                .expect("an answer");
             let now = scene.seen(&scene.bob, &group).await.expect("the group");
             if let Some(id) = scene.stage.as_read(now).picture_id {
                 assert_eq!(picture.as_ref().map(|picture| picture.picture_id.clone()), Some(id));
@@ -160,8 +209,17 @@ fn members(scene: &Scene) -> BoxFuture<'_, ()> {
             let before = scene.seen(&scene.alice, &group).await;
             let session = &scene.alice.session;
             let people = [newcomer, person(404)];
-            let answer =
-                scene.engine.change_participants(session, &group, action, &people, &key).await;
+            let answer = scene
+                .engine
+                .perform(
+                    EngineCall { session, key: &key },
+                    &ChangeParticipants {
+                        group_id: group.clone(),
+                        action,
+                        participants: people.to_vec(),
+                    },
+                )
+                .await;
             let answer = answer.expect("changed");
             assert_eq!(answer.value[0].status, ParticipantStatus::Ok, "{action:?}");
             assert_ne!(answer.value[1].status, ParticipantStatus::Ok, "nobody has that number");
@@ -177,24 +235,55 @@ fn invites(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
         let session = &scene.alice.session;
-        let code = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+        let code = scene
+            .engine
+            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
+            .await
+            .expect("a code");
         let invite = Invite::Code(code.clone());
-        let preview = scene.engine.fetch_join_info(&scene.bob.session, &invite).await;
+        let preview = scene
+            .engine
+            .perform(
+                EngineCall::of_query(&scene.bob.session),
+                &GetJoinInfo { invite: invite.clone() },
+            )
+            .await;
         let preview = preview.expect("a preview");
         assert_eq!((&preview.group_id, preview.member_count), (&group, 3));
         let before = scene.seen(&scene.alice, &group).await;
         let key = format!("revoke-{group}");
         if !scene.stage.revokes() {
-            let answer = scene.engine.revoke_invite_code(session, &group, &key).await;
+            let answer = scene
+                .engine
+                .perform(
+                    EngineCall { session, key: &key },
+                    &RevokeInviteCode { group_id: group.clone() },
+                )
+                .await;
             scene.refused(answer, Outcome::Rejected, Reason::UnsupportedByEngine);
-            let still = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+            let still = scene
+                .engine
+                .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
+                .await
+                .expect("a code");
             assert_eq!(still, code);
             return;
         }
-        let answer = scene.engine.revoke_invite_code(session, &group, &key).await.expect("a code");
+        let answer = scene
+            .engine
+            .perform(
+                EngineCall { session, key: &key },
+                &RevokeInviteCode { group_id: group.clone() },
+            )
+            .await
+            .expect("a code");
         assert_ne!(answer.value, code);
         scene.converges(before, &answer, &key).await;
-        let now = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+        let now = scene
+            .engine
+            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
+            .await
+            .expect("a code");
         assert_eq!(now, answer.value);
     }
     .boxed()
@@ -204,9 +293,21 @@ fn joins(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let made = scene.create(vec![person(1)], "join-0").await;
         let group = made.value.group_id;
-        let code = scene.engine.fetch_invite_code(&scene.alice.session, &group).await;
+        let code = scene
+            .engine
+            .perform(
+                EngineCall::of_query(&scene.alice.session),
+                &GetInviteCode { group_id: group.clone() },
+            )
+            .await;
         let invite = Invite::Code(code.expect("a code"));
-        let joined = scene.engine.join_group(&scene.bob.session, &invite, "join-1").await;
+        let joined = scene
+            .engine
+            .perform(
+                EngineCall { session: &scene.bob.session, key: "join-1" },
+                &JoinGroup { invite: invite.clone() },
+            )
+            .await;
         let joined = joined.expect("joined");
         assert_eq!((&joined.value.group_id, joined.value.outcome), (&group, JoinOutcome::Joined));
         scene.is_followed_by_bob(&group).await;
@@ -221,19 +322,49 @@ fn requests(scene: &Scene) -> BoxFuture<'_, ()> {
         let group = made.value.group_id;
         let session = &scene.alice.session;
         let on = Setting::MembershipApproval(true);
-        scene.engine.change_setting(session, &group, on, "request-1").await.expect("set");
-        let code = scene.engine.fetch_invite_code(session, &group).await.expect("a code");
+        scene
+            .engine
+            .perform(
+                EngineCall { session, key: "request-1" },
+                &ChangeSetting { group_id: group.clone(), setting: on },
+            )
+            .await
+            .expect("set");
+        let code = scene
+            .engine
+            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
+            .await
+            .expect("a code");
         let invite = Invite::Code(code.clone());
-        let asked = scene.engine.join_group(&scene.bob.session, &invite, "request-2").await;
+        let asked = scene
+            .engine
+            .perform(
+                EngineCall { session: &scene.bob.session, key: "request-2" },
+                &JoinGroup { invite: invite.clone() },
+            )
+            .await;
         assert_eq!(asked.expect("asked").value.outcome, JoinOutcome::PendingApproval);
         scene.stage.act(person(3), Outside::JoinByInvite(code)).await;
         scene.stage.act(person(4), Outside::AskToJoin(group.clone())).await;
-        let open = scene.engine.fetch_join_requests(session, &group).await.expect("requests");
+        let open = scene
+            .engine
+            .perform(EngineCall::of_query(session), &ListJoinRequests { group_id: group.clone() })
+            .await
+            .expect("requests");
         assert_eq!(open.len(), 3);
         let people = [scene.bob.account.id(), person(5)];
         let approve = RequestAnswer::Approve;
-        let answer =
-            scene.engine.answer_join_requests(session, &group, approve, &people, "request-3").await;
+        let answer = scene
+            .engine
+            .perform(
+                EngineCall { session, key: "request-3" },
+                &AnswerJoinRequests {
+                    group_id: group.clone(),
+                    answer: approve,
+                    participants: people.to_vec(),
+                },
+            )
+            .await;
         let answer = answer.expect("approved");
         let statuses: Vec<_> = answer.value.iter().map(|result| result.status).collect();
         assert_eq!(statuses, [ParticipantStatus::Ok, ParticipantStatus::RequestNotFound]);
@@ -241,10 +372,21 @@ fn requests(scene: &Scene) -> BoxFuture<'_, ()> {
         let reject = RequestAnswer::Reject;
         let answer = scene
             .engine
-            .answer_join_requests(session, &group, reject, &[person(3)], "request-4")
+            .perform(
+                EngineCall { session, key: "request-4" },
+                &AnswerJoinRequests {
+                    group_id: group.clone(),
+                    answer: reject,
+                    participants: vec![person(3)],
+                },
+            )
             .await;
         assert_eq!(answer.expect("rejected").value[0].status, ParticipantStatus::Ok);
-        let open = scene.engine.fetch_join_requests(session, &group).await.expect("requests");
+        let open = scene
+            .engine
+            .perform(EngineCall::of_query(session), &ListJoinRequests { group_id: group.clone() })
+            .await
+            .expect("requests");
         assert_eq!(open.len(), 1);
     }
     .boxed()
@@ -255,7 +397,13 @@ fn leaves(scene: &Scene) -> BoxFuture<'_, ()> {
         let group = scene.group().await;
         let key = format!("leave-{group}");
         let before = scene.seen(&scene.alice, &group).await;
-        let left = scene.engine.leave_group(&scene.alice.session, &group, &key).await;
+        let left = scene
+            .engine
+            .perform(
+                EngineCall { session: &scene.alice.session, key: &key },
+                &LeaveGroup { group_id: group.clone() },
+            )
+            .await;
         scene.converges(before, &left.expect("left"), &key).await;
         assert_eq!(scene.seen(&scene.alice, &group).await, None);
         assert!(scene.seen(&scene.bob, &group).await.is_some());
@@ -266,9 +414,20 @@ fn leaves(scene: &Scene) -> BoxFuture<'_, ()> {
 fn looks(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
-        let all = scene.engine.fetch_all(&scene.bob.session).await.expect("a list");
+        let all = scene
+            .engine
+            .perform(EngineCall::of_query(&scene.bob.session), &FetchAll {})
+            .await
+            .expect("a list");
         let now = scene.seen(&scene.bob, &group).await.expect("the group");
-        let fetched = scene.engine.fetch_group(&scene.bob.session, &group).await.expect("a look");
+        let fetched = scene
+            .engine
+            .perform(
+                EngineCall::of_query(&scene.bob.session),
+                &FetchGroup { group_id: group.clone() },
+            )
+            .await
+            .expect("a look");
         let fetched = fetched.group.expect("the group");
         let read = |group: &Group| scene.stage.as_read(group.clone());
         if fetched.partial {

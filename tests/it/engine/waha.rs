@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use wagroups::domain::Reason;
 use wagroups::domain::group::{Group, GroupSettings};
 use wagroups::domain::id::{GroupId, ParticipantId, SessionName};
+use wagroups::domain::operation::{EngineCall, FetchGroup, OperationName as Op, Perform};
 use wagroups::domain::participant::{Account, Participant, Role};
-use wagroups::domain::port::engine::{AccountWish, EngineOperation as Op, GroupEngine, Started};
+use wagroups::domain::port::engine::{AccountWish, GroupEngine, Started};
 use wagroups::domain::port::fetch_budget::Unlimited;
 use wagroups::domain::session::EngineConfig;
 use wagroups::engine::gateway::{self, Gateway};
@@ -44,7 +45,11 @@ impl Stage for Behind {
 
     async fn truth(&self, session: &SessionName, group_id: &GroupId) -> Option<Group> {
         let simulated = self.server.simulated(session.as_str());
-        let seen = self.whatsapp.simulator().fetch_group(&simulated, group_id).await;
+        let seen = self
+            .whatsapp
+            .simulator()
+            .perform(EngineCall::of_query(&simulated), &FetchGroup { group_id: group_id.clone() })
+            .await;
         seen.expect("a look").group
     }
 

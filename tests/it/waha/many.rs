@@ -80,6 +80,7 @@ async fn a_dead_server_affects_only_its_own_sessions() {
         scene.rename(&names[index], &groups[index], "Fine").await.expect("another server's");
     }
     scene.others_rename(ANNA, &groups[3], "Meanwhile").await;
+    scene.until_missed(&scene.servers[3], &names[3]).await;
     scene.servers[3].revive().await;
     eventually("all of them work again", || async {
         (statuses(scene).await.get(&pb::SessionStatus::Working) == Some(&SESSIONS)).then_some(())

@@ -8,7 +8,7 @@ use tonic::Status;
 use wagroups::config::{Settings, WahaServer as ServerSettings};
 use wagroups::domain::group::{AddressingMode, Group, GroupSettings};
 use wagroups::domain::id::{GroupId, ParticipantId};
-use wagroups::domain::port::engine::GroupEngine as _;
+use wagroups::domain::operation::{EngineCall, FetchGroup, Perform};
 use wagroups::engine::simulator::world::Operation;
 use wagroups::pb;
 use wagroups::pb::create_session_request::Config;
@@ -196,11 +196,25 @@ impl Scene {
         self.act(person, Operation::SetSubject(group_id, subject.to_owned())).await;
     }
 
+    /// The server is dead, and all that WhatsApp had to tell the session there is lost.
+    pub async fn until_missed(&self, server: &WahaServer, session: &str) {
+        let simulated = server.simulated(session);
+        eventually("it was told while the server was dead", || async {
+            let waiting = self.whatsapp.simulator().waiting(&simulated).await;
+            (waiting.expect("a count") == 0).then_some(())
+        })
+        .await;
+    }
+
     /// The group as WhatsApp has it for a session of the first server.
     pub async fn truth(&self, session: &str, group_id: &str) -> Option<Group> {
         let group_id: GroupId = group_id.parse().expect("an id");
         let simulated = self.server().simulated(session);
-        let seen = self.whatsapp.simulator().fetch_group(&simulated, &group_id).await;
+        let seen = self
+            .whatsapp
+            .simulator()
+            .perform(EngineCall::of_query(&simulated), &FetchGroup { group_id: group_id.clone() })
+            .await;
         seen.expect("a look").group
     }
 

@@ -5,13 +5,15 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 use wagroups::domain::Reason;
 use wagroups::domain::event::MemberAction;
-use wagroups::domain::group::{GroupSettings, MemberAddMode};
+use wagroups::domain::group::{DescriptionText, GroupSettings, MemberAddMode, SubjectText};
 use wagroups::domain::id::ParticipantId;
 use wagroups::domain::invite::Invite;
-use wagroups::domain::participant::{ParticipantStatus, Role};
-use wagroups::domain::port::engine::{
-    EngineAnswer, EngineError, GroupEngine, NewGroup, RequestAnswer,
+use wagroups::domain::operation::{
+    AnswerJoinRequests, ChangeParticipants, ChangeSetting, CreateGroup, EngineAnswer, EngineCall,
+    EngineError, FetchGroup, GetInviteCode, JoinGroup, LeaveGroup, ListJoinRequests, Perform,
+    RequestAnswer, RevokeInviteCode, SetGroupDescription, SetGroupSubject,
 };
+use wagroups::domain::participant::{ParticipantStatus, Role};
 use wagroups::domain::setting::Setting;
 use wagroups::engine::waha::webhook::WahaEngine;
 
@@ -37,15 +39,31 @@ impl Desk<'_> {
             },
             GroupCall::Leave => {
                 let id = self.group_id()?;
-                self.finish(simulator.leave_group(session, &id, &key).await)
+                self.finish(
+                    simulator
+                        .perform(
+                            EngineCall { session, key: &key },
+                            &LeaveGroup { group_id: id.clone() },
+                        )
+                        .await,
+                )
             }
             GroupCall::SetPicture => self.set_picture(&key).await,
             GroupCall::DeletePicture => self.replace_picture(None, &key).await,
             GroupCall::SetSubject => {
                 let (id, text) = (self.group_id()?, self.call.text("subject")?);
                 self.hang_at_empty(&text).await;
-                let Ok(subject) = text.parse() else { return self.refused(TEXT_REFUSED) };
-                self.finish(simulator.set_subject(session, &id, &subject, &key).await)
+                let Ok(subject) = text.parse::<SubjectText>() else {
+                    return self.refused(TEXT_REFUSED);
+                };
+                self.finish(
+                    simulator
+                        .perform(
+                            EngineCall { session, key: &key },
+                            &SetGroupSubject { group_id: id.clone(), subject: subject.clone() },
+                        )
+                        .await,
+                )
             }
             GroupCall::SetDescription => {
                 let (id, text) = (self.group_id()?, self.call.text("description")?);
@@ -54,8 +72,21 @@ impl Desk<'_> {
                     let message = "GOWS does not support empty group description.";
                     return Err(Problem::bad_request_as(message));
                 }
-                let Ok(text) = text.parse() else { return self.refused(TEXT_REFUSED) };
-                self.finish(simulator.set_description(session, &id, &text, None, &key).await)
+                let Ok(text) = text.parse::<DescriptionText>() else {
+                    return self.refused(TEXT_REFUSED);
+                };
+                self.finish(
+                    simulator
+                        .perform(
+                            EngineCall { session, key: &key },
+                            &SetGroupDescription {
+                                group_id: id.clone(),
+                                description: text.clone(),
+                                expected_id: None,
+                            },
+                        )
+                        .await,
+                )
             }
             GroupCall::SetSetting(name) => self.set(name, &key).await,
             GroupCall::RevokeInvite => {
@@ -64,12 +95,24 @@ impl Desk<'_> {
                     && self.server.options.version() >= version::YEAR_2026
                 {
                     // Its sidecar asks for the code instead of another one.
-                    return match simulator.fetch_invite_code(session, &id).await {
+                    return match simulator
+                        .perform(
+                            EngineCall::of_query(session),
+                            &GetInviteCode { group_id: id.clone() },
+                        )
+                        .await
+                    {
                         Ok(code) => Ok(Reply::bare(self.dialect().invite_code(code.as_str()))),
                         Err(error) => self.refused(error.into()),
                     };
                 }
-                match simulator.revoke_invite_code(session, &id, &key).await {
+                match simulator
+                    .perform(
+                        EngineCall { session, key: &key },
+                        &RevokeInviteCode { group_id: id.clone() },
+                    )
+                    .await
+                {
                     Ok(revoked) => {
                         Ok(Reply::bare(self.dialect().invite_code(revoked.value.as_str())))
                     }
@@ -117,17 +160,20 @@ impl Desk<'_> {
                 }
             }
         }
-        let group = NewGroup {
+        let group = CreateGroup {
             subject,
             description: "".parse().expect("no description"),
             participants,
             settings: GroupSettings::default(),
         };
         let session = &self.session.simulated;
-        match self.simulator().create_group(session, &group, key).await {
+        match self.simulator().perform(EngineCall { session, key }, &group).await {
             Ok(made) => {
                 let id = &made.value.group_id;
-                let fetched = self.simulator().fetch_group(session, id).await;
+                let fetched = self
+                    .simulator()
+                    .perform(EngineCall::of_query(session), &FetchGroup { group_id: id.clone() })
+                    .await;
                 let group = fetched.ok().and_then(|fetched| fetched.group).expect("the new group");
                 let results = self.server.disguised(made.value.results);
                 Ok(self.dialect().created(&self.context(), &group, &results))
@@ -142,7 +188,11 @@ impl Desk<'_> {
             return self.refused(INVITE_INVALID);
         };
         let (session, invite) = (&self.session.simulated, Invite::Code(code));
-        match self.simulator().join_group(session, &invite, key).await {
+        match self
+            .simulator()
+            .perform(EngineCall { session, key }, &JoinGroup { invite: invite.clone() })
+            .await
+        {
             Ok(joined) => Ok(Reply::json(&json!({ "id": joined.value.group_id }))),
             Err(error) => self.refused(error.into()),
         }
@@ -162,7 +212,14 @@ impl Desk<'_> {
             },
         };
         let session = &self.session.simulated;
-        self.finish(self.simulator().change_setting(session, &id, setting, key).await)
+        self.finish(
+            self.simulator()
+                .perform(
+                    EngineCall { session, key },
+                    &ChangeSetting { group_id: id.clone(), setting },
+                )
+                .await,
+        )
     }
 
     async fn change_members(&self, action: MemberAction, key: &str) -> Answer {
@@ -201,7 +258,14 @@ impl Desk<'_> {
             }
         }
         let session = &self.session.simulated;
-        match self.simulator().change_participants(session, &id, action, &people, key).await {
+        match self
+            .simulator()
+            .perform(
+                EngineCall { session, key },
+                &ChangeParticipants { group_id: id.clone(), action, participants: people.to_vec() },
+            )
+            .await
+        {
             Ok(changed) => {
                 let results = self.server.disguised(changed.value);
                 Ok(self.dialect().members_changed(&context, action, &group, &results))
@@ -214,7 +278,10 @@ impl Desk<'_> {
     async fn answer_requests(&self, answer: RequestAnswer, key: &str) -> Answer {
         let (id, people) = (self.group_id()?, self.call.participants(false)?);
         let (simulator, session) = (self.simulator(), &self.session.simulated);
-        let open = match simulator.fetch_join_requests(session, &id).await {
+        let open = match simulator
+            .perform(EngineCall::of_query(session), &ListJoinRequests { group_id: id.clone() })
+            .await
+        {
             Ok(open) => open,
             Err(error) => return self.refused(error.into()),
         };
@@ -222,7 +289,17 @@ impl Desk<'_> {
         let asked: Vec<ParticipantId> = people.iter().filter(is_open).copied().collect();
         let mut results = Vec::new();
         if !asked.is_empty() {
-            match simulator.answer_join_requests(session, &id, answer, &asked, key).await {
+            match simulator
+                .perform(
+                    EngineCall { session, key },
+                    &AnswerJoinRequests {
+                        group_id: id.clone(),
+                        answer,
+                        participants: asked.to_vec(),
+                    },
+                )
+                .await
+            {
                 Ok(answered) => results = answered.value,
                 Err(error) => return self.refused(error.into()),
             }

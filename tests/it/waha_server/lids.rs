@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use wagroups::domain::group::Group;
 use wagroups::domain::id::{Lid, ParticipantId, PhoneNumber};
+use wagroups::domain::operation::{EngineCall, ListJoinRequests, Perform};
 use wagroups::domain::participant::Account;
-use wagroups::domain::port::engine::GroupEngine;
 use wagroups::engine::waha::webhook::WahaEngine;
 
 use super::WahaServer;
@@ -66,8 +66,13 @@ impl WahaServer {
         };
         for group in &groups {
             known.extend(members(group).iter().filter_map(Account::both_names));
-            let requests =
-                self.simulator().fetch_join_requests(&session.simulated, &group.id).await;
+            let requests = self
+                .simulator()
+                .perform(
+                    EngineCall::of_query(&session.simulated),
+                    &ListJoinRequests { group_id: group.id.clone() },
+                )
+                .await;
             let requests = requests.into_iter().flatten();
             known.extend(requests.filter_map(|request| request.requester.both_names()));
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use wagroups::domain::group::Group;
-use wagroups::domain::port::engine::GroupEngine;
+use wagroups::domain::operation::{EngineCall, FetchAll, Perform};
 use wagroups::engine::waha::webhook::WahaEngine;
 
 use super::lookups::Desk;
@@ -23,7 +23,10 @@ impl WahaServer {
 impl Desk<'_> {
     /// All groups, as this engine has them.
     pub async fn groups(&self) -> Result<Vec<Group>, Problem> {
-        let fetched = self.simulator().fetch_all(&self.session.simulated).await;
+        let fetched = self
+            .simulator()
+            .perform(EngineCall::of_query(&self.session.simulated), &FetchAll {})
+            .await;
         let fetched = match fetched {
             Ok(snapshot) => snapshot.groups,
             Err(error) => match self.refused(error.into()) {

@@ -9,7 +9,9 @@ use wagroups::domain::group::{Group, GroupSettings, MemberAddMode};
 use wagroups::domain::id::{GroupId, InviteCode, PhoneNumber};
 use wagroups::domain::invite::Invite;
 use wagroups::domain::join_request::JoinRequest;
-use wagroups::domain::port::engine::GroupEngine;
+use wagroups::domain::operation::{
+    EngineCall, FetchAll, FetchGroup, GetInviteCode, GetJoinInfo, ListJoinRequests, Perform,
+};
 use wagroups::engine::simulator::SimulatorEngine;
 use wagroups::engine::waha::webhook::WahaEngine;
 
@@ -73,14 +75,28 @@ impl Desk<'_> {
             GroupCall::GetSetting(name) => self.setting(name).await,
             GroupCall::InviteCode => {
                 let id = self.group_id()?;
-                match self.simulator().fetch_invite_code(&self.session.simulated, &id).await {
+                match self
+                    .simulator()
+                    .perform(
+                        EngineCall::of_query(&self.session.simulated),
+                        &GetInviteCode { group_id: id.clone() },
+                    )
+                    .await
+                {
                     Ok(code) => Ok(Reply::bare(self.dialect().invite_code(code.as_str()))),
                     Err(error) => self.refused(error.into()),
                 }
             }
             GroupCall::JoinRequests => {
                 let id = self.group_id()?;
-                match self.simulator().fetch_join_requests(&self.session.simulated, &id).await {
+                match self
+                    .simulator()
+                    .perform(
+                        EngineCall::of_query(&self.session.simulated),
+                        &ListJoinRequests { group_id: id.clone() },
+                    )
+                    .await
+                {
                     Ok(requests) => {
                         let requests = requests.iter().map(|request| self.join_request(request));
                         Ok(Reply::json(&requests.collect()))
@@ -133,10 +149,19 @@ impl Desk<'_> {
             return Ok(listed.ok_or(Refused::GROUP_NOT_FOUND));
         }
         if self.engine() == WahaEngine::Noweb && is_live {
-            let all = self.simulator().fetch_all(&self.session.simulated).await;
+            let all = self
+                .simulator()
+                .perform(EngineCall::of_query(&self.session.simulated), &FetchAll {})
+                .await;
             self.note_full_fetch(&all.map(|all| all.groups).unwrap_or_default());
         }
-        let fetched = self.simulator().fetch_group(&self.session.simulated, &id).await;
+        let fetched = self
+            .simulator()
+            .perform(
+                EngineCall::of_query(&self.session.simulated),
+                &FetchGroup { group_id: id.clone() },
+            )
+            .await;
         Ok(match fetched.map(|fetched| fetched.group) {
             Ok(Some(group)) => Ok(self.as_synced(group)),
             Ok(None) => {
@@ -191,7 +216,14 @@ impl Desk<'_> {
         };
         let Some(code) = invite_code(code) else { return self.refused(INVITE_INVALID) };
         let invite = Invite::Code(code);
-        match self.simulator().fetch_join_info(&self.session.simulated, &invite).await {
+        match self
+            .simulator()
+            .perform(
+                EngineCall::of_query(&self.session.simulated),
+                &GetJoinInfo { invite: invite.clone() },
+            )
+            .await
+        {
             Ok(preview) => Ok(Reply::json(&self.dialect().preview(&preview))),
             Err(error) => self.refused(error.into()),
         }

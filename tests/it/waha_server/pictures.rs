@@ -7,7 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use wagroups::domain::id::GroupId;
-use wagroups::domain::port::engine::GroupEngine;
+use wagroups::domain::operation::{
+    DeleteGroupPicture, EngineCall, GetGroupPicture, Perform, SetGroupPicture,
+};
+use wagroups::domain::port::picture::Picture;
 
 use super::WahaServer;
 use super::call::check_fields;
@@ -28,7 +31,13 @@ fn url(picture_id: &str) -> String {
 impl WahaServer {
     /// Asks WhatsApp, and keeps what it says for a day.
     async fn fetch_picture(&self, session: &Session, id: &GroupId) -> Option<String> {
-        let fetched = self.simulator().fetch_picture(&session.simulated, id).await;
+        let fetched = self
+            .simulator()
+            .perform(
+                EngineCall::of_query(&session.simulated),
+                &GetGroupPicture { group_id: id.clone() },
+            )
+            .await;
         // Whatever goes wrong, it is as if there were none.
         let url = fetched.ok().flatten().map(|picture| url(&picture.picture_id));
         let kept = url.clone();
@@ -73,7 +82,15 @@ impl Desk<'_> {
 
     pub async fn replace_picture(&self, jpeg: Option<Bytes>, key: &str) -> Answer {
         let (id, session) = (self.group_id()?, &self.session.simulated);
-        match self.simulator().set_picture(session, &id, jpeg.as_ref(), key).await {
+        let (call, group_id) = (EngineCall { session, key }, id.clone());
+        let replaced = match jpeg {
+            Some(jpeg) => {
+                let picture = Picture::of_jpeg(jpeg);
+                self.simulator().perform(call, &SetGroupPicture { group_id, picture }).await
+            }
+            None => self.simulator().perform(call, &DeleteGroupPicture { group_id }).await,
+        };
+        match replaced {
             Ok(_) => {
                 let (server, session) = (self.server.clone(), self.session.clone());
                 tokio::spawn(async move {

@@ -7,19 +7,19 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{DeletionProgress, RPC, answer};
-use crate::app::groups::change::Hand;
 use crate::app::mutate::{self, Mutation};
 use crate::app::{App, Call, Inner, reservations};
-use crate::domain::answer::{Answer, Verdict};
+use crate::domain::answer::Answer;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{Group, MemberAddMode};
 use crate::domain::id::ParticipantId;
-use crate::domain::participant::{Account, Participant, ParticipantStatus, Role};
-use crate::domain::port::engine::{self, EngineAnswer, EngineOperation};
+use crate::domain::operation::{
+    ChangeParticipants, ChangeSetting, Command, LeaveGroup, RevokeInviteCode,
+};
+use crate::domain::participant::{Participant, ParticipantStatus};
 use crate::domain::port::repository::{Deletion, ReservationKey};
 use crate::domain::reason::Reason;
-use crate::domain::reducer::Change;
 use crate::domain::setting::Setting;
 
 /// Members removed by one call.
@@ -109,27 +109,11 @@ impl Job {
         let Some(group) = self.look().await? else { return Ok(()) };
         // The setting comes second, so that where it is set the invite is void too.
         if group.settings.member_add_mode != MemberAddMode::AdminsOnly {
-            let expected = vec![Change::InviteRevoked];
-            let revoked =
-                self.act(EngineOperation::RevokeInviteCode, expected, |hand| async move {
-                    let answer = hand
-                        .engine
-                        .revoke_invite_code(&hand.session, &hand.group_id, &hand.call_key)
-                        .await?;
-                    Ok(answer.map(|_| hand.done()))
-                });
-            as_far_as_possible(revoked.await)?;
+            let group_id = self.deletion.group_id.clone();
+            as_far_as_possible(self.act(RevokeInviteCode { group_id }).await)?;
+            let group_id = self.deletion.group_id.clone();
             let setting = Setting::MemberAddMode(MemberAddMode::AdminsOnly);
-            let expected = vec![Change::Fields(vec![setting.value()])];
-            let operation = EngineOperation::of_setting(setting);
-            let set = self.act(operation, expected, move |hand| async move {
-                let answer = hand
-                    .engine
-                    .change_setting(&hand.session, &hand.group_id, setting, &hand.call_key)
-                    .await?;
-                Ok(answer.map(|()| hand.done()))
-            });
-            as_far_as_possible(set.await)?;
+            as_far_as_possible(self.act(ChangeSetting { group_id, setting }).await)?;
         }
         loop {
             let Some(group) = self.look().await? else { return Ok(()) };
@@ -146,13 +130,8 @@ impl Job {
             }
             self.remove(others.into_iter().take(CHUNK).collect()).await?;
         }
-        self.act(EngineOperation::LeaveGroup, vec![Change::Left], |hand| async move {
-            let answer =
-                hand.engine.leave_group(&hand.session, &hand.group_id, &hand.call_key).await?;
-            Ok(answer.map(|()| hand.done()))
-        })
-        .await
-        .map(drop)
+        let group_id = self.deletion.group_id.clone();
+        self.act(LeaveGroup { group_id }).await.map(drop)
     }
 
     /// The group as WhatsApp has it; `None` once we are out of it, which is then in the log.
@@ -174,27 +153,10 @@ impl Job {
         Ok(held)
     }
 
-    async fn remove(&mut self, people: Vec<ParticipantId>) -> Result<()> {
-        let members =
-            people.iter().map(|id| Participant::new(Account::new(*id), Role::Participant));
+    async fn remove(&mut self, participants: Vec<ParticipantId>) -> Result<()> {
+        let group_id = self.deletion.group_id.clone();
         let action = MemberAction::Leave;
-        let expected = vec![Change::Members { action, members: members.collect() }];
-        let operation = EngineOperation::RemoveParticipants;
-        let answer = self
-            .act(operation, expected, move |hand| async move {
-                let answer = hand
-                    .engine
-                    .change_participants(
-                        &hand.session,
-                        &hand.group_id,
-                        action,
-                        &people,
-                        &hand.call_key,
-                    )
-                    .await?;
-                Ok(answer.map(|results| Verdict { results, ..hand.done() }))
-            })
-            .await?;
+        let answer = self.act(ChangeParticipants { group_id, action, participants }).await?;
         let results = &answer.verdict.results;
         let count = |status| results.iter().filter(|result| result.status == status).count();
         let removed = count(ParticipantStatus::Ok);
@@ -215,34 +177,15 @@ impl Job {
     }
 
     /// One call, written to the log like any other mutation.
-    async fn act<F, Fut>(
-        &mut self,
-        operation: EngineOperation,
-        expected: Vec<Change>,
-        act: F,
-    ) -> Result<Answer>
-    where
-        F: FnOnce(Hand) -> Fut + Send,
-        Fut: Future<Output = engine::Result<EngineAnswer<Verdict>>> + Send,
-    {
+    async fn act(&mut self, command: impl Into<Command>) -> Result<Answer> {
         self.inner.refuse_if_draining()?;
         self.step += 1;
-        let Deletion { session, group_id, request_id, start_time, .. } = &self.deletion;
-        let mutation = Mutation {
-            operation,
-            session: session.clone(),
-            request_id: *request_id,
-            body_sha256: [0; 32],
-            group_id: Some(group_id.clone()),
-            expected,
-        };
+        let Deletion { session, request_id, start_time, .. } = &self.deletion;
+        let (session, request_id) = (session.clone(), *request_id);
+        let mutation = Mutation { session, request_id, command: command.into() };
         let epoch = self.inner.epoch;
         let call_key = format!("delete/{}/{epoch}/{}", start_time.as_micros(), self.step).into();
-        let (session, group_id) = (session.clone(), group_id.clone());
-        let answer = mutate::perform(&self.inner, mutation, call_key, |engine, call_key| {
-            act(Hand { engine, session, group_id, call_key })
-        })
-        .await?;
+        let answer = mutate::perform(&self.inner, mutation, call_key).await?;
         let remaining = usize::try_from(self.progress.borrow().remaining_count).unwrap_or(0);
         self.note(remaining, answer.sequence);
         Ok(answer)

@@ -11,19 +11,20 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prost::Message;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use self::job::Job;
-use super::change::Target;
+use super::Target;
 use crate::app::reservations::{self, Resumed, Taken};
 use crate::app::turns::Turns;
 use crate::app::{App, Call, Inner};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::operation::{Digest, OperationName};
 use crate::domain::participant::Role;
-use crate::domain::port::engine::EngineOperation;
 use crate::domain::port::repository::{Deletion, ReservationKey, StoreError};
 use crate::domain::reason::Reason;
 use crate::pb;
@@ -80,10 +81,10 @@ impl Deletions {
 impl App {
     /// Begins the deletion, or joins the one that runs, and says how far it is after a while.
     pub async fn delete_group(&self, call: &Call, target: Target) -> Result<DeletionProgress> {
-        let Target { session, group_id, key } = target;
+        let Target { session, group_id, request_id } = target;
         self.admit_read(call, &session, 0).await?;
         self.inner.refuse_if_draining()?;
-        let reservation = key.request_id.map(|request_id| ReservationKey {
+        let reservation = request_id.map(|request_id| ReservationKey {
             key_name: call.caller.key_name().to_owned(),
             session: session.clone(),
             rpc: RPC,
@@ -91,11 +92,11 @@ impl App {
         });
         let beginning = {
             let (app, call, reservation) = (self.clone(), call.clone(), reservation.clone());
-            let (job, body_sha256) = ((session, group_id.clone()), key.body_sha256);
+            let job = (session, group_id.clone());
             async move {
                 // Of two calls about one group, the second finds what the first has made of its id and of the job.
                 let _turn = app.inner.deletions.beginning.take(&job).await;
-                app.begin_or_join(&call, &job, body_sha256, reservation.as_ref()).await
+                app.begin_or_join(&call, &job, reservation.as_ref()).await
             }
         };
         let (found, taken) = self.undisturbed(beginning).await?;
@@ -120,13 +121,12 @@ impl App {
         &self,
         call: &Call,
         job: &Key,
-        body_sha256: [u8; 32],
         reservation: Option<&ReservationKey>,
     ) -> Result<(Found, Option<Taken>)> {
         let inner = &self.inner;
         let (was_begun, taken) = match reservation {
             None => (false, None),
-            Some(key) => match reservations::resume(inner, key, body_sha256, &job.1).await? {
+            Some(key) => match reservations::resume(inner, key, digest(&job.1), &job.1).await? {
                 Resumed::New(own) => (false, Some(own)),
                 Resumed::Unanswered(earlier) => (true, Some(earlier)),
                 Resumed::Answered(answer) => return Ok((Found::IsOver(completed(&answer)), None)),
@@ -231,7 +231,7 @@ impl App {
         reservation: Option<&ReservationKey>,
     ) -> Result<watch::Receiver<DeletionProgress>> {
         let inner = &self.inner;
-        inner.working_engine(session, EngineOperation::RemoveParticipants)?;
+        inner.working_engine(session, OperationName::RemoveParticipants)?;
         let (mut role, mut members) = self.standing(session, group_id).await?;
         if role != Some(Role::Superadmin) {
             // What we hold may be late; WhatsApp decides.
@@ -353,6 +353,11 @@ async fn wait(call: &Call, mut progress: watch::Receiver<DeletionProgress>) -> D
     // Whether it ended or the time did, the last state says it.
     let _ = timeout_at(until, progress.wait_for(|progress| progress.ended.is_some())).await;
     progress.borrow().clone()
+}
+
+/// Of the request, of which the group is all.
+fn digest(group_id: &GroupId) -> Digest {
+    Sha256::digest(group_id.as_str()).into()
 }
 
 fn answer(group_id: &GroupId, progress: &DeletionProgress) -> Answer {

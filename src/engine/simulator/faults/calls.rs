@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Faults;
 use crate::domain::error::Error;
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::{EngineError, EngineOperation, Result};
+use crate::domain::operation::{EngineError, OperationName, Result};
 use crate::domain::reason::Reason;
 use crate::domain::whatsapp_code;
 
@@ -40,7 +40,7 @@ pub enum CallFault {
 /// The faults of one call.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::engine::simulator) struct Struck {
-    operation: EngineOperation,
+    operation: OperationName,
     latency: Option<Duration>,
     fatal: Option<CallFault>,
 }
@@ -72,7 +72,7 @@ impl Faults {
     pub(in crate::engine::simulator) fn strike_call(
         &self,
         session: &SessionName,
-        operation: EngineOperation,
+        operation: OperationName,
     ) -> Struck {
         let mut book = self.book();
         let mut struck = Struck { operation, latency: None, fatal: None };

@@ -14,7 +14,7 @@ pub use self::notifications::NotificationFault;
 pub use self::snapshots::{Defect, SnapshotFault};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::EngineOperation;
+use crate::domain::operation::OperationName;
 use crate::domain::reason::Reason;
 
 /// Faults that wait at most; more would be a script gone wild.
@@ -45,7 +45,7 @@ struct Fault<K> {
     /// `None` = every session.
     session: Option<SessionName>,
     /// Empty = all but what the service calls by itself, at times that nobody knows.
-    operations: Vec<EngineOperation>,
+    operations: Vec<OperationName>,
     kind: K,
     uses: Uses,
 }
@@ -56,7 +56,7 @@ pub struct Aim {
     /// `None` = every session.
     pub session: Option<SessionName>,
     /// Of calls only. Empty = all but FetchAll and FetchGroup, which the service calls by itself.
-    pub operations: Vec<EngineOperation>,
+    pub operations: Vec<OperationName>,
     pub uses: Uses,
 }
 
@@ -156,9 +156,9 @@ impl<K> Fault<K> {
         !self.uses.is_used_up() && self.session.as_ref().is_none_or(|name| name == session)
     }
 
-    fn concerns_call(&self, session: &SessionName, operation: EngineOperation) -> bool {
+    fn concerns_call(&self, session: &SessionName, operation: OperationName) -> bool {
         let is_meant = if self.operations.is_empty() {
-            !matches!(operation, EngineOperation::FetchAll | EngineOperation::FetchGroup)
+            !matches!(operation, OperationName::FetchAll | OperationName::FetchGroup)
         } else {
             self.operations.contains(&operation)
         };

@@ -8,7 +8,7 @@ use rand_core::{Rng, SeedableRng};
 use super::Faults;
 use crate::domain::group::Group;
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::Snapshot;
+use crate::domain::operation::Snapshot;
 
 /// In what way a list is not true.
 #[derive(Debug, Clone, PartialEq, Eq)]

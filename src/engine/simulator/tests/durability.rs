@@ -1,8 +1,8 @@
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Failure, Scene, session};
-use crate::domain::port::engine::{GroupEngine, Outcome};
+use crate::domain::operation::Outcome;
+use crate::domain::port::engine::GroupEngine as _;
 use crate::domain::reason::Reason;
 
 #[tokio::test(start_paused = true)]
@@ -88,11 +88,8 @@ async fn concurrent_calls_share_a_save() {
     scene.start("alice").await;
     let before = scene.store.saves.load(Ordering::SeqCst);
     let calls = (0..64).map(|n| {
-        let (engine, group) = (Arc::clone(&scene.engine), group.clone());
-        async move {
-            let subject = format!("subject {n}").parse().unwrap();
-            engine.set_subject(&session("alice"), &group, &subject, "key").await
-        }
+        let (scene, group) = (&scene, &group);
+        async move { scene.rename(group, &format!("subject {n}"), "key").await }
     });
     for answer in futures::future::join_all(calls).await {
         answer.unwrap();

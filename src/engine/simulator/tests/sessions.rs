@@ -1,8 +1,11 @@
 use super::{Scene, aim, new_group, person, session};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{AddressingMode, GroupSettings};
+use crate::domain::operation::{
+    ChangeParticipants, EngineCall, FetchGroup, LeaveGroup, Outcome, Perform,
+};
 use crate::domain::participant::{ParticipantStatus, Role};
-use crate::domain::port::engine::{AccountWish, GroupEngine, Outcome};
+use crate::domain::port::engine::{AccountWish, GroupEngine};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, GroupState, reduce};
 use crate::engine::simulator::world::{AccountSettings, AddPrivacy, Operation};
@@ -18,12 +21,19 @@ async fn two_sessions_see_each_others_changes() {
     assert!(told.iter().all(|n| n.call_key.is_none()), "only the caller's own echo bears the key");
     assert!(matches!(told[0].observations[0].change, Change::Full(_)));
     assert!(matches!(told[1].observations[0].change, Change::Fields(_)));
-    let as_bob_sees_it =
-        scene.engine.fetch_group(&session("bob"), &group).await.unwrap().group.unwrap();
+    let as_bob_sees_it = scene
+        .perform("bob", "", FetchGroup { group_id: group.clone() })
+        .await
+        .unwrap()
+        .group
+        .unwrap();
     assert_eq!(as_bob_sees_it.subject.text, "renamed");
 
-    scene.engine.leave_group(&session("bob"), &group, "leave").await.unwrap();
-    assert_eq!(scene.engine.fetch_group(&session("bob"), &group).await.unwrap().group, None);
+    scene.perform("bob", "leave", LeaveGroup { group_id: group.clone() }).await.unwrap();
+    assert_eq!(
+        scene.perform("bob", "", FetchGroup { group_id: group.clone() }).await.unwrap().group,
+        None
+    );
     scene.settle("alice").await;
     let told = scene.inbox.of(&session("alice"));
     assert!(matches!(
@@ -36,19 +46,26 @@ async fn two_sessions_see_each_others_changes() {
 async fn the_answer_and_the_echo_are_one_change() {
     let scene = Scene::with_sessions().await;
     let alice = session("alice");
-    let made =
-        scene.engine.create_group(&alice, &new_group(&[person(4_915_100_000_009)]), "made").await;
+    let made = scene.perform("alice", "made", new_group(&[person(4_915_100_000_009)])).await;
     let made = made.unwrap();
     let group = made.value.group_id;
     let renamed = scene.rename(&group, "renamed", "rename").await.unwrap();
     let people = [person(4_915_100_000_010), person(4_915_100_010_404)];
     let added = scene
-        .engine
-        .change_participants(&alice, &group, MemberAction::Join, &people, "add")
+        .perform(
+            "alice",
+            "add",
+            ChangeParticipants {
+                group_id: group.clone(),
+                action: MemberAction::Join,
+                participants: people.to_vec(),
+            },
+        )
         .await
         .unwrap();
     assert_eq!(added.value[1].status, ParticipantStatus::NotOnWhatsapp);
-    let left = scene.engine.leave_group(&alice, &group, "leave").await.unwrap();
+    let left =
+        scene.perform("alice", "leave", LeaveGroup { group_id: group.clone() }).await.unwrap();
     scene.settle("alice").await;
 
     let echoes = scene.inbox.of(&alice);
@@ -115,7 +132,14 @@ async fn refusals_change_nothing_and_say_why() {
     let saves = scene.store.rows();
     let refused = scene
         .engine
-        .change_participants(&session("bob"), &group, MemberAction::Promote, &[person(77_777)], "r")
+        .perform(
+            EngineCall { session: &session("bob"), key: "r" },
+            &ChangeParticipants {
+                group_id: group.clone(),
+                action: MemberAction::Promote,
+                participants: vec![person(77_777)],
+            },
+        )
         .await
         .unwrap_err();
     assert_eq!(
@@ -123,7 +147,8 @@ async fn refusals_change_nothing_and_say_why() {
         (Outcome::Rejected, Reason::NotGroupAdmin)
     );
     let nowhere = "120363999999999999@g.us".parse().unwrap();
-    let refused = scene.engine.leave_group(&session("bob"), &nowhere, "leave").await.unwrap_err();
+    let refused =
+        scene.perform("bob", "leave", LeaveGroup { group_id: nowhere }).await.unwrap_err();
     assert_eq!(refused.error.reason(), Reason::GroupNotFound);
     assert_eq!(scene.engine.applied(&session("bob"), "r").await.unwrap(), 0);
     scene.settle("bob").await;
@@ -155,7 +180,14 @@ async fn other_people_act() {
     scene.engine.set_account(shy, settings).await.unwrap();
     let added = scene
         .engine
-        .change_participants(&session("alice"), &group, MemberAction::Join, &[shy], "add")
+        .perform(
+            EngineCall { session: &session("alice"), key: "add" },
+            &ChangeParticipants {
+                group_id: group.clone(),
+                action: MemberAction::Join,
+                participants: vec![shy],
+            },
+        )
         .await
         .unwrap();
     let result = &added.value[0];
@@ -170,7 +202,12 @@ async fn other_people_act() {
         addressing_mode: AddressingMode::Lid,
     };
     let made = scene.engine.act(dave, theirs, false).await.unwrap().group_id.unwrap();
-    let seen = scene.engine.fetch_group(&session("alice"), &made).await.unwrap().group.unwrap();
+    let seen = scene
+        .perform("alice", "", FetchGroup { group_id: made.clone() })
+        .await
+        .unwrap()
+        .group
+        .unwrap();
     let alice = scene.account("alice").await;
     assert_eq!(seen.role_of(&alice), Some(Role::Participant));
 }

@@ -9,10 +9,10 @@ use super::{ChangeMark, GroupCore, News, Notification, Refusal, World, WorldGrou
 use crate::domain::clock::Timestamp;
 use crate::domain::group::{AddressingMode, GroupKind, GroupSettings};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
+use crate::domain::operation::RequestAnswer;
 use crate::domain::participant::{
     Account, ParticipantResult, ParticipantStatus, PrivateInvite, Role,
 };
-use crate::domain::port::engine::RequestAnswer;
 use crate::domain::setting::Setting;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

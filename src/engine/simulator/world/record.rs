@@ -8,7 +8,7 @@ use super::World;
 use super::rows::{CallSlot, TallyKey, TheOne};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, RequestId, SessionName};
-use crate::domain::port::engine::EngineOperation;
+use crate::domain::operation::OperationName;
 
 /// How many calls are remembered.
 pub const REMEMBERED_CALLS: u64 = 100_000;
@@ -33,7 +33,7 @@ pub struct CallRecord {
     /// 1, 2, 3, … over all sessions.
     pub number: u64,
     pub session: SessionName,
-    pub operation: EngineOperation,
+    pub operation: OperationName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_id: Option<GroupId>,
     /// The caller's request id, where there was one.
@@ -67,7 +67,7 @@ pub struct Tally {
 pub struct CallFilter {
     pub session: Option<SessionName>,
     pub request_id: Option<RequestId>,
-    pub operation: Option<EngineOperation>,
+    pub operation: Option<OperationName>,
     pub applied_only: bool,
 }
 
@@ -83,7 +83,7 @@ impl CallFilter {
 /// What was counted since the world was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statistics {
-    pub operations: BTreeMap<(SessionName, EngineOperation), Tally>,
+    pub operations: BTreeMap<(SessionName, OperationName), Tally>,
     /// Notifications that changes made.
     pub notifications: u64,
     /// Notifications delivered, repeats included.
@@ -190,17 +190,12 @@ impl World {
         self.put_tally(session, None, tally);
     }
 
-    fn tally(&self, session: &SessionName, operation: Option<EngineOperation>) -> Tally {
+    fn tally(&self, session: &SessionName, operation: Option<OperationName>) -> Tally {
         let key = TallyKey { session: session.clone(), operation };
         self.tallies.get(&key).map(|tally| **tally).unwrap_or_default()
     }
 
-    fn put_tally(
-        &mut self,
-        session: &SessionName,
-        operation: Option<EngineOperation>,
-        tally: Tally,
-    ) {
+    fn put_tally(&mut self, session: &SessionName, operation: Option<OperationName>, tally: Tally) {
         self.tallies.put(TallyKey { session: session.clone(), operation }, tally);
     }
 }

@@ -6,8 +6,8 @@ use super::{Done, News, PendingRequest, Refusal, World, WorldGroup};
 use crate::domain::event::JoinRequestAction;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber};
 use crate::domain::join_request::JoinRequestMethod;
+use crate::domain::operation::RequestAnswer;
 use crate::domain::participant::{Account, ParticipantResult};
-use crate::domain::port::engine::RequestAnswer;
 
 impl World {
     /// Asking again changes nothing.

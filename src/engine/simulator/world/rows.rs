@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::table::TableKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, PhoneNumber, SessionName};
-use crate::domain::port::engine::EngineOperation;
+use crate::domain::operation::OperationName;
 
 /// The counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,14 +115,14 @@ impl TableKey for CallSlot {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TallyKey {
     pub session: SessionName,
-    pub operation: Option<EngineOperation>,
+    pub operation: Option<OperationName>,
 }
 
 impl TableKey for TallyKey {
     const PREFIX: &'static str = "s/";
 
     fn to_text(&self) -> String {
-        let operation = self.operation.map_or("", EngineOperation::as_str);
+        let operation = self.operation.map_or("", OperationName::as_str);
         format!("{}/{operation}", self.session)
     }
 
@@ -130,7 +130,7 @@ impl TableKey for TallyKey {
         let (session, operation) = text.rsplit_once('/')?;
         let operation = match operation {
             "" => None,
-            name => Some(EngineOperation::from_name(name)?),
+            name => Some(OperationName::from_name(name)?),
         };
         Some(Self { session: session.parse().ok()?, operation })
     }

@@ -8,13 +8,13 @@ use crate::domain::event::MemberAction;
 use crate::domain::group::{Description, Group, GroupSettings, MemberAddMode, Subject};
 use crate::domain::id::GroupId;
 use crate::domain::matching::Asked;
-use crate::domain::participant::{Account, Participant, ParticipantResult, Role};
-use crate::domain::port::engine::{
-    Created, EngineAnswer, EngineError, EngineOperation, NewGroup, Result,
+use crate::domain::operation::{
+    CreateGroup, Created, EngineAnswer, EngineError, OperationName, Result,
 };
+use crate::domain::participant::{Account, Participant, ParticipantResult, Role};
 use crate::domain::reducer::Change;
 use crate::domain::setting::Setting;
-use crate::engine::waha::carried::{Carried, people, unsupported};
+use crate::engine::waha::carried::{Carried, Serve, people, unsupported};
 use crate::engine::waha::native::{self, Seen};
 use crate::engine::waha::server::Answer;
 use crate::engine::waha::verdict::{self, Verdict, Verdicts};
@@ -22,49 +22,14 @@ use crate::engine::waha::webhook::WahaEngine;
 use crate::engine::waha::{names, text};
 
 impl Carried {
-    /// WAHA makes a group of a name and people; what else is wished follows in calls of their own. The group
-    /// is there by then, so that what fails of it is seen in the answer and not an error of the whole.
-    pub async fn create(&self, new: &NewGroup) -> Result<EngineAnswer<Created>> {
-        let operation = EngineOperation::CreateGroup;
-        let wished = wished(&new.settings);
-        for setting in &wished {
-            if !self.info.supports(EngineOperation::of_setting(*setting)) {
-                return Err(unsupported(operation, &format!("set {:?}", setting.field())));
-            }
-        }
-        let invited = self.as_registered(unnamed(&new.participants)).await;
-        let body = json!({
-            "name": new.subject.as_str(),
-            "participants": people(invited.iter().map(Account::id)),
-        });
-        let answer = self.send(operation, Method::POST, &[], body).await?;
-        let group_id = made(&answer).ok_or_else(|| unclear(&answer))?;
-        let verdicts = match verdict::read(self.info.engine, &answer, self.now) {
-            Verdicts::Each(verdicts) => verdicts,
-            Verdicts::Open | Verdicts::Failed(_) => Vec::new(),
-        };
-        let (mut seen, is_read) = self.see_made(&group_id, &answer, new).await;
-        let members = is_read.then(|| seen.group.participants());
-        let results = self.invited(&group_id, new, invited, &verdicts, members).await;
-        if !new.description.as_str().is_empty() {
-            match self.write_description(&group_id, &new.description).await {
-                Ok(()) => seen.group.description = described(self, new),
-                Err(error) => note(&group_id, "its description", &error),
-            }
-        }
-        for setting in wished {
-            match self.write_setting(&group_id, setting).await {
-                Ok(()) => setting.set_on(&mut seen.group.settings),
-                Err(error) => note(&group_id, &format!("{:?}", setting.field()), &error),
-            }
-        }
-        let change = Change::whole(seen.group, seen.untold);
-        Ok(self.answer(&group_id, Created { group_id: group_id.clone(), results }, change))
-    }
-
     /// The group as it is now: its members as they are, since the answer may list some who are not in it.
     /// And whether they could be read.
-    async fn see_made(&self, group_id: &GroupId, answer: &Answer, new: &NewGroup) -> (Seen, bool) {
+    async fn see_made(
+        &self,
+        group_id: &GroupId,
+        answer: &Answer,
+        new: &CreateGroup,
+    ) -> (Seen, bool) {
         let told = match self.info.engine {
             WahaEngine::Gows | WahaEngine::Noweb => {
                 answer.json().and_then(|object| native::group(self.info.engine, object, self.now))
@@ -118,7 +83,7 @@ impl Carried {
     async fn invited(
         &self,
         group_id: &GroupId,
-        new: &NewGroup,
+        new: &CreateGroup,
         invited: Vec<Account>,
         verdicts: &[Verdict],
         members: Option<&[Participant]>,
@@ -135,7 +100,7 @@ impl Carried {
         let asked = asked.map(|(id, account)| Asked::known_as(*id, account)).collect();
         let rows = verdicts.iter().map(|verdict| verdict.account).collect();
         let said = self.attribute(asked, rows).await;
-        let operation = EngineOperation::CreateGroup;
+        let operation = OperationName::CreateGroup;
         said.iter()
             .map(|said| match (said.row.map(|row| &verdicts[row]), members) {
                 (Some(verdict), _) if verdict.code != 200 => {
@@ -149,7 +114,49 @@ impl Carried {
     }
 }
 
-fn described(carried: &Carried, new: &NewGroup) -> Description {
+/// WAHA makes a group of a name and people; what else is wished follows in calls of their own. The group
+/// is there by then, so that what fails of it is seen in the answer and not an error of the whole.
+impl Serve<CreateGroup> for Carried {
+    async fn serve(&self, new: &CreateGroup) -> Result<EngineAnswer<Created>> {
+        let operation = OperationName::CreateGroup;
+        let wished = wished(&new.settings);
+        for setting in &wished {
+            if !self.info.supports(OperationName::of_setting(*setting)) {
+                return Err(unsupported(operation, &format!("set {:?}", setting.field())));
+            }
+        }
+        let invited = self.as_registered(unnamed(&new.participants)).await;
+        let body = json!({
+            "name": new.subject.as_str(),
+            "participants": people(invited.iter().map(Account::id)),
+        });
+        let answer = self.send(operation, Method::POST, &[], body).await?;
+        let group_id = made(&answer).ok_or_else(|| unclear(&answer))?;
+        let verdicts = match verdict::read(self.info.engine, &answer, self.now) {
+            Verdicts::Each(verdicts) => verdicts,
+            Verdicts::Open | Verdicts::Failed(_) => Vec::new(),
+        };
+        let (mut seen, is_read) = self.see_made(&group_id, &answer, new).await;
+        let members = is_read.then(|| seen.group.participants());
+        let results = self.invited(&group_id, new, invited, &verdicts, members).await;
+        if !new.description.as_str().is_empty() {
+            match self.write_description(&group_id, &new.description).await {
+                Ok(()) => seen.group.description = described(self, new),
+                Err(error) => note(&group_id, "its description", &error),
+            }
+        }
+        for setting in wished {
+            match self.write_setting(&group_id, setting).await {
+                Ok(()) => setting.set_on(&mut seen.group.settings),
+                Err(error) => note(&group_id, &format!("{:?}", setting.field()), &error),
+            }
+        }
+        let change = Change::whole(seen.group, seen.untold);
+        Ok(self.answer(&group_id, Created { group_id: group_id.clone(), results }, change))
+    }
+}
+
+fn described(carried: &Carried, new: &CreateGroup) -> Description {
     Description {
         text: new.description.as_str().to_owned(),
         id: String::new(),

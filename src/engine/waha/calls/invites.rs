@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, InviteCode};
 use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
-use crate::domain::port::engine::{
-    EngineAnswer, EngineError, EngineOperation, Joined, Outcome, Result,
+use crate::domain::operation::{
+    EngineAnswer, EngineError, GetInviteCode, GetJoinInfo, JoinGroup, Joined, OperationName,
+    Outcome, Result, RevokeInviteCode,
 };
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::{Carried, ineffective, no_admin_perhaps, unsupported};
+use crate::engine::waha::carried::{Carried, Serve, ineffective, no_admin_perhaps, unsupported};
 use crate::engine::waha::native::{self, Words};
 use crate::engine::waha::raw::Raw;
 use crate::engine::waha::server::Answer;
@@ -19,9 +20,77 @@ use crate::engine::waha::webhook::WahaEngine;
 use crate::engine::waha::{names, text};
 
 impl Carried {
-    /// WAHA says of a request to join the same as of joining; whether we are in it, the group shows.
-    pub async fn join(&self, invite: &Invite) -> Result<EngineAnswer<Joined>> {
-        let operation = EngineOperation::JoinGroup;
+    /// WEBJS refuses whoever is in the group already in the same letter as an invite that leads nowhere.
+    async fn or_member(&self, refused: EngineError, invite: &Invite) -> EngineError {
+        if !self.is_browser() || refused.error.reason() != Reason::InviteInvalid {
+            return refused;
+        }
+        let Ok(GroupPreview { group_id, .. }) = self.join_info(invite).await else {
+            return refused;
+        };
+        match self.fetch(&group_id).await {
+            Ok(fetched) if fetched.group.is_some() => {
+                let message = format!("the account is in group {group_id} already");
+                let error = Error::new(Reason::AlreadyMember, message);
+                EngineError::rejected(error.about("group", &group_id).with("group_id", &group_id))
+            }
+            Ok(_) | Err(_) => refused,
+        }
+    }
+
+    async fn join_info(&self, invite: &Invite) -> Result<GroupPreview> {
+        let operation = OperationName::GetJoinInfo;
+        let code = code(invite, operation)?;
+        let ask = self.get(operation, &["join-info"]).with("code", code.as_str());
+        let answer = self.server.ask(ask).await?;
+        answer.json().and_then(|object| self.preview(object)).ok_or_else(|| {
+            let message = "the invite code belongs to no group; ask for a new one";
+            EngineError::rejected(Error::new(Reason::InviteInvalid, message))
+        })
+    }
+
+    fn preview(&self, object: &Value) -> Option<GroupPreview> {
+        let words = Words::of(self.info.engine);
+        let raw = Raw::new(object, self.now);
+        let kept = |places, limit| text::kept(raw.text(places).unwrap_or_default(), limit);
+        let participants = native::members(raw.find(words.members));
+        let size = raw.find(words.size).and_then(Value::as_u64).filter(|size| *size > 0);
+        let listed = u64::try_from(participants.len()).unwrap_or(u64::MAX);
+        Some(GroupPreview {
+            group_id: native::id(words, &raw)?,
+            subject: kept(words.subject, text::MAX_SUBJECT_BYTES),
+            description: kept(words.description, text::MAX_DESCRIPTION_BYTES),
+            owner: raw.first(words.owner),
+            create_time: raw.time(words.create_time),
+            member_count: u32::try_from(size.unwrap_or(listed)).unwrap_or(u32::MAX),
+            membership_approval: raw.flag(words.membership_approval).unwrap_or_default(),
+            parent: raw.find(words.parent).and_then(names::group_id),
+            participants,
+        })
+    }
+
+    async fn invite_code(&self, group_id: &GroupId) -> Result<InviteCode> {
+        let operation = OperationName::GetInviteCode;
+        let path = [group_id.as_str(), "invite-code"];
+        let answer = self.server.ask(self.get(operation, &path)).await?;
+        // WEBJS answers nothing where the account is no admin, and `undefined` where it misreads WhatsApp.
+        read_code(&answer).ok_or_else(|| no_admin_perhaps(operation, "it answered no invite code"))
+    }
+
+    async fn code_before(&self, group_id: &GroupId) -> Result<InviteCode> {
+        self.invite_code(group_id).await.map_err(|error| match error.outcome {
+            // That it answered no code is not refused yet.
+            Outcome::Supposed => self.unread("answers no invite code; nothing was revoked"),
+            Outcome::NotSent | Outcome::Rejected | Outcome::Unknown => error,
+        })
+    }
+}
+
+/// WAHA says of a request to join the same as of joining; whether we are in it, the group shows.
+impl Serve<JoinGroup> for Carried {
+    async fn serve(&self, command: &JoinGroup) -> Result<EngineAnswer<Joined>> {
+        let JoinGroup { invite } = command;
+        let operation = OperationName::JoinGroup;
         let code = code(invite, operation)?;
         let body = json!({ "code": code.as_str() });
         let answer = match self.send(operation, Method::POST, &["join"], body).await {
@@ -58,74 +127,24 @@ impl Carried {
             }),
         }
     }
+}
 
-    /// WEBJS refuses whoever is in the group already in the same letter as an invite that leads nowhere.
-    async fn or_member(&self, refused: EngineError, invite: &Invite) -> EngineError {
-        if !self.is_browser() || refused.error.reason() != Reason::InviteInvalid {
-            return refused;
-        }
-        let Ok(GroupPreview { group_id, .. }) = self.join_info(invite).await else {
-            return refused;
-        };
-        match self.fetch(&group_id).await {
-            Ok(fetched) if fetched.group.is_some() => {
-                let message = format!("the account is in group {group_id} already");
-                let error = Error::new(Reason::AlreadyMember, message);
-                EngineError::rejected(error.about("group", &group_id).with("group_id", &group_id))
-            }
-            Ok(_) | Err(_) => refused,
-        }
+impl Serve<GetJoinInfo> for Carried {
+    async fn serve(&self, query: &GetJoinInfo) -> Result<GroupPreview> {
+        self.join_info(&query.invite).await
     }
+}
 
-    pub async fn join_info(&self, invite: &Invite) -> Result<GroupPreview> {
-        let operation = EngineOperation::GetJoinInfo;
-        let code = code(invite, operation)?;
-        let ask = self.get(operation, &["join-info"]).with("code", code.as_str());
-        let answer = self.server.ask(ask).await?;
-        answer.json().and_then(|object| self.preview(object)).ok_or_else(|| {
-            let message = "the invite code belongs to no group; ask for a new one";
-            EngineError::rejected(Error::new(Reason::InviteInvalid, message))
-        })
+impl Serve<GetInviteCode> for Carried {
+    async fn serve(&self, query: &GetInviteCode) -> Result<InviteCode> {
+        self.invite_code(&query.group_id).await
     }
+}
 
-    fn preview(&self, object: &Value) -> Option<GroupPreview> {
-        let words = Words::of(self.info.engine);
-        let raw = Raw::new(object, self.now);
-        let kept = |places, limit| text::kept(raw.text(places).unwrap_or_default(), limit);
-        let participants = native::members(raw.find(words.members));
-        let size = raw.find(words.size).and_then(Value::as_u64).filter(|size| *size > 0);
-        let listed = u64::try_from(participants.len()).unwrap_or(u64::MAX);
-        Some(GroupPreview {
-            group_id: native::id(words, &raw)?,
-            subject: kept(words.subject, text::MAX_SUBJECT_BYTES),
-            description: kept(words.description, text::MAX_DESCRIPTION_BYTES),
-            owner: raw.first(words.owner),
-            create_time: raw.time(words.create_time),
-            member_count: u32::try_from(size.unwrap_or(listed)).unwrap_or(u32::MAX),
-            membership_approval: raw.flag(words.membership_approval).unwrap_or_default(),
-            parent: raw.find(words.parent).and_then(names::group_id),
-            participants,
-        })
-    }
-
-    pub async fn invite_code(&self, group_id: &GroupId) -> Result<InviteCode> {
-        let operation = EngineOperation::GetInviteCode;
-        let path = [group_id.as_str(), "invite-code"];
-        let answer = self.server.ask(self.get(operation, &path)).await?;
-        // WEBJS answers nothing where the account is no admin, and `undefined` where it misreads WhatsApp.
-        read_code(&answer).ok_or_else(|| no_admin_perhaps(operation, "it answered no invite code"))
-    }
-
-    async fn code_before(&self, group_id: &GroupId) -> Result<InviteCode> {
-        self.invite_code(group_id).await.map_err(|error| match error.outcome {
-            // That it answered no code is not refused yet.
-            Outcome::Supposed => self.unread("answers no invite code; nothing was revoked"),
-            Outcome::NotSent | Outcome::Rejected | Outcome::Unknown => error,
-        })
-    }
-
-    pub async fn revoke_invite(&self, group_id: &GroupId) -> Result<EngineAnswer<InviteCode>> {
-        let operation = EngineOperation::RevokeInviteCode;
+impl Serve<RevokeInviteCode> for Carried {
+    async fn serve(&self, command: &RevokeInviteCode) -> Result<EngineAnswer<InviteCode>> {
+        let RevokeInviteCode { group_id } = command;
+        let operation = OperationName::RevokeInviteCode;
         // GOWS of 2026 revokes nothing: its Go part asks for the code that is there (`GetGroupInviteLink` without
         // `reset`), and answers it.
         let before = match self.info.engine {
@@ -151,7 +170,7 @@ impl Carried {
 }
 
 /// WAHA takes codes and cuts links badly, so it gets the bare code.
-fn code(invite: &Invite, operation: EngineOperation) -> Result<&InviteCode> {
+fn code(invite: &Invite, operation: OperationName) -> Result<&InviteCode> {
     match invite {
         Invite::Code(code) => Ok(code),
         Invite::Private(_) => Err(unsupported(operation, "take private invites")),

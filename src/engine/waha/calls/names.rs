@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use crate::domain::id::ParticipantId;
+use crate::domain::operation::{OperationName, Outcome, Result};
 use crate::domain::participant::Account;
-use crate::domain::port::engine::{EngineOperation, Outcome, Result};
 use crate::domain::reason::Reason;
 use crate::engine::waha::carried::Carried;
 use crate::engine::waha::names;
@@ -44,7 +44,7 @@ impl Carried {
 
     /// The account behind a name, by both of its names where the server knows them.
     pub(super) async fn other_name(&self, id: ParticipantId) -> Result<Account> {
-        let (name, operation) = (id.to_string(), EngineOperation::FetchGroup);
+        let (name, operation) = (id.to_string(), OperationName::FetchGroup);
         let path = match id {
             ParticipantId::Phone(_) => vec!["api", &*self.remote, "lids", "pn", &name],
             ParticipantId::Lid(_) => vec!["api", &*self.remote, "lids", &name],

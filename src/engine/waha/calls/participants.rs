@@ -7,27 +7,147 @@ use super::attribution::Said;
 use crate::domain::event::MemberAction;
 use crate::domain::id::{GroupId, ParticipantId};
 use crate::domain::matching::{Asked, Found, Trust, rows_of};
+use crate::domain::operation::{
+    ChangeParticipants, EngineAnswer, EngineError, Operation as _, OperationName, Outcome, Result,
+};
 use crate::domain::participant::{
     Account, Participant, ParticipantResult, ParticipantStatus, PrivateInvite, Role,
 };
-use crate::domain::port::engine::{
-    EngineAnswer, EngineError, EngineOperation, Outcome, ParticipantsAnswer, Result,
-};
 use crate::domain::reducer::Change;
 use crate::domain::whatsapp_code::participant_status;
-use crate::engine::waha::carried::{Carried, no_admin_perhaps, not_admin, people};
+use crate::engine::waha::carried::{Carried, Serve, no_admin_perhaps, not_admin, people};
 use crate::engine::waha::server::Answer;
 use crate::engine::waha::verdict::{self, Verdict, Verdicts};
 use crate::engine::waha::webhook::WahaEngine;
 
 impl Carried {
-    pub async fn change_participants(
+    /// WPP refuses all where one is no member, or no admin who is to be demoted (wa-js 4.6.0); so it is asked for the
+    /// others alone, and once more where somebody went meanwhile.
+    async fn send_to_people(
         &self,
         group_id: &GroupId,
         action: MemberAction,
-        participants: &[ParticipantId],
-    ) -> Result<ParticipantsAnswer> {
-        let operation = EngineOperation::of_member_action(action);
+        known: &[Account],
+        before: Option<&[Participant]>,
+    ) -> Result<Answer> {
+        let sent = self.takes(action, known, before);
+        if sent.is_empty() {
+            return Ok(Answer::Empty);
+        }
+        let refused = match self.ask_for_people(group_id, action, &sent).await {
+            Err(refused) if refused.outcome == Outcome::Rejected && before.is_some() => refused,
+            answer => return answer,
+        };
+        if self.info.engine != WahaEngine::Wpp {
+            return Err(refused);
+        }
+        let now = self.members(group_id).await?;
+        let fewer = self.takes(action, known, Some(&now));
+        if fewer.len() == sent.len() {
+            return Err(refused);
+        }
+        match fewer.is_empty() {
+            true => Ok(Answer::Empty),
+            false => self.ask_for_people(group_id, action, &fewer).await,
+        }
+    }
+
+    async fn ask_for_people(
+        &self,
+        group_id: &GroupId,
+        action: MemberAction,
+        sent: &[ParticipantId],
+    ) -> Result<Answer> {
+        let path = match action {
+            MemberAction::Join => [group_id.as_str(), "participants", "add"],
+            MemberAction::Leave => [group_id.as_str(), "participants", "remove"],
+            MemberAction::Promote => [group_id.as_str(), "admin", "promote"],
+            MemberAction::Demote => [group_id.as_str(), "admin", "demote"],
+        };
+        let body = json!({ "participants": people(sent.iter().copied()) });
+        self.send(OperationName::of_member_action(action), Method::POST, &path, body).await
+    }
+
+    /// By which names they are sent, and who of them can be.
+    fn takes(
+        &self,
+        action: MemberAction,
+        known: &[Account],
+        members: Option<&[Participant]>,
+    ) -> Vec<ParticipantId> {
+        // That an account which is no admin may not do it at all, WPP says before it looks at the people.
+        let is_admin = self.me.zip(members).is_none_or(|(me, members)| {
+            members.iter().all(|member| !member.account.is_same(&me) || member.role.is_admin())
+        });
+        let is_picky =
+            self.info.engine == WahaEngine::Wpp && action != MemberAction::Join && is_admin;
+        let taken = known.iter().filter(|account| {
+            let asked = Asked::known_as(account.id(), **account);
+            !is_picky
+                || member_like(&asked, members, Trust::Likely)
+                    .is_some_and(|member| action != MemberAction::Demote || member.role.is_admin())
+        });
+        taken.map(|account| listed_id(account, members)).collect()
+    }
+
+    /// The members, and those who were asked for by the names under which they stand there. Whom the first look named
+    /// is not asked for again.
+    async fn members_now(
+        &self,
+        said: &[Said],
+        group_id: &GroupId,
+    ) -> Result<(Vec<Participant>, Vec<Account>)> {
+        let members = self.members(group_id).await?;
+        let known: Vec<Account> = said.iter().map(|said| said.asked.account).collect();
+        let people = self.named(&known, &accounts(&members)).await?;
+        Ok((members, people))
+    }
+
+    /// Browsers leave out whom they do not know, and say nothing of it; and in groups of hidden ids they
+    /// know people by those alone.
+    async fn members_before(
+        &self,
+        group_id: &GroupId,
+        action: MemberAction,
+    ) -> Result<Option<Vec<Participant>>> {
+        if !self.is_browser() || action == MemberAction::Join {
+            return Ok(None);
+        }
+        self.members(group_id).await.map(Some)
+    }
+
+    pub(super) fn result(
+        &self,
+        group_id: &GroupId,
+        asked: &Asked,
+        said: &Verdict,
+        operation: OperationName,
+    ) -> ParticipantResult {
+        let status = participant_status(said.code, operation);
+        let invite =
+            said.invite.clone().filter(|_| status == ParticipantStatus::PrivacyInviteNeeded);
+        let private_invite = invite.zip(self.me).and_then(|((code, expires), me)| {
+            let expire_time = expires?;
+            Some(PrivateInvite { group_id: group_id.clone(), code, expire_time, inviter: me.id() })
+        });
+        ParticipantResult {
+            requested: asked.requested,
+            account: asked.account,
+            status,
+            code: said.code,
+            private_invite,
+        }
+    }
+}
+
+impl Serve<ChangeParticipants> for Carried {
+    async fn serve(
+        &self,
+        command: &ChangeParticipants,
+    ) -> Result<EngineAnswer<Vec<ParticipantResult>>> {
+        let ChangeParticipants { group_id, participants, .. } = command;
+        let action = command.action;
+        let operation = command.name();
         let before = self.members_before(group_id, action).await?;
         let known = self
             .named(&unnamed(participants), &accounts(before.as_deref().unwrap_or_default()))
@@ -97,124 +217,6 @@ impl Carried {
             value: results,
             source_ids: Vec::new(),
         })
-    }
-
-    /// WPP refuses all where one is no member, or no admin who is to be demoted (wa-js 4.6.0); so it is asked for the
-    /// others alone, and once more where somebody went meanwhile.
-    async fn send_to_people(
-        &self,
-        group_id: &GroupId,
-        action: MemberAction,
-        known: &[Account],
-        before: Option<&[Participant]>,
-    ) -> Result<Answer> {
-        let sent = self.takes(action, known, before);
-        if sent.is_empty() {
-            return Ok(Answer::Empty);
-        }
-        let refused = match self.ask_for_people(group_id, action, &sent).await {
-            Err(refused) if refused.outcome == Outcome::Rejected && before.is_some() => refused,
-            answer => return answer,
-        };
-        if self.info.engine != WahaEngine::Wpp {
-            return Err(refused);
-        }
-        let now = self.members(group_id).await?;
-        let fewer = self.takes(action, known, Some(&now));
-        if fewer.len() == sent.len() {
-            return Err(refused);
-        }
-        match fewer.is_empty() {
-            true => Ok(Answer::Empty),
-            false => self.ask_for_people(group_id, action, &fewer).await,
-        }
-    }
-
-    async fn ask_for_people(
-        &self,
-        group_id: &GroupId,
-        action: MemberAction,
-        sent: &[ParticipantId],
-    ) -> Result<Answer> {
-        let path = match action {
-            MemberAction::Join => [group_id.as_str(), "participants", "add"],
-            MemberAction::Leave => [group_id.as_str(), "participants", "remove"],
-            MemberAction::Promote => [group_id.as_str(), "admin", "promote"],
-            MemberAction::Demote => [group_id.as_str(), "admin", "demote"],
-        };
-        let body = json!({ "participants": people(sent.iter().copied()) });
-        self.send(EngineOperation::of_member_action(action), Method::POST, &path, body).await
-    }
-
-    /// By which names they are sent, and who of them can be.
-    fn takes(
-        &self,
-        action: MemberAction,
-        known: &[Account],
-        members: Option<&[Participant]>,
-    ) -> Vec<ParticipantId> {
-        // That an account which is no admin may not do it at all, WPP says before it looks at the people.
-        let is_admin = self.me.zip(members).is_none_or(|(me, members)| {
-            members.iter().all(|member| !member.account.is_same(&me) || member.role.is_admin())
-        });
-        let is_picky =
-            self.info.engine == WahaEngine::Wpp && action != MemberAction::Join && is_admin;
-        let taken = known.iter().filter(|account| {
-            let asked = Asked::known_as(account.id(), **account);
-            !is_picky
-                || member_like(&asked, members, Trust::Likely)
-                    .is_some_and(|member| action != MemberAction::Demote || member.role.is_admin())
-        });
-        taken.map(|account| listed_id(account, members)).collect()
-    }
-
-    /// The members, and those who were asked for by the names under which they stand there. Whom the first look named
-    /// is not asked for again.
-    async fn members_now(
-        &self,
-        said: &[Said],
-        group_id: &GroupId,
-    ) -> Result<(Vec<Participant>, Vec<Account>)> {
-        let members = self.members(group_id).await?;
-        let known: Vec<Account> = said.iter().map(|said| said.asked.account).collect();
-        let people = self.named(&known, &accounts(&members)).await?;
-        Ok((members, people))
-    }
-
-    /// Browsers leave out whom they do not know, and say nothing of it; and in groups of hidden ids they
-    /// know people by those alone.
-    async fn members_before(
-        &self,
-        group_id: &GroupId,
-        action: MemberAction,
-    ) -> Result<Option<Vec<Participant>>> {
-        if !self.is_browser() || action == MemberAction::Join {
-            return Ok(None);
-        }
-        self.members(group_id).await.map(Some)
-    }
-
-    pub(super) fn result(
-        &self,
-        group_id: &GroupId,
-        asked: &Asked,
-        said: &Verdict,
-        operation: EngineOperation,
-    ) -> ParticipantResult {
-        let status = participant_status(said.code, operation);
-        let invite =
-            said.invite.clone().filter(|_| status == ParticipantStatus::PrivacyInviteNeeded);
-        let private_invite = invite.zip(self.me).and_then(|((code, expires), me)| {
-            let expire_time = expires?;
-            Some(PrivateInvite { group_id: group_id.clone(), code, expire_time, inviter: me.id() })
-        });
-        ParticipantResult {
-            requested: asked.requested,
-            account: asked.account,
-            status,
-            code: said.code,
-            private_invite,
-        }
     }
 }
 
@@ -333,7 +335,7 @@ fn role_after(
 }
 
 /// A failure that came with 2xx.
-fn failed(operation: EngineOperation, text: &str) -> EngineError {
+fn failed(operation: OperationName, text: &str) -> EngineError {
     if text.trim() == "false" {
         return no_admin_perhaps(operation, "it answered false");
     }

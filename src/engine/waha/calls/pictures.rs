@@ -10,18 +10,61 @@ use url::Url;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::event::PictureChanged;
-use crate::domain::id::GroupId;
+use crate::domain::operation::{
+    DeleteGroupPicture, EngineAnswer, EngineError, GetGroupPicture, Operation as _, OperationName,
+    Result, SetGroupPicture,
+};
 use crate::domain::picture::GroupPicture;
-use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Result};
+use crate::domain::port::picture::Picture;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::{Carried, not_admin};
+use crate::engine::waha::carried::{Carried, Serve, not_admin};
 use crate::engine::waha::server::Ask;
 use crate::engine::waha::text;
 
-impl Carried {
-    /// Past the server's own cache, which keeps an answer for a day, also that there is none.
-    pub async fn picture(&self, group_id: &GroupId) -> Result<Option<GroupPicture>> {
-        let ask = self.get(EngineOperation::GetGroupPicture, &[group_id.as_str(), "picture"]);
+impl Serve<SetGroupPicture<Picture>> for Carried {
+    async fn serve(&self, command: &SetGroupPicture<Picture>) -> Result<EngineAnswer<()>> {
+        let SetGroupPicture { group_id, picture } = command;
+        let operation = command.name();
+        let file = json!({
+            "mimetype": "image/jpeg",
+            "filename": "picture.jpg",
+            "data": STANDARD.encode(picture.jpeg()),
+        });
+        let path = [group_id.as_str(), "picture"];
+        let answer = self.send(operation, Method::PUT, &path, json!({ "file": file })).await?;
+        let is_refused =
+            answer.json().and_then(|object| object.get("success")) == Some(&json!(false));
+        if is_refused || answer.is_false() {
+            return Err(not_admin(operation));
+        }
+        // WAHA does not say under which id it is known now.
+        let seen = self.serve(&GetGroupPicture { group_id: group_id.clone() }).await.ok().flatten();
+        let picture_id = seen.map_or_else(|| of_content(picture.jpeg()), |seen| seen.picture_id);
+        let change = Change::Picture(PictureChanged { picture_id: Some(picture_id) });
+        Ok(self.answer(group_id, (), change))
+    }
+}
+
+impl Serve<DeleteGroupPicture> for Carried {
+    async fn serve(&self, command: &DeleteGroupPicture) -> Result<EngineAnswer<()>> {
+        let DeleteGroupPicture { group_id } = command;
+        let path = [group_id.as_str(), "picture"];
+        self.server.ask(Ask::of(command.name(), Method::DELETE, self.path(&path))).await?;
+        // It answers success whatever happened.
+        if let Ok(Some(_)) = self.serve(&GetGroupPicture { group_id: group_id.clone() }).await {
+            return Err(EngineError::unknown(
+                "WAHA says that the picture is removed, and still shows one; look at it again",
+            ));
+        }
+        Ok(self.answer(group_id, (), Change::Picture(PictureChanged { picture_id: None })))
+    }
+}
+
+/// Past the server's own cache, which keeps an answer for a day, also that there is none.
+impl Serve<GetGroupPicture> for Carried {
+    async fn serve(&self, query: &GetGroupPicture) -> Result<Option<GroupPicture>> {
+        let GetGroupPicture { group_id } = query;
+        let ask = self.get(OperationName::GetGroupPicture, &[group_id.as_str(), "picture"]);
         let answer = self.server.ask(ask.with("refresh", "true")).await?;
         let url = answer.json().and_then(|object| object.get("url")).and_then(Value::as_str);
         let Some(url) = url.and_then(|url| url.parse::<Url>().ok()) else { return Ok(None) };
@@ -31,46 +74,6 @@ impl Carried {
             url: Some(url.into()),
             data: Bytes::new(),
         }))
-    }
-
-    pub async fn set_picture(
-        &self,
-        group_id: &GroupId,
-        jpeg: Option<&Bytes>,
-    ) -> Result<EngineAnswer<()>> {
-        let path = [group_id.as_str(), "picture"];
-        let picture_id = match jpeg {
-            Some(jpeg) => {
-                let operation = EngineOperation::SetGroupPicture;
-                let file = json!({
-                    "mimetype": "image/jpeg",
-                    "filename": "picture.jpg",
-                    "data": STANDARD.encode(jpeg),
-                });
-                let answer =
-                    self.send(operation, Method::PUT, &path, json!({ "file": file })).await?;
-                let is_refused =
-                    answer.json().and_then(|object| object.get("success")) == Some(&json!(false));
-                if is_refused || answer.is_false() {
-                    return Err(not_admin(operation));
-                }
-                // WAHA does not say under which id it is known now.
-                let seen = self.picture(group_id).await.ok().flatten();
-                Some(seen.map_or_else(|| of_content(jpeg), |picture| picture.picture_id))
-            }
-            None => {
-                let operation = EngineOperation::DeleteGroupPicture;
-                self.server.ask(Ask::of(operation, Method::DELETE, self.path(&path))).await?;
-                // It answers success whatever happened.
-                if let Ok(Some(_)) = self.picture(group_id).await {
-                    return Err(EngineError::unknown(
-                        "WAHA says that the picture is removed, and still shows one; look at it again",
-                    ));
-                }
-                None
-            }
-        };
-        Ok(self.answer(group_id, (), Change::Picture(PictureChanged { picture_id })))
     }
 }
 

@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 use crate::domain::event::Field;
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
-use crate::domain::participant::{Account, Participant};
-use crate::domain::port::engine::{
-    EngineError, EngineOperation, FetchedGroup, Outcome, Result, Snapshot,
+use crate::domain::operation::{
+    EngineError, FetchAll, FetchGroup, FetchedGroup, OperationName, Outcome, Result, Snapshot,
 };
+use crate::domain::participant::{Account, Participant};
 use crate::domain::reason::Reason;
 use crate::domain::reconcile;
-use crate::engine::waha::carried::Carried;
+use crate::engine::waha::carried::{Carried, Serve};
 use crate::engine::waha::native::{self, Seen};
 use crate::engine::waha::server::Answer;
 use crate::engine::waha::webhook::WahaEngine;
@@ -25,7 +25,7 @@ const BLANK_REST: Duration = Duration::from_secs(60);
 
 impl Carried {
     /// The group as the server has it.
-    pub async fn fetch(&self, group_id: &GroupId) -> Result<FetchedGroup> {
+    pub(super) async fn fetch(&self, group_id: &GroupId) -> Result<FetchedGroup> {
         let seen = match self.info.engine {
             WahaEngine::Noweb => self.fetch_listed(group_id).await?,
             WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.see(group_id).await?,
@@ -46,7 +46,7 @@ impl Carried {
     }
 
     async fn see(&self, group_id: &GroupId) -> Result<Option<Seen>> {
-        let ask = self.get(EngineOperation::FetchGroup, &[group_id.as_str()]);
+        let ask = self.get(OperationName::FetchGroup, &[group_id.as_str()]);
         match self.server.ask(ask).await {
             Ok(Answer::Json(object)) => {
                 let seen = native::group(self.info.engine, &object, self.now);
@@ -108,7 +108,7 @@ impl Carried {
     }
 
     async fn read_members(&self, path: &[&str]) -> Result<Vec<Participant>> {
-        let answer = self.server.ask(self.get(EngineOperation::FetchGroup, path)).await?;
+        let answer = self.server.ask(self.get(OperationName::FetchGroup, path)).await?;
         let listed = answer.json().filter(|value| value.is_array());
         let listed = listed.ok_or_else(|| self.unread("answers no members"))?;
         Ok(native::members(Some(listed)))
@@ -119,7 +119,36 @@ impl Carried {
         EngineError::not_sent(self.server.unavailable(what))
     }
 
-    pub async fn fetch_all(&self) -> Result<Snapshot> {
+    /// The rows of the list of all groups.
+    pub(in crate::engine::waha) async fn list(&self) -> Result<Vec<Seen>> {
+        let body = self.server.ask_list(self.get(OperationName::FetchAll, &[])).await?;
+        let is_cut = |error: serde_json::Error| {
+            let unavailable = self.server.unavailable("answers a list that cannot be read");
+            EngineError::not_sent(unavailable.caused_by(error))
+        };
+        let mut listed = Vec::new();
+        let rows = rows(&body).map_err(is_cut)?;
+        let is_empty = rows.is_empty();
+        for row in rows {
+            let object: Value = serde_json::from_str(row.get()).map_err(is_cut)?;
+            listed.extend(native::group(self.info.engine, &object, self.now));
+        }
+        if listed.is_empty() && !is_empty {
+            // `{"status":"maintenance"}` looks like NOWEB's map by id.
+            return Err(self.unread("answers a list of something else"));
+        }
+        Ok(listed)
+    }
+}
+
+impl Serve<FetchGroup> for Carried {
+    async fn serve(&self, query: &FetchGroup) -> Result<FetchedGroup> {
+        self.fetch(&query.group_id).await
+    }
+}
+
+impl Serve<FetchAll> for Carried {
+    async fn serve(&self, _: &FetchAll) -> Result<Snapshot> {
         let listed = match self.info.engine {
             WahaEngine::Noweb => self.list_anew().await?.values().cloned().collect(),
             WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.list().await?,
@@ -145,27 +174,6 @@ impl Carried {
             max_age: Duration::ZERO,
             has_left_groups: self.info.keeps_left_groups(),
         })
-    }
-
-    /// The rows of the list of all groups.
-    pub(in crate::engine::waha) async fn list(&self) -> Result<Vec<Seen>> {
-        let body = self.server.ask_list(self.get(EngineOperation::FetchAll, &[])).await?;
-        let is_cut = |error: serde_json::Error| {
-            let unavailable = self.server.unavailable("answers a list that cannot be read");
-            EngineError::not_sent(unavailable.caused_by(error))
-        };
-        let mut listed = Vec::new();
-        let rows = rows(&body).map_err(is_cut)?;
-        let is_empty = rows.is_empty();
-        for row in rows {
-            let object: Value = serde_json::from_str(row.get()).map_err(is_cut)?;
-            listed.extend(native::group(self.info.engine, &object, self.now));
-        }
-        if listed.is_empty() && !is_empty {
-            // `{"status":"maintenance"}` looks like NOWEB's map by id.
-            return Err(self.unread("answers a list of something else"));
-        }
-        Ok(listed)
     }
 }
 

@@ -11,28 +11,21 @@ use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, ParticipantId};
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
 use crate::domain::matching::{Asked, Found, Trust, rows_of};
+use crate::domain::operation::{
+    AnswerJoinRequests, EngineAnswer, EngineError, ListJoinRequests, Operation as _, OperationName,
+    RequestAnswer, Result,
+};
 use crate::domain::participant::{
     Account, Participant, ParticipantResult, ParticipantStatus, Role,
-};
-use crate::domain::port::engine::{
-    EngineAnswer, EngineError, EngineOperation, ParticipantsAnswer, RequestAnswer, Result,
 };
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
 use crate::domain::whatsapp_code::participant_status;
-use crate::engine::waha::carried::{Carried, people};
+use crate::engine::waha::carried::{Carried, Serve, people};
 use crate::engine::waha::names;
 use crate::engine::waha::raw::Raw;
 
 impl Carried {
-    pub async fn join_requests(&self, group_id: &GroupId) -> Result<Vec<JoinRequest>> {
-        let operation = EngineOperation::ListJoinRequests;
-        let path = [group_id.as_str(), "participants", "join-requests"];
-        let answer = self.server.ask(self.get(operation, &path)).await?;
-        let listed = answer.json().and_then(Value::as_array).into_iter().flatten();
-        Ok(listed.filter_map(|listed| self.request(listed)).collect())
-    }
-
     fn request(&self, listed: &Value) -> Option<JoinRequest> {
         let raw = Raw::new(listed, self.now);
         Some(JoinRequest {
@@ -48,17 +41,30 @@ impl Carried {
             parent: raw.find(&["/parentGroupId"]).and_then(names::group_id),
         })
     }
+}
 
-    /// Answers those who have an open request, under the id by which it is listed. An empty list of people
-    /// would mean all of them to WEBJS.
-    pub async fn answer_requests(
+impl Serve<ListJoinRequests> for Carried {
+    async fn serve(&self, query: &ListJoinRequests) -> Result<Vec<JoinRequest>> {
+        let ListJoinRequests { group_id } = query;
+        let operation = OperationName::ListJoinRequests;
+        let path = [group_id.as_str(), "participants", "join-requests"];
+        let answer = self.server.ask(self.get(operation, &path)).await?;
+        let listed = answer.json().and_then(Value::as_array).into_iter().flatten();
+        Ok(listed.filter_map(|listed| self.request(listed)).collect())
+    }
+}
+
+/// Answers those who have an open request, under the id by which it is listed. An empty list of people
+/// would mean all of them to WEBJS.
+impl Serve<AnswerJoinRequests> for Carried {
+    async fn serve(
         &self,
-        group_id: &GroupId,
-        answer: RequestAnswer,
-        participants: &[ParticipantId],
-    ) -> Result<ParticipantsAnswer> {
-        let operation = EngineOperation::of_request_answer(answer);
-        let open = self.join_requests(group_id).await?;
+        command: &AnswerJoinRequests,
+    ) -> Result<EngineAnswer<Vec<ParticipantResult>>> {
+        let AnswerJoinRequests { group_id, participants, .. } = command;
+        let answer = command.answer;
+        let operation = command.name();
+        let open = self.serve(&ListJoinRequests { group_id: group_id.clone() }).await?;
         let listed: Vec<Account> = open.iter().map(|request| request.requester).collect();
         let known = self.named(&unnamed(participants), &listed).await?;
         let asked: Vec<Asked> = participants

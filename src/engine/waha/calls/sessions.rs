@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use crate::domain::error::Error;
 use crate::domain::id::PhoneNumber;
-use crate::domain::port::engine::{
-    EngineError, EngineOperation, Login, Outcome, PairingCode, QrCode, Result, Started,
-};
+use crate::domain::operation::{EngineError, OperationName, Outcome, Result};
+use crate::domain::port::engine::{Login, PairingCode, QrCode, Started};
 use crate::domain::reason::Reason;
 use crate::engine::waha::carried::Carried;
 use crate::engine::waha::names;
@@ -21,7 +20,7 @@ const PAIRING_CODE_LIFE: Duration = Duration::from_secs(160);
 /// How long WhatsApp lets a QR code be scanned.
 const QR_CODE_LIFE: Duration = Duration::from_secs(20);
 /// To find or start a session may be done again.
-const LOOK: EngineOperation = EngineOperation::FetchAll;
+const LOOK: OperationName = OperationName::FetchAll;
 
 impl Carried {
     /// Who is linked there; `None` where nobody is, or there is no such session yet.
@@ -94,14 +93,14 @@ impl Carried {
 
     pub async fn log_out(&self) -> Result<()> {
         let path = vec!["api", "sessions", &*self.remote, "logout"];
-        let ask = Ask::of(EngineOperation::LogoutSession, Method::POST, path);
+        let ask = Ask::of(OperationName::LogoutSession, Method::POST, path);
         self.server.ask(ask).await.map(drop)
     }
 
     pub async fn pairing_code(&self, phone: PhoneNumber) -> Result<PairingCode> {
         let path = vec!["api", &*self.remote, "auth", "request-code"];
         let body = json!({ "phoneNumber": phone.get().to_string() });
-        let ask = Ask::of(EngineOperation::RequestPairingCode, Method::POST, path).body(body);
+        let ask = Ask::of(OperationName::RequestPairingCode, Method::POST, path).body(body);
         let answer = self.server.ask(ask).await?;
         let code = answer.json().and_then(|object| object.get("code")).and_then(Value::as_str);
         // `ABCD-EFGH`

@@ -5,27 +5,26 @@ use serde_json::{Value, json};
 
 use crate::domain::group::MemberAddMode;
 use crate::domain::id::GroupId;
-use crate::domain::port::engine::{EngineAnswer, EngineOperation, Result};
+use crate::domain::operation::{ChangeSetting, EngineAnswer, OperationName, Result};
 use crate::domain::reducer::Change;
 use crate::domain::setting::Setting;
-use crate::engine::waha::carried::{Carried, unsupported};
+use crate::engine::waha::carried::{Carried, Serve, unsupported};
 
 impl Carried {
-    pub async fn change_setting(
-        &self,
-        group_id: &GroupId,
-        setting: Setting,
-    ) -> Result<EngineAnswer<()>> {
-        self.write_setting(group_id, setting).await?;
-        Ok(self.answer(group_id, (), Change::Fields(vec![setting.value()])))
-    }
-
     pub(super) async fn write_setting(&self, group_id: &GroupId, setting: Setting) -> Result<()> {
-        let operation = EngineOperation::of_setting(setting);
+        let operation = OperationName::of_setting(setting);
         let (name, body) =
             route(setting).ok_or_else(|| unsupported(operation, "set when messages disappear"))?;
         let path = [group_id.as_str(), "settings", "security", name];
         self.change(operation, Method::PUT, &path, body).await
+    }
+}
+
+impl Serve<ChangeSetting> for Carried {
+    async fn serve(&self, command: &ChangeSetting) -> Result<EngineAnswer<()>> {
+        let ChangeSetting { group_id, setting } = command;
+        self.write_setting(group_id, *setting).await?;
+        Ok(self.answer(group_id, (), Change::Fields(vec![setting.value()])))
     }
 }
 

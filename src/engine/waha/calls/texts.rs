@@ -5,63 +5,23 @@ use serde_json::{Value, json};
 
 use crate::domain::error::Error;
 use crate::domain::event::FieldValue;
-use crate::domain::group::{Description, DescriptionText, Subject, SubjectText};
+use crate::domain::group::{Description, DescriptionText, Subject};
 use crate::domain::id::GroupId;
-use crate::domain::port::engine::{EngineAnswer, EngineError, EngineOperation, Result};
+use crate::domain::operation::{
+    EngineAnswer, EngineError, LeaveGroup, OperationName, Result, SetGroupDescription,
+    SetGroupSubject,
+};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::{Carried, unsupported};
+use crate::engine::waha::carried::{Carried, Serve, unsupported};
 
 impl Carried {
-    pub async fn leave(&self, group_id: &GroupId) -> Result<EngineAnswer<()>> {
-        let path = [group_id.as_str(), "leave"];
-        self.send(EngineOperation::LeaveGroup, Method::POST, &path, Value::Null).await?;
-        Ok(self.answer(group_id, (), Change::Left))
-    }
-
-    pub async fn set_subject(
-        &self,
-        group_id: &GroupId,
-        subject: &SubjectText,
-    ) -> Result<EngineAnswer<()>> {
-        let operation = EngineOperation::SetGroupSubject;
-        let body = json!({ "subject": subject.as_str() });
-        self.change(operation, Method::PUT, &[group_id.as_str(), "subject"], body).await?;
-        let value = FieldValue::Subject(Subject {
-            text: subject.as_str().to_owned(),
-            time: Some(self.now),
-            owner: self.me.map(|me| me.id()),
-        });
-        Ok(self.answer(group_id, (), Change::Fields(vec![value])))
-    }
-
-    /// WAHA takes no id of the description that is to be replaced, so that it is compared here.
-    pub async fn set_description(
-        &self,
-        group_id: &GroupId,
-        description: &DescriptionText,
-        expected_id: Option<&str>,
-    ) -> Result<EngineAnswer<()>> {
-        if let Some(expected) = expected_id {
-            self.refuse_other_description(group_id, expected).await?;
-        }
-        self.write_description(group_id, description).await?;
-        let value = FieldValue::Description(Description {
-            text: description.as_str().to_owned(),
-            // WhatsApp gives it one, of which WAHA says nothing.
-            id: String::new(),
-            time: Some(self.now),
-            owner: self.me.map(|me| me.id()),
-        });
-        Ok(self.answer(group_id, (), Change::Fields(vec![value])))
-    }
-
     pub(super) async fn write_description(
         &self,
         group_id: &GroupId,
         description: &DescriptionText,
     ) -> Result<()> {
-        let operation = EngineOperation::SetGroupDescription;
+        let operation = OperationName::SetGroupDescription;
         if description.as_str().is_empty() && !self.info.clears_descriptions() {
             return Err(unsupported(operation, "clear a description in this version"));
         }
@@ -84,5 +44,48 @@ impl Carried {
         let error = Error::new(Reason::DescriptionConflict, message);
         let error = error.with("group_id", group_id).with("description_id", held);
         Err(EngineError::rejected(error))
+    }
+}
+
+impl Serve<LeaveGroup> for Carried {
+    async fn serve(&self, command: &LeaveGroup) -> Result<EngineAnswer<()>> {
+        let LeaveGroup { group_id } = command;
+        let path = [group_id.as_str(), "leave"];
+        self.send(OperationName::LeaveGroup, Method::POST, &path, Value::Null).await?;
+        Ok(self.answer(group_id, (), Change::Left))
+    }
+}
+
+impl Serve<SetGroupSubject> for Carried {
+    async fn serve(&self, command: &SetGroupSubject) -> Result<EngineAnswer<()>> {
+        let SetGroupSubject { group_id, subject } = command;
+        let operation = OperationName::SetGroupSubject;
+        let body = json!({ "subject": subject.as_str() });
+        self.change(operation, Method::PUT, &[group_id.as_str(), "subject"], body).await?;
+        let value = FieldValue::Subject(Subject {
+            text: subject.as_str().to_owned(),
+            time: Some(self.now),
+            owner: self.me.map(|me| me.id()),
+        });
+        Ok(self.answer(group_id, (), Change::Fields(vec![value])))
+    }
+}
+
+/// WAHA takes no id of the description that is to be replaced, so that it is compared here.
+impl Serve<SetGroupDescription> for Carried {
+    async fn serve(&self, command: &SetGroupDescription) -> Result<EngineAnswer<()>> {
+        let SetGroupDescription { group_id, description, expected_id } = command;
+        if let Some(expected) = expected_id {
+            self.refuse_other_description(group_id, expected).await?;
+        }
+        self.write_description(group_id, description).await?;
+        let value = FieldValue::Description(Description {
+            text: description.as_str().to_owned(),
+            // WhatsApp gives it one, of which WAHA says nothing.
+            id: String::new(),
+            time: Some(self.now),
+            owner: self.me.map(|me| me.id()),
+        });
+        Ok(self.answer(group_id, (), Change::Fields(vec![value])))
     }
 }

@@ -15,8 +15,8 @@ use wagroups::domain::group::Group;
 use wagroups::domain::id::PhoneNumber;
 use wagroups::domain::invite::GroupPreview;
 use wagroups::domain::join_request::{JoinRequest, JoinRequestMethod};
+use wagroups::domain::operation::{EngineError, Outcome};
 use wagroups::domain::participant::{Account, Participant, ParticipantResult, Role};
-use wagroups::domain::port::engine::{EngineError, Outcome};
 use wagroups::engine::waha::webhook::WahaEngine;
 
 use super::reply::{Answer, Reply};

@@ -103,15 +103,15 @@ async fn a_dead_server_refuses_and_forgets_and_comes_back() {
     let refused = rename(&scene, &id, "Crew").await.expect_err("refused");
     assert!(refused.is_connect(), "{refused:?}");
     scene.act(person(1), Operation::SetSubject(id.clone(), "Lost".into())).await;
-
-    scene.server.revive().await;
-    let mut socket = Socket::open(&scene.server, query).await;
     eventually("the lost event is gone", || async {
         let simulated = scene.server.simulated("alice");
         let waiting = scene.whatsapp.simulator().waiting(&simulated).await;
         (waiting.expect("a count") == 0).then_some(())
     })
     .await;
+
+    scene.server.revive().await;
+    let mut socket = Socket::open(&scene.server, query).await;
     rename(&scene, &id, "Crew").await.expect("an answer").nothing();
     let event = socket.event_of("group.v2.update").await;
     assert_eq!(event["payload"]["group"]["subject"], json!("Crew"));

@@ -1,7 +1,7 @@
 //! Sessions, keys, and what the server says of itself.
 
 use serde_json::{Value, json};
-use wagroups::domain::port::engine::GroupEngine;
+use wagroups::domain::operation::{EngineCall, FetchAll, Perform as _};
 use wagroups::engine::waha::webhook::WahaEngine;
 
 use super::{Scene, scene, scene_of};
@@ -89,7 +89,7 @@ async fn sessions_that_do_not_work_say_why() {
     status("WORKING").await;
     simulator.unlink(&simulated).await.expect("unlinked");
     status("FAILED").await;
-    assert!(simulator.fetch_all(&simulated).await.is_err());
+    assert!(simulator.perform(EngineCall::of_query(&simulated), &FetchAll {}).await.is_err());
 }
 
 #[tokio::test]

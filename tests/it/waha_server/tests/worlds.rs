@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wagroups::domain::port::engine::EngineOperation;
+use wagroups::domain::operation::OperationName;
 use wagroups::engine::simulator::{Aim, CallFault, Defect, SnapshotFault, Uses};
 use wagroups::engine::waha::webhook::WahaEngine;
 
@@ -40,18 +40,18 @@ async fn whatsapps_own_faults_come_through_in_the_engines_words() {
         let scene = scene(engine).await;
         let id = scene.group().await;
         let faults = scene.whatsapp.simulator().faults();
-        let aim = |operation: EngineOperation| Aim {
+        let aim = |operation: OperationName| Aim {
             session: Some(scene.server.simulated("alice")),
             operations: vec![operation],
             uses: Uses::Times(1),
         };
         let limit = CallFault::RateLimit { backoff: Some(Duration::from_secs(7)) };
-        faults.inject_call(aim(EngineOperation::AddParticipants), limit).expect("a fault");
+        faults.inject_call(aim(OperationName::AddParticipants), limit).expect("a fault");
         let body = super::people(&[person(2)]);
         let added = scene.post("alice", &format!("/{id}/participants/add"), body).await;
         added.threw(limited);
         let lie = SnapshotFault { defect: Defect::BlankGroups, percent: 100 };
-        faults.inject_snapshots(aim(EngineOperation::FetchAll), lie).expect("a fault");
+        faults.inject_snapshots(aim(OperationName::FetchAll), lie).expect("a fault");
         let listed = scene.get("alice", "").await.json(200);
         let (shown, blank) = match engine {
             WahaEngine::Noweb => (&listed[id.as_str()]["creation"], Value::Null),

@@ -4,14 +4,14 @@ use bytes::Bytes;
 
 use super::super::{CallOutcome, CallRecord, Operation, REMEMBERED_CALLS, World};
 use super::{ALICE, BOB, CAROL, DAVE, act, at, describe, group_of, id, phone, session, world};
-use crate::domain::port::engine::EngineOperation;
+use crate::domain::operation::OperationName;
 use crate::domain::setting::Setting;
 
 fn applied(name: &str, call_key: &str) -> CallRecord {
     CallRecord {
         number: 0,
         session: session(name),
-        operation: EngineOperation::SetGroupSubject,
+        operation: OperationName::SetGroupSubject,
         group_id: None,
         call_key: call_key.to_owned(),
         time: at(0),

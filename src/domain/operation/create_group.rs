@@ -1,0 +1,54 @@
+//! Making a group.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CommandValue, EngineAnswer, GroupCommand, Operation, OperationName};
+use crate::domain::answer::Verdict;
+use crate::domain::group::{DescriptionText, GroupSettings, SubjectText};
+use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::participant::ParticipantResult;
+use crate::domain::reducer::Change;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateGroup {
+    pub subject: SubjectText,
+    #[serde(default)]
+    pub description: DescriptionText,
+    #[serde(default)]
+    pub participants: Vec<ParticipantId>,
+    #[serde(default)]
+    pub settings: GroupSettings,
+}
+
+#[derive(Debug, Clone)]
+pub struct Created {
+    pub group_id: GroupId,
+    /// One for each requested participant, in the order of the request.
+    pub results: Vec<ParticipantResult>,
+}
+
+impl Operation for CreateGroup {
+    type Answer = EngineAnswer<Created>;
+
+    fn name(&self) -> OperationName {
+        OperationName::CreateGroup
+    }
+}
+
+impl GroupCommand for CreateGroup {
+    type Value = Created;
+
+    fn group_id(&self) -> Option<&GroupId> {
+        None
+    }
+
+    fn expected(&self) -> Vec<Change> {
+        Vec::new()
+    }
+}
+
+impl CommandValue for Created {
+    fn verdict(self, _: Option<&GroupId>) -> Verdict {
+        Verdict { results: self.results, ..Verdict::about(&self.group_id) }
+    }
+}
