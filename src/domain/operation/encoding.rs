@@ -4,6 +4,8 @@
 //! know are passed over, those that came later have a default, and an operation that it does not know is an error.
 //! Of groups that were fetched nothing is encoded: by the time that a caller is answered they are in the log.
 
+use std::io;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -16,7 +18,24 @@ pub type Digest = [u8; 32];
 
 impl Command {
     pub fn digest(&self) -> Result<Digest> {
-        Ok(Sha256::digest(encode(self)?).into())
+        let mut hash = Hash::default();
+        serde_json::to_writer(&mut hash, self).map_err(Error::internal)?;
+        Ok(hash.0.finalize().into())
+    }
+}
+
+/// Hashes what is written as it comes: a picture may have 10 MiB.
+#[derive(Default)]
+struct Hash(Sha256);
+
+impl io::Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
