@@ -80,7 +80,7 @@ impl<'a> GroupsContract<'a> {
         services.next().ok_or_else(|| "the contract has no GroupsService".into())
     }
 
-    /// Leads each RPC to the method of its name.
+    /// Leads each RPC to the method of its name, of a type that has no other: one that is missing must not compile.
     fn service(&self) -> String {
         let methods = self.service.method.iter().map(|method| {
             let name = snake_case(method.name());
@@ -94,11 +94,11 @@ impl<'a> GroupsContract<'a> {
             format!(
                 "{stream}    async fn {name}(&self, request: Request<pb::{request}>) \
                  -> Result<Response<{response}>, Status> {{\n        \
-                 Groups::{name}(self, request).await\n    }}\n"
+                 self.0.{name}(request).await\n    }}\n"
             )
         });
         let methods: String = methods.collect();
-        format!("#[tonic::async_trait]\nimpl GroupsService for Groups {{\n{methods}}}\n")
+        format!("#[tonic::async_trait]\nimpl GroupsService for GroupsRpcs {{\n{methods}}}\n")
     }
 
     /// The accessors of each request that changes one group.

@@ -19,7 +19,7 @@ use crate::domain::answer::Answer;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, RequestId, SessionName};
-use crate::domain::operation::{Command, Digest, EngineError, Outcome};
+use crate::domain::operation::{Command, Digest, EngineError, OperationName, Outcome};
 use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::repository::ReservationKey;
 use crate::domain::reason::{Code, Reason};
@@ -108,7 +108,11 @@ impl App {
             request_id,
         });
         let (sender, ended) = watch::channel(None);
-        let digest = mutation.command.digest()?;
+        let digest = match &key {
+            Some(_) => mutation.command.digest()?,
+            // Nothing is compared with it.
+            None => Digest::default(),
+        };
         let flight = InFlight { digest, ended, stage: Arc::default() };
         let flight = match &key {
             Some(key) => match inner.calls.enter(key, flight) {
@@ -138,11 +142,11 @@ impl App {
 
 /// Whether the call has brought us into the group, whoever told of it first. Of a group that was joined an engine may say
 /// no more than that.
-fn is_creation(command: &Command, observations: &[Observation]) -> bool {
+fn is_creation(operation: OperationName, observations: &[Observation]) -> bool {
     let says_nothing = |observation: &Observation| observation.change == Change::Fields(Vec::new());
-    match command {
-        Command::CreateGroup(_) => true,
-        Command::JoinGroup(_) => observations.first().is_some_and(says_nothing),
+    match operation {
+        OperationName::CreateGroup => true,
+        OperationName::JoinGroup => observations.first().is_some_and(says_nothing),
         _ => false,
     }
 }
@@ -239,10 +243,10 @@ async fn run(
     }
     let taken = taken.as_ref();
     let ready = async {
+        let engine = inner.working_engine(&mutation.session, mutation.command.name())?;
         let prepared = Prepared::of(inner, &mutation.session, mutation.command).await?;
-        // Taking the id may have taken as long.
+        // All this may have taken as long.
         inner.writer.refuse_if_late()?;
-        let engine = inner.working_engine(&mutation.session, prepared.command().name())?;
         Ok((engine, prepared))
     };
     let (engine, prepared) = match ready.await {
@@ -273,7 +277,7 @@ async fn run(
     sending.send(engine, prepared, taken).await
 }
 
-/// A call of the service's own, which no request id guards.
+/// A call of the service's own, which no request id guards. Whom it means, it says by the group's own names.
 pub(super) async fn perform(
     inner: &Arc<Inner>,
     mutation: Mutation,
@@ -281,8 +285,8 @@ pub(super) async fn perform(
 ) -> Result<Answer> {
     let Mutation { session, request_id, command } = mutation;
     inner.writer.refuse_if_late()?;
-    let prepared = Prepared::of(inner, &session, command).await?;
-    let engine = inner.working_engine(&session, prepared.command().name())?;
+    let engine = inner.working_engine(&session, command.name())?;
+    let prepared = Prepared::literally(command);
     let sending = Sending { inner, session: &session, key_name: "", request_id, call_key };
     sending.send(engine, prepared, None).await
 }
@@ -307,17 +311,17 @@ impl Sending<'_> {
     ) -> Result<Answer> {
         let Self { inner, session, request_id, .. } = self;
         let command = prepared.command();
-        let group_id = command.group_id();
+        let (name, group_id) = (command.name(), command.group_id().cloned());
         let window = inner.pending.open(
             session,
             &self.call_key,
             request_id,
-            group_id.cloned(),
+            group_id.clone(),
             command.expected(),
         );
         let kind = engine.kind();
         let called = match prepared.perform(&self, engine).await {
-            Err(failed) => Err(inner.believed(session, group_id, failed).await),
+            Err(failed) => Err(inner.believed(session, group_id.as_ref(), failed).await),
             answered => answered,
         };
         let answered = match called {
@@ -342,12 +346,12 @@ impl Sending<'_> {
             }
         };
         let verdict = answered.value;
-        if let Some(group_id) = verdict.group_id.as_ref().or(group_id) {
+        if let Some(group_id) = verdict.group_id.as_ref().or(group_id.as_ref()) {
             let changes = answered.observations.iter().map(|observation| &observation.change);
             inner.pending.own_changes.note(session, group_id, changes);
         }
         let report = Report {
-            is_creation: is_creation(command, &answered.observations),
+            is_creation: is_creation(name, &answered.observations),
             observations: answered.observations,
             source_ids: answered.source_ids,
             call_key: Some(self.call_key.clone()),

@@ -182,6 +182,7 @@ pub enum MemberAddMode {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct GroupSettings {
     /// Only admins edit subject, description and picture ("locked").
     pub info_admin_only: bool,

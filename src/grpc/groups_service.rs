@@ -14,13 +14,17 @@ use crate::pb;
 use crate::pb::groups_service_server::GroupsService;
 
 #[derive(Debug, Clone)]
-pub struct Groups {
+pub(super) struct Groups {
     pub(super) app: App,
 }
 
-impl Groups {
+/// The service: each RPC as the method of its name.
+#[derive(Debug, Clone)]
+pub struct GroupsRpcs(Groups);
+
+impl GroupsRpcs {
     pub fn new(app: App) -> Self {
-        Self { app }
+        Self(Groups { app })
     }
 }
 

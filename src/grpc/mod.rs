@@ -14,7 +14,7 @@ mod simulator;
 mod watch;
 mod webhooks_service;
 
-pub use groups_service::Groups;
+pub use groups_service::GroupsRpcs;
 pub use sessions_service::Sessions;
 pub use simulator::Simulator;
 pub use webhooks_service::Webhooks;

@@ -26,7 +26,7 @@ use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::fair_share::FairShare;
 use crate::engine::simulator::SimulatorEngine;
-use crate::grpc::{Groups, Sessions, Simulator, Webhooks};
+use crate::grpc::{GroupsRpcs, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
     DeadlineLayer, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer,
@@ -144,7 +144,7 @@ pub(super) async fn serve_grpc(
     let addr = listener.local_addr().map_err(StartError::other)?;
     let max_bytes = usize::try_from(settings.grpc.max_message_bytes.get()).unwrap_or(usize::MAX);
     let groups =
-        GroupsServiceServer::new(Groups::new(app.clone())).max_decoding_message_size(max_bytes);
+        GroupsServiceServer::new(GroupsRpcs::new(app.clone())).max_decoding_message_size(max_bytes);
     let sessions =
         SessionsServiceServer::new(Sessions::new(app.clone())).max_decoding_message_size(max_bytes);
     let webhooks =
@@ -154,7 +154,7 @@ pub(super) async fn serve_grpc(
     let simulator = SimulatorServiceServer::new(Simulator::new(simulator.cloned()))
         .max_decoding_message_size(max_bytes);
     let mut names = vec![
-        <GroupsServiceServer<Groups> as NamedService>::NAME,
+        <GroupsServiceServer<GroupsRpcs> as NamedService>::NAME,
         <SessionsServiceServer<Sessions> as NamedService>::NAME,
         <WebhooksServiceServer<Webhooks> as NamedService>::NAME,
     ];

@@ -97,32 +97,38 @@ impl Prepared {
         Ok(Self { command, meant })
     }
 
+    /// Of a command that names people as the group does.
+    pub fn literally(command: Command) -> Self {
+        Self { command, meant: None }
+    }
+
     pub fn command(&self) -> &Command {
         &self.command
     }
 
+    /// What a caller gave goes as soon as nothing needs it any more: a picture's file has megabytes.
     pub async fn perform(
-        &self,
+        self,
         sending: &Sending<'_>,
         engine: Arc<dyn GroupEngine>,
     ) -> operation::Result<EngineAnswer<Verdict>> {
         let call = EngineCall { session: sending.session, key: &sending.call_key };
         let engine = &*engine;
-        let mut answer = match &self.command {
-            Command::CreateGroup(create) => plainly(engine, call, create).await,
-            Command::LeaveGroup(leave) => plainly(engine, call, leave).await,
-            Command::JoinGroup(join) => super::join::perform(sending, engine, call, join).await,
-            Command::SetGroupSubject(set) => plainly(engine, call, set).await,
-            Command::SetGroupDescription(set) => plainly(engine, call, set).await,
+        let mut answer = match self.command {
+            Command::CreateGroup(create) => plainly(engine, call, &create).await,
+            Command::LeaveGroup(leave) => plainly(engine, call, &leave).await,
+            Command::JoinGroup(join) => super::join::perform(sending, engine, call, &join).await,
+            Command::SetGroupSubject(set) => plainly(engine, call, &set).await,
+            Command::SetGroupDescription(set) => plainly(engine, call, &set).await,
             Command::SetGroupPicture(set) => {
                 let made = super::picture::made(sending, set).await?;
                 plainly(engine, call, &made).await
             }
-            Command::DeleteGroupPicture(delete) => plainly(engine, call, delete).await,
-            Command::ChangeSetting(change) => plainly(engine, call, change).await,
-            Command::ChangeParticipants(change) => plainly(engine, call, change).await,
-            Command::AnswerJoinRequests(answers) => plainly(engine, call, answers).await,
-            Command::RevokeInviteCode(revoke) => plainly(engine, call, revoke).await,
+            Command::DeleteGroupPicture(delete) => plainly(engine, call, &delete).await,
+            Command::ChangeSetting(change) => plainly(engine, call, &change).await,
+            Command::ChangeParticipants(change) => plainly(engine, call, &change).await,
+            Command::AnswerJoinRequests(answers) => plainly(engine, call, &answers).await,
+            Command::RevokeInviteCode(revoke) => plainly(engine, call, &revoke).await,
         }?;
         if let Some(meant) = &self.meant {
             answer.value.results = meant.as_requested(&answer.value.results);

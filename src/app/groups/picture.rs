@@ -70,9 +70,9 @@ impl App {
 /// Made only now: a repetition by request id needs neither the work nor the URL.
 pub(super) async fn made(
     sending: &Sending<'_>,
-    command: &SetGroupPicture,
+    command: SetGroupPicture,
 ) -> operation::Result<SetGroupPicture<Picture>> {
-    let SetGroupPicture { group_id, picture } = command.clone();
+    let SetGroupPicture { group_id, picture } = command;
     let picture = sending.inner.pictures.make(sending.key_name, picture).await;
     Ok(SetGroupPicture { group_id, picture: picture.map_err(EngineError::not_sent)? })
 }

@@ -352,7 +352,7 @@ pub struct ReservationKey {
 #[derive(Debug, Clone)]
 pub struct Reservation {
     pub key: ReservationKey,
-    /// Of the request without its id: another body under the same id is refused.
+    /// Of what was asked for: another request under the same id is refused.
     pub body_sha256: [u8; 32],
     pub group_id: Option<GroupId>,
     /// Of the process that runs the call.
