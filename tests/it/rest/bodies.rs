@@ -22,7 +22,7 @@ use wagroups::pb::inject_fault_request::Fault;
 use super::client::{Rest, ids};
 use super::listening;
 use crate::harness::service::{PATIENCE, Service, eventually};
-use crate::service::refusals::calls::{PERSON, group_of};
+use crate::service::refusals::calls::{PERSON, group_of, picture};
 use crate::service::refusals::inject;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -253,4 +253,35 @@ async fn a_picture_keeps_its_share_when_its_caller_hangs_up() {
     for ended in slow {
         assert_eq!(ended.await.expect("an answer").reason(), "PICTURE_FETCH_FAILED");
     }
+}
+
+/// What WhatsApp is to get was made of the file, which is of no more use while WhatsApp takes its time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pictures_file_gives_its_share_back_before_whatsapp_answers() {
+    let service = Service::on_sqlite_with(|settings| {
+        listening(settings);
+        settings.rest.max_body_bytes = "1MiB".parse().expect("a size");
+        settings.rest.buffer_bytes = "1MiB".parse().expect("a size");
+    })
+    .await;
+    let rest = Rest::new(&service);
+    let group = group_of(&service, "default", &[PERSON]).await;
+    let hang = Fault::Hang(pb::HangFault { point: pb::FaultPoint::BeforeApply.into() });
+    inject(&service, "default", &["SetGroupPicture"], hang).await;
+    // Whoever reads a PNG stops at its end.
+    let file = [picture(), vec![0; 700 << 10]].concat();
+    let body = json!({ "file": { "data": STANDARD.encode(file) } });
+    let (caller, path) = (rest.clone(), format!("/{group}/picture"));
+    let waits = tokio::spawn(async move { caller.put(&path, body).await });
+    eventually("the picture is on its way", || async {
+        let list =
+            pb::ListCallsRequest { operation: "SetGroupPicture".into(), ..Default::default() };
+        let calls = service.simulator().list_calls(list).await.expect("the calls").into_inner();
+        (!calls.calls.is_empty()).then_some(())
+    })
+    .await;
+    let padding = format!("{{}}{}", " ".repeat(200 << 10));
+    assert_eq!(rest.send("GET", "/count", padding).await.status, 200);
+    assert!(!waits.is_finished());
+    waits.abort();
 }
