@@ -8,9 +8,9 @@ use wagroups::domain::group::{DescriptionText, SubjectText};
 use wagroups::domain::id::GroupId;
 use wagroups::domain::invite::Invite;
 use wagroups::domain::operation::{
-    AnswerJoinRequests, ChangeParticipants, ChangeSetting, EngineCall, FetchAll, GetInviteCode,
-    JoinGroup, LeaveGroup, ListJoinRequests, OperationName as Op, Outcome, RequestAnswer,
-    RevokeInviteCode, SetGroupDescription, SetGroupSubject,
+    AnswerJoinRequests, ChangeParticipants, ChangeSetting, FetchAll, GetInviteCode, JoinGroup,
+    LeaveGroup, ListJoinRequests, OperationName as Op, Outcome, RequestAnswer, RevokeInviteCode,
+    SetGroupDescription, SetGroupSubject,
 };
 use wagroups::domain::participant::ParticipantStatus;
 use wagroups::domain::setting::Setting;
@@ -37,18 +37,15 @@ fn groups_that_are_not_ours(scene: &Scene) -> BoxFuture<'_, ()> {
         for (group, reason) in cases {
             let session = &scene.bob.session;
             let answer = scene
-                .engine
                 .perform(
-                    EngineCall { session, key: "refused-1" },
-                    &SetGroupSubject { group_id: group.clone(), subject: subject.clone() },
+                    session,
+                    "refused-1",
+                    SetGroupSubject { group_id: group.clone(), subject: subject.clone() },
                 )
                 .await;
             scene.refused(answer, Outcome::Rejected, reason);
             assert_eq!(scene.seen(&scene.bob, &group).await, None);
-            let code = scene
-                .engine
-                .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
-                .await;
+            let code = scene.ask(session, GetInviteCode { group_id: group.clone() }).await;
             scene.refused(code, Outcome::Rejected, reason);
         }
         scene.was_applied(&scene.bob, "refused-1", 0).await;
@@ -63,33 +60,21 @@ fn what_only_admins_may_do(scene: &Scene) -> BoxFuture<'_, ()> {
         let (bob, lock) = (&scene.bob.session, Setting::InfoAdminOnly(true));
         let not_admin = Reason::NotGroupAdmin;
         let set = scene
-            .engine
-            .perform(
-                EngineCall { session: bob, key: "admin-1" },
-                &ChangeSetting { group_id: group.clone(), setting: lock },
-            )
+            .perform(bob, "admin-1", ChangeSetting { group_id: group.clone(), setting: lock })
             .await;
         scene.refused(set, Outcome::Rejected, not_admin);
-        let revoked = scene
-            .engine
-            .perform(
-                EngineCall { session: bob, key: "admin-2" },
-                &RevokeInviteCode { group_id: group.clone() },
-            )
-            .await;
+        let revoked =
+            scene.perform(bob, "admin-2", RevokeInviteCode { group_id: group.clone() }).await;
         scene.refused(revoked, Outcome::Rejected, not_admin);
-        let asked = scene
-            .engine
-            .perform(EngineCall::of_query(bob), &ListJoinRequests { group_id: group.clone() })
-            .await;
+        let asked = scene.ask(bob, ListJoinRequests { group_id: group.clone() }).await;
         scene.refused(asked, Outcome::Rejected, not_admin);
         let people = [person(1)];
         for action in [MemberAction::Leave, MemberAction::Promote, MemberAction::Demote] {
             let answer = scene
-                .engine
                 .perform(
-                    EngineCall { session: bob, key: "admin-3" },
-                    &ChangeParticipants {
+                    bob,
+                    "admin-3",
+                    ChangeParticipants {
                         group_id: group.clone(),
                         action,
                         participants: people.to_vec(),
@@ -110,10 +95,10 @@ fn a_stale_description(scene: &Scene) -> BoxFuture<'_, ()> {
             (&scene.alice.session, "x".parse::<DescriptionText>().expect("a text"));
         let stale = Some("of another time");
         let answer = scene
-            .engine
             .perform(
-                EngineCall { session, key: "stale-1" },
-                &SetGroupDescription {
+                session,
+                "stale-1",
+                SetGroupDescription {
                     group_id: group.clone(),
                     description: text.clone(),
                     expected_id: stale.map(str::to_owned),
@@ -132,10 +117,10 @@ fn the_superadmin(scene: &Scene) -> BoxFuture<'_, ()> {
         let session = &scene.alice.session;
         let promote = MemberAction::Promote;
         scene
-            .engine
             .perform(
-                EngineCall { session, key: "super-1" },
-                &ChangeParticipants {
+                session,
+                "super-1",
+                ChangeParticipants {
                     group_id: group.clone(),
                     action: promote,
                     participants: vec![bob],
@@ -145,10 +130,10 @@ fn the_superadmin(scene: &Scene) -> BoxFuture<'_, ()> {
             .expect("promoted");
         for action in [MemberAction::Leave, MemberAction::Demote] {
             let answer = scene
-                .engine
                 .perform(
-                    EngineCall { session: &scene.bob.session, key: "super-2" },
-                    &ChangeParticipants {
+                    &scene.bob.session,
+                    "super-2",
+                    ChangeParticipants {
                         group_id: group.clone(),
                         action,
                         participants: vec![alice],
@@ -159,10 +144,10 @@ fn the_superadmin(scene: &Scene) -> BoxFuture<'_, ()> {
             assert_eq!(answer.value[0].status, ParticipantStatus::NotAllowed, "{action:?}");
         }
         let answer = scene
-            .engine
             .perform(
-                EngineCall { session, key: "super-3" },
-                &ChangeParticipants {
+                session,
+                "super-3",
+                ChangeParticipants {
                     group_id: group.clone(),
                     action: MemberAction::Leave,
                     participants: vec![person(9)],
@@ -179,26 +164,16 @@ fn invites_that_lead_nowhere(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
         let session = &scene.alice.session;
-        let old = scene
-            .engine
-            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
-            .await
-            .expect("a code");
+        let old =
+            scene.ask(session, GetInviteCode { group_id: group.clone() }).await.expect("a code");
         if scene.stage.revokes() {
             scene
-                .engine
-                .perform(
-                    EngineCall { session, key: "nowhere-1" },
-                    &RevokeInviteCode { group_id: group.clone() },
-                )
+                .perform(session, "nowhere-1", RevokeInviteCode { group_id: group.clone() })
                 .await
                 .expect("revoked");
         }
-        let now = scene
-            .engine
-            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
-            .await
-            .expect("a code");
+        let now =
+            scene.ask(session, GetInviteCode { group_id: group.clone() }).await.expect("a code");
         let unknown = "AAAAAAAAAAAAAAAAAAAAAA".parse().expect("a code");
         let if_void = if old == now { Reason::AlreadyMember } else { Reason::InviteRevoked };
         let cases =
@@ -206,11 +181,7 @@ fn invites_that_lead_nowhere(scene: &Scene) -> BoxFuture<'_, ()> {
         for (code, reason) in cases {
             let invite = Invite::Code(code);
             let answer = scene
-                .engine
-                .perform(
-                    EngineCall { session: &scene.bob.session, key: "nowhere-2" },
-                    &JoinGroup { invite: invite.clone() },
-                )
+                .perform(&scene.bob.session, "nowhere-2", JoinGroup { invite: invite.clone() })
                 .await;
             scene.refused(answer, Outcome::Rejected, reason);
         }
@@ -224,10 +195,10 @@ fn requests_that_nobody_made(scene: &Scene) -> BoxFuture<'_, ()> {
         for answer in [RequestAnswer::Approve, RequestAnswer::Reject] {
             let (session, people) = (&scene.alice.session, [person(7)]);
             let answered = scene
-                .engine
                 .perform(
-                    EngineCall { session, key: "nobody" },
-                    &AnswerJoinRequests {
+                    session,
+                    "nobody",
+                    AnswerJoinRequests {
                         group_id: group.clone(),
                         answer,
                         participants: people.to_vec(),
@@ -243,16 +214,11 @@ fn requests_that_nobody_made(scene: &Scene) -> BoxFuture<'_, ()> {
 fn sessions_that_are_offline(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let nobody = "nobody".parse().expect("a name");
-        let listed = scene.engine.perform(EngineCall::of_query(&nobody), &FetchAll {}).await;
+        let listed = scene.ask(&nobody, FetchAll {}).await;
         scene.refused(listed, Outcome::NotSent, Reason::SessionNotWorking);
         let group = scene.group().await;
-        let left = scene
-            .engine
-            .perform(
-                EngineCall { session: &nobody, key: "offline-1" },
-                &LeaveGroup { group_id: group.clone() },
-            )
-            .await;
+        let left =
+            scene.perform(&nobody, "offline-1", LeaveGroup { group_id: group.clone() }).await;
         scene.refused(left, Outcome::NotSent, Reason::SessionNotWorking);
     }
     .boxed()

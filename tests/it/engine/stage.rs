@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wagroups::domain::group::Group;
 use wagroups::domain::id::{GroupId, InviteCode, ParticipantId, SessionName};
-use wagroups::domain::operation::{CreateGroup, EngineAnswer, EngineCall, Outcome, Result};
+use wagroups::domain::operation::{
+    CreateGroup, EngineAnswer, EngineCall, Operation, Outcome, Perform, Result,
+};
 use wagroups::domain::participant::Account;
 use wagroups::domain::port::engine::{
     ConnectionNews, EngineNotification, GroupEngine, NotificationSink,
@@ -161,10 +163,27 @@ impl Scene {
             participants,
             settings: GroupSettings::default(),
         };
-        self.engine
-            .perform(EngineCall { session: &self.alice.session, key: call_key }, &group)
-            .await
-            .expect("a group")
+        self.perform(&self.alice.session, call_key, group).await.expect("a group")
+    }
+
+    /// A command under this key.
+    pub async fn perform<O: Operation>(
+        &self,
+        session: &SessionName,
+        key: &str,
+        command: O,
+    ) -> Result<O::Answer>
+    where
+        dyn GroupEngine: Perform<O>,
+    {
+        self.engine.perform(EngineCall { session, key }, &command).await
+    }
+
+    pub async fn ask<O: Operation>(&self, session: &SessionName, query: O) -> Result<O::Answer>
+    where
+        dyn GroupEngine: Perform<O>,
+    {
+        self.engine.perform(EngineCall::of_query(session), &query).await
     }
 
     pub async fn seen(&self, member: &Member, group_id: &GroupId) -> Option<Group> {

@@ -7,8 +7,8 @@ use wagroups::domain::event::MemberAction;
 use wagroups::domain::group::{DescriptionText, Group, MemberAddMode, SubjectText};
 use wagroups::domain::invite::{Invite, JoinOutcome};
 use wagroups::domain::operation::{
-    AnswerJoinRequests, ChangeParticipants, ChangeSetting, DeleteGroupPicture, EngineCall,
-    FetchAll, FetchGroup, GetGroupPicture, GetInviteCode, GetJoinInfo, JoinGroup, LeaveGroup,
+    AnswerJoinRequests, ChangeParticipants, ChangeSetting, DeleteGroupPicture, FetchAll,
+    FetchGroup, GetGroupPicture, GetInviteCode, GetJoinInfo, JoinGroup, LeaveGroup,
     ListJoinRequests, OperationName as Op, Outcome, RequestAnswer, RevokeInviteCode,
     SetGroupDescription, SetGroupPicture, SetGroupSubject,
 };
@@ -74,10 +74,10 @@ fn renames(scene: &Scene) -> BoxFuture<'_, ()> {
         let before = scene.seen(&scene.alice, &group).await;
         let subject: SubjectText = "Crew".parse().expect("a subject");
         let answer = scene
-            .engine
             .perform(
-                EngineCall { session: &scene.alice.session, key: "rename-1" },
-                &SetGroupSubject { group_id: group.clone(), subject: subject.clone() },
+                &scene.alice.session,
+                "rename-1",
+                SetGroupSubject { group_id: group.clone(), subject: subject.clone() },
             )
             .await;
         scene.converges(before, &answer.expect("renamed"), "rename-1").await;
@@ -98,10 +98,10 @@ fn describes(scene: &Scene) -> BoxFuture<'_, ()> {
         let text: DescriptionText = "Mondays".parse().expect("a text");
         let session = &scene.alice.session;
         let answer = scene
-            .engine
             .perform(
-                EngineCall { session, key: "describe-1" },
-                &SetGroupDescription {
+                session,
+                "describe-1",
+                SetGroupDescription {
                     group_id: group.clone(),
                     description: text.clone(),
                     expected_id: known,
@@ -132,11 +132,7 @@ fn sets(scene: &Scene) -> BoxFuture<'_, ()> {
             let before = scene.seen(&scene.alice, &group).await;
             let session = &scene.alice.session;
             let answer = scene
-                .engine
-                .perform(
-                    EngineCall { session, key: &key },
-                    &ChangeSetting { group_id: group.clone(), setting },
-                )
+                .perform(session, &key, ChangeSetting { group_id: group.clone(), setting })
                 .await;
             scene.converges(before, &answer.expect("set"), &key).await;
             let mut wanted = scene.seen(&scene.alice, &group).await.expect("the group").settings;
@@ -153,35 +149,24 @@ fn pictures(scene: &Scene) -> BoxFuture<'_, ()> {
         let group = scene.group().await;
         let session = &scene.alice.session;
         assert_eq!(
-            scene
-                .engine
-                .perform(
-                    EngineCall::of_query(session),
-                    &GetGroupPicture { group_id: group.clone() }
-                )
-                .await
-                .expect("none"),
+            scene.ask(session, GetGroupPicture { group_id: group.clone() }).await.expect("none"),
             None
         );
         let jpeg = bytes::Bytes::from([&[0xff, 0xd8, 0xff][..], &[7; 100]].concat());
         for (jpeg, step) in [(Some(&jpeg), "picture-1"), (None, "picture-2")] {
             let key = format!("{step}-{group}");
             let before = scene.seen(&scene.alice, &group).await;
-            let (call, group_id) = (EngineCall { session, key: &key }, group.clone());
+            let group_id = group.clone();
             let answer = match jpeg {
                 Some(jpeg) => {
                     let picture = Picture::of_jpeg(jpeg.clone());
-                    scene.engine.perform(call, &SetGroupPicture { group_id, picture }).await
+                    scene.perform(session, &key, SetGroupPicture { group_id, picture }).await
                 }
-                None => scene.engine.perform(call, &DeleteGroupPicture { group_id }).await,
+                None => scene.perform(session, &key, DeleteGroupPicture { group_id }).await,
             };
             scene.converges(before, &answer.expect("set"), &key).await;
             let picture = scene
-                .engine
-                .perform(
-                    EngineCall::of_query(session),
-                    &GetGroupPicture { group_id: group.clone() },
-                )
+                .ask(session, GetGroupPicture { group_id: group.clone() })
                 .await
                 .expect("an answer");
             let now = scene.seen(&scene.bob, &group).await.expect("the group");
@@ -210,10 +195,10 @@ fn members(scene: &Scene) -> BoxFuture<'_, ()> {
             let session = &scene.alice.session;
             let people = [newcomer, person(404)];
             let answer = scene
-                .engine
                 .perform(
-                    EngineCall { session, key: &key },
-                    &ChangeParticipants {
+                    session,
+                    &key,
+                    ChangeParticipants {
                         group_id: group.clone(),
                         action,
                         participants: people.to_vec(),
@@ -235,55 +220,33 @@ fn invites(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
         let session = &scene.alice.session;
-        let code = scene
-            .engine
-            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
-            .await
-            .expect("a code");
+        let code =
+            scene.ask(session, GetInviteCode { group_id: group.clone() }).await.expect("a code");
         let invite = Invite::Code(code.clone());
-        let preview = scene
-            .engine
-            .perform(
-                EngineCall::of_query(&scene.bob.session),
-                &GetJoinInfo { invite: invite.clone() },
-            )
-            .await;
+        let preview = scene.ask(&scene.bob.session, GetJoinInfo { invite: invite.clone() }).await;
         let preview = preview.expect("a preview");
         assert_eq!((&preview.group_id, preview.member_count), (&group, 3));
         let before = scene.seen(&scene.alice, &group).await;
         let key = format!("revoke-{group}");
         if !scene.stage.revokes() {
-            let answer = scene
-                .engine
-                .perform(
-                    EngineCall { session, key: &key },
-                    &RevokeInviteCode { group_id: group.clone() },
-                )
-                .await;
+            let answer =
+                scene.perform(session, &key, RevokeInviteCode { group_id: group.clone() }).await;
             scene.refused(answer, Outcome::Rejected, Reason::UnsupportedByEngine);
             let still = scene
-                .engine
-                .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
+                .ask(session, GetInviteCode { group_id: group.clone() })
                 .await
                 .expect("a code");
             assert_eq!(still, code);
             return;
         }
         let answer = scene
-            .engine
-            .perform(
-                EngineCall { session, key: &key },
-                &RevokeInviteCode { group_id: group.clone() },
-            )
+            .perform(session, &key, RevokeInviteCode { group_id: group.clone() })
             .await
             .expect("a code");
         assert_ne!(answer.value, code);
         scene.converges(before, &answer, &key).await;
-        let now = scene
-            .engine
-            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
-            .await
-            .expect("a code");
+        let now =
+            scene.ask(session, GetInviteCode { group_id: group.clone() }).await.expect("a code");
         assert_eq!(now, answer.value);
     }
     .boxed()
@@ -293,21 +256,10 @@ fn joins(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let made = scene.create(vec![person(1)], "join-0").await;
         let group = made.value.group_id;
-        let code = scene
-            .engine
-            .perform(
-                EngineCall::of_query(&scene.alice.session),
-                &GetInviteCode { group_id: group.clone() },
-            )
-            .await;
+        let code = scene.ask(&scene.alice.session, GetInviteCode { group_id: group.clone() }).await;
         let invite = Invite::Code(code.expect("a code"));
-        let joined = scene
-            .engine
-            .perform(
-                EngineCall { session: &scene.bob.session, key: "join-1" },
-                &JoinGroup { invite: invite.clone() },
-            )
-            .await;
+        let joined =
+            scene.perform(&scene.bob.session, "join-1", JoinGroup { invite: invite.clone() }).await;
         let joined = joined.expect("joined");
         assert_eq!((&joined.value.group_id, joined.value.outcome), (&group, JoinOutcome::Joined));
         scene.is_followed_by_bob(&group).await;
@@ -323,42 +275,30 @@ fn requests(scene: &Scene) -> BoxFuture<'_, ()> {
         let session = &scene.alice.session;
         let on = Setting::MembershipApproval(true);
         scene
-            .engine
-            .perform(
-                EngineCall { session, key: "request-1" },
-                &ChangeSetting { group_id: group.clone(), setting: on },
-            )
+            .perform(session, "request-1", ChangeSetting { group_id: group.clone(), setting: on })
             .await
             .expect("set");
-        let code = scene
-            .engine
-            .perform(EngineCall::of_query(session), &GetInviteCode { group_id: group.clone() })
-            .await
-            .expect("a code");
+        let code =
+            scene.ask(session, GetInviteCode { group_id: group.clone() }).await.expect("a code");
         let invite = Invite::Code(code.clone());
         let asked = scene
-            .engine
-            .perform(
-                EngineCall { session: &scene.bob.session, key: "request-2" },
-                &JoinGroup { invite: invite.clone() },
-            )
+            .perform(&scene.bob.session, "request-2", JoinGroup { invite: invite.clone() })
             .await;
         assert_eq!(asked.expect("asked").value.outcome, JoinOutcome::PendingApproval);
         scene.stage.act(person(3), Outside::JoinByInvite(code)).await;
         scene.stage.act(person(4), Outside::AskToJoin(group.clone())).await;
         let open = scene
-            .engine
-            .perform(EngineCall::of_query(session), &ListJoinRequests { group_id: group.clone() })
+            .ask(session, ListJoinRequests { group_id: group.clone() })
             .await
             .expect("requests");
         assert_eq!(open.len(), 3);
         let people = [scene.bob.account.id(), person(5)];
         let approve = RequestAnswer::Approve;
         let answer = scene
-            .engine
             .perform(
-                EngineCall { session, key: "request-3" },
-                &AnswerJoinRequests {
+                session,
+                "request-3",
+                AnswerJoinRequests {
                     group_id: group.clone(),
                     answer: approve,
                     participants: people.to_vec(),
@@ -371,10 +311,10 @@ fn requests(scene: &Scene) -> BoxFuture<'_, ()> {
         scene.is_followed_by_bob(&group).await;
         let reject = RequestAnswer::Reject;
         let answer = scene
-            .engine
             .perform(
-                EngineCall { session, key: "request-4" },
-                &AnswerJoinRequests {
+                session,
+                "request-4",
+                AnswerJoinRequests {
                     group_id: group.clone(),
                     answer: reject,
                     participants: vec![person(3)],
@@ -383,8 +323,7 @@ fn requests(scene: &Scene) -> BoxFuture<'_, ()> {
             .await;
         assert_eq!(answer.expect("rejected").value[0].status, ParticipantStatus::Ok);
         let open = scene
-            .engine
-            .perform(EngineCall::of_query(session), &ListJoinRequests { group_id: group.clone() })
+            .ask(session, ListJoinRequests { group_id: group.clone() })
             .await
             .expect("requests");
         assert_eq!(open.len(), 1);
@@ -397,13 +336,8 @@ fn leaves(scene: &Scene) -> BoxFuture<'_, ()> {
         let group = scene.group().await;
         let key = format!("leave-{group}");
         let before = scene.seen(&scene.alice, &group).await;
-        let left = scene
-            .engine
-            .perform(
-                EngineCall { session: &scene.alice.session, key: &key },
-                &LeaveGroup { group_id: group.clone() },
-            )
-            .await;
+        let left =
+            scene.perform(&scene.alice.session, &key, LeaveGroup { group_id: group.clone() }).await;
         scene.converges(before, &left.expect("left"), &key).await;
         assert_eq!(scene.seen(&scene.alice, &group).await, None);
         assert!(scene.seen(&scene.bob, &group).await.is_some());
@@ -414,18 +348,10 @@ fn leaves(scene: &Scene) -> BoxFuture<'_, ()> {
 fn looks(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let group = scene.group().await;
-        let all = scene
-            .engine
-            .perform(EngineCall::of_query(&scene.bob.session), &FetchAll {})
-            .await
-            .expect("a list");
+        let all = scene.ask(&scene.bob.session, FetchAll {}).await.expect("a list");
         let now = scene.seen(&scene.bob, &group).await.expect("the group");
         let fetched = scene
-            .engine
-            .perform(
-                EngineCall::of_query(&scene.bob.session),
-                &FetchGroup { group_id: group.clone() },
-            )
+            .ask(&scene.bob.session, FetchGroup { group_id: group.clone() })
             .await
             .expect("a look");
         let fetched = fetched.group.expect("the group");

@@ -198,12 +198,7 @@ impl Scene {
 
     /// The server is dead, and all that WhatsApp had to tell the session there is lost.
     pub async fn until_missed(&self, server: &WahaServer, session: &str) {
-        let simulated = server.simulated(session);
-        eventually("it was told while the server was dead", || async {
-            let waiting = self.whatsapp.simulator().waiting(&simulated).await;
-            (waiting.expect("a count") == 0).then_some(())
-        })
-        .await;
+        self.whatsapp.until_told(&server.simulated(session)).await;
     }
 
     /// The group as WhatsApp has it for a session of the first server.

@@ -16,6 +16,7 @@ use wagroups::engine::simulator::{Options, SimulatorEngine};
 use wagroups::telemetry::SystemClock;
 
 use super::WahaServer;
+use crate::harness::service::eventually;
 
 /// The simulated world that servers share.
 pub struct Whatsapp {
@@ -38,6 +39,15 @@ impl Whatsapp {
     /// To have other people act, to see the truth, and for the faults that WhatsApp itself makes.
     pub fn simulator(&self) -> &Arc<SimulatorEngine> {
         &self.simulator
+    }
+
+    /// All that there was to tell the session has been told its server, which loses it where it is dead.
+    pub async fn until_told(&self, simulated: &SessionName) {
+        eventually("it was told", || async {
+            let waiting = self.simulator.waiting(simulated).await;
+            (waiting.expect("a count") == 0).then_some(())
+        })
+        .await;
     }
 
     pub(super) fn next_server(&self) -> usize {

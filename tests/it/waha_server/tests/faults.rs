@@ -103,12 +103,7 @@ async fn a_dead_server_refuses_and_forgets_and_comes_back() {
     let refused = rename(&scene, &id, "Crew").await.expect_err("refused");
     assert!(refused.is_connect(), "{refused:?}");
     scene.act(person(1), Operation::SetSubject(id.clone(), "Lost".into())).await;
-    eventually("the lost event is gone", || async {
-        let simulated = scene.server.simulated("alice");
-        let waiting = scene.whatsapp.simulator().waiting(&simulated).await;
-        (waiting.expect("a count") == 0).then_some(())
-    })
-    .await;
+    scene.whatsapp.until_told(&scene.server.simulated("alice")).await;
 
     scene.server.revive().await;
     let mut socket = Socket::open(&scene.server, query).await;
@@ -127,15 +122,9 @@ async fn events_are_lost_repeated_and_cut_off() {
     scene.server.lose_next_events(2);
     // Bob is told of it as well.
     rename(&scene, &id, "Lost").await.expect("an answer").nothing();
-    eventually("both are told", || async {
-        let mut waiting = 0;
-        for name in ["alice", "bob"] {
-            let simulated = scene.server.simulated(name);
-            waiting += scene.whatsapp.simulator().waiting(&simulated).await.expect("a count");
-        }
-        (waiting == 0).then_some(())
-    })
-    .await;
+    for name in ["alice", "bob"] {
+        scene.whatsapp.until_told(&scene.server.simulated(name)).await;
+    }
     scene.server.repeat_events(true);
     rename(&scene, &id, "Twice").await.expect("an answer").nothing();
     let (first, second) = (socket.event().await, socket.event().await);
