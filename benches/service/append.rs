@@ -128,7 +128,7 @@ async fn open(url: &str) -> SeaRepository {
         push_name: String::new(),
         metadata: Default::default(),
         wanted: true,
-        sequence: 0,
+        sequence: 0.into(),
         create_time: now,
         synced_time: None,
     };
@@ -165,8 +165,8 @@ async fn commits(repository: &SeaRepository, events: usize, seconds: f64) -> Fig
         let receipt = repository.commit(&batch).await.expect("a commit");
         latencies.push(began.elapsed().as_secs_f64() * 1e3);
         assert_eq!(receipt.won, [true]);
-        head.sequence += events as u64;
-        head.revision += 1;
+        head.sequence = head.sequence.plus(events as u64);
+        head.revision = head.revision.next();
     }
     figures(events, latencies, started.elapsed().as_secs_f64())
 }
@@ -204,7 +204,7 @@ fn session_commit(
                 participants: vec![2; 500].into(),
             }),
             facts: vec![3; 200].into(),
-            sequence: head.sequence + events as u64,
+            sequence: head.sequence.plus(events as u64),
             synced_time: now,
             members_added: Vec::new(),
             members_removed: Vec::new(),

@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 use wagroups::config::Settings;
@@ -78,15 +81,12 @@ impl Child {
         channels
     }
 
-    /// Processor time used so far, in seconds: user and system.
+    /// Processor time used so far, in seconds, of all its threads: by the clock that counts nanoseconds, since `stat`
+    /// counts hundredths of a second, which is more than a short measurement takes.
     pub fn cpu_seconds(&self) -> f64 {
-        let stat = self.read("stat");
-        let fields: Vec<&str> =
-            stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| {
-            fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0)
-        };
-        (ticks(11) + ticks(12)) / 100.0
+        let process = Pid::from_raw(i32::try_from(self.process.id()).expect("a process id"));
+        let clock = clock_getcpuclockid(process).expect("the clock of the process");
+        Duration::from(clock_gettime(clock).expect("its time")).as_secs_f64()
     }
 
     pub fn resident_bytes(&self) -> f64 {

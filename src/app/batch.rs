@@ -11,6 +11,7 @@ use super::session_draft::SessionDraft;
 use super::working_set::{SessionNumbers, WorkingGroup};
 use crate::domain::answer::{Answer, Settled};
 use crate::domain::clock::{Entropy, Timestamp};
+use crate::domain::counter::{Epoch, Sequence};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{Event, EventBody, EventId, Origin};
 use crate::domain::group::Group;
@@ -88,7 +89,7 @@ impl Batch {
         if let Some(expected) = report.only_at_sequence {
             let mut held = |id| {
                 let group = &draft.group(session, id, &self.loaded).now;
-                group.state.group.as_ref().map_or(0, |_| group.sequence)
+                group.state.group.as_ref().map_or(Sequence::ZERO, |_| group.sequence)
             };
             if report.observations.iter().any(|observation| held(&observation.group_id) != expected)
             {
@@ -172,7 +173,7 @@ impl Batch {
                 draft.append(Event {
                     id: EventId::new(self.now, entropy),
                     session: session.clone(),
-                    sequence: 0,
+                    sequence: Sequence::ZERO,
                     group_id: Some(observation.group_id.clone()),
                     occur_time: observation.occur_time,
                     record_time: self.now,
@@ -192,7 +193,7 @@ impl Batch {
             draft.append(Event {
                 id: EventId::new(self.now, entropy),
                 session: session.clone(),
-                sequence: 0,
+                sequence: Sequence::ZERO,
                 group_id: None,
                 occur_time: self.now,
                 record_time: self.now,
@@ -206,7 +207,7 @@ impl Batch {
 
         let own = draft.last_sequence();
         let committed = if own > sequence_before {
-            let events = usize::try_from(own - sequence_before).unwrap_or(usize::MAX);
+            let events = usize::try_from(own.since(sequence_before)).unwrap_or(usize::MAX);
             Committed { changed: true, events, ..Committed::unchanged(own) }
         } else {
             // The echo may have been quicker than the answer.
@@ -237,7 +238,7 @@ impl Batch {
         Ok(committed)
     }
 
-    pub fn commit(&mut self, epoch: u64) -> CommitBatch {
+    pub fn commit(&mut self, epoch: Epoch) -> CommitBatch {
         for (_, draft) in &mut self.drafts {
             draft.seal(self.now, self.retention);
         }
@@ -257,7 +258,7 @@ fn echoed(
     pending: &PendingCalls,
     session: &SessionName,
     key: &CallKey,
-) -> Option<u64> {
+) -> Option<Sequence> {
     let here = draft.claimed.iter().rev().find(|(claimed, _)| claimed == key);
     here.map(|(_, sequence)| *sequence).or_else(|| pending.sequence_of(session, key))
 }
@@ -307,10 +308,7 @@ mod tests {
             may_be_late: true,
             ..Report::new(session.clone(), EngineKind::Waha, Origin::Engine)
         };
-        let numbers = SessionNumbers {
-            head: SessionHead { sequence: 0, revision: 0, epoch: 1 },
-            account: None,
-        };
+        let numbers = SessionNumbers { head: SessionHead::default(), account: None };
         let pending = PendingCalls::default();
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
@@ -325,7 +323,7 @@ mod tests {
         batch.reduce(&told("evt_2"), Some(&numbers), &pending, &Zero);
 
         let sequences: Vec<_> =
-            batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence).collect();
+            batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence.get()).collect();
         assert_eq!(sequences, [1, 2, 2]);
         let (_, draft) = &batch.into_drafts()[0];
         assert_eq!(draft.doubtful().collect::<Vec<_>>(), [&group_id], "it is read anew instead");
@@ -357,10 +355,7 @@ mod tests {
         let mut described = Group::partial(group_id.clone());
         described.partial = false;
         described.subject.text = "Team".to_owned();
-        let numbers = SessionNumbers {
-            head: SessionHead { sequence: 0, revision: 0, epoch: 1 },
-            account: None,
-        };
+        let numbers = SessionNumbers { head: SessionHead::default(), account: None };
         let pending = PendingCalls::default();
         pending.own_changes.note(&session, &group_id, []);
         let mut batch =
@@ -406,7 +401,7 @@ mod tests {
         let whole = Change::Full(Box::new(Group::partial(group_id.clone())));
         let described = report(Origin::Engine, whole, None);
         let numbers = SessionNumbers {
-            head: SessionHead { sequence: 0, revision: 0, epoch: 1 },
+            head: SessionHead::default(),
             account: Some(Account::new("4915100000001@c.us".parse().unwrap())),
         };
         for is_news_first in [true, false] {
@@ -424,7 +419,8 @@ mod tests {
             drop(window);
             batch.reduce(&unsigned, Some(&numbers), &pending, &Zero);
             batch.reduce(&others, Some(&numbers), &pending, &Zero);
-            let outcomes = batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence);
+            let outcomes =
+                batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence.get());
             let mut sequences: Vec<_> = outcomes.collect();
             sequences.dedup();
             assert_eq!(sequences, [1, 2, 3], "news first: {is_news_first}");

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::domain::clock::Entropy;
+use crate::domain::counter::{Epoch, Position};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventId;
 use crate::domain::id::SessionName;
@@ -37,7 +38,7 @@ const FILLER_NUMBERS: usize = 64 * 1024 / 8;
 pub(super) struct Commits {
     repository: Arc<dyn Repository>,
     entropy: Arc<dyn Entropy>,
-    epoch: u64,
+    epoch: Epoch,
     works: watch::Sender<bool>,
     /// Whether the next check is to write.
     is_suspect: bool,
@@ -47,7 +48,7 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub fn new(repository: Arc<dyn Repository>, entropy: Arc<dyn Entropy>, epoch: u64) -> Self {
+    pub fn new(repository: Arc<dyn Repository>, entropy: Arc<dyn Entropy>, epoch: Epoch) -> Self {
         let (works, _) = watch::channel(true);
         telemetry::commits_work(true);
         Self {
@@ -215,10 +216,10 @@ impl Commits {
             return Ok(None);
         }
         let Some(head) = recorded.values().copied().max() else {
-            let head = self.repository.bounds().await?.head;
+            let head = self.repository.bounds().await?.head.position;
             return Ok(Some(CommitReceipt { won, head, record_time: batch.now }));
         };
-        let slice = self.repository.read(head.saturating_sub(1), 1).await?;
+        let slice = self.repository.read(head.minus(1), 1).await?;
         let record_time = slice.events.first().map_or(batch.now, |event| event.record_time);
         Ok(Some(CommitReceipt { won, head, record_time }))
     }
@@ -226,14 +227,14 @@ impl Commits {
 
 fn is_stored(
     session: &SessionCommit,
-    recorded: &BTreeMap<EventId, u64>,
+    recorded: &BTreeMap<EventId, Position>,
     heads: &BTreeMap<SessionName, SessionHead>,
-    epoch: u64,
+    epoch: Epoch,
 ) -> bool {
     if session.events.is_empty() {
         let written = SessionHead {
             sequence: session.expected_sequence,
-            revision: session.expected_revision + 1,
+            revision: session.expected_revision.next(),
             epoch,
         };
         return heads.get(&session.session) == Some(&written);
@@ -242,7 +243,7 @@ fn is_stored(
 }
 
 /// The end of a process whose epoch is not the one that the database is in.
-pub(super) fn replaced(current: u64, own: u64) -> Error {
+pub(super) fn replaced(current: Epoch, own: Epoch) -> Error {
     if current > own {
         return Error::internal(
             "another process has taken over this database; run one replica only",

@@ -12,41 +12,18 @@ use super::asked::Answers;
 use super::bells::Bells;
 use super::session_draft::SessionDraft;
 use super::views::{View, Views};
+use crate::domain::counter::{Position, Sequence};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
 use crate::domain::id::SessionName;
+use crate::domain::log_position::LogPosition;
 use crate::domain::port::repository::{CommitBatch, CommitReceipt, LogBounds, Repository};
-use crate::domain::token::{LogId, ResumeToken};
+use crate::domain::token::LogId;
 use crate::pb::wire::complete_event;
 use crate::telemetry;
 
 /// How many events one read of the log brings.
 const READ_LIMIT: u32 = 1000;
-
-/// A place in the log: a position and the fingerprint of the event there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub position: u64,
-    pub fingerprint: [u8; 8],
-}
-
-impl Place {
-    pub fn token(self, log_id: LogId) -> ResumeToken {
-        ResumeToken { log_id, position: self.position, fingerprint: self.fingerprint }
-    }
-}
-
-impl From<ResumeToken> for Place {
-    fn from(token: ResumeToken) -> Self {
-        Self { position: token.position, fingerprint: token.fingerprint }
-    }
-}
-
-impl From<&EventRecord> for Place {
-    fn from(record: &EventRecord) -> Self {
-        Self { position: record.position, fingerprint: record.id.fingerprint() }
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Live {
@@ -63,20 +40,20 @@ pub(super) struct Live {
 
 #[derive(Debug)]
 struct State {
-    head: Place,
+    head: LogPosition,
     history: VecDeque<Arc<EventRecord>>,
     history_bytes: usize,
     max_history_bytes: usize,
     /// The last sequence of each session.
-    sequences: HashMap<SessionName, u64>,
+    sequences: HashMap<SessionName, Sequence>,
 }
 
 /// What the history has for a cursor.
 pub(super) enum Recent {
     /// The stretch after the cursor is no longer in memory; it ends at this position.
-    ReadLog { up_to: u64 },
+    ReadLog { up_to: Position },
     /// The next events after the cursor that the filter lets pass, and how far they reach.
-    Events { events: Vec<Arc<EventRecord>>, reached: Place },
+    Events { events: Vec<Arc<EventRecord>>, reached: LogPosition },
     /// The cursor is at the head.
     Drained,
 }
@@ -93,7 +70,7 @@ impl Live {
             repository,
             log_id: bounds.log_id,
             state: RwLock::new(State {
-                head: Place { position: bounds.head, fingerprint: bounds.head_fingerprint },
+                head: bounds.head,
                 history: VecDeque::new(),
                 history_bytes: 0,
                 max_history_bytes,
@@ -110,17 +87,17 @@ impl Live {
         self.log_id
     }
 
-    pub fn head(&self) -> Place {
+    pub fn head(&self) -> LogPosition {
         self.read().head
     }
 
     /// The last sequence of the session that this process knows of.
-    pub fn sequence(&self, session: &SessionName) -> u64 {
-        self.read().sequences.get(session).copied().unwrap_or(0)
+    pub fn sequence(&self, session: &SessionName) -> Sequence {
+        self.read().sequences.get(session).copied().unwrap_or_default()
     }
 
     /// Notes a sequence that was read elsewhere.
-    pub fn note_sequence(&self, session: &SessionName, sequence: u64) {
+    pub fn note_sequence(&self, session: &SessionName, sequence: Sequence) {
         let mut state = self.write();
         let known = state.sequences.entry(session.clone()).or_default();
         *known = (*known).max(sequence);
@@ -129,7 +106,7 @@ impl Live {
     /// What follows the cursor, at most about `max_bytes` of it.
     pub fn recent(
         &self,
-        after: u64,
+        after: Position,
         max_bytes: usize,
         lets_pass: impl Fn(&EventRecord) -> bool,
     ) -> Recent {
@@ -137,11 +114,11 @@ impl Live {
         if after >= state.head.position {
             return Recent::Drained;
         }
-        let first = state.head.position + 1 - state.history.len() as u64;
-        if after + 1 < first {
-            return Recent::ReadLog { up_to: first - 1 };
+        let first = state.head.position.next().minus(state.history.len() as u64);
+        if after.next() < first {
+            return Recent::ReadLog { up_to: first.minus(1) };
         }
-        let start = usize::try_from(after + 1 - first).unwrap_or(usize::MAX);
+        let start = usize::try_from(after.next().since(first)).unwrap_or(usize::MAX);
         let mut events = Vec::new();
         let mut bytes = 0;
         let mut reached = state.head;
@@ -153,7 +130,7 @@ impl Live {
                 bytes += record.wire.len();
                 events.push(record.clone());
             }
-            reached = Place::from(record.as_ref());
+            reached = LogPosition::from(record.as_ref());
         }
         Recent::Events { events, reached }
     }
@@ -168,9 +145,9 @@ impl Live {
         let _moving = self.moving.lock().await;
         let records = records_of(commit, receipt);
         if let Some(first) = records.first()
-            && first.position > self.head().position + 1
+            && first.position > self.head().position.next()
         {
-            self.catch_up_to(first.position - 1).await?;
+            self.catch_up_to(first.position.minus(1)).await?;
         }
         for (session, won) in commit.sessions.iter().zip(&receipt.won) {
             let Some((_, draft)) = drafts.iter().find(|(name, _)| *name == session.session) else {
@@ -203,10 +180,10 @@ impl Live {
     pub async fn catch_up(&self) -> Result<()> {
         let _moving = self.moving.lock().await;
         let bounds = self.repository.bounds().await?;
-        self.catch_up_to(bounds.head).await
+        self.catch_up_to(bounds.head.position).await
     }
 
-    async fn catch_up_to(&self, position: u64) -> Result<()> {
+    async fn catch_up_to(&self, position: Position) -> Result<()> {
         loop {
             let head = self.head().position;
             if head >= position {
@@ -214,7 +191,7 @@ impl Live {
             }
             let slice = self.repository.read(head, READ_LIMIT).await?;
             match slice.events.first() {
-                Some(first) if first.position == head + 1 => {}
+                Some(first) if first.position == head.next() => {}
                 _ => {
                     return Err(Error::internal(format!(
                         "the log has no event after position {head}, though its head is {position} \
@@ -245,7 +222,7 @@ impl Live {
                 if record.position <= state.head.position {
                     continue;
                 }
-                state.head = Place::from(&record);
+                state.head = LogPosition::from(&record);
                 match record.event_type {
                     EventType::SessionDeleted => self.answers.forget_session(&record.session),
                     what => self.answers.changed(&record.session, record.group_id.as_ref(), what),
@@ -292,11 +269,12 @@ fn records_of(commit: &CommitBatch, receipt: &CommitReceipt) -> Vec<EventRecord>
             .map(|(session, _)| session)
     };
     let count: u64 = won().map(|session| session.events.len() as u64).sum();
-    let mut position = receipt.head - count;
+    let mut position = receipt.head.minus(count);
     let mut records = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
     for session in won() {
-        for (sequence, event) in (session.expected_sequence + 1..).zip(&session.events) {
-            position += 1;
+        let mut sequence = session.expected_sequence;
+        for event in &session.events {
+            (position, sequence) = (position.next(), sequence.next());
             records.push(EventRecord {
                 position,
                 id: event.id,

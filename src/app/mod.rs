@@ -49,6 +49,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::counter::Epoch;
 use crate::domain::error::{Error, Result};
 use crate::domain::fair_share::FairShare;
 use crate::domain::port::courier::Courier;
@@ -138,7 +139,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     options: Options,
-    epoch: u64,
+    epoch: Epoch,
     writer: Writer,
     live: Arc<Live>,
     pending: Arc<PendingCalls>,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::own_changes::{Echo, OwnChanges};
+use crate::domain::counter::Sequence;
 use crate::domain::event::{JoinRequestAction, MemberAction};
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::matching::Asked;
@@ -31,7 +32,7 @@ struct PendingCall {
     group_id: Option<GroupId>,
     expected: Vec<Change>,
     /// Sequence of the event that the echo became.
-    logged: Option<u64>,
+    logged: Option<Sequence>,
 }
 
 /// An echo's call.
@@ -98,7 +99,7 @@ impl PendingCalls {
     }
 
     /// Remembers under which sequence a call's echo was logged.
-    pub fn logged(&self, session: &SessionName, key: &CallKey, sequence: u64) {
+    pub fn logged(&self, session: &SessionName, key: &CallKey, sequence: Sequence) {
         if let Some(call) = self
             .lock()
             .get_mut(session)
@@ -108,7 +109,7 @@ impl PendingCalls {
         }
     }
 
-    pub fn sequence_of(&self, session: &SessionName, key: &CallKey) -> Option<u64> {
+    pub fn sequence_of(&self, session: &SessionName, key: &CallKey) -> Option<Sequence> {
         self.lock().get(session)?.iter().find(|call| call.key == *key)?.logged
     }
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::views::View;
 use super::{App, Call, Inner};
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::reason::Reason;
@@ -21,8 +22,8 @@ impl App {
         call: &Call,
         session: &SessionName,
         group_id: &GroupId,
-        min_sequence: u64,
-    ) -> Result<(Arc<View>, u64)> {
+        min_sequence: Sequence,
+    ) -> Result<(Arc<View>, Sequence)> {
         self.admit_read(call, session, min_sequence).await?;
         let as_of = self.inner.live.sequence(session);
         let view =
@@ -45,7 +46,7 @@ impl App {
         &self,
         call: &Call,
         session: &SessionName,
-        min_sequence: u64,
+        min_sequence: Sequence,
     ) -> Result<()> {
         call.caller.authorize(session)?;
         self.inner.directory.get(session)?;
@@ -58,7 +59,7 @@ impl Inner {
         &self,
         call: &Call,
         session: &SessionName,
-        wanted: u64,
+        wanted: Sequence,
     ) -> Result<()> {
         if self.live.sequence(session) >= wanted {
             return Ok(());

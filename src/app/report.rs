@@ -2,6 +2,7 @@
 
 use super::pending::CallKey;
 use crate::domain::answer::Verdict;
+use crate::domain::counter::Sequence;
 use crate::domain::event::Origin;
 use crate::domain::id::{RequestId, SessionName};
 use crate::domain::port::repository::ReservationKey;
@@ -28,7 +29,7 @@ pub(super) struct Report {
     pub answer: Option<(ReservationKey, Verdict)>,
     /// Writes nothing where a group of the report has another last event by now: what was read of
     /// it may be older than that event.
-    pub only_at_sequence: Option<u64>,
+    pub only_at_sequence: Option<Sequence>,
     /// Whether it is the answer of a call that made a group, which changed something whoever told of it first.
     pub is_creation: bool,
     pub deletes_session: bool,
@@ -73,7 +74,7 @@ pub(super) struct Committed {
     /// Whether it (or its echo) changed anything.
     pub changed: bool,
     /// Of the last event it caused, else the one at which its answer holds.
-    pub sequence: u64,
+    pub sequence: Sequence,
     /// How many events it caused itself.
     pub events: usize,
     /// Whether [`Report::only_at_sequence`] kept it from being written.
@@ -84,7 +85,7 @@ pub(super) struct Committed {
 
 impl Committed {
     /// Nothing changed, and this is the sequence at which that holds.
-    pub fn unchanged(sequence: u64) -> Self {
+    pub fn unchanged(sequence: Sequence) -> Self {
         Self { changed: false, sequence, events: 0, overtaken: false, known: false }
     }
 }

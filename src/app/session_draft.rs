@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::pending::CallKey;
 use super::working_set::{SessionNumbers, WorkingGroup, member_index_changes};
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::event::{Event, EventBody};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::participant::Account;
@@ -24,7 +25,7 @@ pub(super) struct SessionDraft {
     pub groups: HashMap<GroupId, DraftGroup>,
     pub source_ids: Vec<String>,
     pub answers: Vec<AnswerWrite>,
-    pub claimed: Vec<(CallKey, u64)>,
+    pub claimed: Vec<(CallKey, Sequence)>,
     /// Groups of which two reports could not be ordered.
     pub doubtful: BTreeSet<GroupId>,
     pub deletes_session: bool,
@@ -63,15 +64,15 @@ impl SessionDraft {
         self.expected
     }
 
-    pub fn last_sequence(&self) -> u64 {
-        self.expected.sequence + self.events.len() as u64
+    pub fn last_sequence(&self) -> Sequence {
+        self.expected.sequence.plus(self.events.len() as u64)
     }
 
     pub fn deletes_session(&self) -> bool {
         self.deletes_session
     }
 
-    pub fn claimed(&self) -> impl Iterator<Item = (&CallKey, u64)> {
+    pub fn claimed(&self) -> impl Iterator<Item = (&CallKey, Sequence)> {
         self.claimed.iter().map(|(key, sequence)| (key, *sequence))
     }
 
@@ -87,7 +88,7 @@ impl SessionDraft {
     }
 
     /// The groups as readers see them after the commit; `None` where we are no longer in one.
-    pub fn views(&self) -> impl Iterator<Item = (&GroupId, Option<&GroupColumns>, u64)> {
+    pub fn views(&self) -> impl Iterator<Item = (&GroupId, Option<&GroupColumns>, Sequence)> {
         self.groups
             .iter()
             .filter(|(_, group)| group.touched)

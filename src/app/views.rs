@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::error::Result;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::port::repository::Repository;
@@ -24,7 +25,7 @@ pub struct View {
     /// How much of `full` is the group without its participants.
     basic_length: usize,
     /// Of the group's last event.
-    pub sequence: u64,
+    pub sequence: Sequence,
     /// When we last heard of the group from WhatsApp.
     pub synced_time: Timestamp,
     pub member_count: u32,
@@ -34,7 +35,7 @@ impl View {
     pub fn new(
         basic: Bytes,
         participants: Bytes,
-        sequence: u64,
+        sequence: Sequence,
         synced_time: Timestamp,
         member_count: u32,
     ) -> Self {

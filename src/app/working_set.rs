@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::participant::Account;
@@ -18,7 +19,7 @@ use crate::pb;
 pub(super) struct WorkingGroup {
     pub state: GroupState,
     /// Of the group's last event.
-    pub sequence: u64,
+    pub sequence: Sequence,
 }
 
 impl WorkingGroup {

@@ -20,6 +20,7 @@ use super::report::{Committed, Report};
 use super::session_draft::SessionDraft;
 use super::working_set::{GroupKey, WorkingGroup, WorkingSet};
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::counter::Epoch;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::port::repository::{
@@ -70,7 +71,7 @@ pub(super) struct WriterParts {
     pub entropy: Arc<dyn Entropy>,
     /// Groups that are to be read anew.
     pub doubts: Doubts,
-    pub epoch: u64,
+    pub epoch: Epoch,
     pub working_set_bytes: u64,
     /// How long stamps are worth keeping: as long as the log.
     pub retention: Duration,
@@ -387,7 +388,7 @@ impl WriterTask {
         }
         let head = SessionHead {
             sequence: draft.last_sequence(),
-            revision: draft.expected().revision + 1,
+            revision: draft.expected().revision.next(),
             epoch: draft.expected().epoch,
         };
         let groups: HashMap<GroupId, _> = draft.written_groups().collect();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counter::Sequence;
 use super::error::Error;
 use super::id::{GroupId, InviteCode};
 use super::invite::JoinOutcome;
@@ -41,7 +42,7 @@ pub struct Answer {
     /// Whether the call changed anything.
     pub changed: bool,
     /// Of the last event that the call caused; where nothing changed, the one at which it holds.
-    pub sequence: u64,
+    pub sequence: Sequence,
     /// Whether it was found under its request id: the call that found it has sent nothing.
     #[serde(skip)]
     pub repeated: bool,

@@ -8,9 +8,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Entropy, Timestamp};
+use super::counter::{Position, Sequence};
 use super::group::{AddressingMode, Description, Group, GroupKind, MemberAddMode, Subject};
 use super::id::{GroupId, ParticipantId, RequestId, SessionName};
 use super::join_request::JoinRequest;
+use super::log_position::Fingerprint;
 use super::participant::Participant;
 use super::session::EngineKind;
 
@@ -29,11 +31,11 @@ impl EventId {
     }
 
     /// The random part's last 8 bytes: what a resume token remembers of the event.
-    pub fn fingerprint(&self) -> [u8; 8] {
+    pub fn fingerprint(&self) -> Fingerprint {
         let bytes = self.0.to_bytes();
         let mut fingerprint = [0; 8];
         fingerprint.copy_from_slice(&bytes[8..]);
-        fingerprint
+        Fingerprint(fingerprint)
     }
 }
 
@@ -138,7 +140,7 @@ pub struct Event {
     pub id: EventId,
     pub session: SessionName,
     /// 1, 2, 3, … within the session, without a gap.
-    pub sequence: u64,
+    pub sequence: Sequence,
     /// `None` for events of the session itself.
     pub group_id: Option<GroupId>,
     pub occur_time: Timestamp,
@@ -370,10 +372,10 @@ pub enum JoinRequestAction {
 #[derive(Debug, Clone)]
 pub struct EventRecord {
     /// 1, 2, 3, … over all sessions in the order of commits, without a gap.
-    pub position: u64,
+    pub position: Position,
     pub id: EventId,
     pub session: SessionName,
-    pub sequence: u64,
+    pub sequence: Sequence,
     pub group_id: Option<GroupId>,
     pub event_type: EventType,
     pub record_time: Timestamp,

@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod auth;
 pub mod clock;
+pub mod counter;
 pub mod error;
 pub mod event;
 pub mod excerpt;
@@ -18,6 +19,7 @@ pub mod group;
 pub mod id;
 pub mod invite;
 pub mod join_request;
+pub mod log_position;
 pub mod matching;
 pub mod operation;
 pub mod other_event;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::clock::Timestamp;
+use super::counter::Sequence;
 use super::error::{Error, Result};
 use super::event::EventType;
 use super::id::{GroupId, ParticipantId, SessionName};
@@ -46,7 +47,7 @@ pub struct GroupFilter {
     pub member: Option<ParticipantId>,
     pub my_roles: Vec<Role>,
     /// Only groups with an event after this sequence.
-    pub changed_after_sequence: Option<u64>,
+    pub changed_after_sequence: Option<Sequence>,
 }
 
 /// A list of groups, without the place in it.
@@ -86,8 +87,8 @@ pub struct EventQuery {
     pub session: SessionName,
     pub group_ids: Vec<GroupId>,
     pub types: Vec<i16>,
-    pub after_sequence_exclusive: Option<u64>,
-    pub until_sequence_inclusive: Option<u64>,
+    pub after_sequence_exclusive: Option<Sequence>,
+    pub until_sequence_inclusive: Option<Sequence>,
     /// By record time.
     pub start_time: Option<Timestamp>,
     pub end_time: Option<Timestamp>,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
+use super::counter::Sequence;
 use super::id::{ParseError, PhoneNumber, SessionName};
 use super::participant::Account;
 
@@ -209,7 +210,7 @@ pub struct Session {
     /// Whether it shall run; a process that starts brings up what shall run.
     pub wanted: bool,
     /// The sequence of the last event.
-    pub sequence: u64,
+    pub sequence: Sequence,
     pub create_time: Timestamp,
     /// When its groups were last compared with WhatsApp's in full.
     pub synced_time: Option<Timestamp>,

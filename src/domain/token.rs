@@ -1,6 +1,8 @@
 //! Resume tokens: where in which log a watcher stands.
 
+use super::counter::Position;
 use super::error::{Error, Result};
+use super::log_position::{Fingerprint, LogPosition};
 use super::reason::Reason;
 
 /// Names one log; another database, or a restored one that was told so, has another id.
@@ -21,16 +23,14 @@ impl LogId {
     }
 }
 
-/// Everything up to and including `position` has been seen.
+/// Everything in this log up to and including a position has been seen.
 ///
 /// 24 bytes at most, so that an event and its token stay below the 256 bytes at which the HTTP/2
 /// library needs a second write. Neither signed nor bound to a caller: a token grants nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResumeToken {
     pub log_id: LogId,
-    pub position: u64,
-    /// Of the event at `position`, to notice that another event stands there now; zero at position 0.
-    pub fingerprint: [u8; 8],
+    pub at: LogPosition,
 }
 
 const VERSION: u8 = 1;
@@ -41,8 +41,8 @@ impl ResumeToken {
         let mut bytes = [0; LENGTH];
         bytes[0] = VERSION;
         bytes[1..8].copy_from_slice(&self.log_id.0);
-        bytes[8..16].copy_from_slice(&self.position.to_be_bytes());
-        bytes[16..24].copy_from_slice(&self.fingerprint);
+        bytes[8..16].copy_from_slice(&self.at.position.get().to_be_bytes());
+        bytes[16..24].copy_from_slice(&self.at.fingerprint.0);
         bytes
     }
 
@@ -65,10 +65,8 @@ impl ResumeToken {
         log_id.copy_from_slice(&bytes[1..8]);
         position.copy_from_slice(&bytes[8..16]);
         fingerprint.copy_from_slice(&bytes[16..24]);
-        let position = u64::from_be_bytes(position);
-        if i64::try_from(position).is_err() {
-            return Err(malformed());
-        }
-        Ok(Self { log_id: LogId(log_id), position, fingerprint })
+        let position = Position::try_from(u64::from_be_bytes(position)).map_err(|_| malformed())?;
+        let at = LogPosition { position, fingerprint: Fingerprint(fingerprint) };
+        Ok(Self { log_id: LogId(log_id), at })
     }
 }

@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status};
 use super::groups_service::Groups;
 use super::request::{Fields, call};
 use super::respond::refuse;
+use crate::domain::counter::Sequence;
 use crate::domain::page::{
     EventQuery, GroupFilter, GroupOrder, GroupQuery, OrderKey, ParticipantQuery,
 };
@@ -158,8 +159,8 @@ impl Groups {
             session,
             group_ids,
             types: types.into_iter().map(crate::domain::event::EventType::code).collect(),
-            after_sequence_exclusive: Some(after).filter(|after| *after > 0),
-            until_sequence_inclusive: Some(until).filter(|until| *until > 0),
+            after_sequence_exclusive: Some(after).filter(|after| *after > Sequence::ZERO),
+            until_sequence_inclusive: Some(until).filter(|until| *until > Sequence::ZERO),
             start_time,
             end_time,
             newest_first,
@@ -197,7 +198,7 @@ fn filter(fields: &mut Fields, filter: Option<&pb::GroupFilter>) -> GroupFilter 
             fields.parse("filter.member_id", &filter.member_id)
         },
         my_roles: fields.roles("filter.my_roles", &filter.my_roles),
-        changed_after_sequence: Some(after).filter(|after| *after > 0),
+        changed_after_sequence: Some(after).filter(|after| *after > Sequence::ZERO),
     }
 }
 

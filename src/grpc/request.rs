@@ -9,6 +9,7 @@ use crate::app::Call;
 use crate::app::groups::Target;
 use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Violations};
 use crate::domain::event::EventType;
 use crate::domain::excerpt::Quoted;
@@ -160,10 +161,10 @@ impl Fields {
     }
 
     /// A sequence; 0 stands for none.
-    pub fn sequence(&mut self, field: &str, value: i64) -> u64 {
-        u64::try_from(value).unwrap_or_else(|_| {
+    pub fn sequence(&mut self, field: &str, value: i64) -> Sequence {
+        Sequence::try_from(value).unwrap_or_else(|_| {
             self.add(field, "must not be negative");
-            0
+            Sequence::ZERO
         })
     }
 

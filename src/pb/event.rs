@@ -8,6 +8,7 @@ use prost::Message;
 use super::group::{seconds, text, to_seconds};
 use super::participant::optional;
 use super::{self as pb, DecodeError, group_event, wire};
+use crate::domain::counter::Sequence;
 use crate::domain::event::{
     Event, EventBody, EventType, FieldChange, FieldValue, JoinRequestAction, JoinRequestChanged,
     MemberAction, Origin, ParticipantsChanged, PictureChanged,
@@ -182,7 +183,7 @@ impl pb::GroupEvent {
         Ok(Event {
             id: self.id.parse().map_err(DecodeError::value)?,
             session: self.session.parse().map_err(DecodeError::value)?,
-            sequence: u64::try_from(self.sequence).map_err(DecodeError::value)?,
+            sequence: Sequence::try_from(self.sequence).map_err(DecodeError::value)?,
             group_id: optional(&self.group_id)?,
             occur_time: self
                 .occur_time

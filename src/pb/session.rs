@@ -71,7 +71,7 @@ impl From<&Session> for pb::Session {
                 phone_number_id: pb::group::text(account.phone()),
                 push_name: session.push_name.clone(),
             }),
-            sequence: wire::number(session.sequence),
+            sequence: session.sequence.as_i64(),
             synced_time: session.synced_time.map(wire::timestamp),
             create_time: Some(wire::timestamp(session.create_time)),
             metadata: session.metadata.clone().into_iter().collect(),

@@ -109,12 +109,11 @@ impl From<&Webhook> for pb::Webhook {
 }
 
 fn failure(failure: &Failure, log_id: LogId) -> pb::WebhookFailure {
-    let (position, fingerprint) = (failure.position, failure.fingerprint);
     pb::WebhookFailure {
         event_id: failure.event_id.clone(),
         session: failure.session.to_string(),
-        sequence: wire::number(failure.sequence),
-        resume_token: encode(&ResumeToken { log_id, position, fingerprint }),
+        sequence: failure.sequence.as_i64(),
+        resume_token: encode(&ResumeToken { log_id, at: failure.at }),
         first_time: Some(wire::timestamp(failure.since)),
         last_time: Some(wire::timestamp(failure.time)),
         failure_count: i32::try_from(failure.failures).unwrap_or(i32::MAX),

@@ -10,6 +10,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use std::time::Duration;
 
 use crate::domain::Timestamp;
+use crate::domain::counter::Sequence;
 
 /// The numbers of `GroupEvent.sequence` and `GroupEvent.record_time`; a test holds them against
 /// the descriptor.
@@ -17,11 +18,11 @@ pub const EVENT_SEQUENCE_FIELD: u32 = 3;
 pub const EVENT_RECORD_TIME_FIELD: u32 = 7;
 
 /// The event as readers get it: the stored payload and what the log adds.
-pub fn complete_event(payload: &[u8], sequence: u64, record_time: Timestamp) -> Bytes {
+pub fn complete_event(payload: &[u8], sequence: Sequence, record_time: Timestamp) -> Bytes {
     let mut wire = BytesMut::with_capacity(payload.len() + 32);
     wire.put_slice(payload);
     encode_key(EVENT_SEQUENCE_FIELD, WireType::Varint, &mut wire);
-    encode_varint(sequence, &mut wire);
+    encode_varint(sequence.get(), &mut wire);
     let time = timestamp(record_time);
     prost::encoding::message::encode(EVENT_RECORD_TIME_FIELD, &time, &mut wire);
     wire.freeze()
@@ -48,8 +49,8 @@ pub fn to_timestamp(time: &prost_types::Timestamp) -> Timestamp {
 }
 
 /// A sequence or position as the contract has it. They start at 1 and fit 63 bits in any database.
-pub fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
+pub fn number(value: impl Into<u64>) -> i64 {
+    i64::try_from(value.into()).unwrap_or(i64::MAX)
 }
 
 /// A span of time; none where it is negative or no span at all. prost's own conversion panics at the most negative one,
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn an_event_completed_by_the_log_decodes_as_one_message() {
         let payload = pb::GroupEvent { id: "evt_x".into(), ..Default::default() }.encode_to_vec();
-        let wire = complete_event(&payload, 7, Timestamp::from_micros(1_500_000));
+        let wire = complete_event(&payload, 7.into(), Timestamp::from_micros(1_500_000));
         let event = pb::GroupEvent::decode(wire).expect("an event");
         assert_eq!((event.id.as_str(), event.sequence), ("evt_x", 7));
         let time = event.record_time.expect("record_time");

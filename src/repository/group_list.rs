@@ -108,7 +108,7 @@ pub(super) fn filter(sql: Sql, query: &GroupQuery) -> Sql {
         sql = sql.push(" AND g.my_role IN (VALUES ").bind_rows(codes).push(")");
     }
     if let Some(sequence) = changed_after_sequence {
-        sql = sql.push(" AND g.sequence > ").bind(number(*sequence));
+        sql = sql.push(" AND g.sequence > ").bind(sequence.as_i64());
     }
     sql
 }

@@ -11,6 +11,7 @@ use super::log::KEYS_PER_QUERY;
 use super::rows::{GroupRow, parsed, unsigned};
 use super::sql::{Sql, padded};
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::page::{GroupCursor, GroupFilter, GroupOrder, GroupQuery};
 use crate::domain::port::repository::{GroupCount, GroupPage, GroupStore, Result, StoredGroup};
@@ -90,7 +91,11 @@ impl GroupStore for SeaRepository {
         .push("min(g.synced_time) AS synced_time FROM groups g WHERE ");
         let sql = group_list::filter(sql, query).push(") c");
         let Some(row) = self.read_one::<CountRow>(sql).await? else {
-            return Ok(GroupCount { count: 0, session_sequence: 0, synced_time: None });
+            return Ok(GroupCount {
+                count: 0,
+                session_sequence: Sequence::ZERO,
+                synced_time: None,
+            });
         };
         Ok(GroupCount {
             count: unsigned("groups", row.count)?,

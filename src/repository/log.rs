@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DbBackend, FromQueryResult};
 
 use super::rows::{EventRow, corrupt, fingerprint, parsed, unsigned};
-use super::sql::{Sql, number, padded};
+use super::sql::{Sql, padded};
 use super::{Connections, SeaRepository, commit, execute, postgres, query_one, sqlite};
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::{Epoch, Position, Sequence};
 use crate::domain::event::{EventId, EventRecord};
+use crate::domain::log_position::{Fingerprint, LogPosition};
 use crate::domain::page::EventQuery;
 use crate::domain::port::repository::{
     CommitBatch, CommitReceipt, EventList, EventLog, LogBounds, LogSlice, Result, StoreError,
@@ -62,7 +64,7 @@ impl EventLog for SeaRepository {
         self.read_one::<Number>(Sql::new("SELECT CAST(1 AS bigint) AS number")).await.map(drop)
     }
 
-    async fn begin_epoch(&self) -> Result<u64> {
+    async fn begin_epoch(&self) -> Result<Epoch> {
         let transaction = self.begin().await?;
         if self.backend() == DbBackend::Postgres {
             // Commits lock sessions before the head, this would lock them after it. Besides, a
@@ -88,22 +90,26 @@ impl EventLog for SeaRepository {
         let row: BoundsRow = self.read_one(Sql::new(sql)).await?.ok_or_else(no_head)?;
         Ok(LogBounds {
             log_id: LogId::from_random(row.log_id.cast_unsigned()),
-            head: unsigned("log_head.position", row.position)?,
-            head_fingerprint: fingerprint("log_head.event_id", &row.event_id)?,
-            trimmed: unsigned("log_trim.position", row.trimmed)?,
-            trimmed_fingerprint: fingerprint("log_trim.event_id", &row.trimmed_event_id)?,
+            head: LogPosition {
+                position: unsigned("log_head.position", row.position)?,
+                fingerprint: fingerprint("log_head.event_id", &row.event_id)?,
+            },
+            trimmed: LogPosition {
+                position: unsigned("log_trim.position", row.trimmed)?,
+                fingerprint: fingerprint("log_trim.event_id", &row.trimmed_event_id)?,
+            },
         })
     }
 
-    async fn read(&self, after: u64, limit: u32) -> Result<LogSlice> {
+    async fn read(&self, after: Position, limit: u32) -> Result<LogSlice> {
         // Positions are dense, so the range is the limit.
-        let last = after.saturating_add(u64::from(limit));
+        let last = after.plus(u64::from(limit));
         let sql = Sql::new("SELECT t.position AS trimmed, ")
             .push(EventRow::COLUMNS)
             .push(" FROM log_trim t LEFT JOIN events e ON e.position > ")
-            .bind(number(after))
+            .bind(after.as_i64())
             .push(" AND e.position <= ")
-            .bind(number(last))
+            .bind(last.as_i64())
             .push(" WHERE t.id = 1 ORDER BY e.position");
         let rows: Vec<SliceRow> = self.read_all(sql).await?;
         let trimmed = rows
@@ -115,7 +121,9 @@ impl EventLog for SeaRepository {
             return Ok(LogSlice { events: Vec::new(), trimmed });
         }
         let events = records(rows.into_iter().map(|row| row.event))?;
-        for (expected, event) in (after + 1..).zip(&events) {
+        let mut expected = after;
+        for event in &events {
+            expected = expected.next();
             if event.position != expected {
                 return Err(corrupt(
                     "events",
@@ -126,14 +134,14 @@ impl EventLog for SeaRepository {
         Ok(LogSlice { events, trimmed })
     }
 
-    async fn fingerprint_at(&self, position: u64) -> Result<Option<[u8; 8]>> {
+    async fn fingerprint_at(&self, position: Position) -> Result<Option<Fingerprint>> {
         let sql = Sql::new("SELECT event_id, position FROM events WHERE position = ")
-            .bind(number(position));
+            .bind(position.as_i64());
         let row: Option<IdAt> = self.read_one(sql).await?;
         row.map(|row| fingerprint("events.event_id", &row.event_id)).transpose()
     }
 
-    async fn position_before(&self, time: Timestamp) -> Result<u64> {
+    async fn position_before(&self, time: Timestamp) -> Result<Position> {
         // Record times never fall from one position to the next.
         let sql = Sql::new("SELECT coalesce((SELECT position FROM events WHERE record_time < ")
             .bind(time.as_micros())
@@ -145,12 +153,16 @@ impl EventLog for SeaRepository {
     async fn list_events(
         &self,
         query: &EventQuery,
-        cursor: Option<u64>,
+        cursor: Option<Sequence>,
         limit: u32,
     ) -> Result<EventList> {
         let rows: Vec<ListRow> = self.read_all(list_statement(query, cursor, limit)).await?;
         let Some(first) = rows.first() else {
-            return Ok(EventList { events: Vec::new(), session_sequence: 0, oldest_sequence: 0 });
+            return Ok(EventList {
+                events: Vec::new(),
+                session_sequence: Sequence::ZERO,
+                oldest_sequence: Sequence::ZERO,
+            });
         };
         let session_sequence = unsigned("sessions.sequence", first.session_sequence)?;
         let oldest_sequence = unsigned("events.sequence", first.oldest_sequence.unwrap_or(0))?;
@@ -176,7 +188,7 @@ impl EventLog for SeaRepository {
         }
     }
 
-    async fn probe(&self, epoch: u64, filler: &[u8]) -> Result<bool> {
+    async fn probe(&self, epoch: Epoch, filler: &[u8]) -> Result<bool> {
         match &self.connections {
             Connections::Postgres { commits, .. } => postgres::probe(commits, epoch, filler).await,
             Connections::Sqlite { .. } => {
@@ -192,7 +204,7 @@ impl EventLog for SeaRepository {
         self.has_failed.swap(false, Ordering::AcqRel)
     }
 
-    async fn current_epoch(&self) -> Result<u64> {
+    async fn current_epoch(&self) -> Result<Epoch> {
         let epoch = match &self.connections {
             Connections::Postgres { commits, .. } => postgres::current_epoch(commits).await?,
             Connections::Sqlite { .. } => {
@@ -205,7 +217,7 @@ impl EventLog for SeaRepository {
         unsigned("log_head.epoch", epoch.ok_or_else(no_head)?)
     }
 
-    async fn recorded(&self, ids: &[EventId]) -> Result<BTreeMap<EventId, u64>> {
+    async fn recorded(&self, ids: &[EventId]) -> Result<BTreeMap<EventId, Position>> {
         let mut found = BTreeMap::new();
         for ids in ids.chunks(KEYS_PER_QUERY) {
             let keys = padded(ids.iter().map(|id| vec![id.to_string().into()]).collect());
@@ -281,7 +293,7 @@ impl SeaRepository {
         let revision =
             row.and_then(|row| row.map(|row| Number::from_query_result(&row, "")).transpose());
         match revision {
-            Ok(Some(row)) if row.number > number(session.expected_revision) => Ok(()),
+            Ok(Some(row)) if row.number > session.expected_revision.as_i64() => Ok(()),
             Ok(_) => Err(StoreError::Unavailable(cause)),
             Err(_) => Err(StoreError::CommitUnknown(cause)),
         }
@@ -292,7 +304,7 @@ fn records(rows: impl Iterator<Item = EventRow>) -> Result<Vec<EventRecord>> {
     rows.filter_map(|row| row.record().transpose()).collect()
 }
 
-fn list_statement(query: &EventQuery, cursor: Option<u64>, limit: u32) -> Sql {
+fn list_statement(query: &EventQuery, cursor: Option<Sequence>, limit: u32) -> Sql {
     let direction = if query.newest_first { " DESC" } else { "" };
     let mut sql = Sql::new("SELECT s.sequence AS session_sequence, ")
         .push(
@@ -302,13 +314,13 @@ fn list_statement(query: &EventQuery, cursor: Option<u64>, limit: u32) -> Sql {
         .push(" FROM sessions s LEFT JOIN (SELECT * FROM events WHERE session = ")
         .bind(query.session.as_str());
     let bounds = [
-        (" AND sequence > ", query.after_sequence_exclusive.map(number)),
-        (" AND sequence <= ", query.until_sequence_inclusive.map(number)),
+        (" AND sequence > ", query.after_sequence_exclusive.map(Sequence::as_i64)),
+        (" AND sequence <= ", query.until_sequence_inclusive.map(Sequence::as_i64)),
         (" AND record_time >= ", query.start_time.map(Timestamp::as_micros)),
         (" AND record_time < ", query.end_time.map(Timestamp::as_micros)),
         (
             if query.newest_first { " AND sequence < " } else { " AND sequence > " },
-            cursor.map(number),
+            cursor.map(Sequence::as_i64),
         ),
     ];
     for (condition, value) in bounds {

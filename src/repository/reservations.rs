@@ -5,7 +5,7 @@ use bytes::Bytes;
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
 
 use super::entity::reservation::{Column, Entity, Model};
-use super::rows::corrupt;
+use super::rows::{corrupt, unsigned};
 use super::sql::{Sql, padded};
 use super::{SeaRepository, fault};
 use crate::domain::clock::Timestamp;
@@ -95,7 +95,7 @@ fn take(reservation: &Reservation) -> Sql {
         key.request_id.to_string().into(),
         reservation.body_sha256.to_vec().into(),
         reservation.group_id.as_ref().map_or("", |id| id.as_str()).into(),
-        reservation.incarnation.cast_signed().into(),
+        reservation.incarnation.as_i64().into(),
         reservation.deadline.as_micros().into(),
         false.into(),
         Vec::<u8>::new().into(),
@@ -149,7 +149,7 @@ fn existing(row: Model) -> Result<ExistingReservation> {
             .body_sha256
             .try_into()
             .map_err(|_| corrupt("reservations.body_sha256", format_args!("{length} bytes")))?,
-        incarnation: row.incarnation.cast_unsigned(),
+        incarnation: unsigned("reservations.incarnation", row.incarnation)?,
         nonce: row.nonce.cast_unsigned(),
         deadline: Timestamp::from_micros(row.deadline),
         answer: row.answered.then(|| row.answer.into()),

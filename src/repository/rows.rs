@@ -8,6 +8,7 @@ use sea_orm::FromQueryResult;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventId, EventRecord, EventType};
+use crate::domain::log_position::Fingerprint;
 use crate::domain::participant::Role;
 use crate::domain::port::repository::{Result, StoreError, StoredGroup};
 use crate::pb::wire::complete_event;
@@ -17,9 +18,9 @@ pub(super) fn corrupt(column: &str, value: impl fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{column} holds {value}"))
 }
 
-/// Positions, sequences and the like.
-pub(super) fn unsigned(column: &str, value: i64) -> Result<u64> {
-    u64::try_from(value).map_err(|_| corrupt(column, value))
+/// Positions, sequences and other numbers that are never negative.
+pub(super) fn unsigned<T: TryFrom<i64>>(column: &str, value: i64) -> Result<T> {
+    T::try_from(value).map_err(|_| corrupt(column, value))
 }
 
 pub(super) fn parsed<T: FromStr>(column: &str, text: &str) -> Result<T> {
@@ -32,8 +33,9 @@ pub(super) fn parsed_opt<T: FromStr>(column: &str, text: &str) -> Result<Option<
 }
 
 /// The fingerprint of the event under this id; zero for no event.
-pub(super) fn fingerprint(column: &str, event_id: &str) -> Result<[u8; 8]> {
-    Ok(parsed_opt::<EventId>(column, event_id)?.map_or([0; 8], |id| id.fingerprint()))
+pub(super) fn fingerprint(column: &str, event_id: &str) -> Result<Fingerprint> {
+    let id = parsed_opt::<EventId>(column, event_id)?;
+    Ok(id.map_or_else(Fingerprint::default, |id| id.fingerprint()))
 }
 
 /// The number under which a role is stored; never reuse one.

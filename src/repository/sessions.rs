@@ -14,6 +14,7 @@ use super::rows::{corrupt, parsed, unsigned};
 use super::sql::{Sql, number, padded};
 use super::{Insisted, SeaRepository, fault};
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Epoch;
 use crate::domain::id::{Lid, PhoneNumber, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::port::repository::{
@@ -36,7 +37,7 @@ struct NameRow {
 
 #[async_trait]
 impl SessionStore for SeaRepository {
-    async fn insert_session(&self, session: &Session, epoch: u64) -> Result<SessionInsert> {
+    async fn insert_session(&self, session: &Session, epoch: Epoch) -> Result<SessionInsert> {
         // What an earlier session of the name has left would become this one's.
         while self.clear_session(&session.name, clearing::ROWS).await? {}
         let (lid, phone) = account_columns(session.account.as_ref());
@@ -44,7 +45,7 @@ impl SessionStore for SeaRepository {
         // write to: such a session belongs to the process that came after it.
         let own_or_later_epoch = format!(
             "CASE WHEN h.epoch > {epoch} THEN h.epoch ELSE {epoch} END",
-            epoch = number(epoch)
+            epoch = epoch.as_i64()
         );
         let sql = Sql::new(
             "INSERT INTO sessions (name, engine, status, status_reason, status_time, account_lid, account_phone, \

@@ -7,6 +7,7 @@ use super::SeaRepository;
 use super::rows::{corrupt, parsed, unsigned};
 use super::sql::{Sql, number};
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Epoch;
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::port::webhooks::{ProgressWrite, WebhookStore};
 use crate::domain::token::ResumeToken;
@@ -100,7 +101,7 @@ impl WebhookStore for SeaRepository {
         id: WebhookId,
         status: &WebhookStatus,
         progress: &Progress,
-        epoch: u64,
+        epoch: Epoch,
     ) -> Result<ProgressWrite> {
         let turn = self.order.take(&id.to_string()).await;
         let mut sql = Sql::new("UPDATE webhooks SET write_number = ").bind(turn.number);
@@ -113,13 +114,13 @@ impl WebhookStore for SeaRepository {
             .push(" AND write_number <= ")
             .bind(turn.number)
             .push(" AND (SELECT epoch FROM log_head WHERE log_head.id = 1) <= ")
-            .bind(number(epoch));
+            .bind(epoch.as_i64());
         if self.insist(sql).await?.rows > 0 {
             return Ok(ProgressWrite::Written);
         }
         let held = Sql::new("SELECT epoch FROM log_head WHERE id = 1");
         let held = self.read_one::<EpochRow>(held).await?;
-        let is_ours = held.is_some_and(|row| row.epoch <= number(epoch));
+        let is_ours = held.is_some_and(|row| row.epoch <= epoch.as_i64());
         Ok(if is_ours { ProgressWrite::Gone } else { ProgressWrite::Fenced })
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::sql::number;
+use crate::domain::counter::Epoch;
 
 /// Rows wait for each other only where they fall on the same one of so many turns.
 const TURNS: usize = 64;
@@ -38,8 +38,8 @@ impl Default for WriteOrder {
 
 impl WriteOrder {
     /// Numbers of a process are above those of all that began before it.
-    pub fn begin(&self, epoch: u64) {
-        self.last.fetch_max(number(epoch) << NUMBERS, Ordering::AcqRel);
+    pub fn begin(&self, epoch: Epoch) {
+        self.last.fetch_max(epoch.as_i64() << NUMBERS, Ordering::AcqRel);
     }
 
     pub async fn take(&self, row: &str) -> Turn<'_> {
@@ -58,8 +58,8 @@ mod tests {
     #[tokio::test]
     async fn numbers_grow_within_a_process_and_from_one_to_the_next() {
         let (first, second) = (WriteOrder::default(), WriteOrder::default());
-        first.begin(7);
-        second.begin(8);
+        first.begin(7.into());
+        second.begin(8.into());
         let one = first.take("a").await.number;
         let two = first.take("a").await.number;
         let later = second.take("a").await.number;

@@ -18,6 +18,7 @@ use super::respond::{at_sequence, changed, empty, json, text};
 use super::route::{Route, at, delete, get, post, put};
 use crate::app::Mutation;
 use crate::app::groups::Mutated;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::group::{DescriptionText, GroupSettings, SubjectText};
 use crate::domain::id::{GroupId, SessionName};
@@ -125,7 +126,7 @@ async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answer
     let session = incoming.finish(session)?;
     let query =
         GroupQuery { session, filter: GroupFilter::default(), order: GroupOrder::default() };
-    let counted = gateway.app.count_groups(&incoming.call, &query, 0).await;
+    let counted = gateway.app.count_groups(&incoming.call, &query, Sequence::ZERO).await;
     let counted = counted.map_err(|error| incoming.refuse(error))?;
     Ok(json(json!({ "count": counted.count })))
 }
@@ -145,7 +146,8 @@ pub async fn read(
     session: &SessionName,
     group_id: &GroupId,
 ) -> DomainResult<pb::Group> {
-    let (view, _) = gateway.app.get_group(&incoming.call, session, group_id, false, 0).await?;
+    let (view, _) =
+        gateway.app.get_group(&incoming.call, session, group_id, false, Sequence::ZERO).await?;
     pb::Group::decode(view.full.clone()).map_err(Error::internal)
 }
 

@@ -11,6 +11,7 @@ use super::request::Incoming;
 use super::respond::{changed, json, text as bare};
 use super::route::{Route, at, get, post};
 use crate::app::Mutation;
+use crate::domain::counter::Sequence;
 use crate::domain::id::InviteCode;
 use crate::domain::invite::Invite;
 use crate::domain::operation::{JoinGroup, RevokeInviteCode};
@@ -93,7 +94,8 @@ async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
 async fn invite_code(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let (session, group_id) = incoming.finish(group)?;
-    let read = gateway.app.invite_code(&incoming.call, &session, &group_id, false, 0).await;
+    let read =
+        gateway.app.invite_code(&incoming.call, &session, &group_id, false, Sequence::ZERO).await;
     let read = read.map_err(|error| incoming.refuse(error))?;
     Ok(bare(gateway.shape.invite(&read.value)))
 }

@@ -17,6 +17,7 @@ use super::request::Incoming;
 use super::respond::JSON;
 use super::shape::Shape;
 use crate::app::{App, Call};
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::id::SessionName;
 use crate::domain::page::{
@@ -119,7 +120,7 @@ pub async fn answer(
 ) -> Result<Response, Refusal> {
     let filter = GroupFilter { subject_contains: wanted.search.clone(), ..GroupFilter::default() };
     let query = GroupQuery { session, filter, order: wanted.order };
-    let counted = gateway.app.count_groups(&incoming.call, &query, 0).await;
+    let counted = gateway.app.count_groups(&incoming.call, &query, Sequence::ZERO).await;
     let total = counted.map_err(|error| incoming.refuse(error))?.count;
     let call = incoming.call.clone();
     let mut writing = Writing {

@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json};
 use super::route::{Route, at, delete, get, put};
+use crate::domain::counter::Sequence;
 use crate::domain::operation::{DeleteGroupPicture, SetGroupPicture};
 use crate::domain::port::picture::{PictureSource, PictureUrl};
 use crate::domain::reason::Reason;
@@ -61,7 +62,8 @@ async fn get_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
     let group = incoming.group();
     let refresh = incoming.query_flag("refresh");
     let (session, group_id) = incoming.finish(group)?;
-    let read = gateway.app.picture(&incoming.call, &session, &group_id, refresh, 0).await;
+    let read =
+        gateway.app.picture(&incoming.call, &session, &group_id, refresh, Sequence::ZERO).await;
     let url = match read {
         // Some engines have the picture and no address of it.
         Ok(read) => Some(read.value.url.clone().unwrap_or_else(|| {

@@ -13,6 +13,7 @@ use super::route::{Route, at, get, post};
 use super::shape::code_of;
 use crate::app::groups::JoinRequestQuery;
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::join_request::{JoinRequest, JoinRequestMethod};
 use crate::domain::operation::{AnswerJoinRequests, RequestAnswer};
 use crate::domain::page::MAX_PAGE_SIZE;
@@ -56,7 +57,14 @@ async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
     loop {
         let page = gateway
             .app
-            .list_join_requests(&incoming.call, &query, MAX_PAGE_SIZE, &token, false, 0)
+            .list_join_requests(
+                &incoming.call,
+                &query,
+                MAX_PAGE_SIZE,
+                &token,
+                false,
+                Sequence::ZERO,
+            )
             .await
             .map_err(|error| incoming.refuse(error))?;
         requests.extend(page.requests.iter().map(request));

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::app::groups::Mutated;
+use crate::domain::counter::Sequence;
 
 /// The sequence at which the answer holds: what gRPC calls take as `min_sequence`.
 const SEQUENCE: HeaderName = HeaderName::from_static("x-wagroups-sequence");
@@ -14,9 +15,9 @@ pub fn changed(mutated: &Mutated, body: impl IntoResponse) -> Response {
     at_sequence(mutated.answer.sequence, body)
 }
 
-pub fn at_sequence(sequence: u64, body: impl IntoResponse) -> Response {
+pub fn at_sequence(sequence: Sequence, body: impl IntoResponse) -> Response {
     let mut response = body.into_response();
-    response.headers_mut().insert(SEQUENCE, HeaderValue::from(sequence));
+    response.headers_mut().insert(SEQUENCE, HeaderValue::from(sequence.get()));
     response
 }
 

@@ -9,6 +9,8 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::domain::counter::Position;
+
 pub(super) const RPCS: &str = "wagroups_rpcs_total";
 pub(super) const RPC_SECONDS: &str = "wagroups_rpc_seconds";
 pub(super) const RPCS_RUNNING: &str = "wagroups_rpcs_running";
@@ -260,8 +262,8 @@ pub fn commit_lost(sessions: usize) {
     counter!(COMMIT_CONFLICTS).increment(sessions as u64);
 }
 
-pub fn log_head(position: u64, history_bytes: usize) {
-    gauge!(LOG_HEAD).set(position as f64);
+pub fn log_head(position: Position, history_bytes: usize) {
+    gauge!(LOG_HEAD).set(position.get() as f64);
     gauge!(HISTORY_BYTES).set(history_bytes as f64);
 }
 

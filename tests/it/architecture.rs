@@ -206,6 +206,26 @@ fn a_verb_stands_in_few_files() {
     assert!(places.is_sorted(), "{places:?}");
 }
 
+/// What the log numbers has a type of its own (`domain::counter`), so that no position is given for a sequence. Rows
+/// and messages hold signed numbers; what has no sign has come into the program.
+#[test]
+fn what_the_log_numbers_is_no_bare_number() {
+    let numbered = ["position", "sequence", "revision", "epoch"];
+    let names_one = |name: &str| numbered.iter().any(|word| name.ends_with(word));
+    let mut bare = Vec::new();
+    for source in sources() {
+        for line in source.text.lines() {
+            let typed = line.split_once(": u64").or_else(|| line.split_once(": Option<u64>"));
+            let Some((before, _)) = typed else { continue };
+            let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next();
+            if name.is_some_and(names_one) {
+                bare.push(format!("{}: {}", source.path.display(), line.trim()));
+            }
+        }
+    }
+    assert_eq!(bare, Vec::<String>::new());
+}
+
 #[test]
 fn the_readme_has_every_setting_with_its_default() {
     let readme = fs::read_to_string(manifest_dir().join("README.md")).expect("README.md");

@@ -198,7 +198,7 @@ fn every_answer_survives_a_round_trip() {
         Joined { group_id: group_id.clone(), outcome: JoinOutcome::PendingApproval }.verdict(None),
     ];
     for verdict in verdicts {
-        survives(&Answer { verdict, changed: true, sequence: 7, repeated: false });
+        survives(&Answer { verdict, changed: true, sequence: 7.into(), repeated: false });
     }
     survives(&id::<InviteCode>("AbCdEfGhIjKlMnOpQrStUv"));
     survives(&GroupPicture {

@@ -2,6 +2,7 @@
 
 use super::Reading;
 use crate::app::{App, Call};
+use crate::domain::counter::Sequence;
 use crate::domain::error::Result;
 use crate::domain::id::{GroupId, InviteCode, SessionName};
 use crate::domain::operation::{EngineCall, GetInviteCode, OperationName};
@@ -14,7 +15,7 @@ impl App {
         session: &SessionName,
         group_id: &GroupId,
         refresh: bool,
-        min_sequence: u64,
+        min_sequence: Sequence,
     ) -> Result<Reading<InviteCode>> {
         self.view(call, session, group_id, min_sequence).await?;
         let inner = &self.inner;

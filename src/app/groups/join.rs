@@ -11,6 +11,7 @@ use crate::app::mutate::Sending;
 use crate::app::{App, Call};
 use crate::domain::answer::Verdict;
 use crate::domain::clock::Clock;
+use crate::domain::counter::Sequence;
 use crate::domain::error::Result;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
@@ -32,7 +33,7 @@ pub(in crate::app) type Previews = Asked<InviteKey, Arc<GroupPreview>>;
 
 impl App {
     /// Waits a moment for the event that tells of a group that we have joined; answers the sequence of the last one.
-    async fn described_soon(&self, session: &SessionName, group_id: &GroupId) -> Option<u64> {
+    async fn described_soon(&self, session: &SessionName, group_id: &GroupId) -> Option<Sequence> {
         let described = async {
             loop {
                 let bell = self.inner.live.bells.hang(std::slice::from_ref(session));
@@ -53,7 +54,7 @@ impl App {
         session: &SessionName,
         invite: Invite,
     ) -> Result<Known<Arc<GroupPreview>>> {
-        self.admit_read(call, session, 0).await?;
+        self.admit_read(call, session, Sequence::ZERO).await?;
         let inner = &self.inner;
         let engine = inner.working_engine(session, OperationName::GetJoinInfo)?;
         let key = (session.clone(), preview_key(&invite));

@@ -6,6 +6,7 @@ use crate::app::report::Report;
 use crate::app::working_set::{WorkingGroup, decode};
 use crate::app::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
@@ -26,7 +27,7 @@ pub struct JoinRequestQuery {
 pub struct JoinRequestPage {
     pub requests: Vec<JoinRequest>,
     pub next_page_token: String,
-    pub as_of_sequence: u64,
+    pub as_of_sequence: Sequence,
     pub synced_time: Option<Timestamp>,
 }
 
@@ -41,7 +42,7 @@ impl App {
         page_size: u32,
         page_token: &str,
         refresh: bool,
-        min_sequence: u64,
+        min_sequence: Sequence,
     ) -> Result<JoinRequestPage> {
         let JoinRequestQuery { session, group_id } = query;
         self.admit_read(call, session, min_sequence).await?;

@@ -6,6 +6,7 @@ use prost::Message;
 
 use crate::app::{App, Call, View};
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
@@ -21,7 +22,7 @@ use crate::pb;
 pub struct GroupList {
     pub groups: Vec<StoredGroup>,
     pub next_page_token: String,
-    pub as_of_sequence: u64,
+    pub as_of_sequence: Sequence,
 }
 
 /// A page of a group's members.
@@ -29,7 +30,7 @@ pub struct GroupList {
 pub struct ParticipantPage {
     pub participants: Vec<pb::Participant>,
     pub next_page_token: String,
-    pub as_of_sequence: u64,
+    pub as_of_sequence: Sequence,
     pub synced_time: Timestamp,
     pub member_count: u32,
 }
@@ -39,9 +40,9 @@ pub struct ParticipantPage {
 pub struct EventPage {
     pub events: Vec<Arc<EventRecord>>,
     pub next_page_token: String,
-    pub as_of_sequence: u64,
+    pub as_of_sequence: Sequence,
     /// The oldest one still kept; 0 where there is none.
-    pub oldest_sequence: u64,
+    pub oldest_sequence: Sequence,
 }
 
 impl App {
@@ -52,8 +53,8 @@ impl App {
         session: &SessionName,
         group_id: &GroupId,
         refresh: bool,
-        min_sequence: u64,
-    ) -> Result<(Arc<View>, u64)> {
+        min_sequence: Sequence,
+    ) -> Result<(Arc<View>, Sequence)> {
         if refresh {
             self.admit_read(call, session, min_sequence).await?;
             self.refresh_group(call, session, group_id).await?;
@@ -68,7 +69,7 @@ impl App {
         page_size: u32,
         page_token: &str,
         full: bool,
-        min_sequence: u64,
+        min_sequence: Sequence,
     ) -> Result<GroupList> {
         self.admit_read(call, &query.session, min_sequence).await?;
         let cursor: Option<GroupCursor> = decode_page_token(&(query, full), page_token)?;
@@ -103,7 +104,7 @@ impl App {
         &self,
         call: &Call,
         query: &GroupQuery,
-        min_sequence: u64,
+        min_sequence: Sequence,
     ) -> Result<GroupCount> {
         self.admit_read(call, &query.session, min_sequence).await?;
         Ok(self.inner.repository.count_groups(query).await?)
@@ -115,7 +116,7 @@ impl App {
         query: &ParticipantQuery,
         page_size: u32,
         page_token: &str,
-        min_sequence: u64,
+        min_sequence: Sequence,
     ) -> Result<ParticipantPage> {
         let after: Option<ParticipantId> = decode_page_token(query, page_token)?;
         let (view, as_of_sequence) =
@@ -160,7 +161,7 @@ impl App {
         query: &EventQuery,
         page_size: u32,
         page_token: &str,
-        min_sequence: u64,
+        min_sequence: Sequence,
     ) -> Result<EventPage> {
         let session = &query.session;
         call.caller.authorize(session)?;
@@ -170,11 +171,11 @@ impl App {
         if exists {
             self.admit_read(call, session, min_sequence).await?;
         }
-        let cursor: Option<u64> = decode_page_token(query, page_token)?;
+        let cursor: Option<Sequence> = decode_page_token(query, page_token)?;
         let limit = page_size.saturating_add(1);
         let _place = inner.lists.take(call.caller.key_name()).await;
         let listed = inner.repository.list_events(query, cursor, limit).await?;
-        if !exists && listed.oldest_sequence == 0 {
+        if !exists && listed.oldest_sequence == Sequence::ZERO {
             return Err(Error::session_not_found(session));
         }
         let wanted = usize::try_from(page_size).unwrap_or(usize::MAX);

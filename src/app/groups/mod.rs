@@ -28,6 +28,7 @@ use super::asked::Known;
 use super::views::View;
 use crate::domain::answer::Answer;
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::id::SessionName;
 
 /// What a mutation answers.
@@ -42,7 +43,7 @@ pub struct Mutated {
 #[derive(Debug, Clone)]
 pub struct Reading<T> {
     pub value: T,
-    pub as_of_sequence: u64,
+    pub as_of_sequence: Sequence,
     pub synced_time: Timestamp,
 }
 

@@ -6,6 +6,7 @@ use super::Reading;
 use crate::app::asked::Known;
 use crate::app::mutate::Sending;
 use crate::app::{App, Call};
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::operation::{
@@ -23,7 +24,7 @@ impl App {
         session: &SessionName,
         group_id: &GroupId,
         refresh: bool,
-        min_sequence: u64,
+        min_sequence: Sequence,
     ) -> Result<Reading<Arc<GroupPicture>>> {
         self.view(call, session, group_id, min_sequence).await?;
         let mut known = self.ask_picture(call, session, group_id, refresh).await?;

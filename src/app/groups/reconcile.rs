@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::app::report::{Committed, Report};
 use crate::app::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::group::Group;
@@ -33,7 +34,7 @@ pub struct Refreshed {
     /// Groups that remain in doubt; they are read again later.
     pub suspect_count: usize,
     /// Of the last event that came of it, else the one at which it holds.
-    pub sequence: u64,
+    pub sequence: Sequence,
     pub synced_time: Timestamp,
 }
 
@@ -41,7 +42,7 @@ pub struct Refreshed {
 struct Difference {
     group: Group,
     /// Of the group's last event when we looked; 0 where we did not hold it.
-    held_sequence: u64,
+    held_sequence: Sequence,
 }
 
 #[derive(Default)]
@@ -61,7 +62,7 @@ impl App {
         group_ids: &[GroupId],
         accept_losses: bool,
     ) -> Result<Refreshed> {
-        self.admit_read(call, session, 0).await?;
+        self.admit_read(call, session, Sequence::ZERO).await?;
         self.inner.refuse_if_draining()?;
         if !group_ids.is_empty() {
             return self.refresh_named(call, session, group_ids).await;
@@ -178,7 +179,10 @@ impl Refreshed {
 
 impl Inner {
     /// The last event's sequence of each group that we are in.
-    async fn sequences_of_groups(&self, session: &SessionName) -> Result<HashMap<GroupId, u64>> {
+    async fn sequences_of_groups(
+        &self,
+        session: &SessionName,
+    ) -> Result<HashMap<GroupId, Sequence>> {
         let mut sequences = HashMap::new();
         self.each_group(session, false, |stored| {
             sequences.insert(stored.id, stored.sequence);
@@ -195,7 +199,7 @@ impl Inner {
         session: &SessionName,
         snapshot: &Snapshot,
         listed: &mut HashMap<GroupId, Group>,
-        before: &HashMap<GroupId, u64>,
+        before: &HashMap<GroupId, Sequence>,
     ) -> Result<Comparison> {
         let account = self.directory.get(session)?.account;
         let mut comparison = Comparison::default();
@@ -241,7 +245,7 @@ impl Inner {
             } else if left.contains(&id) {
                 // That we are in it again is told by an event.
             } else {
-                comparison.differences.push(Difference { group, held_sequence: 0 });
+                comparison.differences.push(Difference { group, held_sequence: Sequence::ZERO });
             }
         }
         // The order of a hash map must not decide the order of events.

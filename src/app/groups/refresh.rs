@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::app::report::{Committed, Report};
 use crate::app::{App, Call, Inner};
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, SessionName};
@@ -40,7 +41,7 @@ impl Inner {
         for _ in 0..ATTEMPTS {
             // A change that is logged while the answer is on its way is newer than the answer.
             let held = self.live.views.get(self.repository.as_ref(), session, group_id).await?;
-            let known = held.map_or(0, |view| view.sequence);
+            let known = held.map_or(Sequence::ZERO, |view| view.sequence);
             let fetched = engine.perform(EngineCall::of_query(session), &query).await;
             let fetched = fetched.map_err(|failed| failed.error)?;
             let stamp = fetched.stamp.clone();

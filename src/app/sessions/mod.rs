@@ -11,10 +11,12 @@ pub use super::directory::SessionState;
 use super::report::Report;
 use super::{App, Call, Inner};
 use crate::domain::auth::Caller;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::fair_share::FairShare;
 use crate::domain::id::SessionName;
+use crate::domain::log_position::LogPosition;
 use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::port::engine::AccountWish;
 use crate::domain::port::repository::{SessionInsert, SessionPatch};
@@ -115,7 +117,7 @@ impl App {
     }
 
     /// Ends the session. Its log stays readable until retention, under its name.
-    pub async fn delete_session(&self, call: &Call, name: &SessionName) -> Result<u64> {
+    pub async fn delete_session(&self, call: &Call, name: &SessionName) -> Result<Sequence> {
         self.in_turn(call, name, |inner, session| async move {
             inner.writer.refuse_if_late()?;
             if let Ok(engine) = inner.engine(session.engine) {
@@ -148,7 +150,7 @@ impl App {
 
     /// Whether nothing was ever done with this database.
     pub fn is_fresh(&self) -> bool {
-        self.inner.directory.len() == 0 && self.inner.live.head().position == 0
+        self.inner.directory.len() == 0 && self.inner.live.head() == LogPosition::START
     }
 
     fn with_sequences(&self, sessions: Vec<Arc<Session>>) -> Vec<Arc<Session>> {
@@ -191,7 +193,7 @@ impl Inner {
             push_name: new.push_name.unwrap_or_default(),
             metadata: new.metadata,
             wanted: new.start,
-            sequence: 0,
+            sequence: Sequence::ZERO,
             create_time: now,
             synced_time: None,
         };
@@ -355,7 +357,7 @@ impl Inner {
         name: &SessionName,
         engine: EngineKind,
         origin: Origin,
-    ) -> Result<u64> {
+    ) -> Result<Sequence> {
         let report = Report { deletes_session: true, ..Report::new(name.clone(), engine, origin) };
         let committed = self.writer.write(report).await?;
         self.directory.remove(name);

@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 
-use crate::app::live::Place;
+use crate::domain::counter::Position;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
+use crate::domain::log_position::LogPosition;
 use crate::domain::port::repository::Repository;
 use crate::telemetry;
 
@@ -31,7 +32,7 @@ struct Inner {
     /// How often the log was read.
     reads: AtomicU64,
     /// By number and by the last position they were read for; the newest chunk still grows.
-    chunks: moka::future::Cache<(u64, u64), Chunk>,
+    chunks: moka::future::Cache<(u64, Position), Chunk>,
 }
 
 /// What a filter lets pass of events, about `max_bytes` of it at most, and the place of the last one that was
@@ -40,7 +41,7 @@ pub(super) fn step<'a>(
     records: impl Iterator<Item = &'a Arc<EventRecord>>,
     max_bytes: usize,
     lets_pass: impl Fn(&EventRecord) -> bool,
-) -> (Vec<Arc<EventRecord>>, Option<Place>) {
+) -> (Vec<Arc<EventRecord>>, Option<LogPosition>) {
     let (mut events, mut bytes, mut reached) = (Vec::new(), 0, None);
     for record in records {
         if lets_pass(record) {
@@ -50,7 +51,7 @@ pub(super) fn step<'a>(
             bytes += record.wire.len();
             events.push(record.clone());
         }
-        reached = Some(Place::from(record.as_ref()));
+        reached = Some(LogPosition::from(record.as_ref()));
     }
     (events, reached)
 }
@@ -76,9 +77,9 @@ impl CatchUp {
 
     /// The events after a position, `up_to` at the latest, as far as their chunk reaches: the first
     /// one is at `after + 1`. `None` where retention has taken it.
-    pub async fn read(&self, after: u64, up_to: u64) -> Result<Option<Chunk>> {
-        let number = after / CHUNK;
-        let end = up_to.min((number + 1) * CHUNK);
+    pub async fn read(&self, after: Position, up_to: Position) -> Result<Option<Chunk>> {
+        let number = after.get() / CHUNK;
+        let end = up_to.min(start_of(number + 1));
         let chunk = match self.0.chunks.get(&(number, end)).await {
             Some(chunk) => chunk,
             None => {
@@ -87,8 +88,8 @@ impl CatchUp {
                 reading.await.map_err(Error::internal)??
             }
         };
-        let first = chunk.first().map_or(u64::MAX, |record| record.position);
-        if after + 1 < first {
+        let first = chunk.first().map(|record| record.position);
+        if first.is_none_or(|first| after.next() < first) {
             // Either gone, or the chunk was read before its end was written.
             return Ok(None);
         }
@@ -98,16 +99,16 @@ impl CatchUp {
 
 impl Inner {
     /// The chunk of this number up to there, read once for all who ask for it meanwhile.
-    async fn read(&self, number: u64, end: u64) -> Result<Chunk> {
+    async fn read(&self, number: u64, end: Position) -> Result<Chunk> {
         let load = async {
             let _permit = self.readers.acquire().await.map_err(Error::internal)?;
-            self.load(number * CHUNK, end).await
+            self.load(start_of(number), end).await
         };
         self.chunks.try_get_with((number, end), load).await.map_err(|error| (*error).clone())
     }
 
-    async fn load(&self, start: u64, end: u64) -> Result<Chunk> {
-        let limit = |from: u64| u32::try_from(end - from).unwrap_or(u32::MAX);
+    async fn load(&self, start: Position, end: Position) -> Result<Chunk> {
+        let limit = |from: Position| u32::try_from(end.since(from)).unwrap_or(u32::MAX);
         let mut slice = self.repository.read(start, limit(start)).await?;
         if slice.trimmed > start && slice.trimmed < end {
             // Retention has taken the beginning; the rest is still there for those who are further.
@@ -117,4 +118,9 @@ impl Inner {
         telemetry::catch_up_read(slice.events.len());
         Ok(Arc::new(slice.events.into_iter().map(Arc::new).collect()))
     }
+}
+
+/// The position before the first event of a chunk.
+fn start_of(chunk: u64) -> Position {
+    Position::ZERO.plus(chunk * CHUNK)
 }

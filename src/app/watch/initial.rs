@@ -13,10 +13,12 @@ use super::filter::Filter;
 use super::start::expired;
 use super::{InitialGroup, WatchItem};
 use crate::app::Inner;
-use crate::app::live::{Place, Recent};
+use crate::app::live::Recent;
+use crate::domain::counter::Position;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::log_position::LogPosition;
 use crate::domain::page::{GroupCursor, GroupFilter, GroupOrder, GroupQuery, MAX_STEP_BYTES};
 use crate::domain::port::repository::GroupPage;
 
@@ -37,7 +39,7 @@ pub(super) struct InitialState {
     read: Vec<ReadRange>,
     /// Once all groups are read: how far the events have been handed out, and where they end.
     tail: Option<Tail>,
-    p0: Place,
+    p0: LogPosition,
 }
 
 /// Groups of one session, up to and including `last`, were read at `head`.
@@ -45,16 +47,16 @@ struct ReadRange {
     session: SessionName,
     /// `None` = to the end of the session.
     last: Option<GroupId>,
-    head: u64,
+    head: Position,
 }
 
 struct Tail {
-    reached: Place,
-    p1: Place,
+    reached: LogPosition,
+    p1: LogPosition,
 }
 
 impl InitialState {
-    pub fn new(inner: &Inner, filter: &Filter, p0: Place) -> Self {
+    pub fn new(inner: &Inner, filter: &Filter, p0: LogPosition) -> Self {
         let sessions = if filter.sessions().is_empty() {
             inner.directory.names().into_iter().filter(|name| filter.concerns(name)).collect()
         } else {
@@ -87,7 +89,7 @@ impl InitialState {
     }
 
     /// The place at which the initial state is whole, and how many groups it had.
-    pub fn end(&self) -> (Place, u64) {
+    pub fn end(&self) -> (LogPosition, u64) {
         (self.tail.as_ref().map_or(self.p0, |tail| tail.p1), self.group_count)
     }
 

@@ -12,14 +12,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 
-use super::live::Place;
 use super::{App, Call, Inner};
 use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
 use crate::domain::fair_share::{FairShare, FairShares, Share};
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::log_position::LogPosition;
 use crate::domain::reason::Reason;
 use crate::domain::token::ResumeToken;
 use crate::telemetry;
@@ -79,7 +80,7 @@ pub struct InitialGroup {
     pub session: SessionName,
     /// The encoded group.
     pub group: Bytes,
-    pub as_of_sequence: u64,
+    pub as_of_sequence: Sequence,
 }
 
 /// The seats of watchers, which keys share.
@@ -153,7 +154,7 @@ impl App {
 }
 
 /// Where a watch would begin, or why it cannot.
-pub(super) async fn find(inner: &Inner, start: &WatchStart) -> Result<Place> {
+pub(super) async fn find(inner: &Inner, start: &WatchStart) -> Result<LogPosition> {
     start::find(inner, start).await
 }
 

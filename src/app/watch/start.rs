@@ -2,27 +2,29 @@
 
 use super::WatchStart;
 use crate::app::Inner;
-use crate::app::live::{Place, Recent};
+use crate::app::live::Recent;
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Position;
 use crate::domain::error::{Error, Result};
+use crate::domain::log_position::{Fingerprint, LogPosition};
 use crate::domain::port::repository::LogBounds;
 use crate::domain::reason::Reason;
-use crate::domain::token::{LogId, ResumeToken};
+use crate::domain::token::ResumeToken;
 
 /// The place after which the watch begins.
-pub(super) async fn find(inner: &Inner, start: &WatchStart) -> Result<Place> {
+pub(super) async fn find(inner: &Inner, start: &WatchStart) -> Result<LogPosition> {
     match start {
         WatchStart::Now | WatchStart::InitialState => Ok(inner.live.head()),
         WatchStart::Earliest => {
             let bounds = inner.repository.bounds().await?;
-            Ok(Place { position: bounds.trimmed, fingerprint: bounds.trimmed_fingerprint })
+            Ok(bounds.trimmed)
         }
         WatchStart::After(token) => resume(inner, token).await,
         WatchStart::Time(time) => at_time(inner, *time).await,
     }
 }
 
-async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
+async fn resume(inner: &Inner, token: &ResumeToken) -> Result<LogPosition> {
     if token.log_id != inner.live.log_id() {
         return Err(Error::new(
             Reason::LogMismatch,
@@ -30,50 +32,50 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<Place> {
         )
         .with("log_id", inner.live.log_id()));
     }
-    let place = Place { position: token.position, fingerprint: token.fingerprint };
+    let place = token.at;
     let head = inner.live.head();
-    if token.position > head.position {
+    if place.position > head.position {
         return Err(diverged(inner).await?);
     }
     if place == head {
         return Ok(place);
     }
-    let there = if token.position == 0 {
+    let there = if place.position == Position::ZERO {
         // Nothing stands there; what follows must still be there, in memory or in the log.
-        if matches!(inner.live.recent(0, 0, |_| false), Recent::ReadLog { .. }) {
+        if matches!(inner.live.recent(Position::ZERO, 0, |_| false), Recent::ReadLog { .. }) {
             let bounds = inner.repository.bounds().await?;
-            if bounds.trimmed > 0 {
+            if bounds.trimmed != LogPosition::START {
                 return Err(expired(inner).await?);
             }
         }
-        [0; 8]
+        Fingerprint::default()
     } else {
-        match inner.catch_up.read(token.position - 1, head.position).await? {
-            Some(chunk) => match chunk.iter().find(|record| record.position == token.position) {
+        match inner.catch_up.read(place.position.minus(1), head.position).await? {
+            Some(chunk) => match chunk.iter().find(|record| record.position == place.position) {
                 Some(record) => record.id.fingerprint(),
                 None => return Err(diverged(inner).await?),
             },
             None => {
                 let bounds = inner.repository.bounds().await?;
-                if token.position < bounds.trimmed {
+                if place.position < bounds.trimmed.position {
                     return Err(expired(inner).await?);
                 }
-                if token.position > bounds.trimmed {
+                if place.position > bounds.trimmed.position {
                     return Err(Error::internal(format!(
                         "no event at position {}",
-                        token.position
+                        place.position
                     )));
                 }
-                bounds.trimmed_fingerprint
+                bounds.trimmed.fingerprint
             }
         }
     };
-    if there == token.fingerprint { Ok(place) } else { Err(diverged(inner).await?) }
+    if there == place.fingerprint { Ok(place) } else { Err(diverged(inner).await?) }
 }
 
 async fn diverged(inner: &Inner) -> Result<Error> {
     let oldest = oldest_token(&inner.repository.bounds().await?);
-    let newest = encode(&inner.live.head().token(inner.live.log_id()));
+    let newest = encode(&ResumeToken { log_id: inner.live.log_id(), at: inner.live.head() });
     Ok(Error::new(
         Reason::LogDiverged,
         "resume_token names an event that this log does not hold, as after restoring a backup; start again \
@@ -83,7 +85,7 @@ async fn diverged(inner: &Inner) -> Result<Error> {
     .with("newest_token", newest))
 }
 
-async fn at_time(inner: &Inner, time: Timestamp) -> Result<Place> {
+async fn at_time(inner: &Inner, time: Timestamp) -> Result<LogPosition> {
     let now = inner.clock.now();
     if time > now {
         return Err(Error::new(
@@ -95,7 +97,7 @@ async fn at_time(inner: &Inner, time: Timestamp) -> Result<Place> {
     }
     let position = inner.repository.position_before(time).await?;
     let bounds = inner.repository.bounds().await?;
-    if bounds.trimmed > 0 && position <= bounds.trimmed {
+    if bounds.trimmed != LogPosition::START && position <= bounds.trimmed.position {
         // What was recorded at that time may be gone already.
         let error = Error::new(
             Reason::StartTimeExpired,
@@ -104,12 +106,12 @@ async fn at_time(inner: &Inner, time: Timestamp) -> Result<Place> {
         );
         return Err(with_oldest(inner, error).await?);
     }
-    if position == 0 {
-        return Ok(Place { position: 0, fingerprint: [0; 8] });
+    if position == Position::ZERO {
+        return Ok(LogPosition::START);
     }
     let fingerprint = inner.repository.fingerprint_at(position).await?;
     match fingerprint {
-        Some(fingerprint) => Ok(Place { position, fingerprint }),
+        Some(fingerprint) => Ok(LogPosition { position, fingerprint }),
         None => Err(expired(inner).await?),
     }
 }
@@ -128,7 +130,7 @@ pub(super) async fn expired(inner: &Inner) -> Result<Error> {
 async fn with_oldest(inner: &Inner, error: Error) -> Result<Error> {
     let bounds = inner.repository.bounds().await?;
     let error = error.with("oldest_token", oldest_token(&bounds));
-    let oldest = inner.repository.read(bounds.trimmed, 1).await?.events;
+    let oldest = inner.repository.read(bounds.trimmed.position, 1).await?.events;
     Ok(match oldest.first() {
         Some(event) => error.with("oldest_time", event.record_time),
         None => error,
@@ -136,19 +138,10 @@ async fn with_oldest(inner: &Inner, error: Error) -> Result<Error> {
 }
 
 fn oldest_token(bounds: &LogBounds) -> String {
-    encode(&ResumeToken {
-        log_id: bounds.log_id,
-        position: bounds.trimmed,
-        fingerprint: bounds.trimmed_fingerprint,
-    })
+    encode(&ResumeToken { log_id: bounds.log_id, at: bounds.trimmed })
 }
 
 fn encode(token: &ResumeToken) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(token.encode())
-}
-
-/// The token of a place.
-pub(super) fn token(log_id: LogId, place: Place) -> ResumeToken {
-    place.token(log_id)
 }

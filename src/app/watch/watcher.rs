@@ -12,10 +12,12 @@ use super::initial::InitialState;
 use super::start::{self, expired};
 use super::{Seat, WatchItem, WatchRequest, WatchStart};
 use crate::app::bells::Bell;
-use crate::app::live::{Place, Recent};
+use crate::app::live::Recent;
 use crate::app::{Call, Inner};
+use crate::domain::counter::Position;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
+use crate::domain::log_position::LogPosition;
 use crate::domain::page::MAX_STEP_BYTES;
 use crate::domain::reason::Reason;
 use crate::domain::token::ResumeToken;
@@ -47,7 +49,7 @@ pub(in crate::app) struct Watcher {
     filter: Filter,
     bell: Bell,
     /// Everything up to here has been handed out or filtered out.
-    cursor: Place,
+    cursor: LogPosition,
     /// While the initial state is on its way.
     initial: Option<Box<InitialState>>,
     progress_interval: Duration,
@@ -109,7 +111,7 @@ impl Watcher {
     }
 
     /// Everything up to here has been handed out or filtered out.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> LogPosition {
         self.cursor
     }
 
@@ -186,11 +188,11 @@ impl Watcher {
     }
 
     /// The next events of the log itself, for a cursor that is behind the shared history.
-    async fn read_log(&mut self, up_to: u64) -> Result<Vec<Arc<EventRecord>>> {
+    async fn read_log(&mut self, up_to: Position) -> Result<Vec<Arc<EventRecord>>> {
         let after = self.cursor.position;
         let Some(chunk) = self.inner.catch_up.read(after, up_to).await? else {
             let bounds = self.inner.repository.bounds().await?;
-            return Err(if after < bounds.trimmed {
+            return Err(if after < bounds.trimmed.position {
                 expired(&self.inner).await?
             } else {
                 Error::internal(format!(
@@ -244,6 +246,6 @@ impl Watcher {
     }
 
     fn token(&self) -> ResumeToken {
-        start::token(self.inner.live.log_id(), self.cursor)
+        ResumeToken { log_id: self.inner.live.log_id(), at: self.cursor }
     }
 }

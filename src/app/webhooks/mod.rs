@@ -212,7 +212,7 @@ impl App {
             Ok(next) => (next, 0),
             Err(error) if error.reason() == Reason::ResumeTokenExpired => {
                 let oldest = self.inner.token_of(&WatchStart::Earliest).await?;
-                (oldest, oldest.position.saturating_sub(cursor.position))
+                (oldest, oldest.at.position.since(cursor.at.position))
             }
             Err(error) => return Err(error),
         };
@@ -380,7 +380,7 @@ impl Inner {
     fn view(&self, hook: &Hook) -> WebhookView {
         let webhook = hook.webhook();
         let head = self.live.head().position;
-        let behind = head.saturating_sub(webhook.progress.cursor.position);
+        let behind = head.since(webhook.progress.cursor.at.position);
         WebhookView { behind, oldest_waiting: hook.oldest_waiting(), webhook }
     }
 
@@ -405,7 +405,7 @@ impl Inner {
     }
 
     async fn token_of(&self, start: &WatchStart) -> Result<ResumeToken> {
-        Ok(watch::find(self, start).await?.token(self.live.log_id()))
+        Ok(ResumeToken { log_id: self.live.log_id(), at: watch::find(self, start).await? })
     }
 
     fn check_url(&self, url: &WebUrl) -> Result<()> {

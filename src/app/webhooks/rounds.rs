@@ -69,10 +69,10 @@ impl App {
                 // Its own worker finds out.
                 WebhookState::Active | WebhookState::Failing | WebhookState::Expired => false,
             };
-            if !stands || place.log_id != oldest.log_id || place.position >= oldest.position {
+            if !stands || place.log_id != oldest.log_id || place.at.position >= oldest.at.position {
                 continue;
             }
-            let reason = note_lost(&hook, oldest.position - place.position);
+            let reason = note_lost(&hook, oldest.at.position.since(place.at.position));
             let now = inner.clock.now();
             let webhook = hook.change(|webhook| {
                 // What is lost is counted once, so that the place moves with it.

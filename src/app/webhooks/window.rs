@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::app::live::Place;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::EventRecord;
 use crate::domain::id::SessionName;
+use crate::domain::log_position::LogPosition;
 use crate::domain::webhook::{Failure, FailureCause};
 
 /// Events between the place and the last one that was read.
@@ -25,7 +25,7 @@ pub(super) struct Window {
     slots: VecDeque<Slot>,
     lanes: BTreeMap<SessionName, Lane>,
     /// Everything up to here is done.
-    place: Place,
+    place: LogPosition,
     bytes: usize,
     /// A failure of an earlier worker, until its event is delivered or fails again.
     earlier: Option<Failure>,
@@ -33,7 +33,7 @@ pub(super) struct Window {
 
 #[derive(Debug)]
 struct Slot {
-    place: Place,
+    place: LogPosition,
     is_done: bool,
 }
 
@@ -54,11 +54,11 @@ enum Turn {
 }
 
 impl Window {
-    pub fn new(place: Place, earlier: Option<Failure>) -> Self {
+    pub fn new(place: LogPosition, earlier: Option<Failure>) -> Self {
         Self { slots: VecDeque::new(), lanes: BTreeMap::new(), place, bytes: 0, earlier }
     }
 
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> LogPosition {
         self.place
     }
 
@@ -69,7 +69,7 @@ impl Window {
     /// Takes in the events that follow those before.
     pub fn push(&mut self, events: Vec<Arc<EventRecord>>, now: Instant) {
         for event in events {
-            self.slots.push_back(Slot { place: Place::from(event.as_ref()), is_done: false });
+            self.slots.push_back(Slot { place: LogPosition::from(event.as_ref()), is_done: false });
             self.bytes += event.wire.len();
             let lane = self.lanes.entry(event.session.clone()).or_insert_with(|| Lane {
                 events: VecDeque::new(),
@@ -81,7 +81,7 @@ impl Window {
     }
 
     /// The log was read up to here.
-    pub fn passed(&mut self, place: Place) {
+    pub fn passed(&mut self, place: LogPosition) {
         if self.slots.is_empty() {
             self.place = place;
             self.forget_what_passed();
@@ -117,7 +117,7 @@ impl Window {
             self.lanes.remove(session);
         }
         self.bytes -= event.wire.len();
-        if self.earlier.as_ref().is_some_and(|failure| failure.position == event.position) {
+        if self.earlier.as_ref().is_some_and(|failure| failure.at.position == event.position) {
             self.earlier = None;
         }
         let position = event.position;
@@ -133,7 +133,7 @@ impl Window {
     /// What failed may be none of its concern any more: its filter was changed, or its key sees less.
     fn forget_what_passed(&mut self) {
         let place = self.place.position;
-        self.earlier.take_if(|failure| failure.position <= place);
+        self.earlier.take_if(|failure| failure.at.position <= place);
     }
 
     /// The event that was out is not delivered. Answers how it fails; [`Window::wait`] must follow.
@@ -145,7 +145,7 @@ impl Window {
     ) -> Option<&Failure> {
         let lane = self.lanes.get_mut(session)?;
         let event = lane.events.front()?;
-        let earlier = self.earlier.take_if(|failure| failure.position == event.position);
+        let earlier = self.earlier.take_if(|failure| failure.at.position == event.position);
         let failure = match lane.failure.take().or(earlier) {
             Some(failure) => failure.again(now, cause),
             None => Failure::of(event, now, cause),
@@ -182,7 +182,9 @@ mod tests {
 
     use super::*;
     use crate::domain::clock::Entropy;
+    use crate::domain::counter::Position;
     use crate::domain::event::{EventId, EventType};
+    use crate::domain::log_position::Fingerprint;
 
     struct Numbered(u64);
 
@@ -194,28 +196,28 @@ mod tests {
         }
     }
 
-    fn event(position: u64, session: &str) -> Arc<EventRecord> {
+    fn event(position: u32, session: &str) -> Arc<EventRecord> {
         Arc::new(EventRecord {
-            position,
-            id: EventId::new(Timestamp::EPOCH, &Numbered(position)),
+            position: position.into(),
+            id: EventId::new(Timestamp::EPOCH, &Numbered(position.into())),
             session: session.parse().unwrap(),
-            sequence: position,
+            sequence: position.into(),
             group_id: None,
             event_type: EventType::Joined,
-            record_time: Timestamp::from_seconds(position.cast_signed()),
+            record_time: Timestamp::from_seconds(position.into()),
             wire: Bytes::from_static(b"1234567890"),
         })
     }
 
-    fn window(events: &[(u64, &str)]) -> Window {
-        let mut window = Window::new(Place { position: 0, fingerprint: [0; 8] }, None);
+    fn window(events: &[(u32, &str)]) -> Window {
+        let mut window = Window::new(LogPosition::START, None);
         let events = events.iter().map(|(position, session)| event(*position, session)).collect();
         window.push(events, Instant::now());
         window
     }
 
     fn out(window: &mut Window, now: Instant) -> Vec<u64> {
-        std::iter::from_fn(|| window.take(now)).map(|event| event.position).collect()
+        std::iter::from_fn(|| window.take(now)).map(|event| event.position.get()).collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -224,20 +226,20 @@ mod tests {
         let now = Instant::now();
         assert_eq!(out(&mut window, now), [1, 4]);
         window.done(&"a".parse().unwrap(), now);
-        assert_eq!(window.place().position, 1);
+        assert_eq!(window.place().position, 1.into());
         assert_eq!(out(&mut window, now), [2]);
         // What lies behind an event that is not delivered does not move the place.
         window.done(&"b".parse().unwrap(), now);
-        assert_eq!(window.place().position, 1);
+        assert_eq!(window.place().position, 1.into());
         window.done(&"a".parse().unwrap(), now);
-        assert_eq!(window.place().position, 4);
+        assert_eq!(window.place().position, 4.into());
         assert_eq!(window.oldest_waiting(), Some(Timestamp::from_seconds(5)));
-        window.passed(Place { position: 9, fingerprint: [9; 8] });
-        assert_eq!(window.place().position, 4);
+        window.passed(LogPosition { position: 9.into(), fingerprint: Fingerprint([9; 8]) });
+        assert_eq!(window.place().position, 4.into());
         assert_eq!(out(&mut window, now), [5]);
         window.done(&"a".parse().unwrap(), now);
-        window.passed(Place { position: 9, fingerprint: [9; 8] });
-        assert_eq!((window.place().position, window.oldest_waiting()), (9, None));
+        window.passed(LogPosition { position: 9.into(), fingerprint: Fingerprint([9; 8]) });
+        assert_eq!((window.place().position, window.oldest_waiting()), (9.into(), None));
     }
 
     #[tokio::test(start_paused = true)]
@@ -247,26 +249,32 @@ mod tests {
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         assert_eq!(out(&mut window, start), [1, 2]);
         let failure = window.failed(&a, Timestamp::from_seconds(7), FailureCause::Timeout);
-        assert_eq!(failure.map(|failure| (failure.position, failure.failures)), Some((1, 1)));
+        assert_eq!(
+            failure.map(|failure| (failure.at.position, failure.failures)),
+            Some((1.into(), 1))
+        );
         let later = start + Duration::from_secs(2);
         window.wait(&a, later);
         window.done(&b, start);
         assert_eq!(out(&mut window, start), [4]);
         window.done(&b, start);
-        assert_eq!((window.place().position, window.next_try(start)), (0, Some(later)));
+        assert_eq!(
+            (window.place().position, window.next_try(start)),
+            (Position::ZERO, Some(later))
+        );
         assert_eq!(out(&mut window, later), [1]);
         let failure = window.failed(&a, Timestamp::from_seconds(9), FailureCause::Connect);
         let failure = failure.expect("a failure").clone();
         assert_eq!((failure.failures, failure.since.as_micros()), (2, 7_000_000));
         assert_eq!(window.failure(), Some(&failure));
         window.done(&a, start);
-        assert_eq!((window.failure(), window.place().position), (None, 2));
+        assert_eq!((window.failure(), window.place().position), (None, 2.into()));
     }
 
     #[test]
     fn a_failure_goes_on_where_an_earlier_worker_left_it() {
         let failed = Failure::of(&event(2, "a"), Timestamp::EPOCH, FailureCause::Status(500));
-        let place = Place { position: 0, fingerprint: [0; 8] };
+        let place = LogPosition::START;
         let mut window = Window::new(place, Some(failed));
         let start = Instant::now();
         window.push(vec![event(1, "a"), event(2, "a")], start);
@@ -302,28 +310,29 @@ mod tests {
             steps in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..200),
         ) {
             let names = ["a", "b", "c", "d"];
-            let events: Vec<(u64, &str)> =
+            let events: Vec<(u32, &str)> =
                 (1..).zip(&sessions).map(|(at, s)| (at, names[usize::from(*s)])).collect();
             let mut window = window(&events);
             let now = Instant::now();
-            let mut undelivered: std::collections::BTreeSet<u64> = events.iter().map(|e| e.0).collect();
+            let at = |event: &EventRecord| u32::try_from(event.position.get()).unwrap();
+            let mut undelivered: std::collections::BTreeSet<u32> = events.iter().map(|e| e.0).collect();
             let mut out: Vec<Arc<EventRecord>> = Vec::new();
             for (choice, succeeds) in steps {
                 out.extend(std::iter::from_fn(|| window.take(now)));
                 if out.is_empty() { break; }
                 let event = out.swap_remove(choice.index(out.len()));
                 let first = events.iter().find(|(at, s)| *s == event.session.as_str() && undelivered.contains(at));
-                prop_assert_eq!(first.map(|(at, _)| *at), Some(event.position));
+                prop_assert_eq!(first.map(|(at, _)| *at), Some(at(&event)));
                 if succeeds {
                     window.done(&event.session, now);
-                    undelivered.remove(&event.position);
+                    undelivered.remove(&at(&event));
                 } else {
                     window.failed(&event.session, Timestamp::EPOCH, FailureCause::Connect);
                     window.wait(&event.session, now);
                 }
-                let last = events.len() as u64;
+                let last = sessions.len() as u32;
                 let expected = undelivered.first().map_or(last, |at| at - 1);
-                prop_assert_eq!(window.place().position, expected);
+                prop_assert_eq!(window.place().position, expected.into());
             }
         }
     }

@@ -15,11 +15,11 @@ use super::passing_on::PassingOn;
 use super::rounds::note_lost;
 use super::window::Window;
 use crate::app::Inner;
-use crate::app::live::Place;
 use crate::app::watch::{self, WatchItem, WatchRequest, WatchStart, Watcher};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
 use crate::domain::id::SessionName;
+use crate::domain::log_position::LogPosition;
 use crate::domain::port::courier::{Parcel, Undelivered};
 use crate::domain::port::webhooks::ProgressWrite;
 use crate::domain::reason::Reason;
@@ -55,7 +55,7 @@ pub(super) struct Worker {
     log_id: LogId,
     window: Window,
     /// Up to where the log was read.
-    read_to: Place,
+    read_to: LogPosition,
     posts: JoinSet<Posted>,
     save: Save,
     /// What goes beside the log.
@@ -99,7 +99,7 @@ impl Worker {
     pub fn new(inner: Arc<Inner>, hook: Arc<Hook>, stop: CancellationToken) -> Self {
         let webhook = hook.webhook();
         let cursor = webhook.progress.cursor;
-        let place = Place::from(cursor);
+        let place = cursor.at;
         let passing_on = PassingOn::begin(&inner, &hook);
         Self {
             inner,
@@ -337,9 +337,9 @@ impl Worker {
         let lost = match self.inner.token_of(&WatchStart::Earliest).await {
             Ok(oldest) => {
                 // What is lost is counted once, so that the place moves with it.
-                self.read_to = Place::from(oldest);
+                self.read_to = oldest.at;
                 self.window = Window::new(self.read_to, None);
-                oldest.position.saturating_sub(place)
+                oldest.at.position.since(place)
             }
             Err(error) => {
                 tracing::warn!(webhook = %self.hook.id, %error, "it is not known how much a webhook lost");
@@ -376,8 +376,8 @@ impl Worker {
         self.save().await;
     }
 
-    fn token(&self, place: Place) -> ResumeToken {
-        place.token(self.log_id)
+    fn token(&self, place: LogPosition) -> ResumeToken {
+        ResumeToken { log_id: self.log_id, at: place }
     }
 }
 

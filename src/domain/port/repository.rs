@@ -12,8 +12,10 @@ use super::fetch_budget::FetchBudgetStore;
 pub use super::store_error::StoreError;
 use super::webhooks::WebhookStore;
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::{Epoch, Position, Revision, Sequence};
 use crate::domain::event::{EventId, EventRecord, EventType};
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, RequestId, SessionName};
+use crate::domain::log_position::{Fingerprint, LogPosition};
 use crate::domain::page::{EventQuery, GroupCursor, GroupQuery};
 use crate::domain::participant::{Account, Role};
 use crate::domain::session::{EngineConfig, Session, SessionStatus};
@@ -52,14 +54,10 @@ impl<T> Repository for T where
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogBounds {
     pub log_id: LogId,
-    /// Of the last event; 0 for an empty log.
-    pub head: u64,
-    /// Of the last event at `head`; zero for an empty log.
-    pub head_fingerprint: [u8; 8],
-    /// Of the last event that retention removed; 0 where none was. The oldest kept one is next.
-    pub trimmed: u64,
-    /// Of the event at `trimmed`.
-    pub trimmed_fingerprint: [u8; 8],
+    /// Of the last event; the start for an empty log.
+    pub head: LogPosition,
+    /// Of the last event that retention removed; the start where none was. The oldest kept one is next.
+    pub trimmed: LogPosition,
 }
 
 /// A stretch of the log without a gap.
@@ -68,16 +66,16 @@ pub struct LogSlice {
     /// The first one is at `after + 1`. Empty at the head.
     pub events: Vec<EventRecord>,
     /// As read in the same statement or snapshot: where `trimmed > after` the stretch is gone.
-    pub trimmed: u64,
+    pub trimmed: Position,
 }
 
 /// Events of one session, all read in one snapshot.
 #[derive(Debug, Clone)]
 pub struct EventList {
     pub events: Vec<EventRecord>,
-    pub session_sequence: u64,
+    pub session_sequence: Sequence,
     /// Of the session's oldest event that is still kept; 0 where there is none.
-    pub oldest_sequence: u64,
+    pub oldest_sequence: Sequence,
 }
 
 /// What retention took away in one step.
@@ -94,25 +92,25 @@ pub trait EventLog: Send + Sync + 'static {
     async fn ping(&self) -> Result<()>;
 
     /// Begins a new process epoch: from here on, commits of earlier ones lose everywhere.
-    async fn begin_epoch(&self) -> Result<u64>;
+    async fn begin_epoch(&self) -> Result<Epoch>;
 
     async fn bounds(&self) -> Result<LogBounds>;
 
     /// The events at positions `after + 1 ..= after + limit`, as far as they exist.
-    async fn read(&self, after: u64, limit: u32) -> Result<LogSlice>;
+    async fn read(&self, after: Position, limit: u32) -> Result<LogSlice>;
 
     /// The fingerprint of the event at a position that is still kept.
-    async fn fingerprint_at(&self, position: u64) -> Result<Option<[u8; 8]>>;
+    async fn fingerprint_at(&self, position: Position) -> Result<Option<Fingerprint>>;
 
     /// The position before the first event recorded at or after `time`; the head where there is none.
-    async fn position_before(&self, time: Timestamp) -> Result<u64>;
+    async fn position_before(&self, time: Timestamp) -> Result<Position>;
 
     /// Events of one session by sequence, at most `limit`, starting after `cursor` (in the query's
     /// direction).
     async fn list_events(
         &self,
         query: &EventQuery,
-        cursor: Option<u64>,
+        cursor: Option<Sequence>,
         limit: u32,
     ) -> Result<EventList>;
 
@@ -122,16 +120,16 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// Whether commits work: writes `filler` as a commit would, over the same connection, where the epoch
     /// is still the current one. `false` where a process that started later has taken over.
-    async fn probe(&self, epoch: u64, filler: &[u8]) -> Result<bool>;
+    async fn probe(&self, epoch: Epoch, filler: &[u8]) -> Result<bool>;
 
     /// Whether another write than a commit has failed since this was asked last.
     fn has_failed(&self) -> bool;
 
     /// The epoch of the process that began last, asked over the connection that commits.
-    async fn current_epoch(&self) -> Result<u64>;
+    async fn current_epoch(&self) -> Result<Epoch>;
 
     /// Which of these events are in the log: how an unknown commit is settled.
-    async fn recorded(&self, ids: &[EventId]) -> Result<BTreeMap<EventId, u64>>;
+    async fn recorded(&self, ids: &[EventId]) -> Result<BTreeMap<EventId, Position>>;
 
     /// Removes up to `limit` of the oldest events recorded before `before`, never the newest one.
     async fn trim(&self, before: Timestamp, limit: u32) -> Result<Trimmed>;
@@ -140,7 +138,7 @@ pub trait EventLog: Send + Sync + 'static {
 /// What one process writes in one transaction.
 #[derive(Debug, Clone)]
 pub struct CommitBatch {
-    pub epoch: u64,
+    pub epoch: Epoch,
     /// The record time; raised where the log already has a later one.
     pub now: Timestamp,
     /// Each session once. Positions are given in this order.
@@ -152,9 +150,9 @@ pub struct SessionCommit {
     pub session: SessionName,
     /// Every commit raises the revision by one, also one without events, so that two writers that
     /// learned different facts cannot overwrite each other.
-    pub expected_revision: u64,
+    pub expected_revision: Revision,
     /// Of the session's last event; the new ones follow it.
-    pub expected_sequence: u64,
+    pub expected_sequence: Sequence,
     pub events: Vec<NewEvent>,
     /// The groups as they are after the events, each once.
     pub groups: Vec<GroupWrite>,
@@ -184,7 +182,7 @@ pub struct GroupWrite {
     pub state: Option<GroupColumns>,
     pub facts: Bytes,
     /// Of the group's last event, which may be older than this commit.
-    pub sequence: u64,
+    pub sequence: Sequence,
     pub synced_time: Timestamp,
     /// Which members the row's index has to gain and to lose.
     pub members_added: Vec<ParticipantId>,
@@ -215,16 +213,16 @@ pub struct CommitReceipt {
     /// For each session of the batch, in its order: whether it was written.
     pub won: Vec<bool>,
     /// The position of the batch's last event; the head where it had none.
-    pub head: u64,
+    pub head: Position,
     pub record_time: Timestamp,
 }
 
 /// A session's numbers, for the writer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionHead {
-    pub sequence: u64,
-    pub revision: u64,
-    pub epoch: u64,
+    pub sequence: Sequence,
+    pub revision: Revision,
+    pub epoch: Epoch,
 }
 
 /// A group as it is stored.
@@ -235,7 +233,7 @@ pub struct StoredGroup {
     /// `(basic, participants)`; `None` = we are not in it.
     pub state: Option<(Bytes, Bytes)>,
     pub facts: Bytes,
-    pub sequence: u64,
+    pub sequence: Sequence,
     pub synced_time: Timestamp,
     pub member_count: u32,
 }
@@ -247,16 +245,16 @@ pub struct GroupPage {
     /// Where the next page starts; `None` at the end.
     pub next: Option<GroupCursor>,
     /// The session's sequence at the time of reading.
-    pub session_sequence: u64,
+    pub session_sequence: Sequence,
     /// The log's head at the time of reading.
-    pub head: u64,
+    pub head: Position,
 }
 
 /// A number of groups, with what was true of them at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupCount {
     pub count: u64,
-    pub session_sequence: u64,
+    pub session_sequence: Sequence,
     /// When we last heard of the group of which we heard longest ago; `None` without a group.
     pub synced_time: Option<Timestamp>,
 }
@@ -313,7 +311,7 @@ pub struct SessionPatch {
 pub trait SessionStore: Send + Sync + 'static {
     /// Makes the session; a deleted one of the same name is taken up again with its sequence, once nothing else
     /// is left of it.
-    async fn insert_session(&self, session: &Session, epoch: u64) -> Result<SessionInsert>;
+    async fn insert_session(&self, session: &Session, epoch: Epoch) -> Result<SessionInsert>;
 
     /// `None` where it does not exist or was deleted.
     async fn session(&self, name: &SessionName) -> Result<Option<Session>>;
@@ -356,7 +354,7 @@ pub struct Reservation {
     pub body_sha256: [u8; 32],
     pub group_id: Option<GroupId>,
     /// Of the process that runs the call.
-    pub incarnation: u64,
+    pub incarnation: Epoch,
     /// Drawn for this attempt to take the id: where the answer of a write is lost, the row that it left
     /// is known by it.
     pub nonce: u64,
@@ -380,7 +378,7 @@ pub enum Reserved {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExistingReservation {
     pub body_sha256: [u8; 32],
-    pub incarnation: u64,
+    pub incarnation: Epoch,
     pub nonce: u64,
     pub deadline: Timestamp,
     /// `None` while the first call runs, or where it died.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::repository::Result;
+use crate::domain::counter::Epoch;
 use crate::domain::webhook::{Progress, Webhook, WebhookId, WebhookStatus};
 
 /// What became of writing how far a webhook is.
@@ -32,7 +33,7 @@ pub trait WebhookStore: Send + Sync + 'static {
         id: WebhookId,
         status: &WebhookStatus,
         progress: &Progress,
-        epoch: u64,
+        epoch: Epoch,
     ) -> Result<ProgressWrite>;
 
     /// `false` where there was none.

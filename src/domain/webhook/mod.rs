@@ -12,6 +12,8 @@ use super::clock::{Entropy, Timestamp};
 use super::event::EventRecord;
 use super::id::{ParseError, SessionName};
 use super::token::ResumeToken;
+use crate::domain::counter::Sequence;
+use crate::domain::log_position::LogPosition;
 
 pub use config::{
     EventName, Header, MAX_ATTEMPTS, MAX_DELAY, MAX_HEADERS, MAX_SESSIONS, Retries, RetryPolicy,
@@ -154,10 +156,10 @@ pub struct Progress {
 pub struct Failure {
     pub event_id: String,
     pub session: SessionName,
-    pub sequence: u64,
-    /// Where the event stands, and its fingerprint: the token of this place skips it.
-    pub position: u64,
-    pub fingerprint: [u8; 8],
+    pub sequence: Sequence,
+    /// Where the event stands: the token of this position skips it.
+    #[serde(flatten)]
+    pub at: LogPosition,
     /// When it failed first.
     pub since: Timestamp,
     /// When it failed last.
@@ -173,8 +175,7 @@ impl Failure {
             event_id: event.id.to_string(),
             session: event.session.clone(),
             sequence: event.sequence,
-            position: event.position,
-            fingerprint: event.id.fingerprint(),
+            at: LogPosition::from(event),
             since: now,
             time: now,
             failures: 1,

@@ -6,11 +6,11 @@ use super::commits::{CommitConnection, answer};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ParticipantId;
 use crate::domain::port::repository::{
-    CommitBatch, CommitReceipt, GroupColumns, Result, SessionCommit, StoreError,
+    CommitBatch, CommitReceipt, GroupColumns, Result, SessionCommit,
 };
 use crate::repository::fault::Stage;
 use crate::repository::limit;
-use crate::repository::rows::role_code;
+use crate::repository::rows::{role_code, unsigned};
 use crate::repository::sql::number;
 
 const COMMIT: &str = include_str!("commit.sql");
@@ -30,7 +30,7 @@ pub(in crate::repository) async fn commit(
 
     let mut connection = commits.take().await?;
     let statement = sqlx::query_as::<_, (Vec<i64>, i64, i64)>(COMMIT)
-        .bind(number(batch.epoch))
+        .bind(batch.epoch.as_i64())
         .bind(batch.now.as_micros())
         .bind(&sessions.name)
         .bind(&sessions.revision)
@@ -76,8 +76,7 @@ pub(in crate::repository) async fn commit(
 
     let mut receipt = CommitReceipt {
         won: vec![false; batch.sessions.len()],
-        head: u64::try_from(head)
-            .map_err(|_| StoreError::Corrupt(format!("log_head.position is {head}")))?,
+        head: unsigned("log_head.position", head)?,
         record_time: Timestamp::from_micros(record_time),
     };
     for ord in won {
@@ -109,8 +108,8 @@ impl<'a> Sessions<'a> {
         let mut columns = Self::default();
         for session in &batch.sessions {
             columns.name.push(session.session.as_str());
-            columns.revision.push(number(session.expected_revision));
-            columns.sequence.push(number(session.expected_sequence));
+            columns.revision.push(session.expected_revision.as_i64());
+            columns.sequence.push(session.expected_sequence.as_i64());
             columns.added.push(number(session.events.len() as u64));
             columns.deletes.push(session.deletes_session);
         }
@@ -178,7 +177,7 @@ impl<'a> Groups<'a> {
                 columns.create_time.push(state.map_or(0, |state| state.create_time.as_micros()));
                 columns.member_count.push(state.map_or(0, |state| i64::from(state.member_count)));
                 columns.my_role.push(state.map_or(0, |state| role_code(state.my_role)));
-                columns.sequence.push(number(group.sequence));
+                columns.sequence.push(group.sequence.as_i64());
                 columns.synced_time.push(group.synced_time.as_micros());
                 columns.basic.push(state.map_or(&[], |state| &state.basic));
                 columns.participants.push(state.map_or(&[], |state| &state.participants));

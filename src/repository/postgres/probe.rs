@@ -5,9 +5,9 @@ use std::time::Duration;
 use sea_orm::sqlx;
 
 use super::commits::{CommitConnection, answer};
+use crate::domain::counter::Epoch;
 use crate::domain::port::repository::Result;
 use crate::repository::fault::Stage;
-use crate::repository::sql::number;
 
 /// Less than a commit gets: who asks whether the service is ready does not wait for long.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -18,11 +18,11 @@ const EPOCH: &str = "SELECT epoch FROM log_head WHERE id = 1";
 
 pub(in crate::repository) async fn probe(
     commits: &CommitConnection,
-    epoch: u64,
+    epoch: Epoch,
     filler: &[u8],
 ) -> Result<bool> {
     let mut connection = commits.take().await?;
-    let statement = sqlx::query(WRITE).bind(number(epoch)).bind(filler).execute(&mut *connection);
+    let statement = sqlx::query(WRITE).bind(epoch.as_i64()).bind(filler).execute(&mut *connection);
     let done = answer(Stage::Committing, PATIENCE, statement).await?;
     connection.keep();
     Ok(done.rows_affected() > 0)

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult, Value};
 
 use crate::domain::clock::Timestamp;
+use crate::domain::counter::Position;
 use crate::domain::id::SessionName;
 use crate::domain::port::repository::{
     CommitBatch, CommitReceipt, GroupWrite, Result, SessionCommit, StoreError,
@@ -26,14 +27,14 @@ pub(in crate::repository) struct Head(AtomicU64);
 impl Head {
     /// To be told once COMMIT was answered.
     pub fn confirmed(&self, receipt: &CommitReceipt) {
-        self.0.fetch_max(receipt.head, Ordering::AcqRel);
+        self.0.fetch_max(receipt.head.get(), Ordering::AcqRel);
     }
 
     /// Whoever was told of the confirmed position must find it in the log. It may have grown since, by a
     /// commit whose answer was lost.
-    fn is_reached(&self, position: u64) -> Result<()> {
+    fn is_reached(&self, position: Position) -> Result<()> {
         let confirmed = self.0.load(Ordering::Acquire);
-        if position < confirmed {
+        if position.get() < confirmed {
             return Err(StoreError::Corrupt(format!(
                 "the log ends at position {position}, though {confirmed} was written and confirmed"
             )));
@@ -61,21 +62,17 @@ pub(in crate::repository) async fn commit(
     )
     .await?
     .ok_or_else(|| StoreError::Corrupt("log_head has no row".to_owned()))?;
-    confirmed.is_reached(unsigned("log_head.position", head.position)?)?;
+    let position: Position = unsigned("log_head.position", head.position)?;
+    confirmed.is_reached(position)?;
     let record_time = batch.now.as_micros().max(head.last_record_time);
-    let position = log(transaction, winners(), &head, record_time).await?;
+    let position = log(transaction, winners(), position, record_time).await?;
 
     let kept = || winners().filter(|session| !session.deletes_session);
     write_groups(transaction, kept(), batch.now).await.map_err(fault::undecided)?;
     write_members(transaction, kept()).await?;
     note_sources(transaction, kept(), batch.now).await.map_err(fault::undecided)?;
     write_answers(transaction, winners()).await?;
-    Ok(CommitReceipt {
-        won,
-        head: u64::try_from(position)
-            .map_err(|_| StoreError::Corrupt(format!("log_head.position is {position}")))?,
-        record_time: Timestamp::from_micros(record_time),
-    })
+    Ok(CommitReceipt { won, head: position, record_time: Timestamp::from_micros(record_time) })
 }
 
 /// Raises the session's numbers where they are as expected; says whether they were.
@@ -92,11 +89,11 @@ async fn bump(
         .push(" WHERE name = ")
         .bind(session.session.as_str())
         .push(" AND revision = ")
-        .bind(number(session.expected_revision))
+        .bind(session.expected_revision.as_i64())
         .push(" AND sequence = ")
-        .bind(number(session.expected_sequence))
+        .bind(session.expected_sequence.as_i64())
         .push(" AND epoch = ")
-        .bind(number(batch.epoch))
+        .bind(batch.epoch.as_i64())
         .push(" AND deleted_time = 0");
     Ok(execute(transaction, sql).await? == 1)
 }
@@ -105,20 +102,21 @@ async fn bump(
 async fn log(
     transaction: &DatabaseTransaction,
     winners: impl Iterator<Item = &SessionCommit>,
-    head: &HeadRow,
+    head: Position,
     record_time: i64,
-) -> Result<i64> {
+) -> Result<Position> {
     let mut rows: Vec<Vec<Value>> = Vec::new();
-    let mut position = head.position;
+    let mut position = head;
     let mut last = String::new();
     for session in winners {
-        for (sequence, event) in (session.expected_sequence + 1..).zip(&session.events) {
-            position += 1;
+        let mut sequence = session.expected_sequence;
+        for event in &session.events {
+            (position, sequence) = (position.next(), sequence.next());
             last = event.id.to_string();
             rows.push(vec![
-                position.into(),
+                position.as_i64().into(),
                 session.session.as_str().into(),
-                number(sequence).into(),
+                sequence.as_i64().into(),
                 last.clone().into(),
                 event.group_id.as_ref().map_or("", |id| id.as_str()).into(),
                 event.event_type.code().into(),
@@ -135,7 +133,7 @@ async fn log(
         (position, session, sequence, event_id, group_id, event_type, occur_time, record_time, payload)";
     insert_rows(transaction, insert, rows, "").await.map_err(fault::undecided)?;
     let sql = Sql::new("UPDATE log_head SET position = ")
-        .bind(position)
+        .bind(position.as_i64())
         .push(", event_id = ")
         .bind(last)
         .push(", last_record_time = ")
@@ -176,7 +174,7 @@ fn group_row(session: &SessionName, group: &GroupWrite, now: Timestamp) -> Vec<V
         state.map_or(0, |state| state.create_time.as_micros()).into(),
         state.map_or(0, |state| i64::from(state.member_count)).into(),
         state.map_or(0, |state| role_code(state.my_role)).into(),
-        number(group.sequence).into(),
+        group.sequence.as_i64().into(),
         group.synced_time.as_micros().into(),
         now.as_micros().into(),
         state.map_or_else(Vec::new, |state| state.basic.to_vec()).into(),

@@ -40,11 +40,11 @@ impl Opened {
             push_name: String::new(),
             metadata: BTreeMap::new(),
             wanted: true,
-            sequence: 0,
+            sequence: 0.into(),
             create_time: Timestamp::EPOCH,
             synced_time: None,
         };
-        repository.insert_session(&session, 0).await.expect("a session");
+        repository.insert_session(&session, 0.into()).await.expect("a session");
         Self { repository, dir }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::ObjectBuilder;
 
 use super::names;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::page::EventQuery;
 use crate::domain::reason::Reason;
@@ -58,14 +59,15 @@ pub async fn of_group(
         session,
         group_ids: vec![group_id],
         types: Vec::new(),
-        after_sequence_exclusive: after.map(sequence).filter(|after| *after > 0),
-        until_sequence_inclusive: before.map(|before| sequence(before) - 1),
+        after_sequence_exclusive: after.map(sequence).filter(|after| *after > Sequence::ZERO),
+        until_sequence_inclusive: before.map(|before| sequence(before).minus(1)),
         start_time: None,
         end_time: None,
         newest_first,
     };
     let size = u32::try_from(limit).unwrap_or(u32::MAX);
-    let page = gateway.app.list_group_events(&incoming.call, &query, size, "", 0).await;
+    let page =
+        gateway.app.list_group_events(&incoming.call, &query, size, "", Sequence::ZERO).await;
     let page = page.map_err(|error| incoming.refuse(error))?;
     let told = page.events.iter().map(|event| tell(&teller, &event.wire));
     let told: Vec<Option<Value>> =
@@ -101,7 +103,6 @@ fn number(incoming: &mut Incoming, name: &str, most: usize) -> Option<usize> {
 }
 
 /// What no log reaches says the same as what it could.
-fn sequence(number: usize) -> u64 {
-    let most = u64::try_from(i64::MAX).unwrap_or(u64::MAX);
-    u64::try_from(number).unwrap_or(most).min(most)
+fn sequence(number: usize) -> Sequence {
+    Sequence::ZERO.plus(u64::try_from(number).unwrap_or(u64::MAX))
 }

@@ -31,6 +31,7 @@ use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::event::EventRecord;
 use crate::domain::excerpt::Quoted;
 use crate::domain::id::GroupId;
+use crate::domain::log_position::LogPosition;
 use crate::domain::token::{LogId, ResumeToken};
 use crate::domain::webhook::EventName;
 use crate::envelope::Teller;
@@ -220,8 +221,7 @@ fn messages(
 }
 
 fn message(teller: &Teller, event: &EventRecord, log_id: LogId) -> Option<Event> {
-    let (position, fingerprint) = (event.position, event.id.fingerprint());
-    let token = ResumeToken { log_id, position, fingerprint };
+    let token = ResumeToken { log_id, at: LogPosition::from(event) };
     let event = pb::GroupEvent::decode(event.wire.clone()).ok()?;
     let told = teller.tell(&event)?;
     Some(Event::default().id(id(&token)).event(told.name.as_str()).data(told.body.to_string()))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use wagroups::domain::clock::{Clock, Timestamp};
+use wagroups::domain::counter::Position;
 use wagroups::domain::fold::fold;
 use wagroups::domain::group::Group;
 use wagroups::domain::id::{GroupId, SessionName};
@@ -74,13 +75,13 @@ async fn state_equals_the_world(process: &Process) {
 }
 
 async fn positions_are_dense(repository: &SeaRepository) -> Vec<pb::GroupEvent> {
-    let head = repository.bounds().await.expect("the bounds").head;
+    let head = repository.bounds().await.expect("the bounds").head.position;
     let mut log = Vec::new();
-    let mut after = 0;
+    let mut after = Position::ZERO;
     while after < head {
         let slice = repository.read(after, 1000).await.expect("the log");
         for record in slice.events {
-            assert_eq!(record.position, after + 1, "positions are dense");
+            assert_eq!(record.position, after.next(), "positions are dense");
             after = record.position;
             log.push(pb::GroupEvent::decode(record.wire).expect("an event"));
         }

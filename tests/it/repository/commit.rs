@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use wagroups::domain::counter::Sequence;
 use wagroups::domain::event::EventType;
+use wagroups::domain::log_position::LogPosition;
 use wagroups::domain::port::repository::{
     AnswerWrite, CommitBatch, EventLog, GroupStore, ReservationStore, Reserved, SessionCommit,
     StoreError,
@@ -28,17 +30,21 @@ pub async fn events_are_numbered_in_each_session_and_over_all(database: &Databas
     let second =
         repository.commit(&batch(vec![of_events(&a, 1, 3, events(1))])).await.expect("a commit");
 
-    assert_eq!((first.won, first.head), (vec![true, true], 5));
-    assert_eq!((second.won, second.head), (vec![true], 6));
-    let log = repository.read(0, 100).await.expect("the log");
-    let numbers: Vec<_> =
-        log.events.iter().map(|e| (e.position, e.session.as_str(), e.sequence)).collect();
+    assert_eq!((first.won, first.head), (vec![true, true], 5.into()));
+    assert_eq!((second.won, second.head), (vec![true], 6.into()));
+    let log = repository.read(0.into(), 100).await.expect("the log");
+    let numbers: Vec<_> = log
+        .events
+        .iter()
+        .map(|e| (e.position.get(), e.session.as_str(), e.sequence.get()))
+        .collect();
     assert_eq!(
         numbers,
         [(1, "b", 1), (2, "b", 2), (3, "a", 1), (4, "a", 2), (5, "a", 3), (6, "a", 4)]
     );
     let bounds = repository.bounds().await.expect("bounds");
-    assert_eq!((bounds.head, bounds.head_fingerprint), (6, log.events[5].id.fingerprint()));
+    assert_eq!(bounds.head, LogPosition::from(&log.events[5]));
+    assert_eq!(bounds.head.position, 6.into());
 }
 
 pub async fn a_loser_writes_nothing_while_the_winners_do(database: &Database) {
@@ -63,12 +69,12 @@ pub async fn a_loser_writes_nothing_while_the_winners_do(database: &Database) {
         .await
         .expect("a commit");
 
-    assert_eq!((receipt.won, receipt.head), (vec![true, false, true], 2));
-    let log = repository.read(0, 100).await.expect("the log");
+    assert_eq!((receipt.won, receipt.head), (vec![true, false, true], 2.into()));
+    let log = repository.read(0.into(), 100).await.expect("the log");
     assert_eq!(log.events.iter().map(|e| e.session.as_str()).collect::<Vec<_>>(), ["a", "c"]);
     assert_eq!(
         (head(&repository, &b).await.sequence, head(&repository, &b).await.revision),
-        (0, 0)
+        (0.into(), 0.into())
     );
     assert!(repository.load_groups(&[(b.clone(), group_id(1))]).await.expect("groups").is_empty());
     assert!(repository.known_source_ids(&[(b, "lost".to_owned())]).await.expect("ids").is_empty());
@@ -102,7 +108,7 @@ pub async fn of_two_writers_that_expect_the_same_revision_one_loses(database: &D
 
     let won = [first.expect("a commit").won[0], second.expect("a commit").won[0]];
     assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
-    assert_eq!(repository.bounds().await.expect("bounds").head, 1);
+    assert_eq!(repository.bounds().await.expect("bounds").head.position, 1.into());
 }
 
 pub async fn a_commit_without_events_still_raises_the_revision(database: &Database) {
@@ -113,13 +119,13 @@ pub async fn a_commit_without_events_still_raises_the_revision(database: &Databa
     let receipt =
         append(&repository, &a, at(5), |commit| commit.source_ids = vec!["echo".to_owned()]).await;
 
-    assert_eq!((receipt.head, receipt.record_time), (2, at(5)));
+    assert_eq!((receipt.head, receipt.record_time), (2.into(), at(5)));
     let stale =
         repository.commit(&batch(vec![of_events(&a, 1, 2, events(1))])).await.expect("a commit");
     assert_eq!(stale.won, [false]);
     assert_eq!(
         (head(&repository, &a).await.sequence, head(&repository, &a).await.revision),
-        (2, 2)
+        (2.into(), 2.into())
     );
 }
 
@@ -128,7 +134,7 @@ pub async fn a_sequence_that_is_not_the_sessions_loses(database: &Database) {
     let a = made(&repository, "a").await;
     let receipt =
         repository.commit(&batch(vec![of_events(&a, 0, 4, events(1))])).await.expect("a commit");
-    assert_eq!((receipt.won, receipt.head), (vec![false], 0));
+    assert_eq!((receipt.won, receipt.head), (vec![false], 0.into()));
 }
 
 pub async fn a_deleted_session_takes_no_commit(database: &Database) {
@@ -152,7 +158,7 @@ pub async fn record_time_never_runs_backwards(database: &Database) {
         );
     }
     assert_eq!(times, [at(10), at(10), at(20), at(20)]);
-    let log = repository.read(0, 10).await.expect("the log");
+    let log = repository.read(0.into(), 10).await.expect("the log");
     assert_eq!(log.events.iter().map(|e| e.record_time).collect::<Vec<_>>(), times);
 }
 
@@ -164,9 +170,11 @@ pub async fn an_event_comes_back_as_it_was_written(database: &Database) {
     let written = vec![of_group.clone(), of_session.clone()];
     append(&repository, &a, at(1), |commit| commit.events = written).await;
 
-    let log = repository.read(0, 10).await.expect("the log");
+    let log = repository.read(0.into(), 10).await.expect("the log");
 
-    for ((event, sequence), new) in log.events.iter().zip(1..).zip([of_group, of_session]) {
+    for ((event, sequence), new) in
+        log.events.iter().zip((1..).map(Sequence::from)).zip([of_group, of_session])
+    {
         assert_eq!((event.id, &event.session, event.sequence), (new.id, &a, sequence));
         assert_eq!((&event.group_id, event.event_type), (&new.group_id, new.event_type));
         assert_eq!(event.record_time, at(1));
@@ -176,7 +184,7 @@ pub async fn an_event_comes_back_as_it_was_written(database: &Database) {
             Some(new.id.fingerprint())
         );
     }
-    assert_eq!(repository.fingerprint_at(3).await.expect("a fingerprint"), None);
+    assert_eq!(repository.fingerprint_at(3.into()).await.expect("a fingerprint"), None);
 }
 
 pub async fn data_that_is_refused_leaves_nothing_behind_and_others_possible(database: &Database) {
@@ -194,15 +202,15 @@ pub async fn data_that_is_refused_leaves_nothing_behind_and_others_possible(data
         .expect_err("a refusal");
 
     assert!(matches!(error, StoreError::Refused(_)), "{error}");
-    assert_eq!(repository.bounds().await.expect("bounds").head, 0);
+    assert_eq!(repository.bounds().await.expect("bounds").head, LogPosition::START);
     assert_eq!(
         (head(&repository, &a).await.revision, head(&repository, &b).await.revision),
-        (0, 0)
+        (0.into(), 0.into())
     );
     assert!(repository.load_groups(&[(a, group_id(1))]).await.expect("groups").is_empty());
     let receipt =
         repository.commit(&batch(vec![of_events(&b, 0, 0, events(1))])).await.expect("a commit");
-    assert_eq!((receipt.won, receipt.head), (vec![true], 1));
+    assert_eq!((receipt.won, receipt.head), (vec![true], 1.into()));
 }
 
 pub async fn a_commit_whose_answer_was_lost_is_found_by_its_event_ids(database: &Database) {
@@ -215,7 +223,10 @@ pub async fn a_commit_whose_answer_was_lost_is_found_by_its_event_ids(database: 
     let asked = [ids[0], event_id(), ids[1], ids[2], event_id()];
     let recorded = repository.recorded(&asked).await.expect("positions");
 
-    assert_eq!(recorded, BTreeMap::from([(ids[0], 1), (ids[1], 2), (ids[2], 3)]));
+    assert_eq!(
+        recorded,
+        BTreeMap::from([(ids[0], 1.into()), (ids[1], 2.into()), (ids[2], 3.into())])
+    );
     assert!(repository.recorded(&[]).await.expect("positions").is_empty());
 }
 
@@ -235,12 +246,12 @@ pub async fn a_large_batch_is_written_whole(database: &Database) {
     })
     .await;
 
-    let log = repository.read(0, 10_000).await.expect("the log");
+    let log = repository.read(0.into(), 10_000).await.expect("the log");
     assert_eq!(log.events.iter().map(|e| e.id).collect::<Vec<_>>(), ids);
     assert_eq!(repository.recorded(&ids).await.expect("positions").len(), EVENTS);
     assert_eq!(
         repository.count_groups(&query(&a)).await.expect("a count").session_sequence,
-        EVENTS as u64
+        Sequence::from(3_000)
     );
     let sources: Vec<_> =
         (0..2_100).map(|number| (a.clone(), format!("source {number}"))).collect();

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures::future::join_all;
 use sea_orm::sqlx::{self, Connection, PgConnection};
 use wagroups::domain::SessionName;
+use wagroups::domain::counter::Position;
 use wagroups::domain::event::{EventId, EventType};
 use wagroups::domain::port::repository::{CommitBatch, EventLog, GroupStore, SessionStore};
 use wagroups::repository::SeaRepository;
@@ -53,7 +54,7 @@ pub async fn race(processes: &[&SeaRepository]) {
         *last = sequence;
     }
     for (session, head) in processes[0].session_heads(&sessions).await.expect("heads") {
-        assert_eq!(Some(&head.sequence), sequences.get(&session), "{session}");
+        assert_eq!(Some(&head.sequence.get()), sequences.get(&session), "{session}");
     }
     assert_eq!(counters(processes[0], &sessions).await, sequences, "an update was lost");
 }
@@ -83,7 +84,7 @@ async fn write(
                 commit.groups = vec![counted];
                 commit
             });
-            let batch = CommitBatch { epoch: 0, now: NOW, sessions: commits.collect() };
+            let batch = CommitBatch { epoch: 0.into(), now: NOW, sessions: commits.collect() };
             let receipt = repository.commit(&batch).await.expect("a commit");
             let mut won = receipt.won.into_iter();
             for commit in batch
@@ -125,7 +126,8 @@ async fn follow(repository: &SeaRepository, done: &AtomicBool) -> Vec<(EventId, 
     let mut seen = Vec::new();
     loop {
         let finished = done.load(Ordering::Acquire);
-        let slice = repository.read(seen.len() as u64, 64).await.expect("the log");
+        let slice =
+            repository.read(Position::ZERO.plus(seen.len() as u64), 64).await.expect("the log");
         if slice.events.is_empty() {
             if finished {
                 return seen;
@@ -133,8 +135,8 @@ async fn follow(repository: &SeaRepository, done: &AtomicBool) -> Vec<(EventId, 
             tokio::task::yield_now().await;
         }
         for event in slice.events {
-            assert_eq!(event.position, seen.len() as u64 + 1);
-            seen.push((event.id, event.session, event.sequence));
+            assert_eq!(event.position.get(), seen.len() as u64 + 1);
+            seen.push((event.id, event.session, event.sequence.get()));
         }
     }
 }
@@ -176,22 +178,22 @@ pub async fn a_lower_position_is_visible_before_a_higher_one_is_given(database: 
     .expect("the event is written");
 
     let batch = CommitBatch {
-        epoch: 0,
+        epoch: 0.into(),
         now: NOW,
         sessions: vec![of_events(&b, 0, 0, vec![event_of(None, EventType::Updated)])],
     };
     let second = repository.commit(&batch);
     let checks = async {
         waiting_for_locks(&mut observer, 1).await;
-        assert!(repository.read(0, 10).await.expect("the log").events.is_empty());
+        assert!(repository.read(0.into(), 10).await.expect("the log").events.is_empty());
         open.commit().await.expect("the first commits");
     };
     let (receipt, ()) = tokio::join!(second, checks);
 
-    assert_eq!(receipt.expect("a commit").head, 2);
-    let log = repository.read(0, 10).await.expect("the log");
+    assert_eq!(receipt.expect("a commit").head, 2.into());
+    let log = repository.read(0.into(), 10).await.expect("the log");
     assert_eq!(
-        log.events.iter().map(|e| (e.position, e.session.clone())).collect::<Vec<_>>(),
+        log.events.iter().map(|e| (e.position.get(), e.session.clone())).collect::<Vec<_>>(),
         [(1, a), (2, b)]
     );
 }
@@ -221,8 +223,11 @@ pub async fn of_two_processes_that_expect_the_same_revision_one_loses(database: 
     let mut commits = Vec::new();
     for (count, process) in processes.iter().enumerate() {
         let event = event_of(None, EventType::Updated);
-        let batch =
-            CommitBatch { epoch: 0, now: NOW, sessions: vec![of_events(&a, 0, 0, vec![event])] };
+        let batch = CommitBatch {
+            epoch: 0.into(),
+            now: NOW,
+            sessions: vec![of_events(&a, 0, 0, vec![event])],
+        };
         commits.push(in_background(process, &batch));
         waiting_for_locks(&mut observer, count + 1).await;
     }
@@ -233,7 +238,7 @@ pub async fn of_two_processes_that_expect_the_same_revision_one_loses(database: 
         won.extend(commit.await.expect("no panic").expect("a commit").won);
     }
     assert_eq!(won, [true, false]);
-    assert_eq!(processes[0].bounds().await.expect("bounds").head, 1);
+    assert_eq!(processes[0].bounds().await.expect("bounds").head.position, 1.into());
 }
 
 /// A batch names its sessions in any order; locks are taken by name.
@@ -256,7 +261,7 @@ pub async fn sessions_locked_in_opposite_order_do_not_deadlock(database: &Databa
                 })
                 .collect();
             repository
-                .commit(&CommitBatch { epoch: 0, now: NOW, sessions })
+                .commit(&CommitBatch { epoch: 0.into(), now: NOW, sessions })
                 .await
                 .expect("no deadlock");
         }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use wagroups::domain::clock::{Entropy, Timestamp};
+use wagroups::domain::counter::{Revision, Sequence};
 use wagroups::domain::event::{EventId, EventType};
 use wagroups::domain::page::{GroupFilter, GroupOrder, GroupQuery};
 use wagroups::domain::port::repository::{
@@ -80,7 +81,7 @@ pub fn session(text: &str) -> Session {
         push_name: String::new(),
         metadata: std::collections::BTreeMap::new(),
         wanted: true,
-        sequence: 0,
+        sequence: 0.into(),
         create_time: NOW,
         synced_time: None,
     }
@@ -88,7 +89,7 @@ pub fn session(text: &str) -> Session {
 
 /// Makes a session in epoch 0, that of a database on which no process has started.
 pub async fn made(repository: &SeaRepository, text: &str) -> SessionName {
-    let made = repository.insert_session(&session(text), 0).await.expect("a session");
+    let made = repository.insert_session(&session(text), 0.into()).await.expect("a session");
     assert_eq!(made, SessionInsert::Inserted);
     name(text)
 }
@@ -99,11 +100,15 @@ pub async fn head(repository: &SeaRepository, session: &SessionName) -> SessionH
 }
 
 /// Nothing yet, for a session that stands at these numbers.
-pub fn nothing(session: &SessionName, revision: u64, sequence: u64) -> SessionCommit {
+pub fn nothing(
+    session: &SessionName,
+    revision: impl Into<Revision>,
+    sequence: impl Into<Sequence>,
+) -> SessionCommit {
     SessionCommit {
         session: session.clone(),
-        expected_revision: revision,
-        expected_sequence: sequence,
+        expected_revision: revision.into(),
+        expected_sequence: sequence.into(),
         events: Vec::new(),
         groups: Vec::new(),
         source_ids: Vec::new(),
@@ -114,15 +119,15 @@ pub fn nothing(session: &SessionName, revision: u64, sequence: u64) -> SessionCo
 
 pub fn of_events(
     session: &SessionName,
-    revision: u64,
-    sequence: u64,
+    revision: impl Into<Revision>,
+    sequence: impl Into<Sequence>,
     events: Vec<NewEvent>,
 ) -> SessionCommit {
     SessionCommit { events, ..nothing(session, revision, sequence) }
 }
 
 pub fn batch(sessions: Vec<SessionCommit>) -> CommitBatch {
-    CommitBatch { epoch: 0, now: NOW, sessions }
+    CommitBatch { epoch: 0.into(), now: NOW, sessions }
 }
 
 /// Commits to a session as it stands; the session must win.
@@ -153,7 +158,7 @@ pub fn group(number: u32, subject: &str) -> GroupWrite {
             participants: Bytes::from(format!("participants of {subject}")),
         }),
         facts: Bytes::from_static(b"{}"),
-        sequence: 0,
+        sequence: 0.into(),
         synced_time: NOW,
         members_added: Vec::new(),
         members_removed: Vec::new(),

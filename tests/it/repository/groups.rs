@@ -45,7 +45,7 @@ pub async fn a_view_holds_the_group_and_where_the_log_stood(database: &Database)
     append(&repository, &a, at(3), |commit| {
         commit.events = events(2);
         let mut write = group_with(1, "Chess", |state| state.member_count = 9);
-        write.sequence = 2;
+        write.sequence = 2.into();
         write.synced_time = at(2);
         commit.groups = vec![write];
     })
@@ -53,9 +53,9 @@ pub async fn a_view_holds_the_group_and_where_the_log_stood(database: &Database)
 
     let page = repository.load_view(&a, &group_id(1)).await.expect("a view");
 
-    assert_eq!((page.session_sequence, page.head, page.next), (2, 6, None));
+    assert_eq!((page.session_sequence, page.head, page.next), (2.into(), 6.into(), None));
     let [group] = page.groups.as_slice() else { panic!("one group") };
-    assert_eq!((&group.session, &group.id, group.sequence), (&a, &group_id(1), 2));
+    assert_eq!((&group.session, &group.id, group.sequence), (&a, &group_id(1), 2.into()));
     assert_eq!((group.synced_time, group.member_count), (at(2), 9));
     let (basic, participants) = group.state.clone().expect("a state");
     assert_eq!(
@@ -66,7 +66,7 @@ pub async fn a_view_holds_the_group_and_where_the_log_stood(database: &Database)
     for (session, number) in [(&a, 2), (&b, 1), (&name("nobody"), 1)] {
         let page = repository.load_view(session, &group_id(number)).await.expect("a view");
         assert!(page.groups.is_empty());
-        assert_eq!(page.head, 6);
+        assert_eq!(page.head, 6.into());
     }
 }
 
@@ -122,7 +122,7 @@ pub async fn a_list_filters_by_subject_member_role_and_change(database: &Databas
     let mut chess = group_with(1, "Chess CLUB", |state| state.my_role = Some(Role::Superadmin));
     let mut film = group_with(2, "Film club", |state| state.my_role = Some(Role::Participant));
     let mut garden = group_with(3, "ÄRGER im Garten", |state| state.my_role = None);
-    (chess.sequence, film.sequence, garden.sequence) = (5, 6, 7);
+    (chess.sequence, film.sequence, garden.sequence) = (5.into(), 6.into(), 7.into());
     chess.members_added = vec![member(1), member(2)];
     film.members_added = vec![member(2)];
     write(&repository, &a, vec![chess.clone(), film, garden]).await;
@@ -160,7 +160,7 @@ pub async fn a_list_filters_by_subject_member_role_and_change(database: &Databas
         (of_member(3), ids(&[])),
         (roles(&[Role::Superadmin, Role::Admin]), ids(&[1])),
         (roles(&[Role::Participant]), ids(&[2])),
-        (changed_after(5), ids(&[2, 3])),
+        (changed_after(5.into()), ids(&[2, 3])),
         (combined, ids(&[1])),
     ] {
         assert_eq!(listed(&repository, &query, 1).await, expected, "{query:?}");

@@ -2,6 +2,7 @@
 
 use wagroups::domain::SessionName;
 use wagroups::domain::event::{EventRecord, EventType};
+use wagroups::domain::log_position::LogPosition;
 use wagroups::domain::page::EventQuery;
 use wagroups::domain::port::repository::EventLog;
 use wagroups::repository::SeaRepository;
@@ -12,12 +13,11 @@ use crate::harness::database::Database;
 pub async fn an_empty_log_has_bounds(database: &Database) {
     let repository = database.open().await;
     let bounds = repository.bounds().await.expect("bounds");
-    assert_eq!((bounds.head, bounds.trimmed), (0, 0));
-    assert_eq!((bounds.head_fingerprint, bounds.trimmed_fingerprint), ([0; 8], [0; 8]));
-    let slice = repository.read(0, 10).await.expect("the log");
+    assert_eq!((bounds.head, bounds.trimmed), (LogPosition::START, LogPosition::START));
+    let slice = repository.read(0.into(), 10).await.expect("the log");
     assert!(slice.events.is_empty());
-    assert_eq!(slice.trimmed, 0);
-    assert_eq!(repository.position_before(at(0)).await.expect("a position"), 0);
+    assert_eq!(slice.trimmed, 0.into());
+    assert_eq!(repository.position_before(at(0)).await.expect("a position"), 0.into());
 }
 
 pub async fn the_log_is_read_in_stretches(database: &Database) {
@@ -27,8 +27,8 @@ pub async fn the_log_is_read_in_stretches(database: &Database) {
 
     let mut positions = Vec::new();
     for after in [0, 3, 6, 7, 100] {
-        let slice = repository.read(after, 3).await.expect("the log");
-        positions.push(slice.events.iter().map(|e| e.position).collect::<Vec<_>>());
+        let slice = repository.read(after.into(), 3).await.expect("the log");
+        positions.push(slice.events.iter().map(|e| e.position.get()).collect::<Vec<_>>());
     }
 
     assert_eq!(positions, [vec![1, 2, 3], vec![4, 5, 6], vec![7], vec![], vec![]]);
@@ -48,7 +48,7 @@ fn all_of(session: &SessionName) -> EventQuery {
 }
 
 fn sequences(events: &[EventRecord]) -> Vec<u64> {
-    events.iter().map(|event| event.sequence).collect()
+    events.iter().map(|event| event.sequence.get()).collect()
 }
 
 /// Ten events of session `a`, one a second, of groups 1 and 2 in turn, every third of them `Left`;
@@ -73,7 +73,7 @@ pub async fn list_events_pages_in_both_directions(database: &Database) {
         let mut cursor = None;
         loop {
             let page = repository.list_events(&query, cursor, 4).await.expect("events");
-            assert_eq!((page.session_sequence, page.oldest_sequence), (10, 1));
+            assert_eq!((page.session_sequence, page.oldest_sequence), (10.into(), 1.into()));
             assert!(page.events.iter().all(|event| event.session == a));
             let Some(last) = page.events.last() else { break };
             cursor = Some(last.sequence);
@@ -106,8 +106,8 @@ pub async fn list_events_filters_by_group_type_sequence_and_time(database: &Data
         ),
         (
             EventQuery {
-                after_sequence_exclusive: Some(3),
-                until_sequence_inclusive: Some(5),
+                after_sequence_exclusive: Some(3.into()),
+                until_sequence_inclusive: Some(5.into()),
                 ..all()
             },
             vec![4, 5],
@@ -118,7 +118,7 @@ pub async fn list_events_filters_by_group_type_sequence_and_time(database: &Data
     ] {
         let list = repository.list_events(&query, None, 100).await.expect("events");
         assert_eq!(sequences(&list.events), expected, "{query:?}");
-        assert_eq!(list.session_sequence, 10, "{query:?}");
+        assert_eq!(list.session_sequence, 10.into(), "{query:?}");
     }
 }
 
@@ -126,7 +126,7 @@ pub async fn list_events_of_an_unknown_session_is_empty(database: &Database) {
     let repository = database.open().await;
     let list = repository.list_events(&all_of(&name("nobody")), None, 10).await.expect("events");
     assert!(list.events.is_empty());
-    assert_eq!((list.session_sequence, list.oldest_sequence), (0, 0));
+    assert_eq!((list.session_sequence, list.oldest_sequence), (0.into(), 0.into()));
 }
 
 pub async fn position_before_a_time_is_that_of_the_last_earlier_event(database: &Database) {
@@ -140,7 +140,7 @@ pub async fn position_before_a_time_is_that_of_the_last_earlier_event(database: 
     {
         assert_eq!(
             repository.position_before(at(seconds)).await.expect("a position"),
-            expected,
+            expected.into(),
             "{seconds}"
         );
     }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures::future::join_all;
+use wagroups::domain::counter::Epoch;
 use wagroups::domain::port::repository::{
     ExistingReservation, Reservation, ReservationKey, ReservationStore, Reserved,
 };
@@ -22,7 +23,7 @@ pub fn reservation(label: &str) -> Reservation {
         },
         body_sha256: [7; 32],
         group_id: None,
-        incarnation: u64::MAX - 5,
+        incarnation: Epoch::ZERO.plus(u64::MAX),
         nonce: u64::MAX - 7,
         abandoned: Vec::new(),
         deadline: at(30),
@@ -45,7 +46,8 @@ pub async fn a_request_id_is_taken_once(database: &Database) {
     let repository = database.open().await;
     let first = reservation("one");
     let mut second = attempt(&first, 1);
-    (second.body_sha256, second.incarnation, second.group_id) = ([8; 32], 1, Some(group_id(1)));
+    (second.body_sha256, second.incarnation, second.group_id) =
+        ([8; 32], 1.into(), Some(group_id(1)));
     assert_eq!(repository.reserve(&first).await.expect("an answer"), Reserved::New);
     assert_eq!(repository.reserve(&second).await.expect("an answer"), pending(&first));
     let third = attempt(&first, 2);
@@ -142,7 +144,7 @@ pub async fn an_expired_request_id_is_taken_over(database: &Database) {
     repository.reserve(&first).await.expect("an answer");
     repository.settle(&first.key, Bytes::from_static(b"old")).await.expect("an answer is kept");
     let mut later = first.clone();
-    (later.now, later.expire_time, later.incarnation) = (at(86_399), at(200_000), 2);
+    (later.now, later.expire_time, later.incarnation) = (at(86_399), at(200_000), 2.into());
     later.nonce = 2;
     assert!(matches!(repository.reserve(&later).await.expect("an answer"), Reserved::Existing(_)));
     later.now = at(86_400);

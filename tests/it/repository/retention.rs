@@ -21,8 +21,10 @@ async fn ten_events(repository: &SeaRepository) {
 pub async fn trimming_removes_the_oldest_and_says_so(database: &Database) {
     let repository = database.open().await;
     ten_events(&repository).await;
-    let fourth = repository.fingerprint_at(4).await.expect("a fingerprint").expect("an event");
-    let sixth = repository.fingerprint_at(6).await.expect("a fingerprint").expect("an event");
+    let fourth =
+        repository.fingerprint_at(4.into()).await.expect("a fingerprint").expect("an event");
+    let sixth =
+        repository.fingerprint_at(6.into()).await.expect("a fingerprint").expect("an event");
 
     let steps = [
         repository.trim(at(7), 4).await.expect("a trim"),
@@ -34,7 +36,10 @@ pub async fn trimming_removes_the_oldest_and_says_so(database: &Database) {
     let trimmed = |removed, more| Trimmed { removed, more };
     assert_eq!(steps, [trimmed(4, true), trimmed(0, false), trimmed(2, false), trimmed(0, false)]);
     let bounds = repository.bounds().await.expect("bounds");
-    assert_eq!((bounds.head, bounds.trimmed, bounds.trimmed_fingerprint), (10, 6, sixth));
+    assert_eq!(
+        (bounds.head.position, bounds.trimmed.position, bounds.trimmed.fingerprint),
+        (10.into(), 6.into(), sixth)
+    );
     assert_ne!(fourth, sixth);
     let query = EventQuery {
         session: "a".parse().expect("a name"),
@@ -47,7 +52,10 @@ pub async fn trimming_removes_the_oldest_and_says_so(database: &Database) {
         newest_first: false,
     };
     let list = repository.list_events(&query, None, 100).await.expect("events");
-    assert_eq!((list.events.len(), list.session_sequence, list.oldest_sequence), (4, 10, 7));
+    assert_eq!(
+        (list.events.len(), list.session_sequence, list.oldest_sequence),
+        (4, 10.into(), 7.into())
+    );
 }
 
 pub async fn trimming_never_removes_the_newest_event(database: &Database) {
@@ -69,14 +77,14 @@ pub async fn trimming_never_removes_the_newest_event(database: &Database) {
 
     assert_eq!(removed, 9);
     let bounds = repository.bounds().await.expect("bounds");
-    assert_eq!((bounds.head, bounds.trimmed), (10, 9));
+    assert_eq!((bounds.head.position, bounds.trimmed.position), (10.into(), 9.into()));
     assert_eq!(
-        repository.fingerprint_at(10).await.expect("a fingerprint"),
-        Some(bounds.head_fingerprint)
+        repository.fingerprint_at(10.into()).await.expect("a fingerprint"),
+        Some(bounds.head.fingerprint)
     );
     let a = "a".parse().expect("a name");
     let receipt = append(&repository, &a, at(2000), |commit| commit.events = events(1)).await;
-    assert_eq!(receipt.head, 11);
+    assert_eq!(receipt.head, 11.into());
 }
 
 pub async fn a_read_below_what_is_kept_says_so_and_returns_nothing(database: &Database) {
@@ -85,12 +93,12 @@ pub async fn a_read_below_what_is_kept_says_so_and_returns_nothing(database: &Da
     repository.trim(at(6), 100).await.expect("a trim");
 
     for after in [0, 3, 4] {
-        let slice = repository.read(after, 100).await.expect("the log");
-        assert_eq!((slice.trimmed, slice.events.len()), (5, 0), "{after}");
+        let slice = repository.read(after.into(), 100).await.expect("the log");
+        assert_eq!((slice.trimmed, slice.events.len()), (5.into(), 0), "{after}");
     }
-    let slice = repository.read(5, 100).await.expect("the log");
-    assert_eq!(slice.events.iter().map(|e| e.position).collect::<Vec<_>>(), [6, 7, 8, 9, 10]);
-    assert_eq!(repository.fingerprint_at(5).await.expect("a fingerprint"), None);
+    let slice = repository.read(5.into(), 100).await.expect("the log");
+    assert_eq!(slice.events.iter().map(|e| e.position.get()).collect::<Vec<_>>(), [6, 7, 8, 9, 10]);
+    assert_eq!(repository.fingerprint_at(5.into()).await.expect("a fingerprint"), None);
 }
 
 pub async fn positions_before_what_is_kept_are_the_trimmed_one(database: &Database) {
@@ -100,7 +108,7 @@ pub async fn positions_before_what_is_kept_are_the_trimmed_one(database: &Databa
     for (seconds, expected) in [(0, 5), (3, 5), (6, 5), (7, 6), (100, 10)] {
         assert_eq!(
             repository.position_before(at(seconds)).await.expect("a position"),
-            expected,
+            expected.into(),
             "{seconds}"
         );
     }

@@ -41,7 +41,7 @@ pub async fn a_session_comes_back_as_it_was_made(database: &Database) {
     let repository = database.open().await;
     let made = detailed();
     assert!(made.account.is_some_and(|account| account.both_names().is_some()));
-    repository.insert_session(&made, 0).await.expect("a session");
+    repository.insert_session(&made, 0.into()).await.expect("a session");
     assert_eq!(repository.session(&made.name).await.expect("a session"), Some(made));
     assert_eq!(repository.session(&name("nobody")).await.expect("none"), None);
 }
@@ -51,12 +51,12 @@ pub async fn a_session_is_made_once(database: &Database) {
     made(&repository, "a").await;
     let mut other = session("a");
     other.push_name = "other".to_owned();
-    let again = repository.insert_session(&other, 0).await.expect("an answer");
+    let again = repository.insert_session(&other, 0.into()).await.expect("an answer");
     assert_eq!(again, SessionInsert::AlreadyExists);
     assert_eq!(repository.session(&name("a")).await.expect("a session"), Some(session("a")));
     // Case counts.
     assert_eq!(
-        repository.insert_session(&session("A"), 0).await.expect("an answer"),
+        repository.insert_session(&session("A"), 0.into()).await.expect("an answer"),
         SessionInsert::Inserted
     );
 }
@@ -81,7 +81,7 @@ pub async fn sessions_are_listed_by_name_in_pages(database: &Database) {
 pub async fn a_patch_changes_what_it_names(database: &Database) {
     let repository = database.open().await;
     let mut expected = detailed();
-    repository.insert_session(&expected, 0).await.expect("a session");
+    repository.insert_session(&expected, 0.into()).await.expect("a session");
     let patches = [
         SessionPatch { synced_time: Some(at(5)), ..Default::default() },
         SessionPatch {
@@ -147,7 +147,7 @@ pub async fn a_deleted_session_is_gone_but_its_log_stays(database: &Database) {
     let listed = repository.list_groups(&query(&a), None, 10, 1 << 20, true).await;
     assert!(listed.expect("a page").groups.is_empty());
     let view = repository.load_view(&a, &group_id(1)).await.expect("a page");
-    assert!(view.groups.is_empty() && view.session_sequence == 0);
+    assert!(view.groups.is_empty() && view.session_sequence == 0.into());
     while repository.clear_session(&a, 1).await.expect("a step") {}
 
     assert_eq!(repository.session(&a).await.expect("none"), None);
@@ -168,7 +168,7 @@ pub async fn a_deleted_session_is_gone_but_its_log_stays(database: &Database) {
             .expect("ids");
         assert_eq!(known.len() as u64, left);
     }
-    let log = repository.read(0, 10).await.expect("the log");
+    let log = repository.read(0.into(), 10).await.expect("the log");
     assert_eq!(log.events.iter().filter(|event| event.session == a).count(), 3);
 }
 
@@ -226,7 +226,7 @@ pub async fn a_reused_name_finds_nothing_of_the_session_before(database: &Databa
     let repository = database.open().await;
     let a = deleted_with(&repository, "a", 5).await;
     assert_eq!(rows_left(&repository, &a, 5).await, [5, 5]);
-    let again = repository.insert_session(&session("a"), 0).await.expect("a session");
+    let again = repository.insert_session(&session("a"), 0.into()).await.expect("a session");
     assert_eq!(again, SessionInsert::Inserted);
     assert_eq!(rows_left(&repository, &a, 5).await, [0, 0]);
     let mut of_member = query(&a);
@@ -249,16 +249,16 @@ pub async fn a_reused_name_continues_the_sequence(database: &Database) {
     let mut again = session("a");
     again.push_name = "again".to_owned();
     assert_eq!(
-        repository.insert_session(&again, 0).await.expect("a session"),
+        repository.insert_session(&again, 0.into()).await.expect("a session"),
         SessionInsert::Inserted
     );
 
-    again.sequence = 3;
+    again.sequence = 3.into();
     assert_eq!(repository.session(&a).await.expect("a session"), Some(again));
     let stale = CommitBatch {
-        epoch: 0,
+        epoch: 0.into(),
         now: NOW,
-        sessions: vec![of_events(&a, before.revision + 1, 3, events(1))],
+        sessions: vec![of_events(&a, before.revision.next(), 3, events(1))],
     };
     assert_eq!(
         repository.commit(&stale).await.expect("a commit").won,
@@ -266,8 +266,8 @@ pub async fn a_reused_name_continues_the_sequence(database: &Database) {
         "a writer from before the deletion"
     );
     let receipt = append(&repository, &a, NOW, |commit| commit.events = events(1)).await;
-    assert_eq!(receipt.head, 4);
-    assert_eq!(head(&repository, &a).await.sequence, 4);
+    assert_eq!(receipt.head, 4.into());
+    assert_eq!(head(&repository, &a).await.sequence, 4.into());
 }
 
 pub async fn a_new_epoch_takes_over_all_sessions(database: &Database) {
@@ -277,9 +277,9 @@ pub async fn a_new_epoch_takes_over_all_sessions(database: &Database) {
     for session in [&a, &b] {
         assert_eq!(head(&repository, session).await.epoch, epoch);
     }
-    assert_eq!(repository.begin_epoch().await.expect("an epoch"), epoch + 1);
-    repository.insert_session(&session("c"), epoch + 1).await.expect("a session");
-    assert_eq!(head(&repository, &name("c")).await.epoch, epoch + 1);
+    assert_eq!(repository.begin_epoch().await.expect("an epoch"), epoch.next());
+    repository.insert_session(&session("c"), epoch.next()).await.expect("a session");
+    assert_eq!(head(&repository, &name("c")).await.epoch, epoch.next());
 }
 
 pub async fn a_session_made_by_a_fenced_process_belongs_to_the_later_one(database: &Database) {

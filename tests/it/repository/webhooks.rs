@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wagroups::domain::log_position::{Fingerprint, LogPosition};
 use wagroups::domain::port::repository::EventLog;
 use wagroups::domain::port::webhooks::{ProgressWrite, WebhookStore};
 use wagroups::domain::token::{LogId, ResumeToken};
@@ -33,7 +34,7 @@ pub fn webhook(number: u8) -> Webhook {
         },
         status: WebhookStatus { state: WebhookState::Active, reason: String::new(), time: at(1) },
         progress: Progress {
-            cursor: ResumeToken { log_id: LogId([7; 7]), position: 9, fingerprint: [8; 8] },
+            cursor: ResumeToken { log_id: LogId([7; 7]), at: place(9, [8; 8]) },
             delivered_count: 0,
             last_delivery_time: None,
             failure: None,
@@ -42,6 +43,10 @@ pub fn webhook(number: u8) -> Webhook {
         create_time: at(1),
         update_time: at(1),
     }
+}
+
+fn place(position: u32, fingerprint: [u8; 8]) -> LogPosition {
+    LogPosition { position: position.into(), fingerprint: Fingerprint(fingerprint) }
 }
 
 fn further(progress: &Progress) -> (WebhookStatus, Progress) {
@@ -53,16 +58,15 @@ fn further(progress: &Progress) -> (WebhookStatus, Progress) {
     let failure = Failure {
         event_id: "evt_01m0xx31cj9qweg9zxaf51mbp9".to_owned(),
         session: name("a"),
-        sequence: 3,
-        position: 12,
-        fingerprint: [1; 8],
+        sequence: 3.into(),
+        at: place(12, [1; 8]),
         since: at(3),
         time: at(5),
         failures: 16,
         cause: FailureCause::Status(500),
     };
     let progress = Progress {
-        cursor: ResumeToken { position: 11, ..progress.cursor },
+        cursor: ResumeToken { at: place(11, [8; 8]), ..progress.cursor },
         delivered_count: 2,
         last_delivery_time: Some(at(4)),
         failure: Some(failure),

@@ -222,7 +222,7 @@ async fn watched(process: &Process) -> Vec<pb::GroupEvent> {
         let response = next.expect("no error").expect("a response");
         log.extend(response.events.into_iter().map(|e| pb::GroupEvent::decode(e).expect("one")));
         let token = ResumeToken::decode(&response.resume_token).expect("a token");
-        assert_eq!(token.position, log.len() as u64, "positions are 1, 2, 3, …");
+        assert_eq!(token.at.position.get(), log.len() as u64, "positions are 1, 2, 3, …");
     }
     for (expected, event) in (1..).zip(&log) {
         assert_eq!(event.session, SESSION);

@@ -135,7 +135,7 @@ async fn held(service: &Service) -> Truth {
 async fn folds_to_what_is_held(what: &str, service: &Service, log: &[Event]) {
     let mut folded = None;
     for (before, event) in log.iter().zip(log.iter().skip(1)) {
-        assert_eq!(event.sequence, before.sequence + 1, "{what}: sequences have no gap");
+        assert_eq!(event.sequence, before.sequence.next(), "{what}: sequences have no gap");
     }
     for event in log {
         fold(&mut folded, &GROUP.parse().expect("an id"), &event.body);

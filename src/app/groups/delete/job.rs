@@ -10,6 +10,7 @@ use super::{DeletionProgress, RPC, answer};
 use crate::app::mutate::{self, Mutation};
 use crate::app::{App, Call, Inner, reservations};
 use crate::domain::answer::Answer;
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{Group, MemberAddMode};
@@ -124,7 +125,7 @@ impl Job {
                 .filter(|member| me.is_none_or(|me| !me.is_same(&member.account)))
                 .map(Participant::id)
                 .collect();
-            self.note(others.len(), 0);
+            self.note(others.len(), Sequence::ZERO);
             if others.is_empty() {
                 break;
             }
@@ -191,7 +192,7 @@ impl Job {
         Ok(answer)
     }
 
-    fn note(&self, remaining: usize, sequence: u64) {
+    fn note(&self, remaining: usize, sequence: Sequence) {
         self.progress.send_modify(|progress| {
             progress.removed_count = self.deletion.removed_count;
             progress.remaining_count = u32::try_from(remaining).unwrap_or(u32::MAX);

@@ -21,6 +21,7 @@ use crate::app::reservations::{self, Resumed, Taken};
 use crate::app::turns::Turns;
 use crate::app::{App, Call, Inner};
 use crate::domain::answer::{Answer, Verdict};
+use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::operation::{Digest, OperationName};
@@ -47,7 +48,7 @@ pub struct DeletionProgress {
     pub removed_count: u32,
     pub remaining_count: u32,
     /// Of the last event that it caused.
-    pub sequence: u64,
+    pub sequence: Sequence,
     /// `None` while it runs.
     pub ended: Option<Result<()>>,
 }
@@ -82,7 +83,7 @@ impl App {
     /// Begins the deletion, or joins the one that runs, and says how far it is after a while.
     pub async fn delete_group(&self, call: &Call, target: Target) -> Result<DeletionProgress> {
         let Target { session, group_id, request_id } = target;
-        self.admit_read(call, &session, 0).await?;
+        self.admit_read(call, &session, Sequence::ZERO).await?;
         self.inner.refuse_if_draining()?;
         let reservation = request_id.map(|request_id| ReservationKey {
             key_name: call.caller.key_name().to_owned(),
@@ -332,7 +333,7 @@ impl Inner {
         &self,
         session: &SessionName,
         group_id: &GroupId,
-    ) -> Result<Option<u64>> {
+    ) -> Result<Option<Sequence>> {
         let stored = self.repository.load_groups(&[(session.clone(), group_id.clone())]).await?;
         Ok(stored.first().map(|group| group.sequence))
     }

@@ -1,0 +1,30 @@
+//! Where in the log somebody stands: the position, and which event it was that stood there.
+
+use serde::{Deserialize, Serialize};
+
+use super::counter::Position;
+use super::event::EventRecord;
+
+/// Tells an event from another at the same position, as a restored database may have one: the half of its id that
+/// was drawn at random. Zero where no event stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(pub [u8; 8]);
+
+/// Everything up to and including `position` was seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LogPosition {
+    pub position: Position,
+    /// Of the event at `position`.
+    pub fingerprint: Fingerprint,
+}
+
+impl LogPosition {
+    /// Before the first event.
+    pub const START: Self = Self { position: Position::ZERO, fingerprint: Fingerprint([0; 8]) };
+}
+
+impl From<&EventRecord> for LogPosition {
+    fn from(record: &EventRecord) -> Self {
+        Self { position: record.position, fingerprint: record.id.fingerprint() }
+    }
+}
