@@ -8,13 +8,11 @@ mod batch;
 mod believed;
 mod bells;
 mod commits;
-mod connections;
 mod directory;
 mod doubts;
 mod fetch_budget;
 pub mod groups;
-mod identities;
-mod ingest;
+pub mod ingest;
 mod live;
 mod mutate;
 mod own_changes;
@@ -29,8 +27,6 @@ mod report;
 mod reservations;
 mod session_draft;
 pub mod sessions;
-pub mod told;
-mod told_status;
 mod turns;
 mod views;
 pub mod watch;
@@ -60,19 +56,17 @@ use crate::domain::port::repository::Repository;
 use crate::domain::reason::Reason;
 use crate::domain::session::EngineKind;
 use asked::Answers;
-use connections::Connections;
 use directory::Directory;
 use doubts::Doubts;
 use groups::Deletions;
-use identities::Identities;
-use ingest::Ingest;
+use ingest::{Identities, Ingest};
 use live::Live;
 use mutate::CallsInFlight;
 use pending::PendingCalls;
 use places::Places;
 use relay::Relay;
 use reservations::Abandoned;
-use told_status::ToldStatuses;
+use sessions::{Connections, ReportedStatuses};
 use turns::Turns;
 use watch::{CatchUp, Seats};
 use webhooks::Hooks;
@@ -157,7 +151,7 @@ struct Inner {
     deletions: Deletions,
     doubts: Doubts,
     identities: Identities,
-    told: ToldStatuses,
+    reported_statuses: ReportedStatuses,
     calls: CallsInFlight,
     abandoned: Abandoned,
     catch_up: CatchUp,
@@ -220,7 +214,7 @@ impl App {
         });
         let catch_up = CatchUp::new(repository.clone(), options.history_bytes as u64 / 2);
         let hooks = Hooks::load(repository.as_ref(), courier, options.webhooks.clone()).await?;
-        let told = ToldStatuses::of(&directory.all());
+        let reported_statuses = ReportedStatuses::of(&directory.all());
         let seats = Seats::new(options.share_of(options.max_watchers));
         let lists = Places::new(options.share_of(LISTS_AT_ONCE));
         let relay = Relay::new(options.webhooks.callers.len() > 1);
@@ -245,7 +239,7 @@ impl App {
             deletions: Deletions::default(),
             doubts,
             identities: Identities::default(),
-            told,
+            reported_statuses,
             calls: CallsInFlight::default(),
             abandoned: Abandoned::default(),
             catch_up,
@@ -319,13 +313,12 @@ impl Inner {
     fn engine(&self, kind: EngineKind) -> Result<Arc<dyn GroupEngine>> {
         let engines = self.engines.read().unwrap_or_else(PoisonError::into_inner);
         engines.get(&kind).cloned().ok_or_else(|| {
-            let reason = match kind {
-                EngineKind::Simulator => Reason::SimulatorDisabled,
-                EngineKind::Waha | EngineKind::Native => Reason::UnsupportedByEngine,
-            };
-            Error::new(reason, format!("engine {} is not available in this service", kind.as_str()))
-                .with("engine", kind.as_str())
-                .with("operation", "StartSession")
+            Error::new(
+                kind.reason_if_unavailable(),
+                format!("engine {} is not available in this service", kind.as_str()),
+            )
+            .with("engine", kind.as_str())
+            .with("operation", "StartSession")
         })
     }
 }

@@ -9,7 +9,8 @@ use super::views::View;
 use super::{App, Call, Inner};
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{GroupId, SessionName};
+use crate::domain::id::{GroupId, ParticipantId, SessionName};
+use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
 use crate::domain::reason::Reason;
 
 /// How long a read waits for the sequence that it asks for.
@@ -85,5 +86,28 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// The session's groups, or those in which someone of that name is.
+    pub(super) async fn groups_of(
+        &self,
+        session: &SessionName,
+        member: Option<ParticipantId>,
+    ) -> Result<Vec<GroupId>> {
+        let filter = GroupFilter { member, ..GroupFilter::default() };
+        let query = GroupQuery { session: session.clone(), filter, order: GroupOrder::default() };
+        let mut groups = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = self
+                .repository
+                .list_groups(&query, cursor.as_ref(), MAX_PAGE_SIZE, MAX_PAGE_BYTES, false)
+                .await?;
+            groups.extend(page.groups.into_iter().map(|stored| stored.id));
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(groups),
+            }
+        }
     }
 }

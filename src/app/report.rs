@@ -5,6 +5,7 @@ use crate::domain::answer::Verdict;
 use crate::domain::counter::Sequence;
 use crate::domain::event::Origin;
 use crate::domain::id::{RequestId, SessionName};
+use crate::domain::port::engine::IngestOutcome;
 use crate::domain::port::repository::ReservationKey;
 use crate::domain::reducer::Observation;
 use crate::domain::session::EngineKind;
@@ -87,5 +88,9 @@ impl Committed {
     /// Nothing changed, and this is the sequence at which that holds.
     pub fn unchanged(sequence: Sequence) -> Self {
         Self { changed: false, sequence, events: 0, overtaken: false, known: false }
+    }
+
+    pub fn outcome(&self) -> IngestOutcome {
+        if self.known { IngestOutcome::Duplicate } else { IngestOutcome::Accepted }
     }
 }

@@ -10,6 +10,7 @@ use super::clock::Timestamp;
 use super::counter::Sequence;
 use super::id::{ParseError, PhoneNumber, SessionName};
 use super::participant::Account;
+use super::reason::Reason;
 
 /// What carries a session's calls to WhatsApp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +34,14 @@ impl EngineKind {
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// Why a service does not have it.
+    pub fn reason_if_unavailable(self) -> Reason {
+        match self {
+            Self::Simulator => Reason::SimulatorDisabled,
+            Self::Waha | Self::Native => Reason::UnsupportedByEngine,
+        }
     }
 }
 
@@ -84,6 +93,22 @@ impl EngineConfig {
         }
     }
 
+    /// Whether the session's server may post webhooks.
+    pub fn takes_webhooks(&self) -> bool {
+        match self {
+            Self::Waha { .. } => true,
+            Self::Simulator { .. } | Self::Native {} => false,
+        }
+    }
+
+    /// Whether somebody else decides which account is linked: its server, at which others may link another one.
+    pub fn is_linked_elsewhere(&self) -> bool {
+        match self {
+            Self::Waha { .. } => true,
+            Self::Simulator { .. } | Self::Native {} => false,
+        }
+    }
+
     /// Whether nothing can be asked of WhatsApp: the session is told by webhooks, and that is all.
     pub fn takes_webhooks_only(&self) -> bool {
         match self {
@@ -98,6 +123,38 @@ impl EngineConfig {
             Self::Waha { server, .. } => server.as_deref(),
             Self::Simulator { .. } | Self::Native {} => None,
         }
+    }
+
+    /// Where calls for the session go: the server, and the session's name there, if it has one of its own.
+    pub fn route(&self) -> Option<(&str, Option<&str>)> {
+        match self {
+            Self::Waha { server: Some(server), remote_session, .. } => {
+                Some((server, remote_session.as_deref()))
+            }
+            Self::Waha { server: None, .. } | Self::Simulator { .. } | Self::Native {} => None,
+        }
+    }
+
+    /// What the session's webhooks are signed with.
+    pub fn webhook_secret(&self) -> Option<&WebhookSecret> {
+        match self {
+            Self::Waha { webhook_secret, .. } => webhook_secret.as_ref(),
+            Self::Simulator { .. } | Self::Native {} => None,
+        }
+    }
+
+    /// These settings in the place of those that are held. Whoever changes the rest keeps the secret and the server,
+    /// and who has no server does not come by one.
+    #[must_use]
+    pub fn updating(mut self, held: &Self, secret: Option<Option<WebhookSecret>>) -> Self {
+        if let Self::Waha { webhook_secret, server, webhooks_only, .. } = &mut self {
+            *webhook_secret = secret.unwrap_or_else(|| held.webhook_secret().cloned());
+            if server.is_none() && !*webhooks_only {
+                *server = held.server().map(str::to_owned);
+                *webhooks_only = server.is_none();
+            }
+        }
+        self
     }
 
     /// The session's name at that server.

@@ -28,12 +28,12 @@ use self::arrivals::Arrivals;
 use self::refusal::{Refusal, Unproven};
 use self::signature::Signature;
 use crate::app::App;
-use crate::app::told::Door;
+use crate::app::ingest::WebhookIngress;
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::fair_share::{FairShare, FairShares};
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::{News, Taken, Told};
+use crate::domain::port::engine::{EngineEvent, EngineEventContent, IngestOutcome};
 use crate::domain::reason::Reason;
 use crate::engine::waha::other_event::{Head, NotPassedOn};
 use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
@@ -148,15 +148,15 @@ impl Receiver {
         note_session(&name);
         // Who is refused by this has sent nothing that is worth reading.
         let signature = signature::presented(request.headers())?;
-        let door = match self.app.webhook_door(&name) {
+        let ingress = match self.app.webhook_ingress(&name) {
             Err(error) if error.reason() == Reason::Draining => return Err(error.into()),
-            door => door,
+            ingress => ingress,
         };
         let peer = Peer::of(request.extensions());
         let connection = request.extensions().get::<Arc<Connection>>().cloned();
         let mut room = self.arrivals.begin(&name, peer);
         let body = self.body.read_into(request, &mut room).await?;
-        let door = proven(door, &signature, &body)?;
+        let ingress = proven(ingress, &signature, &body)?;
         room.vouch_for();
         if let Some(connection) = connection {
             connection.vouch(name.as_str());
@@ -175,19 +175,16 @@ impl Receiver {
         };
         let other = head.map(|head| head.and_then(|head| head.of(&name, &body, self.clock.now())));
         drop((body, room));
-        check_address(&webhook, &door)?;
-        let Webhook { id, time, me, aliases, content, unknown_fields, .. } = webhook;
+        check_address(&webhook, &ingress)?;
+        let unknown_fields = &webhook.unknown_fields;
         if !unknown_fields.is_empty() {
             tracing::debug!(session = %name, ?unknown_fields, "a webhook has fields that are new");
             telemetry::webhook_unknown_fields(unknown_fields.len());
         }
-        let news = match content {
-            Content::Group(observations) => News::Groups(observations),
-            Content::Status(status) => {
-                let (status, reason) = status.in_our_terms();
-                News::Status(status, reason)
-            }
-            Content::Ignored(ignored) => {
+        let time = webhook.time;
+        let event = match webhook.into_event() {
+            Ok(event) => event,
+            Err(ignored) => {
                 note_ignored(&name, &ignored);
                 match other {
                     Some(Ok(event)) => self.app.pass_event_on(&name, event),
@@ -198,38 +195,43 @@ impl Receiver {
                 return Ok(Outcome::Ignored);
             }
         };
-        let told = Told { source_id: id, time, login: me, aliases, news };
+        let event = EngineEvent { session: name, content: EngineEventContent::Server(event) };
         // It goes on also where nobody waits any longer: half of it may be written. So it keeps its place.
         let app = self.app.clone();
         let taking = tokio::spawn(async move {
             let _place = place;
-            app.take_in(&name, told).await
+            app.ingest(vec![event]).await
         });
         let taken = timeout(self.commit_timeout, taking)
             .await
             .map_err(|_| Refusal::NotInTime)?
-            .map_err(Error::internal)??;
+            .map_err(Error::internal)?;
+        let outcome = taken.into_iter().next().ok_or_else(|| Error::internal("no outcome"))??;
         telemetry::webhook_lag(self.clock.now().since(time));
-        Ok(match taken {
-            Taken::Accepted => Outcome::Accepted,
-            Taken::Duplicate => Outcome::Duplicate,
+        Ok(match outcome {
+            IngestOutcome::Accepted => Outcome::Accepted,
+            IngestOutcome::Duplicate => Outcome::Duplicate,
         })
     }
 }
 
-/// The door, for whoever has its secret. Everybody else is answered alike, and after as long a time, whether or not
+/// How webhooks come in, for whoever has its secret. Everybody else is answered alike, and after as long a time, whether or not
 /// there is such a session.
-fn proven(door: Result<Door, Error>, signature: &Signature, body: &[u8]) -> Result<Door, Refusal> {
-    let secret = door.as_ref().ok().and_then(|door| door.secret.as_ref());
+fn proven(
+    ingress: Result<WebhookIngress, Error>,
+    signature: &Signature,
+    body: &[u8],
+) -> Result<WebhookIngress, Refusal> {
+    let secret = ingress.as_ref().ok().and_then(|ingress| ingress.secret.as_ref());
     let is_proven = signature.is_of(secret, body);
-    let unproven = match door {
-        Ok(door) if is_proven => {
-            return match door.closed {
+    let unproven = match ingress {
+        Ok(ingress) if is_proven => {
+            return match ingress.closed {
                 Some(error) => Err(error.into()),
-                None => Ok(door),
+                None => Ok(ingress),
             };
         }
-        Ok(Door { secret: None, .. }) => Unproven::NoSecret,
+        Ok(WebhookIngress { secret: None, .. }) => Unproven::NoSecret,
         Ok(_) => Unproven::WrongSignature,
         Err(error) if error.reason() == Reason::UnsupportedByEngine => Unproven::OtherEngine,
         Err(_) => Unproven::NoSuchSession,
@@ -239,12 +241,12 @@ fn proven(door: Result<Door, Error>, signature: &Signature, body: &[u8]) -> Resu
 
 /// A server that posts the events of all its sessions to one address would mix accounts here; and what is
 /// older than the log cannot be told from a repetition.
-fn check_address(webhook: &Webhook, door: &Door) -> Result<(), Refusal> {
-    if webhook.session != door.remote_session {
-        return Err(Refusal::OtherSession { expected: door.remote_session.clone() });
+fn check_address(webhook: &Webhook, ingress: &WebhookIngress) -> Result<(), Refusal> {
+    if webhook.session != ingress.remote_session {
+        return Err(Refusal::OtherSession { expected: ingress.remote_session.clone() });
     }
-    if webhook.time < door.oldest {
-        return Err(Refusal::TooOld { made: webhook.time, oldest: door.oldest });
+    if webhook.time < ingress.oldest {
+        return Err(Refusal::TooOld { made: webhook.time, oldest: ingress.oldest });
     }
     Ok(())
 }

@@ -206,6 +206,20 @@ fn a_verb_stands_in_few_files() {
     assert!(places.is_sorted(), "{places:?}");
 }
 
+/// The app asks what an engine and a session's settings can do, and never which they are.
+#[test]
+fn the_app_names_no_engine() {
+    let names = ["EngineKind::", "EngineConfig::"];
+    let is_of_app = |source: &&Source| source.path.starts_with("src/app");
+    let mut naming = Vec::new();
+    for source in sources().iter().filter(is_of_app) {
+        let code = source.text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().filter(|line| names.iter().any(|name| line.contains(name)));
+        naming.extend(lines.map(|line| format!("{}: {}", source.path.display(), line.trim())));
+    }
+    assert_eq!(naming, Vec::<String>::new());
+}
+
 /// What the log numbers has a type of its own (`domain::counter`), so that no position is given for a sequence. Rows
 /// and messages hold signed numbers; what has no sign has come into the program.
 #[test]

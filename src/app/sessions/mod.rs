@@ -1,6 +1,9 @@
 //! Sessions: made, listed, changed, deleted. How they run is in [`running`].
 
+mod account;
 mod clearing;
+mod connections;
+mod reported_status;
 mod running;
 mod watch;
 
@@ -22,6 +25,8 @@ use crate::domain::port::engine::AccountWish;
 use crate::domain::port::repository::{SessionInsert, SessionPatch};
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus, WebhookSecret};
+pub(super) use connections::Connections;
+pub(super) use reported_status::{ReportedStatus, ReportedStatuses};
 pub use watch::SessionWatch;
 
 #[derive(Debug, Clone)]
@@ -245,7 +250,7 @@ impl Inner {
             }
             config => config,
         };
-        let moved = config.as_ref().filter(|config| moves(&session.config, config));
+        let moved = config.as_ref().filter(|config| config.route() != session.config.route());
         if let Some(config) = moved {
             self.claim(caller, name, config)?;
         }
@@ -361,7 +366,7 @@ impl Inner {
         let report = Report { deletes_session: true, ..Report::new(name.clone(), engine, origin) };
         let committed = self.writer.write(report).await?;
         self.directory.remove(name);
-        self.told.forget(name);
+        self.reported_statuses.forget(name);
         self.clear_in_background(name);
         if let Ok(engine) = self.engine(engine) {
             engine.forget(name).await.map_err(|error| error.error)?;
@@ -376,19 +381,6 @@ impl Inner {
     }
 }
 
-/// Whether other settings lead the session elsewhere.
-fn moves(held: &EngineConfig, new: &EngineConfig) -> bool {
-    let route = |config: &EngineConfig| match config {
-        EngineConfig::Waha { server: Some(server), remote_session, .. } => {
-            Some((server.clone(), remote_session.clone()))
-        }
-        EngineConfig::Waha { server: None, .. }
-        | EngineConfig::Simulator { .. }
-        | EngineConfig::Native {} => None,
-    };
-    route(held) != route(new)
-}
-
 /// The engine's settings as they are to be; `None` where the update is not about them.
 fn updated_config(session: &Session, update: SessionUpdate) -> Result<Option<EngineConfig>> {
     let SessionUpdate { config, webhook_secret, metadata: _ } = update;
@@ -396,7 +388,7 @@ fn updated_config(session: &Session, update: SessionUpdate) -> Result<Option<Eng
         return Ok(None);
     }
     let is_foreign = config.as_ref().is_some_and(|config| config.kind() != session.engine)
-        || (webhook_secret.is_some() && session.engine != EngineKind::Waha);
+        || (webhook_secret.is_some() && !session.config.takes_webhooks());
     if is_foreign {
         let engine = session.engine.as_str();
         return Err(Error::new(
@@ -405,20 +397,8 @@ fn updated_config(session: &Session, update: SessionUpdate) -> Result<Option<Eng
         )
         .blaming("config", &format!("must hold the settings of engine {engine}")));
     }
-    let mut config = config.unwrap_or_else(|| session.config.clone());
-    if let (
-        EngineConfig::Waha { webhook_secret: new, server, webhooks_only, .. },
-        EngineConfig::Waha { webhook_secret: held, server: held_server, .. },
-    ) = (&mut config, &session.config)
-    {
-        *new = webhook_secret.unwrap_or_else(|| held.clone());
-        // Who changes the rest keeps the server, and who has none does not come by one.
-        if server.is_none() && !*webhooks_only {
-            server.clone_from(held_server);
-            *webhooks_only = held_server.is_none();
-        }
-    }
-    Ok(Some(config))
+    let config = config.unwrap_or_else(|| session.config.clone());
+    Ok(Some(config.updating(&session.config, webhook_secret)))
 }
 
 fn already_exists(name: &SessionName) -> Error {

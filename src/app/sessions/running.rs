@@ -6,18 +6,17 @@ use std::time::Duration;
 use futures::StreamExt as _;
 
 use super::SessionChange;
-use crate::app::told::told_account;
 use crate::app::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::operation::{EngineError, OperationName, Outcome};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, GroupEngine, Login, PairingCode, Started,
+    AccountWish, ConnectionEvent, GroupEngine, PairingCode, Started,
 };
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
-use crate::domain::session::{EngineKind, Session, SessionStatus};
+use crate::domain::session::{Session, SessionStatus};
 
 /// Sessions that are brought up at the same time.
 const STARTS: usize = 16;
@@ -48,7 +47,7 @@ impl App {
             if session.status == SessionStatus::LoggedOut {
                 return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
             }
-            refuse_if_only_told(&session, OperationName::LogoutSession)?;
+            refuse_if_webhooks_only(&session, OperationName::LogoutSession)?;
             inner
                 .engine(session.engine)?
                 .log_out(name)
@@ -71,7 +70,7 @@ impl App {
         call.caller.authorize(name)?;
         inner.refuse_if_draining()?;
         let session = inner.directory.get(name)?;
-        refuse_if_only_told(&session, OperationName::RequestPairingCode)?;
+        refuse_if_webhooks_only(&session, OperationName::RequestPairingCode)?;
         let refuse = |reason: Reason, what: &str| {
             Error::new(reason, format!("session {name} {what}"))
                 .with("session", name)
@@ -157,20 +156,20 @@ impl App {
     pub(in crate::app) async fn connection_changed(
         &self,
         name: &SessionName,
-        news: ConnectionNews,
+        news: ConnectionEvent,
     ) -> Result<()> {
         let inner = &self.inner;
         let turn = inner.directory.lock(name).await;
         let Ok(session) = inner.directory.get(name) else { return Ok(()) };
         let moved = match (news, session.status) {
-            (ConnectionNews::Online, SessionStatus::Working) if inner.directory.is_up(name) => {
+            (ConnectionEvent::Online, SessionStatus::Working) if inner.directory.is_up(name) => {
                 Ok(())
             }
             (
-                ConnectionNews::Online,
+                ConnectionEvent::Online,
                 SessionStatus::Working | SessionStatus::Starting | SessionStatus::Failed,
             ) if session.wanted => inner.come_online(&session).await,
-            (ConnectionNews::Offline, SessionStatus::Working) => {
+            (ConnectionEvent::Offline, SessionStatus::Working) => {
                 inner
                     .set_status(
                         name,
@@ -180,48 +179,48 @@ impl App {
                     .await
             }
             (
-                ConnectionNews::LoggedOut,
+                ConnectionEvent::LoggedOut,
                 SessionStatus::Working | SessionStatus::Starting | SessionStatus::ScanQrCode,
             ) => {
                 let reason = "WhatsApp has unlinked the device";
                 inner.set_status(name, SessionStatus::LoggedOut, reason).await
             }
-            (ConnectionNews::Unlinked, SessionStatus::Working) => {
+            (ConnectionEvent::Unlinked, SessionStatus::Working) => {
                 let reason = "the device was unlinked";
                 inner.set_status(name, SessionStatus::LoggedOut, reason).await
             }
             (
-                ConnectionNews::Unlinked,
+                ConnectionEvent::Unlinked,
                 SessionStatus::Starting | SessionStatus::ScanQrCode | SessionStatus::Failed,
             ) if session.wanted => inner.await_link(&session).await,
             (
-                ConnectionNews::Failed(reason),
+                ConnectionEvent::Failed(reason),
                 SessionStatus::Working | SessionStatus::Starting | SessionStatus::ScanQrCode,
             ) => inner.set_status(name, SessionStatus::Failed, &reason).await,
-            (ConnectionNews::Pairing(code), SessionStatus::ScanQrCode) => {
+            (ConnectionEvent::Pairing(code), SessionStatus::ScanQrCode) => {
                 inner.directory.show_qr_code(name, code);
                 Ok(())
             }
-            (ConnectionNews::Linked | ConnectionNews::Online, SessionStatus::ScanQrCode)
+            (ConnectionEvent::Linked | ConnectionEvent::Online, SessionStatus::ScanQrCode)
                 if session.wanted =>
             {
                 inner.bring_up(name, &AccountWish::default()).await
             }
             // Somebody linked it again at its server.
-            (ConnectionNews::Online, SessionStatus::LoggedOut)
-                if session.wanted && session.engine == EngineKind::Waha =>
+            (ConnectionEvent::Online, SessionStatus::LoggedOut)
+                if session.wanted && session.config.is_linked_elsewhere() =>
             {
                 inner.bring_up(name, &AccountWish::default()).await
             }
             // Late news of a session that was stopped or started anew meanwhile.
             (
-                ConnectionNews::Online
-                | ConnectionNews::Offline
-                | ConnectionNews::LoggedOut
-                | ConnectionNews::Pairing(_)
-                | ConnectionNews::Linked
-                | ConnectionNews::Unlinked
-                | ConnectionNews::Failed(_),
+                ConnectionEvent::Online
+                | ConnectionEvent::Offline
+                | ConnectionEvent::LoggedOut
+                | ConnectionEvent::Pairing(_)
+                | ConnectionEvent::Linked
+                | ConnectionEvent::Unlinked
+                | ConnectionEvent::Failed(_),
                 _,
             ) => Ok(()),
         };
@@ -237,7 +236,7 @@ fn wish(session: &Session) -> AccountWish {
 }
 
 /// A session that only takes webhooks is told of WhatsApp, and cannot ask anything of it.
-fn refuse_if_only_told(session: &Session, operation: OperationName) -> Result<()> {
+fn refuse_if_webhooks_only(session: &Session, operation: OperationName) -> Result<()> {
     if !session.config.takes_webhooks_only() {
         return Ok(());
     }
@@ -308,7 +307,7 @@ impl Inner {
         operation: OperationName,
     ) -> Result<Arc<dyn GroupEngine>> {
         let session = self.directory.get(name)?;
-        refuse_if_only_told(&session, operation)?;
+        refuse_if_webhooks_only(&session, operation)?;
         let engine = self.engine(session.engine)?;
         let refuse = |reason: Reason, what: &str| {
             Error::new(reason, format!("session {name} {what}"))
@@ -377,7 +376,7 @@ impl Inner {
         if session.account.is_none() {
             return self.bring_up(&session.name, &AccountWish::default()).await;
         }
-        if session.engine == EngineKind::Waha {
+        if session.config.is_linked_elsewhere() {
             let engine = self.engine(session.engine)?;
             let login = engine.log_in(&session.name, &AccountWish::default()).await;
             let adopted = match login.map_err(|error| error.error)? {
@@ -406,48 +405,6 @@ impl Inner {
             // The news was late.
             Started::Online | Started::Connecting => Ok(()),
         }
-    }
-
-    /// Starts the session at its engine, where it shall run, and notes who it is there.
-    pub(super) async fn adopt_account(
-        &self,
-        engine: &Arc<dyn GroupEngine>,
-        name: &SessionName,
-        wish: &AccountWish,
-    ) -> Result<Option<Started>> {
-        engine.configure(name, &self.directory.get(name)?.config);
-        let login = engine.log_in(name, wish).await.map_err(|error| error.error)?;
-        let session = self.directory.get(name)?;
-        if let Some(login) = login {
-            self.adopt_login(&session, login).await?;
-        }
-        if !session.wanted {
-            return Ok(None);
-        }
-        engine.start(name).await.map(Some).map_err(|error| error.error)
-    }
-
-    async fn adopt_login(&self, session: &Session, login: Login) -> Result<()> {
-        let account = match session.engine {
-            // Somebody else decides who is linked there. Groups of two accounts must not mix in one log.
-            EngineKind::Waha => match told_account(session, &login)? {
-                Some(account) => account,
-                None => return Ok(()),
-            },
-            EngineKind::Simulator | EngineKind::Native => login.account,
-        };
-        if session.account == Some(account) && session.push_name == login.push_name {
-            return Ok(());
-        }
-        let patch = SessionPatch {
-            account: Some(account),
-            push_name: Some(login.push_name),
-            ..Default::default()
-        };
-        self.patch(&session.name, patch).await?;
-        // The writer must know who we are before the first notification is reduced.
-        self.writer.forget(&session.name).await;
-        Ok(())
     }
 
     pub(in crate::app) async fn set_status(

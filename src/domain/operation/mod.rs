@@ -72,9 +72,9 @@ pub trait Perform<O: Operation>: Send + Sync {
 pub struct EngineCall<'a> {
     pub session: &'a SessionName,
     /// Names the call of a command; empty for queries. An engine that can hand it to WhatsApp brings it back with the
-    /// echo of the change ([`EngineNotification::call_key`]).
+    /// echo of the change ([`GroupChanges::call_key`]).
     ///
-    /// [`EngineNotification::call_key`]: crate::domain::port::engine::EngineNotification::call_key
+    /// [`GroupChanges::call_key`]: crate::domain::port::engine::GroupChanges::call_key
     pub key: &'a str,
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
+use crate::domain::port::engine::{EngineEvent, EngineEventSink, IngestOutcome};
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
 use crate::engine::simulator::{self, SimulatorEngine};
@@ -26,12 +26,13 @@ impl WorldStore for Nothing {
 }
 
 #[async_trait]
-impl NotificationSink for Nothing {
-    async fn deliver(&self, _: Vec<EngineNotification>) -> std::result::Result<(), Error> {
-        Ok(())
+impl EngineEventSink for Nothing {
+    async fn ingest(
+        &self,
+        events: Vec<EngineEvent>,
+    ) -> Vec<std::result::Result<IngestOutcome, Error>> {
+        events.iter().map(|_| Ok(IngestOutcome::Accepted)).collect()
     }
-
-    fn connection_changed(&self, _: &SessionName, _: ConnectionNews) {}
 }
 
 impl Clock for Nothing {

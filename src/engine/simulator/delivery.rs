@@ -16,8 +16,10 @@ use super::engine::Online;
 use super::faults::Faults;
 use super::ledger::Ledger;
 use super::world::Notification;
+use crate::domain::error::Error;
 use crate::domain::id::{PhoneNumber, SessionName};
-use crate::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
+use crate::domain::port::engine::{ConnectionEvent, EngineEvent, EngineEventSink};
+use crate::domain::reason::Reason;
 
 /// Notifications delivered at once at most.
 const MAX_BATCH: usize = 256;
@@ -35,7 +37,7 @@ pub(super) struct Delivery {
     pub session: SessionName,
     pub phone: PhoneNumber,
     pub ledger: Ledger,
-    pub sink: Arc<dyn NotificationSink>,
+    pub sink: Arc<dyn EngineEventSink>,
     pub faults: Arc<Faults>,
     pub online: Arc<Online>,
     pub delivered: Delivered,
@@ -49,7 +51,7 @@ impl Delivery {
             let ended = tokio::select! {
                 () = cancelled.cancelled() => return,
                 Some(pause) = breaks.recv() => {
-                    self.sink.connection_changed(&self.session, ConnectionNews::Offline);
+                    self.sink.connection_changed(&self.session, ConnectionEvent::Offline).await;
                     if cancelled.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                         return;
                     }
@@ -79,7 +81,7 @@ impl Delivery {
             if batch.is_empty() {
                 if !is_caught_up {
                     is_caught_up = true;
-                    self.sink.connection_changed(&self.session, ConnectionNews::Online);
+                    self.sink.connection_changed(&self.session, ConnectionEvent::Online).await;
                 }
                 bell.notified().await;
                 continue;
@@ -127,13 +129,13 @@ impl Delivery {
     }
 
     async fn hand_over(&self, deliveries: &[Arc<Notification>]) {
-        let notifications: Vec<EngineNotification> =
+        let events: Vec<EngineEvent> =
             deliveries.iter().map(|notification| notification.for_session(&self.session)).collect();
-        if notifications.is_empty() {
+        if events.is_empty() {
             return;
         }
         let mut pause = FIRST_RETRY;
-        while let Err(error) = self.sink.deliver(notifications.clone()).await {
+        while let Err(error) = hand_in(self.sink.as_ref(), events.clone()).await {
             tracing::warn!(session = %self.session, %error, "notifications were not taken; they are delivered again");
             pause = self.wait(pause).await;
         }
@@ -169,4 +171,14 @@ impl Delivery {
         tokio::time::sleep(pause).await;
         (pause * 2).min(LAST_RETRY)
     }
+}
+
+/// Returns once all are durable. A session that is gone needs no news: handing them in again would never end.
+pub(super) async fn hand_in(
+    sink: &dyn EngineEventSink,
+    events: Vec<EngineEvent>,
+) -> Result<(), Error> {
+    let failures = sink.ingest(events).await.into_iter().filter_map(Result::err);
+    let mut failures = failures.filter(|error| error.reason() != Reason::SessionNotFound);
+    failures.next().map_or(Ok(()), Err)
 }

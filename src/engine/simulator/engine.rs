@@ -18,7 +18,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{GroupId, PhoneNumber, SessionName};
 use crate::domain::operation::{EngineCall, EngineError, OperationName, Outcome, Result};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, Login, NotificationSink, PairingCode, QrCode, Started,
+    AccountWish, ConnectionEvent, EngineEventSink, Login, PairingCode, QrCode, Started,
 };
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
@@ -38,7 +38,7 @@ pub struct Options {
 /// A WhatsApp of our own, durable in a [`WorldStore`].
 pub struct SimulatorEngine {
     pub(super) ledger: Ledger,
-    pub(super) sink: Arc<dyn NotificationSink>,
+    pub(super) sink: Arc<dyn EngineEventSink>,
     pub(super) faults: Arc<Faults>,
     pub(super) clock: Arc<dyn Clock>,
     /// Who is online. Held across a start or a stop, so that two of them cannot cross.
@@ -104,7 +104,7 @@ impl SimulatorEngine {
     /// Loads the world, or makes one. Notifications of sessions that are started go to the sink.
     pub async fn open(
         store: Arc<dyn WorldStore>,
-        sink: Arc<dyn NotificationSink>,
+        sink: Arc<dyn EngineEventSink>,
         clock: Arc<dyn Clock>,
         options: Options,
     ) -> std::result::Result<Self, StoreError> {
@@ -281,7 +281,7 @@ impl SimulatorEngine {
     /// The holder unlinks the device at WhatsApp, or WhatsApp does.
     pub(super) async fn be_unlinked(&self, session: &SessionName) -> Result<()> {
         self.unlink_session(session).await?;
-        self.sink.connection_changed(session, ConnectionNews::LoggedOut);
+        self.sink.connection_changed(session, ConnectionEvent::LoggedOut).await;
         Ok(())
     }
 

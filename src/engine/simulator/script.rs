@@ -1,8 +1,9 @@
 //! What a test has the other people do, and how it looks at the truth. Needs no session to be online.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::delivery::hand_in;
 use super::engine::SimulatorEngine;
 use super::faults::Faults;
 use super::world::{
@@ -14,7 +15,7 @@ use crate::domain::group::Group;
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::{Account, ParticipantResult};
-use crate::domain::port::engine::{ConnectionNews, EngineNotification};
+use crate::domain::port::engine::{ConnectionEvent, EngineEvent};
 use crate::domain::reason::Reason;
 
 /// What came of something that another account did.
@@ -185,7 +186,7 @@ impl SimulatorEngine {
         let linked = self.ledger.apply(move |world, _| world.link(&name)).await;
         let linked = linked.map_err(|failed| failed.error)??;
         if linked {
-            self.sink.connection_changed(session, ConnectionNews::Linked);
+            self.sink.connection_changed(session, ConnectionEvent::Linked).await;
         }
         Ok(linked)
     }
@@ -232,7 +233,7 @@ impl SimulatorEngine {
             let all = self.delivered.read().unwrap_or_else(PoisonError::into_inner);
             all.get(session).cloned().unwrap_or_default()
         };
-        let mut again: Vec<EngineNotification> = {
+        let mut again: Vec<EngineEvent> = {
             let delivered = delivered.lock().unwrap_or_else(PoisonError::into_inner);
             let first = delivered.len().saturating_sub(last);
             delivered
@@ -246,8 +247,7 @@ impl SimulatorEngine {
         }
         let count = again.len();
         if count > 0 {
-            let sink = Arc::clone(&self.sink);
-            sink.deliver(again).await?;
+            hand_in(self.sink.as_ref(), again).await?;
         }
         Ok(count)
     }

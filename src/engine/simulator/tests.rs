@@ -20,7 +20,8 @@ use crate::domain::operation::{
 };
 use crate::domain::participant::Account;
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, EngineNotification, GroupEngine, NotificationSink,
+    AccountWish, ConnectionEvent, EngineEvent, EngineEventContent, EngineEventSink, GroupChanges,
+    GroupEngine, IngestOutcome,
 };
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::port::world::WorldStore;
@@ -91,14 +92,16 @@ impl WorldStore for MemoryStore {
 /// Keeps what it is given, or refuses it.
 #[derive(Default)]
 struct Inbox {
-    taken: Mutex<Vec<EngineNotification>>,
-    connections: Mutex<Vec<(SessionName, ConnectionNews)>>,
+    taken: Mutex<Vec<(SessionName, GroupChanges)>>,
+    connections: Mutex<Vec<(SessionName, ConnectionEvent)>>,
     refusals_left: AtomicUsize,
 }
 
 impl Inbox {
-    fn of(&self, session: &SessionName) -> Vec<EngineNotification> {
-        self.taken.lock().unwrap().iter().filter(|n| n.session == *session).cloned().collect()
+    fn of(&self, session: &SessionName) -> Vec<GroupChanges> {
+        let taken = self.taken.lock().unwrap();
+        let own = taken.iter().filter(|(name, _)| name == session);
+        own.map(|(_, changes)| changes.clone()).collect()
     }
 
     fn ids(&self, session: &SessionName) -> Vec<String> {
@@ -107,24 +110,33 @@ impl Inbox {
 }
 
 #[async_trait]
-impl NotificationSink for Inbox {
-    async fn deliver(
+impl EngineEventSink for Inbox {
+    async fn ingest(
         &self,
-        notifications: Vec<EngineNotification>,
-    ) -> std::result::Result<(), Error> {
-        let refuses = self
-            .refusals_left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
-            .is_ok();
-        if refuses {
-            return Err(Error::new(Reason::DatabaseUnavailable, "not now"));
-        }
-        self.taken.lock().unwrap().extend(notifications);
-        Ok(())
-    }
-
-    fn connection_changed(&self, session: &SessionName, news: ConnectionNews) {
-        self.connections.lock().unwrap().push((session.clone(), news));
+        events: Vec<EngineEvent>,
+    ) -> Vec<std::result::Result<IngestOutcome, Error>> {
+        let is_of_groups =
+            |event: &EngineEvent| matches!(event.content, EngineEventContent::Changes(_));
+        let refuses = events.iter().any(is_of_groups)
+            && self
+                .refusals_left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                .is_ok();
+        let take = |event: EngineEvent| match event.content {
+            EngineEventContent::Changes(_) if refuses => {
+                Err(Error::new(Reason::DatabaseUnavailable, "not now"))
+            }
+            EngineEventContent::Changes(changes) => {
+                self.taken.lock().unwrap().push((event.session, changes));
+                Ok(IngestOutcome::Accepted)
+            }
+            EngineEventContent::Connection(connection) => {
+                self.connections.lock().unwrap().push((event.session, connection));
+                Ok(IngestOutcome::Accepted)
+            }
+            EngineEventContent::Server(_) => panic!("the simulator has no server"),
+        };
+        events.into_iter().map(take).collect()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::domain::operation::{
     EngineCall, EngineError, Operation, OperationName as Op, Perform, Result,
 };
 use crate::domain::port::engine::{
-    AccountWish, ConnectionNews, GroupEngine, Login, NotificationSink, PairingCode, Started,
+    AccountWish, ConnectionEvent, EngineEventSink, GroupEngine, Login, PairingCode, Started,
 };
 use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::port::other_events::OtherEvents;
@@ -55,7 +55,7 @@ pub struct Options {
 pub struct WahaServers {
     servers: BTreeMap<String, Carrier>,
     routes: Arc<Routes>,
-    sink: Arc<dyn NotificationSink>,
+    sink: Arc<dyn EngineEventSink>,
     clock: Arc<dyn Clock>,
     closing: CancellationToken,
     tasks: TaskTracker,
@@ -77,7 +77,7 @@ impl WahaServers {
     /// Follows each server from now on; what it tells of started sessions goes to the sink.
     pub fn open(
         options: Options,
-        sink: Arc<dyn NotificationSink>,
+        sink: Arc<dyn EngineEventSink>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         budget: Arc<dyn FetchBudget>,
@@ -173,7 +173,9 @@ impl WahaServers {
         self.routes.set_started(session, true);
         let started = carried.start().await?;
         match &started {
-            Started::Online => self.sink.connection_changed(session, ConnectionNews::Online),
+            Started::Online => {
+                self.sink.connection_changed(session, ConnectionEvent::Online).await;
+            }
             Started::Connecting | Started::Pairing(_) => {}
         }
         // It may be up before its event is here, or the event may be lost; and who follows the server is to know that

@@ -21,7 +21,9 @@ use super::webhook::{self, Content, WahaStatus};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::SessionName;
 use crate::domain::operation::{EngineError, Result};
-use crate::domain::port::engine::{ConnectionNews, News, NotificationSink, Told};
+use crate::domain::port::engine::{
+    ConnectionEvent, EngineEvent, EngineEventContent, EngineEventSink, ServerEventContent,
+};
 use crate::telemetry;
 
 /// Between two tries to open the stream.
@@ -34,7 +36,7 @@ const YOUNG_CODE: Duration = Duration::from_secs(10);
 /// Events that are handed in together.
 const BATCH: usize = 64;
 /// Between two tries to hand an event in.
-const TELL_PAUSE: Duration = Duration::from_secs(1);
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// A server that says nothing for so long does not answer any more. Meanwhile no event is read.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// After a look that failed, and then longer.
@@ -45,7 +47,7 @@ const LOOKS_THAT_COUNT: u32 = 3;
 pub(super) struct Monitor {
     pub server: Arc<Server>,
     pub routes: Arc<Routes>,
-    pub sink: Arc<dyn NotificationSink>,
+    pub sink: Arc<dyn EngineEventSink>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub connect_timeout: Duration,
@@ -145,7 +147,7 @@ impl Monitor {
                             Err(cause) => ended = Some(cause),
                         }
                     }
-                    self.take_in(&events, known).await;
+                    self.hand_in(&events, known).await;
                     if let Some(cause) = ended {
                         return cause;
                     }
@@ -200,7 +202,7 @@ impl Monitor {
                     if known.statuses.insert(session.clone(), WahaStatus::Starting)
                         != Some(WahaStatus::Starting)
                     {
-                        self.sink.connection_changed(&session, ConnectionNews::Offline);
+                        self.sink.connection_changed(&session, ConnectionEvent::Offline).await;
                     }
                 }
                 return;
@@ -231,9 +233,9 @@ impl Monitor {
             let news = match &status {
                 Some(status) => {
                     let (ours, reason) = status.in_our_terms();
-                    ConnectionNews::of_status(ours, reason)
+                    ConnectionEvent::of_status(ours, reason)
                 }
-                None => ConnectionNews::Failed("does not exist at the WAHA server".to_owned()),
+                None => ConnectionEvent::Failed("does not exist at the WAHA server".to_owned()),
             };
             let status = status.unwrap_or(WahaStatus::Stopped);
             let is_pairing = status == WahaStatus::ScanQrCode;
@@ -247,7 +249,7 @@ impl Monitor {
                 if is_pairing {
                     codes.insert(session.clone(), Instant::now());
                 }
-                self.sink.connection_changed(&session, news);
+                self.sink.connection_changed(&session, news).await;
             }
         }
         if is_open {
@@ -281,11 +283,11 @@ impl Monitor {
     }
 
     /// Hands events in, together, until they are durable: they come only once.
-    async fn take_in(&self, events: &[Bytes], known: &mut Known) {
-        let mut told: Vec<(SessionName, Told)> = Vec::new();
+    async fn hand_in(&self, events: &[Bytes], known: &mut Known) {
+        let mut read: Vec<EngineEvent> = Vec::new();
         for event in events {
             match self.read(event, known) {
-                Ok(Some(event)) => told.push(event),
+                Ok(Some(event)) => read.push(event),
                 Ok(None) => telemetry::waha_event(&self.server.name, "ignored"),
                 Err(error) => {
                     tracing::debug!(server = %self.server.name, %error, "an event could not be read");
@@ -293,32 +295,29 @@ impl Monitor {
                 }
             }
         }
-        // News of groups finds its own order, statuses count as they come.
-        let is_of_groups = |event: &(SessionName, Told)| matches!(event.1.news, News::Groups(_));
-        for together in told.chunk_by(|a, b| is_of_groups(a) && is_of_groups(b)) {
-            self.tell(together.to_vec()).await;
+        // Changes find their own order, statuses count as they come.
+        for together in read.chunk_by(|a, b| is_of_groups(a) && is_of_groups(b)) {
+            self.hand_in_until_durable(together.to_vec()).await;
         }
     }
 
-    async fn tell(&self, mut told: Vec<(SessionName, Told)>) {
-        while !told.is_empty() {
-            let taking =
-                told.iter().map(|(session, told)| self.sink.take_in(session, told.clone()));
-            let taken = futures::future::join_all(taking).await;
+    async fn hand_in_until_durable(&self, mut events: Vec<EngineEvent>) {
+        while !events.is_empty() {
+            let outcomes = self.sink.ingest(events.clone()).await;
             let mut refused = Vec::new();
-            for (event, taken) in told.into_iter().zip(taken) {
-                match taken {
+            for (event, outcome) in events.into_iter().zip(outcomes) {
+                match outcome {
                     Ok(_) => telemetry::waha_event(&self.server.name, "taken"),
                     Err(error) if error.reason().invites_retry() => refused.push(event),
                     Err(error) => {
-                        tracing::warn!(session = %event.0, %error, "an event was refused");
+                        tracing::warn!(session = %event.session, %error, "an event was refused");
                         telemetry::waha_event(&self.server.name, "refused");
                     }
                 }
             }
-            told = refused;
-            if !told.is_empty() {
-                sleep(self.jittered(TELL_PAUSE)).await;
+            events = refused;
+            if !events.is_empty() {
+                sleep(self.jittered(REFUSED_PAUSE)).await;
             }
         }
     }
@@ -327,37 +326,34 @@ impl Monitor {
         &self,
         event: &[u8],
         known: &mut Known,
-    ) -> std::result::Result<Option<(SessionName, Told)>, webhook::NotAWebhook> {
-        let read = webhook::read(event, self.clock.now())?;
+    ) -> std::result::Result<Option<EngineEvent>, webhook::NotAWebhook> {
+        let mut read = webhook::read(event, self.clock.now())?;
         let Some(session) = self.routes.session_of(&self.server, &read.session) else {
             return Ok(None);
         };
-        let news = match read.content {
-            Content::Group(observations) => News::Groups(observations),
-            Content::Status(status) => {
-                known.restarts.note(&session, &status);
-                let may_start_by = known.restarts.may_start_by(&session);
-                known.settles = earlier(known.settles, may_start_by);
-                let status = may_start_by.map_or(status, |_| WahaStatus::Starting);
-                let (ours, reason) = status.in_our_terms();
-                known.statuses.insert(session.clone(), status);
-                News::Status(ours, reason)
+        if let Content::Status(status) = &mut read.content {
+            known.restarts.note(&session, status);
+            let may_start_by = known.restarts.may_start_by(&session);
+            known.settles = earlier(known.settles, may_start_by);
+            if may_start_by.is_some() {
+                *status = WahaStatus::Starting;
             }
-            Content::Ignored(_) => return Ok(None),
-        };
-        let told = Told {
-            source_id: read.id,
-            time: read.time,
-            login: read.me,
-            aliases: read.aliases,
-            news,
-        };
-        Ok(Some((session, told)))
+            known.statuses.insert(session.clone(), status.clone());
+        }
+        let event = read.into_event().ok();
+        Ok(event.map(|event| EngineEvent { session, content: EngineEventContent::Server(event) }))
     }
 
     fn jittered(&self, pause: Duration) -> Duration {
         self.entropy.jittered(pause, 0.25)
     }
+}
+
+fn is_of_groups(event: &EngineEvent) -> bool {
+    matches!(
+        &event.content,
+        EngineEventContent::Server(event) if matches!(event.content, ServerEventContent::Changes(_))
+    )
 }
 
 fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

@@ -8,8 +8,8 @@ use wagroups::domain::clock::{Clock, Timestamp};
 use wagroups::domain::counter::Position;
 use wagroups::domain::fold::fold;
 use wagroups::domain::group::Group;
-use wagroups::domain::id::{GroupId, SessionName};
-use wagroups::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
+use wagroups::domain::id::GroupId;
+use wagroups::domain::port::engine::{EngineEvent, EngineEventSink, IngestOutcome};
 use wagroups::domain::port::repository::{EventLog, GroupStore};
 use wagroups::engine::simulator::{self, SimulatorEngine};
 use wagroups::pb;
@@ -167,10 +167,11 @@ impl Clock for StoppedClock {
 struct NoSink;
 
 #[tonic::async_trait]
-impl NotificationSink for NoSink {
-    async fn deliver(&self, _: Vec<EngineNotification>) -> Result<(), wagroups::domain::Error> {
-        Ok(())
+impl EngineEventSink for NoSink {
+    async fn ingest(
+        &self,
+        events: Vec<EngineEvent>,
+    ) -> Vec<Result<IngestOutcome, wagroups::domain::Error>> {
+        events.iter().map(|_| Ok(IngestOutcome::Accepted)).collect()
     }
-
-    fn connection_changed(&self, _: &SessionName, _: ConnectionNews) {}
 }

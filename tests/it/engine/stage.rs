@@ -12,7 +12,8 @@ use wagroups::domain::operation::{
 };
 use wagroups::domain::participant::Account;
 use wagroups::domain::port::engine::{
-    ConnectionNews, EngineNotification, GroupEngine, NotificationSink,
+    ConnectionEvent, EngineEvent, EngineEventContent, EngineEventSink, GroupChanges, GroupEngine,
+    IngestOutcome, ServerEventContent,
 };
 use wagroups::domain::reducer::{GroupState, Observation, reduce};
 use wagroups::domain::session::EngineConfig;
@@ -98,12 +99,12 @@ pub struct Scene {
 /// All that the sessions were told.
 #[derive(Debug, Default)]
 pub struct Inbox {
-    told: Mutex<HashMap<SessionName, Vec<EngineNotification>>>,
-    connections: Mutex<Vec<(SessionName, ConnectionNews)>>,
+    told: Mutex<HashMap<SessionName, Vec<GroupChanges>>>,
+    connections: Mutex<Vec<(SessionName, ConnectionEvent)>>,
 }
 
 impl Inbox {
-    pub fn told(&self, session: &SessionName) -> Vec<EngineNotification> {
+    pub fn told(&self, session: &SessionName) -> Vec<GroupChanges> {
         self.told.lock().expect("the inbox").get(session).cloned().unwrap_or_default()
     }
 
@@ -113,27 +114,46 @@ impl Inbox {
         connections.iter().filter(|(name, _)| name == session).count()
     }
 
-    pub fn heard(&self, session: &SessionName, news: &ConnectionNews) -> bool {
+    fn note(&self, session: SessionName, changes: GroupChanges) {
+        self.told.lock().expect("the inbox").entry(session).or_default().push(changes);
+    }
+
+    fn note_connection(&self, session: SessionName, event: ConnectionEvent) {
+        self.connections.lock().expect("the inbox").push((session, event));
+    }
+
+    pub fn heard(&self, session: &SessionName, news: &ConnectionEvent) -> bool {
         let connections = self.connections.lock().expect("the inbox");
         connections.iter().any(|(name, heard)| name == session && heard == news)
     }
 }
 
 #[async_trait]
-impl NotificationSink for Inbox {
-    async fn deliver(
+impl EngineEventSink for Inbox {
+    async fn ingest(
         &self,
-        notifications: Vec<EngineNotification>,
-    ) -> std::result::Result<(), Error> {
-        let mut told = self.told.lock().expect("the inbox");
-        for notification in notifications {
-            told.entry(notification.session.clone()).or_default().push(notification);
-        }
-        Ok(())
-    }
-
-    fn connection_changed(&self, session: &SessionName, news: ConnectionNews) {
-        self.connections.lock().expect("the inbox").push((session.clone(), news));
+        events: Vec<EngineEvent>,
+    ) -> Vec<std::result::Result<IngestOutcome, Error>> {
+        let take = |EngineEvent { session, content }| match content {
+            EngineEventContent::Changes(changes) => self.note(session, changes),
+            // It matters here neither who is who nor when it was made.
+            EngineEventContent::Server(event) => match event.content {
+                ServerEventContent::Changes(observations) => {
+                    let source_id = event.source_id;
+                    let changes = GroupChanges { source_id, call_key: None, observations };
+                    self.note(session, changes);
+                }
+                ServerEventContent::Status(status, reason) => {
+                    self.note_connection(session, ConnectionEvent::of_status(status, reason));
+                }
+            },
+            EngineEventContent::Connection(event) => self.note_connection(session, event),
+        };
+        let take = |event| {
+            take(event);
+            Ok(IngestOutcome::Accepted)
+        };
+        events.into_iter().map(take).collect()
     }
 }
 

@@ -13,7 +13,7 @@ use wagroups::domain::operation::{
     SetGroupDescription, SetGroupPicture, SetGroupSubject,
 };
 use wagroups::domain::participant::{ParticipantStatus, Role};
-use wagroups::domain::port::engine::{AccountWish, ConnectionNews, Started};
+use wagroups::domain::port::engine::{AccountWish, ConnectionEvent, Started};
 use wagroups::domain::port::picture::Picture;
 use wagroups::domain::setting::Setting;
 
@@ -382,7 +382,7 @@ fn links(scene: &Scene) -> BoxFuture<'_, ()> {
         let login = login.expect("an account");
         assert_eq!(scene.engine.start(&session).await.expect("a start"), Started::Online);
         eventually("it is online", || async {
-            scene.inbox.heard(&session, &ConnectionNews::Online).then_some(())
+            scene.inbox.heard(&session, &ConnectionEvent::Online).then_some(())
         })
         .await;
         scene.engine.log_out(&session).await.expect("unlinked");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wagroups::domain::id::{GroupId, SessionName};
 use wagroups::domain::participant::Account;
-use wagroups::domain::port::engine::{AccountWish, ConnectionNews, GroupEngine, Started};
+use wagroups::domain::port::engine::{AccountWish, ConnectionEvent, GroupEngine, Started};
 use wagroups::engine::waha::webhook::WahaEngine;
 
 use super::WahaServer;
@@ -216,30 +216,30 @@ impl WahaServer {
     pub(super) fn connection_changed(
         self: &Arc<Self>,
         simulated: &SessionName,
-        news: &ConnectionNews,
+        news: &ConnectionEvent,
     ) {
         let Some(Session { name, status, .. }) = self.session_of(simulated) else { return };
         let engine = self.options.engine;
         let status = self.change_session(&name, |session| match news {
-            ConnectionNews::Offline if status == WORKING => {
+            ConnectionEvent::Offline if status == WORKING => {
                 session.is_broken = true;
                 Some(STARTING)
             }
-            ConnectionNews::Online if session.is_broken => {
+            ConnectionEvent::Online if session.is_broken => {
                 session.is_broken = false;
                 Some(WORKING)
             }
-            ConnectionNews::LoggedOut => {
+            ConnectionEvent::LoggedOut => {
                 session.is_linked = false;
                 // Of WPP nobody has seen it.
                 Some(if engine == WahaEngine::Wpp { SCAN_QR_CODE } else { FAILED })
             }
-            ConnectionNews::Offline
-            | ConnectionNews::Online
-            | ConnectionNews::Pairing(_)
-            | ConnectionNews::Linked
-            | ConnectionNews::Unlinked
-            | ConnectionNews::Failed(_) => None,
+            ConnectionEvent::Offline
+            | ConnectionEvent::Online
+            | ConnectionEvent::Pairing(_)
+            | ConnectionEvent::Linked
+            | ConnectionEvent::Unlinked
+            | ConnectionEvent::Failed(_) => None,
         });
         if let Some(status) = status.flatten() {
             let server = self.clone();

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wagroups::domain::Error;
 use wagroups::domain::id::SessionName;
-use wagroups::domain::port::engine::{ConnectionNews, EngineNotification, NotificationSink};
+use wagroups::domain::port::engine::{
+    EngineEvent, EngineEventContent, EngineEventSink, IngestOutcome,
+};
 use wagroups::domain::port::repository::StoreError;
 use wagroups::domain::port::world::WorldStore;
 use wagroups::engine::simulator::{Options, SimulatorEngine};
@@ -74,20 +76,24 @@ impl FanOut {
 }
 
 #[async_trait]
-impl NotificationSink for FanOut {
-    async fn deliver(&self, notifications: Vec<EngineNotification>) -> Result<(), Error> {
-        for notification in notifications {
-            if let Some(server) = self.server_of(&notification.session) {
-                server.be_notified(&notification).await;
+impl EngineEventSink for FanOut {
+    async fn ingest(&self, events: Vec<EngineEvent>) -> Vec<Result<IngestOutcome, Error>> {
+        let mut outcomes = Vec::new();
+        for EngineEvent { session, content } in events {
+            if let Some(server) = self.server_of(&session) {
+                match content {
+                    EngineEventContent::Changes(changes) => {
+                        server.be_notified(&session, &changes).await;
+                    }
+                    EngineEventContent::Connection(event) => {
+                        server.connection_changed(&session, &event);
+                    }
+                    EngineEventContent::Server(_) => panic!("the simulator has no server"),
+                }
             }
+            outcomes.push(Ok(IngestOutcome::Accepted));
         }
-        Ok(())
-    }
-
-    fn connection_changed(&self, session: &SessionName, news: ConnectionNews) {
-        if let Some(server) = self.server_of(session) {
-            server.connection_changed(session, &news);
-        }
+        outcomes
     }
 }
 

@@ -1,12 +1,13 @@
 //! What carries calls to WhatsApp and brings its notifications.
 
-mod notification;
+mod event;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-pub use notification::{
-    ConnectionNews, EngineNotification, News, NotificationSink, PairingCode, QrCode, Taken, Told,
+pub use event::{
+    ConnectionEvent, EngineEvent, EngineEventContent, EngineEventSink, GroupChanges, IngestOutcome,
+    PairingCode, QrCode, ServerEvent, ServerEventContent,
 };
 
 use crate::domain::error::Error;
@@ -25,11 +26,11 @@ pub struct Login {
 /// How far a start got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Started {
-    /// The session's calls reach WhatsApp. [`ConnectionNews::Online`] follows.
+    /// The session's calls reach WhatsApp. [`ConnectionEvent::Online`] follows.
     Online,
-    /// It is on its way. [`ConnectionNews::Online`] follows, or what went wrong.
+    /// It is on its way. [`ConnectionEvent::Online`] follows, or what went wrong.
     Connecting,
-    /// Someone must link the device first. [`ConnectionNews::Linked`] follows if they do.
+    /// Someone must link the device first. [`ConnectionEvent::Linked`] follows if they do.
     Pairing(QrCode),
 }
 

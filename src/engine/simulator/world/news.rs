@@ -12,9 +12,8 @@ use crate::domain::group::{Description, GroupKind, Subject};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::Participant;
-use crate::domain::port::engine::EngineNotification;
+use crate::domain::port::engine::{EngineEvent, EngineEventContent, GroupChanges};
 use crate::domain::reducer::{Change, Observation};
-use crate::domain::session::EngineKind;
 use crate::domain::setting::Setting;
 
 /// One change of a group, from the point of view of one account.
@@ -116,13 +115,12 @@ impl Notification {
         }
     }
 
-    pub fn for_session(&self, session: &SessionName) -> EngineNotification {
-        EngineNotification {
-            session: session.clone(),
-            engine: EngineKind::Simulator,
+    pub fn for_session(&self, session: &SessionName) -> EngineEvent {
+        let changes = GroupChanges {
             source_id: self.source_id(),
             call_key: self.call_key.clone(),
             observations: vec![self.observation()],
-        }
+        };
+        EngineEvent { session: session.clone(), content: EngineEventContent::Changes(changes) }
     }
 }

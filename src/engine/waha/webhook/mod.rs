@@ -16,7 +16,7 @@ mod tests;
 use super::{names, text};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{Lid, PhoneNumber};
-use crate::domain::port::engine::Login;
+use crate::domain::port::engine::{Login, ServerEvent, ServerEventContent};
 use crate::domain::reducer::Observation;
 use crate::domain::session::SessionStatus;
 
@@ -109,6 +109,22 @@ pub enum Ignored {
     Redundant,
     /// A group's event that is not as we know it; the text names what is odd.
     Odd(String),
+}
+
+impl Webhook {
+    /// What it says, in the words of engines; or why it says nothing to us.
+    pub fn into_event(self) -> Result<ServerEvent, Ignored> {
+        let content = match self.content {
+            Content::Group(observations) => ServerEventContent::Changes(observations),
+            Content::Status(status) => {
+                let (status, reason) = status.in_our_terms();
+                ServerEventContent::Status(status, reason)
+            }
+            Content::Ignored(ignored) => return Err(ignored),
+        };
+        let (source_id, time) = (self.id, self.time);
+        Ok(ServerEvent { source_id, time, login: self.me, aliases: self.aliases, content })
+    }
 }
 
 /// A body that is no webhook of WAHA's at all.

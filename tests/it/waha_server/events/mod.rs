@@ -10,8 +10,9 @@ use wagroups::domain::clock::Timestamp;
 use wagroups::domain::event::{FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction};
 use wagroups::domain::group::{AddressingMode, Group, MemberAddMode};
 use wagroups::domain::id::ParticipantId;
+use wagroups::domain::id::SessionName;
 use wagroups::domain::participant::{Account, Participant, Role};
-use wagroups::domain::port::engine::EngineNotification;
+use wagroups::domain::port::engine::GroupChanges;
 use wagroups::domain::reducer::{Change, Observation};
 use wagroups::engine::simulator::world::numbers;
 use wagroups::engine::waha::webhook::WahaEngine;
@@ -46,9 +47,9 @@ pub const JOIN_REQUEST: &str = "group.v2.participants.join-request";
 
 impl WahaServer {
     /// Tells the session's listeners what WhatsApp tells the session.
-    pub(super) async fn be_notified(&self, notification: &EngineNotification) {
-        let Some(session) = self.session_of(&notification.session) else { return };
-        for seen in &notification.observations {
+    pub(super) async fn be_notified(&self, simulated: &SessionName, changes: &GroupChanges) {
+        let Some(session) = self.session_of(simulated) else { return };
+        for seen in &changes.observations {
             let is_in = match &seen.change {
                 Change::Full(_) => Some(true),
                 Change::Left => Some(false),

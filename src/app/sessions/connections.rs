@@ -8,18 +8,18 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::pauses::Pauses;
-use super::{App, Call};
+use crate::app::pauses::Pauses;
+use crate::app::{App, Call};
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::ConnectionNews;
+use crate::domain::port::engine::ConnectionEvent;
 
-type News = (SessionName, ConnectionNews);
+type Reported = (SessionName, ConnectionEvent);
 
 #[derive(Debug)]
-pub(super) struct Connections {
+pub(in crate::app) struct Connections {
     /// A handful of small messages for each session and hour, so that there is no bound on them.
-    sender: mpsc::UnboundedSender<News>,
-    receiver: Mutex<Option<mpsc::UnboundedReceiver<News>>>,
+    sender: mpsc::UnboundedSender<Reported>,
+    receiver: Mutex<Option<mpsc::UnboundedReceiver<Reported>>>,
 }
 
 impl Default for Connections {
@@ -30,9 +30,9 @@ impl Default for Connections {
 }
 
 impl Connections {
-    pub fn tell(&self, session: &SessionName, news: ConnectionNews) {
+    pub fn report(&self, session: &SessionName, event: ConnectionEvent) {
         // The receiver ends with the service only.
-        let _ = self.sender.send((session.clone(), news));
+        let _ = self.sender.send((session.clone(), event));
     }
 }
 
@@ -43,7 +43,7 @@ impl App {
         let connections = &self.inner.connections;
         let taken = connections.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut receiver) = taken else { return };
-        let mut followers: HashMap<SessionName, mpsc::UnboundedSender<ConnectionNews>> =
+        let mut followers: HashMap<SessionName, mpsc::UnboundedSender<ConnectionEvent>> =
             HashMap::new();
         loop {
             let (session, news) = tokio::select! {
@@ -70,10 +70,10 @@ impl App {
     async fn follow_one(
         &self,
         session: &SessionName,
-        mut news: mpsc::UnboundedReceiver<ConnectionNews>,
+        mut news: mpsc::UnboundedReceiver<ConnectionEvent>,
     ) {
         let mut pauses = Pauses::default();
-        let mut again: Option<(Instant, ConnectionNews)> = None;
+        let mut again: Option<(Instant, ConnectionEvent)> = None;
         // A newer connection's comparison covers that of an older one.
         let mut _comparing = None;
         loop {
@@ -93,7 +93,7 @@ impl App {
             if self.inner.is_draining() {
                 continue;
             }
-            let is_online = next == ConnectionNews::Online;
+            let is_online = next == ConnectionEvent::Online;
             match self.connection_changed(session, next.clone()).await {
                 Ok(()) => {
                     pauses = Pauses::default();
@@ -109,7 +109,7 @@ impl App {
                         let pause = pauses.after(&error, self.inner.entropy.as_ref());
                         let news = match next {
                             // The session may have left the state that the link belongs to.
-                            ConnectionNews::Linked => ConnectionNews::Online,
+                            ConnectionEvent::Linked => ConnectionEvent::Online,
                             news => news,
                         };
                         again = Some((Instant::now() + pause, news));

@@ -1,11 +1,11 @@
-//! Where a session stands that is only told: what the latest event of its server says.
+//! Where a session stands that takes webhooks only: what the latest event of its server says.
 //!
 //! Events come late, in any order and at the same time, so that what counts is when the server made them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Inner;
+use crate::app::Inner;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::SessionName;
@@ -15,7 +15,7 @@ use crate::pb;
 
 /// What an event says of its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ToldStatus {
+pub(in crate::app) struct ReportedStatus {
     /// When the event was made; its id decides within a millisecond, as it grows with time.
     pub made: (Timestamp, String),
     pub status: SessionStatus,
@@ -23,55 +23,55 @@ pub(super) struct ToldStatus {
     pub reason: String,
 }
 
-impl ToldStatus {
+impl ReportedStatus {
     fn is_that_of(&self, session: &Session) -> bool {
         session.status == self.status && session.status_reason == self.reason
     }
 }
 
-/// Why a session stands where it does that was never told anything.
-pub(super) const WAITS: &str = "waits for the first webhook of its WAHA server";
+/// Why a session stands where it does of which no event has come yet.
+pub(in crate::app) const WAITS: &str = "waits for the first webhook of its WAHA server";
 
-/// The latest that was told of each session.
+/// The latest that was reported of each session.
 #[derive(Debug)]
-pub(super) struct ToldStatuses(Mutex<HashMap<SessionName, Held>>);
+pub(in crate::app) struct ReportedStatuses(Mutex<HashMap<SessionName, Held>>);
 
 #[derive(Debug)]
 struct Held {
-    latest: ToldStatus,
-    /// Whether an earlier process was told it. News that moved no status may have come after it.
+    latest: ReportedStatus,
+    /// Whether it came to an earlier process. News that moved no status may have come after it.
     is_inherited: bool,
 }
 
-impl ToldStatuses {
-    /// Goes on from what earlier processes were told.
+impl ReportedStatuses {
+    /// Goes on from what came to earlier processes.
     pub fn of(sessions: &[Arc<Session>]) -> Self {
-        let told = sessions.iter().filter(|session| session.config.takes_webhooks_only());
-        let told = told.filter(|session| session.status_reason != WAITS).map(|session| {
-            let latest = ToldStatus {
+        let reported = sessions.iter().filter(|session| session.config.takes_webhooks_only());
+        let reported = reported.filter(|session| session.status_reason != WAITS).map(|session| {
+            let latest = ReportedStatus {
                 made: (session.status_time, String::new()),
                 status: session.status,
                 reason: session.status_reason.clone(),
             };
             (session.name.clone(), Held { latest, is_inherited: true })
         });
-        Self(Mutex::new(told.collect()))
+        Self(Mutex::new(reported.collect()))
     }
 
-    /// Keeps what is told unless something later was, and answers the latest.
-    fn note(&self, session: &SessionName, told: ToldStatus) -> ToldStatus {
+    /// Keeps what is reported unless something later was, and answers the latest.
+    fn note(&self, session: &SessionName, reported: ReportedStatus) -> ReportedStatus {
         let mut latest = self.lock();
         match latest.get(session) {
-            Some(held) if held.latest.made > told.made => held.latest.clone(),
+            Some(held) if held.latest.made > reported.made => held.latest.clone(),
             Some(_) | None => {
-                let held = Held { latest: told.clone(), is_inherited: false };
+                let held = Held { latest: reported.clone(), is_inherited: false };
                 latest.insert(session.clone(), held);
-                told
+                reported
             }
         }
     }
 
-    fn latest(&self, session: &SessionName) -> Option<ToldStatus> {
+    fn latest(&self, session: &SessionName) -> Option<ReportedStatus> {
         self.lock().get(session).map(|held| held.latest.clone())
     }
 
@@ -97,7 +97,7 @@ impl ToldStatuses {
 }
 
 impl Inner {
-    /// When the last change happened of which the session was told.
+    /// When the last change happened that the log has of the session.
     async fn last_change(&self, name: &SessionName) -> Result<Option<Timestamp>> {
         let query = EventQuery {
             session: name.clone(),
@@ -114,13 +114,17 @@ impl Inner {
         Ok(last.map_err(Error::internal)?.map(|event| event.occur_time))
     }
 
-    pub(super) async fn follow_status(&self, name: &SessionName, told: ToldStatus) -> Result<()> {
-        if self.told.is_inherited(name) {
+    pub(in crate::app) async fn follow_status(
+        &self,
+        name: &SessionName,
+        reported: ReportedStatus,
+    ) -> Result<()> {
+        if self.reported_statuses.is_inherited(name) {
             let time = self.last_change(name).await?;
-            self.told.settle(name, time);
+            self.reported_statuses.settle(name, time);
         }
         // Nearly always it is so already, and nobody has to wait for anybody.
-        if self.told.note(name, told).is_that_of(&*self.directory.get(name)?) {
+        if self.reported_statuses.note(name, reported).is_that_of(&*self.directory.get(name)?) {
             return Ok(());
         }
         let _turn = self.directory.lock(name).await;
@@ -129,13 +133,28 @@ impl Inner {
             if !session.wanted || !session.config.takes_webhooks_only() {
                 return Ok(());
             }
-            // Whoever was told of something later while this was on its way has relied on it.
-            match self.told.latest(name) {
+            // A later report may have come meanwhile, whose sender relies on it.
+            match self.reported_statuses.latest(name) {
                 Some(latest) if !latest.is_that_of(&session) => {
-                    let ToldStatus { made: (time, _), status, reason } = latest;
+                    let ReportedStatus { made: (time, _), status, reason } = latest;
                     self.set_status_at(name, status, &reason, time).await?;
                 }
                 Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
+    /// The start of a session that takes webhooks only: nothing is to be connected, and where it stands comes with
+    /// them. What was reported last still holds.
+    pub(in crate::app) async fn await_webhooks(&self, session: &Arc<Session>) -> Result<()> {
+        match session.status {
+            SessionStatus::Working
+            | SessionStatus::ScanQrCode
+            | SessionStatus::Failed
+            | SessionStatus::Starting => Ok(()),
+            SessionStatus::Stopped | SessionStatus::LoggedOut => {
+                self.reported_statuses.forget(&session.name);
+                self.set_status(&session.name, SessionStatus::Starting, WAITS).await
             }
         }
     }

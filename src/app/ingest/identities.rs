@@ -11,13 +11,13 @@ use std::time::Duration;
 use prost::Message as _;
 use tokio::sync::{Notify, RwLock, RwLockReadGuard};
 
-use super::report::Report;
-use super::{App, Call, Inner};
+use crate::app::report::Report;
+use crate::app::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, SessionName};
-use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
+use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES};
 use crate::domain::participant::Account;
 use crate::domain::port::repository::Alias;
 use crate::domain::reducer::{Change, Observation};
@@ -29,14 +29,14 @@ const MAX_KEPT: u64 = 200_000;
 const LIFETIME: Duration = Duration::from_secs(600);
 /// Aliases that are spread in one go, and groups that are written at once.
 const SPREAD_STEP: u32 = 100;
-pub(super) const WRITES: usize = 64;
+const WRITES: usize = 64;
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(5);
 
 type Pair = (Lid, PhoneNumber);
 
 #[derive(Debug)]
-pub(super) struct Identities {
+pub(in crate::app) struct Identities {
     /// The other name, or that none is known.
     other_names: moka::sync::Cache<(SessionName, ParticipantId), Option<ParticipantId>>,
     learned: Notify,
@@ -199,29 +199,6 @@ impl Inner {
         });
         let other = other.flatten();
         other.map(|other| other.parse()).transpose().map_err(Error::internal)
-    }
-
-    /// The session's groups, or those in which someone of that name is.
-    pub(super) async fn groups_of(
-        &self,
-        session: &SessionName,
-        member: Option<ParticipantId>,
-    ) -> Result<Vec<GroupId>> {
-        let filter = GroupFilter { member, ..GroupFilter::default() };
-        let query = GroupQuery { session: session.clone(), filter, order: GroupOrder::default() };
-        let mut groups = Vec::new();
-        let mut cursor = None;
-        loop {
-            let page = self
-                .repository
-                .list_groups(&query, cursor.as_ref(), MAX_PAGE_SIZE, MAX_PAGE_BYTES, false)
-                .await?;
-            groups.extend(page.groups.into_iter().map(|stored| stored.id));
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(groups),
-            }
-        }
     }
 }
 

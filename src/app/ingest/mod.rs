@@ -1,0 +1,96 @@
+//! The one door through which news comes in: what engines say of their own accord, on its way into the log.
+
+mod identities;
+mod server_events;
+mod webhook_ingress;
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+
+use super::report::Report;
+use super::{App, Inner, draining};
+use crate::domain::error::Result;
+use crate::domain::event::Origin;
+use crate::domain::id::SessionName;
+use crate::domain::port::engine::{
+    EngineEvent, EngineEventContent, EngineEventSink, GroupChanges, IngestOutcome,
+};
+use crate::domain::reason::Reason;
+use crate::telemetry;
+pub(super) use identities::Identities;
+pub use webhook_ingress::WebhookIngress;
+
+/// Where engines hand in what they have to say.
+pub struct Ingest {
+    /// The service holds its engines, and they hold this.
+    inner: Weak<Inner>,
+}
+
+impl Ingest {
+    pub(super) fn new(inner: &Arc<Inner>) -> Self {
+        Self { inner: Arc::downgrade(inner) }
+    }
+}
+
+impl fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ingest")
+    }
+}
+
+#[async_trait]
+impl EngineEventSink for Ingest {
+    async fn ingest(&self, events: Vec<EngineEvent>) -> Vec<Result<IngestOutcome>> {
+        match self.inner.upgrade() {
+            Some(inner) => App { inner }.ingest(events).await,
+            None => events.iter().map(|_| Err(draining())).collect(),
+        }
+    }
+}
+
+impl App {
+    /// Takes in what engines say of their sessions; see [`EngineEventSink::ingest`].
+    pub async fn ingest(&self, events: Vec<EngineEvent>) -> Vec<Result<IngestOutcome>> {
+        futures::future::join_all(events.into_iter().map(|event| self.inner.ingest(event))).await
+    }
+}
+
+impl Inner {
+    async fn ingest(&self, event: EngineEvent) -> Result<IngestOutcome> {
+        let EngineEvent { session, content } = event;
+        match content {
+            EngineEventContent::Changes(changes) => self.ingest_changes(session, changes).await,
+            EngineEventContent::Connection(event) => {
+                self.connections.report(&session, event);
+                Ok(IngestOutcome::Accepted)
+            }
+            EngineEventContent::Server(event) => self.ingest_server_event(&session, event).await,
+        }
+    }
+
+    async fn ingest_changes(
+        &self,
+        session: SessionName,
+        changes: GroupChanges,
+    ) -> Result<IngestOutcome> {
+        let engine = self.directory.get(&session)?.engine;
+        let report = Report {
+            observations: changes.observations,
+            source_ids: vec![changes.source_id],
+            is_notification: true,
+            call_key: changes.call_key.map(Into::into),
+            ..Report::new(session, engine, Origin::Engine)
+        };
+        let written = self.writer.write(report).await;
+        let outcome = match &written {
+            Ok(committed) if committed.changed => "changed",
+            Ok(_) => "unchanged",
+            Err(error) if error.reason() == Reason::SessionNotFound => "no_session",
+            Err(_) => "failed",
+        };
+        telemetry::notification(engine.as_str(), outcome);
+        written.map(|committed| committed.outcome())
+    }
+}

@@ -1,0 +1,88 @@
+//! What the server of a session says.
+//!
+//! The server says of every event which session it is about, who that session is, and when the event was
+//! made. It repeats events until they are acknowledged, in any order and at the same time; what is
+//! acknowledged here is durable.
+
+use crate::app::Inner;
+use crate::app::report::Report;
+use crate::app::sessions::ReportedStatus;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Result;
+use crate::domain::event::Origin;
+use crate::domain::id::{Lid, PhoneNumber, SessionName};
+use crate::domain::port::engine::{
+    ConnectionEvent, IngestOutcome, ServerEvent, ServerEventContent,
+};
+use crate::domain::reducer::{Change, Observation};
+use crate::domain::session::SessionStatus;
+
+impl Inner {
+    /// On return it is durable. On an error it must come again.
+    pub(super) async fn ingest_server_event(
+        &self,
+        name: &SessionName,
+        event: ServerEvent,
+    ) -> Result<IngestOutcome> {
+        self.refuse_if_draining()?;
+        let ServerEvent { source_id, time, login, mut aliases, content } = event;
+        if let Some(login) = &login {
+            self.adopt_reported_account(name, login).await?;
+            aliases.extend(login.account.both_names());
+        }
+        let made = (time, source_id.clone());
+        let (outcome, status, reason) = match content {
+            ServerEventContent::Status(status, reason) => {
+                drop(self.identify(name, &mut [], &aliases, time).await?);
+                if self.is_carried(name)? {
+                    self.connections.report(name, ConnectionEvent::of_status(status, reason));
+                    return Ok(IngestOutcome::Accepted);
+                }
+                (IngestOutcome::Accepted, status, reason)
+            }
+            ServerEventContent::Changes(changes) => {
+                let outcome =
+                    self.ingest_late_changes(name, source_id, time, &aliases, changes).await?;
+                if self.is_carried(name)? {
+                    return Ok(outcome);
+                }
+                // Whose groups change is linked and connected.
+                (outcome, SessionStatus::Working, String::new())
+            }
+        };
+        self.follow_status(name, ReportedStatus { made, status, reason }).await?;
+        Ok(outcome)
+    }
+
+    /// Whether an engine carries the session, so that its connection is followed as any other.
+    fn is_carried(&self, name: &SessionName) -> Result<bool> {
+        Ok(!self.directory.get(name)?.config.takes_webhooks_only())
+    }
+
+    async fn ingest_late_changes(
+        &self,
+        name: &SessionName,
+        source_id: String,
+        time: Timestamp,
+        aliases: &[(Lid, PhoneNumber)],
+        mut observations: Vec<Observation>,
+    ) -> Result<IngestOutcome> {
+        let _under_way = self.identify(name, &mut observations, aliases, time).await?;
+        // Who is named beside the news may be known in this group under one name only.
+        let beside = observations.last().filter(|_| !aliases.is_empty()).map(|last| Observation {
+            change: Change::Aliases(aliases.to_vec()),
+            actor: None,
+            ..last.clone()
+        });
+        observations.extend(beside);
+        let engine = self.directory.get(name)?.engine;
+        let report = Report {
+            observations,
+            source_ids: vec![source_id],
+            is_notification: true,
+            may_be_late: true,
+            ..Report::new(name.clone(), engine, Origin::Engine)
+        };
+        Ok(self.writer.write(report).await?.outcome())
+    }
+}

@@ -1,0 +1,135 @@
+//! What engines tell the service of their own accord.
+
+use async_trait::async_trait;
+
+use super::Login;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::id::{Lid, PhoneNumber, SessionName};
+use crate::domain::reducer::Observation;
+use crate::domain::session::SessionStatus;
+
+/// Something that an engine says of a session of its own accord. All of it comes in by one door:
+/// [`EngineEventSink::ingest`].
+#[derive(Debug, Clone)]
+pub struct EngineEvent {
+    pub session: SessionName,
+    pub content: EngineEventContent,
+}
+
+#[derive(Debug, Clone)]
+pub enum EngineEventContent {
+    /// What happened in groups, from an engine that tells it in order.
+    Changes(GroupChanges),
+    /// What became of the connection; for one session, in the order in which it happened.
+    Connection(ConnectionEvent),
+    /// What the session's server says, late and in any order.
+    Server(ServerEvent),
+}
+
+impl EngineEvent {
+    pub fn connection(session: &SessionName, event: ConnectionEvent) -> Self {
+        Self { session: session.clone(), content: EngineEventContent::Connection(event) }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct GroupChanges {
+    /// Unique within the session; the same one again is a duplicate.
+    pub source_id: String,
+    /// The key of our own call that caused it, where the engine can tell.
+    pub call_key: Option<String>,
+    pub observations: Vec<Observation>,
+}
+
+/// One event of a session's server, whichever way it came: by its stream or by a webhook.
+#[derive(Debug, Clone)]
+pub struct ServerEvent {
+    /// The same however often it comes.
+    pub source_id: String,
+    /// When the server made it, its clock.
+    pub time: Timestamp,
+    /// Who the session is there.
+    pub login: Option<Login>,
+    /// Who goes by both names.
+    pub aliases: Vec<(Lid, PhoneNumber)>,
+    pub content: ServerEventContent,
+}
+
+#[derive(Debug, Clone)]
+pub enum ServerEventContent {
+    Changes(Vec<Observation>),
+    /// Where the session stands, and why, for people.
+    Status(SessionStatus, String),
+}
+
+/// What became of a session's connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionEvent {
+    /// Connected, and all that was missed meanwhile has been delivered, as far as the engine can tell.
+    Online,
+    /// The connection is lost; the engine connects again by itself.
+    Offline,
+    /// WhatsApp has unlinked the device.
+    LoggedOut,
+    /// Someone must link the device: this is the code to scan now.
+    Pairing(QrCode),
+    /// The device was linked.
+    Linked,
+    /// Nobody has linked the device, or somebody has unlinked it: it must be asked for a code.
+    Unlinked,
+    /// Whoever carries the session has given up; the text says why, for people.
+    Failed(String),
+}
+
+impl ConnectionEvent {
+    /// What a server's word about a session means for its connection.
+    pub fn of_status(status: SessionStatus, reason: String) -> Self {
+        match status {
+            SessionStatus::Working => Self::Online,
+            SessionStatus::Starting => Self::Offline,
+            SessionStatus::ScanQrCode | SessionStatus::LoggedOut => Self::Unlinked,
+            SessionStatus::Failed | SessionStatus::Stopped => Self::Failed(reason),
+        }
+    }
+}
+
+/// A code to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QrCode {
+    pub value: String,
+    pub expire_time: Option<Timestamp>,
+}
+
+/// A code to type into the phone: 8 letters and digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairingCode {
+    pub code: String,
+    pub expire_time: Timestamp,
+}
+
+/// What became of an event; durable either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IngestOutcome {
+    Accepted,
+    /// It was dealt with before.
+    Duplicate,
+}
+
+/// Where engines hand in what they have to say.
+#[async_trait]
+pub trait EngineEventSink: Send + Sync + 'static {
+    /// Takes the events in side by side, so that a burst is written together; whoever needs an order hands in one
+    /// after the other. Returns once all of them are durable, with what became of each. One that failed must be
+    /// handed in again, but for an error that no repetition mends.
+    ///
+    /// Connections never fail, and nobody waits for what becomes of them.
+    async fn ingest(
+        &self,
+        events: Vec<EngineEvent>,
+    ) -> Vec<std::result::Result<IngestOutcome, Error>>;
+
+    async fn connection_changed(&self, session: &SessionName, event: ConnectionEvent) {
+        drop(self.ingest(vec![EngineEvent::connection(session, event)]).await);
+    }
+}
