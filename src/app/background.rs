@@ -27,7 +27,7 @@ impl App {
             async move { connections.follow_connections().await }.boxed(),
             async move { starts.start_wanted_sessions().await }.boxed(),
             async move { follows.follow().await }.boxed(),
-            async move { doubts.settle_doubts().await }.boxed(),
+            async move { doubts.run_refresh_queue().await }.boxed(),
             async move { aliases.spread_aliases().await }.boxed(),
             async move { comparisons.compare_regularly().await }.boxed(),
             async move { deletions.resume_deletions().await }.boxed(),
@@ -45,9 +45,9 @@ impl App {
             let jitter = 0.75 + 0.5 * (self.inner.entropy.u64() % 1024) as f64 / 1024.0;
             tokio::select! {
                 () = tokio::time::sleep(interval.mul_f64(jitter)) => {}
-                () = self.inner.cut_off.cancelled() => return,
+                () = self.inner.lifecycle.cut_off.cancelled() => return,
             }
-            if let Err(error) = self.inner.live.catch_up().await {
+            if let Err(error) = self.inner.log.catch_up().await {
                 tracing::warn!(%error, cause = error.cause(), "could not follow the log");
             }
         }
@@ -58,7 +58,7 @@ impl App {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.inner.options.retention_interval) => {}
-                () = self.inner.draining.cancelled() => return,
+                () = self.inner.lifecycle.draining.cancelled() => return,
             }
             if let Err(error) = self.retain_once().await {
                 tracing::warn!(%error, cause = error.cause(), "retention failed");
@@ -94,17 +94,18 @@ impl App {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(interval / COMPARISON_STEPS) => {}
-                () = inner.draining.cancelled() => return,
+                () = inner.lifecycle.draining.cancelled() => return,
             }
-            for session in inner.directory.all() {
+            for session in inner.sessions.directory.all() {
                 let name = &session.name;
                 // 90 to 110 %, so that sessions that began together do not stay together.
                 let jitter = 0.9 + 0.2 * (inner.entropy.u64() % 1024) as f64 / 1024.0;
                 let is_due = inner
+                    .sessions
                     .directory
                     .compared(name)
                     .is_none_or(|began| began.elapsed() >= interval.mul_f64(jitter));
-                if !is_due || !inner.directory.is_up(name) || inner.is_draining() {
+                if !is_due || !inner.sessions.directory.is_up(name) || inner.is_draining() {
                     continue;
                 }
                 let compared = self.refresh_groups(&Call::internal(), name, &[], false).await;

@@ -2,46 +2,29 @@
 //!
 //! Transports validate, call, and convert; nothing here knows which of them called.
 
-mod asked;
 mod background;
-mod batch;
-mod believed;
-mod bells;
-mod commits;
-mod directory;
-mod doubts;
+mod calls;
 mod fetch_budget;
 pub mod groups;
 pub mod ingest;
-mod live;
-mod mutate;
-mod own_changes;
+mod keyed_lock;
+mod lifecycle;
+mod log;
 mod passing;
 mod pauses;
-mod pending;
 mod places;
-mod progress;
-mod reads;
 pub mod relay;
-mod report;
-mod reservations;
-mod session_draft;
 pub mod sessions;
-mod turns;
-mod views;
 pub mod watch;
 pub mod webhooks;
-mod working_set;
-mod writer;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
@@ -53,27 +36,18 @@ use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::passage::Passage;
 use crate::domain::port::picture::PictureMaker;
 use crate::domain::port::repository::Repository;
-use crate::domain::reason::Reason;
 use crate::domain::session::EngineKind;
-use asked::Answers;
-use directory::Directory;
-use doubts::Doubts;
-use groups::Deletions;
+use calls::Calls;
+pub use calls::Mutation;
+use groups::Groups;
 use ingest::{Identities, Ingest};
-use live::Live;
-use mutate::CallsInFlight;
-use pending::PendingCalls;
-use places::Places;
+use lifecycle::{Lifecycle, draining};
+use log::{Log, LogParts};
+pub use log::{View, WriterLoop};
 use relay::Relay;
-use reservations::Abandoned;
-use sessions::{Connections, ReportedStatuses};
-use turns::Turns;
-use watch::{CatchUp, Seats};
-use webhooks::Hooks;
-use writer::{Writer, WriterParts};
-
-pub use mutate::Mutation;
-pub use views::View;
+use sessions::Sessions;
+use watch::Watches;
+use webhooks::WebhookRegistry;
 
 /// Numbers that an operator may set; `config` says what they mean.
 #[derive(Debug, Clone)]
@@ -122,48 +96,26 @@ pub struct App {
     inner: Arc<Inner>,
 }
 
-/// Lists that are read at the same time. More of them would only wait for the same processors and the same disk, and
-/// each holds up to 1 MiB meanwhile.
-const LISTS_AT_ONCE: usize = 8;
-
 /// What the operations share. Fields are for the modules of `app` only.
 struct Inner {
     repository: Arc<dyn Repository>,
-    engines: RwLock<HashMap<EngineKind, Arc<dyn GroupEngine>>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     options: Options,
     epoch: Epoch,
-    writer: Writer,
-    live: Arc<Live>,
-    pending: Arc<PendingCalls>,
-    directory: Directory,
-    connections: Connections,
-    pictures: Arc<dyn PictureMaker>,
+    engines: RwLock<HashMap<EngineKind, Arc<dyn GroupEngine>>>,
+    log: Log,
+    lifecycle: Lifecycle,
+    calls: Calls,
+    groups: Groups,
+    sessions: Sessions,
+    identities: Identities,
+    watches: Watches,
+    hooks: WebhookRegistry,
     /// Where WAHA's other routes are asked; none where they are not.
     passage: OnceLock<Arc<dyn Passage>>,
     /// What servers tell beside groups.
     relay: Arc<Relay>,
-    hooks: Hooks,
-    asked: Arc<Answers>,
-    /// One comparison with WhatsApp at a time.
-    comparing: Turns,
-    deletions: Deletions,
-    doubts: Doubts,
-    identities: Identities,
-    reported_statuses: ReportedStatuses,
-    calls: CallsInFlight,
-    abandoned: Abandoned,
-    catch_up: CatchUp,
-    seats: Seats,
-    /// Lists that are read at the same time: each is up to 1 MiB and much work.
-    lists: Places,
-    /// Mutations, which go on when their caller hangs up.
-    tasks: TaskTracker,
-    /// No new calls; watches end.
-    draining: CancellationToken,
-    /// Whoever still waits gets what is known by now.
-    cut_off: CancellationToken,
 }
 
 impl fmt::Debug for App {
@@ -171,9 +123,6 @@ impl fmt::Debug for App {
         f.debug_struct("App").field("epoch", &self.inner.epoch).finish_non_exhaustive()
     }
 }
-
-/// The writer's loop; it must be run, and the process must not outlive an error of it.
-pub type WriterLoop = futures::future::BoxFuture<'static, Result<()>>;
 
 impl App {
     /// Takes over the database (earlier processes are fenced out) and reads what it needs.
@@ -186,80 +135,58 @@ impl App {
         options: Options,
     ) -> Result<(Self, WriterLoop)> {
         let epoch = repository.begin_epoch().await?;
-        let bounds = repository.bounds().await?;
-        let answers = Arc::new(Answers::default());
-        let live = Arc::new(Live::new(
-            repository.clone(),
-            bounds,
-            options.history_bytes,
-            options.view_bytes,
-            answers.clone(),
-        ));
-        let directory = Directory::load(repository.as_ref()).await?;
-        for session in directory.all() {
-            live.note_sequence(&session.name, session.sequence);
-        }
-        let pending = Arc::new(PendingCalls::default());
-        let doubts = Doubts::default();
-        let (writer, writer_loop) = Writer::new(WriterParts {
+        let groups = Groups::new(pictures, options.share_of(groups::LISTS_AT_ONCE));
+        let (log, writer_loop) = Log::open(LogParts {
             repository: repository.clone(),
-            live: live.clone(),
-            pending: pending.clone(),
-            doubts: doubts.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
+            observer: groups.log_observer(),
             epoch,
-            working_set_bytes: options.view_bytes / 2,
+            history_bytes: options.history_bytes,
+            view_bytes: options.view_bytes,
             retention: options.retention,
-        });
-        let catch_up = CatchUp::new(repository.clone(), options.history_bytes as u64 / 2);
-        let hooks = Hooks::load(repository.as_ref(), courier, options.webhooks.clone()).await?;
-        let reported_statuses = ReportedStatuses::of(&directory.all());
-        let seats = Seats::new(options.share_of(options.max_watchers));
-        let lists = Places::new(options.share_of(LISTS_AT_ONCE));
+        })
+        .await?;
+        let sessions = Sessions::load(repository.as_ref()).await?;
+        for session in sessions.directory.all() {
+            log.note_sequence(&session.name, session.sequence);
+        }
+        let hooks =
+            WebhookRegistry::load(repository.as_ref(), courier, options.webhooks.clone()).await?;
         let relay = Relay::new(options.webhooks.callers.len() > 1);
+        let watches = Watches::new(
+            repository.clone(),
+            options.history_bytes as u64 / 2,
+            options.share_of(options.max_watchers),
+        );
         let inner = Inner {
             repository,
-            engines: RwLock::default(),
             clock,
             entropy,
             options,
             epoch,
-            writer,
-            live,
-            pending,
-            directory,
-            connections: Connections::default(),
-            pictures,
+            engines: RwLock::default(),
+            log,
+            lifecycle: Lifecycle::default(),
+            calls: Calls::default(),
+            groups,
+            sessions,
+            identities: Identities::default(),
+            watches,
+            hooks,
             passage: OnceLock::new(),
             relay,
-            hooks,
-            asked: answers,
-            comparing: Turns::default(),
-            deletions: Deletions::default(),
-            doubts,
-            identities: Identities::default(),
-            reported_statuses,
-            calls: CallsInFlight::default(),
-            abandoned: Abandoned::default(),
-            catch_up,
-            seats,
-            lists,
-            tasks: TaskTracker::new(),
-            draining: CancellationToken::new(),
-            cut_off: CancellationToken::new(),
         };
-        Ok((Self { inner: Arc::new(inner) }, Box::pin(writer_loop)))
+        Ok((Self { inner: Arc::new(inner) }, writer_loop))
     }
 
-    /// Where engines hand in what they are told.
+    /// Where engines hand in what they have to say.
     pub fn sink(&self) -> Arc<Ingest> {
         Arc::new(Ingest::new(&self.inner))
     }
 
     pub fn register_engine(&self, engine: Arc<dyn GroupEngine>) {
-        let mut engines = self.inner.engines.write().unwrap_or_else(PoisonError::into_inner);
-        engines.insert(engine.kind(), engine);
+        self.inner.engines.write().insert(engine.kind(), engine);
     }
 
     /// Whether the database answers.
@@ -269,23 +196,23 @@ impl App {
 
     /// Has the writer look whether commits work; what it finds, [`commits`](Self::commits) says.
     pub async fn check_commits(&self) {
-        self.inner.writer.check().await;
+        self.inner.log.check().await;
     }
 
     /// Whether commits work, from now on.
     pub fn commits(&self) -> tokio::sync::watch::Receiver<bool> {
-        self.inner.writer.works()
+        self.inner.log.works()
     }
 
     /// Stops taking calls and ends the watches. Running calls have until `grace` has passed.
     pub async fn drain(&self, grace: Duration) {
-        self.inner.draining.cancel();
-        self.inner.live.bells.ring_all();
-        self.inner.tasks.close();
-        if tokio::time::timeout(grace, self.inner.tasks.wait()).await.is_err() {
+        self.inner.lifecycle.draining.cancel();
+        self.inner.log.notify_all();
+        self.inner.lifecycle.tasks.close();
+        if tokio::time::timeout(grace, self.inner.lifecycle.tasks.wait()).await.is_err() {
             tracing::warn!("calls were still out at the end of the grace period");
         }
-        self.inner.cut_off.cancel();
+        self.inner.lifecycle.cut_off.cancel();
     }
 
     pub fn is_draining(&self) -> bool {
@@ -297,22 +224,13 @@ impl App {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        self.inner.tasks.spawn(work).await.map_err(Error::internal)?
+        self.inner.lifecycle.tasks.spawn(work).await.map_err(Error::internal)?
     }
 }
 
 impl Inner {
-    fn is_draining(&self) -> bool {
-        self.draining.is_cancelled()
-    }
-
-    fn refuse_if_draining(&self) -> Result<()> {
-        if self.is_draining() { Err(draining()) } else { Ok(()) }
-    }
-
     fn engine(&self, kind: EngineKind) -> Result<Arc<dyn GroupEngine>> {
-        let engines = self.engines.read().unwrap_or_else(PoisonError::into_inner);
-        engines.get(&kind).cloned().ok_or_else(|| {
+        self.engines.read().get(&kind).cloned().ok_or_else(|| {
             Error::new(
                 kind.reason_if_unavailable(),
                 format!("engine {} is not available in this service", kind.as_str()),
@@ -321,12 +239,4 @@ impl Inner {
             .with("operation", "StartSession")
         })
     }
-}
-
-fn draining() -> Error {
-    Error::new(
-        Reason::Draining,
-        "the service is stopping; nothing was sent, call another replica or try again",
-    )
-    .retry_after(Duration::from_secs(1))
 }

@@ -17,7 +17,7 @@ impl App {
 
     /// Whether the session's server is asked what is asked of it beside groups.
     pub fn is_passed_on(&self, session: &SessionName) -> bool {
-        let session = self.inner.directory.get(session);
+        let session = self.inner.sessions.directory.get(session);
         let is_carried = session.is_ok_and(|session| session.config.server().is_some());
         is_carried && self.inner.passage.get().is_some()
     }
@@ -32,7 +32,7 @@ impl App {
     ) -> Result<PassedAnswer> {
         call.caller.authorize(session)?;
         self.inner.refuse_if_draining()?;
-        let known = self.inner.directory.get(session)?;
+        let known = self.inner.sessions.directory.get(session)?;
         let passage = self.inner.passage.get().filter(|_| known.config.server().is_some());
         let Some(passage) = passage else {
             let message = format!(

@@ -191,7 +191,7 @@ impl App {
 
     /// Passes on what a session was told by a webhook, where no server's stream tells it.
     pub fn pass_event_on(&self, session: &SessionName, event: OtherEvent) {
-        let known = self.inner.directory.get(session);
+        let known = self.inner.sessions.directory.get(session);
         let is_told_only = known.is_ok_and(|session| session.config.takes_webhooks_only());
         if is_told_only && self.inner.passage.get().is_some() {
             self.inner.relay.tell(session, event);

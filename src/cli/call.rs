@@ -8,6 +8,7 @@ use tonic::{Code, Request, Response, Status};
 
 use super::ambient;
 use super::connect::{Connection, DEFAULT_TIMEOUT};
+use super::effect::Effect;
 use super::errors::{Failure, is_lost, reason, retry_delay};
 use super::output::Output;
 use crate::domain::id::RequestId;
@@ -17,22 +18,6 @@ const FIRST_DELAY: Duration = Duration::from_millis(200);
 const TRIES: u32 = 5;
 /// Time for the service's own answer about the deadline to arrive.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// What a call is, which decides whether it may be sent twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
-    /// Changes nothing.
-    Read,
-    /// Changes what shall be, without a request id: sent again only if the service says that nothing
-    /// happened.
-    Wish,
-    /// A change with a request id, which makes it safe to send again.
-    Change {
-        request_id: String,
-        /// The command that repeats it.
-        command: String,
-    },
-}
 
 /// What every change takes.
 #[derive(Debug, Clone, Args)]
@@ -45,13 +30,13 @@ pub struct ChangeOptions {
 
 impl ChangeOptions {
     /// The change's request id, and what is needed to send it again.
-    pub fn begin(&self) -> Result<(String, Call), Failure> {
+    pub fn begin(&self) -> Result<(String, Effect), Failure> {
         let request_id = match self.request_id {
             Some(id) => id.to_string(),
             None => ambient::request_id()?,
         };
         let command = repetition(std::env::args(), &request_id);
-        Ok((request_id.clone(), Call::Change { request_id, command }))
+        Ok((request_id.clone(), Effect::Change { request_id, command }))
     }
 }
 
@@ -67,7 +52,7 @@ impl Connection {
     /// Sends the request, again and again while that is safe, may help, and the time allows.
     pub async fn unary<Q: Clone, A>(
         &self,
-        call: &Call,
+        call: &Effect,
         request: Q,
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, Failure> {
@@ -78,7 +63,7 @@ impl Connection {
     pub async fn unary_within<Q: Clone, A>(
         &self,
         limit: Duration,
-        call: &Call,
+        call: &Effect,
         request: Q,
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, Failure> {
@@ -88,7 +73,7 @@ impl Connection {
 
 async fn with_further_tries<Q: Clone, A>(
     limit: Duration,
-    call: &Call,
+    call: &Effect,
     request: Q,
     send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
 ) -> Result<A, Failure> {
@@ -120,13 +105,13 @@ fn is_our_timeout(status: &Status) -> bool {
         && status.message() == "Timeout expired"
 }
 
-fn may_repeat(call: &Call, status: &Status) -> bool {
+fn may_repeat(call: &Effect, status: &Status) -> bool {
     match reason(status) {
         // Nothing was sent, or the first run still goes on. Rate limits are left to the user: the
         // wait may be minutes.
         Some(Reason::ConcurrentUpdate | Reason::RequestInProgress) => true,
         Some(_) => status.code() == Code::Unavailable,
-        None => is_lost(status) && *call != Call::Wish,
+        None => is_lost(status) && *call != Effect::Idempotent,
     }
 }
 
@@ -225,16 +210,16 @@ mod tests {
 
     #[test]
     fn only_what_is_safe_is_sent_again() {
-        let change = Call::Change { request_id: String::new(), command: String::new() };
+        let change = Effect::Change { request_id: String::new(), command: String::new() };
         let with_reason = |reason: Reason| {
             let mut details = ErrorDetails::new();
             details.set_error_info(reason.as_str(), "wagroups.v1", HashMap::new());
             Status::with_error_details(Code::from_i32(reason.code() as i32), "", details)
         };
         let lost = Status::unavailable("transport error");
-        assert!(may_repeat(&change, &lost) && may_repeat(&Call::Read, &lost));
-        assert!(!may_repeat(&Call::Wish, &lost));
-        assert!(may_repeat(&Call::Wish, &with_reason(Reason::DatabaseUnavailable)));
+        assert!(may_repeat(&change, &lost) && may_repeat(&Effect::Read, &lost));
+        assert!(!may_repeat(&Effect::Idempotent, &lost));
+        assert!(may_repeat(&Effect::Idempotent, &with_reason(Reason::DatabaseUnavailable)));
         assert!(may_repeat(&change, &with_reason(Reason::RequestInProgress)));
         assert!(!may_repeat(&change, &with_reason(Reason::OutcomeUnknown)));
         assert!(!may_repeat(&change, &with_reason(Reason::RateLimited)));
@@ -242,7 +227,7 @@ mod tests {
     }
 
     /// How often the request was sent, and what came of it, where it fails `failures` times.
-    async fn sent(call: &Call, failures: u32, status: Status) -> (u32, Result<u32, Failure>) {
+    async fn sent(call: &Effect, failures: u32, status: Status) -> (u32, Result<u32, Failure>) {
         let sent = std::cell::Cell::new(0);
         let send = async |_: Request<()>| {
             sent.set(sent.get() + 1);
@@ -254,7 +239,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_service_that_comes_back_in_time_is_asked_again() {
-        let change = Call::Change { request_id: String::new(), command: String::new() };
+        let change = Effect::Change { request_id: String::new(), command: String::new() };
         let (sent_times, result) = sent(&change, 2, Status::unavailable("transport error")).await;
         assert_eq!((sent_times, result.ok()), (3, Some(7)));
         let (sent_times, result) =
@@ -271,7 +256,7 @@ mod tests {
         details.set_error_info("DRAINING", "wagroups.v1", HashMap::new());
         details.set_retry_info(Some(Duration::from_secs(60)));
         let status = Status::with_error_details(Code::Unavailable, "", details);
-        assert_eq!(sent(&Call::Read, u32::MAX, status).await.0, 1);
+        assert_eq!(sent(&Effect::Read, u32::MAX, status).await.0, 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -279,7 +264,7 @@ mod tests {
         let send =
             async |_: Request<()>| std::future::pending::<Result<Response<()>, Status>>().await;
         let begin = Instant::now();
-        let result = with_further_tries(Duration::from_secs(3), &Call::Read, (), send).await;
+        let result = with_further_tries(Duration::from_secs(3), &Effect::Read, (), send).await;
         assert!(matches!(result, Err(Failure::TimedOut { .. })));
         assert!(begin.elapsed() <= Duration::from_secs(4));
     }

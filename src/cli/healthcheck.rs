@@ -8,7 +8,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::call::Call;
+use super::effect::Effect;
 use super::errors::Failure;
 use super::output::Output;
 use super::{Done, connect, text};
@@ -32,7 +32,7 @@ pub async fn run(args: HealthcheckArgs, output: Output) -> Result<Done, Failure>
     let mut request = Request::new(HealthCheckRequest { service: args.service });
     request.set_timeout(args.timeout);
     let answer = HealthClient::new(channel).check(request).await;
-    let answer = answer.map_err(|status| Failure::refused(status, Call::Read))?;
+    let answer = answer.map_err(|status| Failure::refused(status, Effect::Read))?;
     match answer.get_ref().status() {
         ServingStatus::Serving => {
             output.line("serving")?;

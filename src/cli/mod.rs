@@ -10,15 +10,18 @@ mod call;
 mod completions;
 mod connect;
 mod describe;
+mod effect;
 mod errors;
 mod groups;
 mod healthcheck;
 mod import;
 mod input;
 mod json;
+mod moment;
 mod output;
 mod progress;
 mod reconnect;
+mod report;
 mod serve;
 mod sessions;
 mod settings;
@@ -164,7 +167,7 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         Ok(Done::InPart) => ExitCode::from(errors::IN_PART),
         Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(failure) => {
-            errors::report(&failure, json);
+            report::report(&failure, json);
             ExitCode::from(failure.exit_code())
         }
     }

@@ -65,13 +65,13 @@ mod tests {
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     use super::*;
-    use crate::cli::call::Call;
+    use crate::cli::effect::Effect;
 
     fn refused(reason: Reason) -> Failure {
         let mut details = ErrorDetails::new();
         details.set_error_info(reason.as_str(), "wagroups.v1", HashMap::new());
         let code = Code::from_i32(reason.code() as i32);
-        Failure::refused(Status::with_error_details(code, "", details), Call::Read)
+        Failure::refused(Status::with_error_details(code, "", details), Effect::Read)
     }
 
     #[test]
@@ -84,13 +84,13 @@ mod tests {
             assert!(!may_help(&refused(reason)), "{reason:?}");
         }
         let broken = Status::internal("h2 protocol error: error reading a body from connection");
-        assert!(may_help(&Failure::refused(broken, Call::Read)));
+        assert!(may_help(&Failure::refused(broken, Effect::Read)));
         assert!(!may_help(&Failure::OutputClosed));
     }
 
     #[test]
     fn delays_grow_to_a_limit() {
-        let broken = Failure::refused(Status::unavailable("the stream ended"), Call::Read);
+        let broken = Failure::refused(Status::unavailable("the stream ended"), Effect::Read);
         assert!(delay_before(0, &broken) <= FIRST_DELAY);
         assert!(delay_before(3, &broken) >= FIRST_DELAY * 4);
         assert!(delay_before(u32::MAX, &broken) <= LONGEST_DELAY);

@@ -12,7 +12,7 @@ use super::counter::{Position, Sequence};
 use super::group::{AddressingMode, Description, Group, GroupKind, MemberAddMode, Subject};
 use super::id::{GroupId, ParticipantId, RequestId, SessionName};
 use super::join_request::JoinRequest;
-use super::log_position::Fingerprint;
+use super::log_position::{Fingerprint, LogPosition};
 use super::participant::Participant;
 use super::session::EngineKind;
 
@@ -381,4 +381,10 @@ pub struct EventRecord {
     pub record_time: Timestamp,
     /// The event as it goes over the wire, encoded once for all who read it.
     pub wire: Bytes,
+}
+
+impl From<&EventRecord> for LogPosition {
+    fn from(record: &EventRecord) -> Self {
+        Self { position: record.position, fingerprint: record.id.fingerprint() }
+    }
 }

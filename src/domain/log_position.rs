@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::counter::Position;
-use super::event::EventRecord;
 
 /// Tells an event from another at the same position, as a restored database may have one: the half of its id that
 /// was drawn at random. Zero where no event stands.
@@ -21,10 +20,4 @@ pub struct LogPosition {
 impl LogPosition {
     /// Before the first event.
     pub const START: Self = Self { position: Position::ZERO, fingerprint: Fingerprint([0; 8]) };
-}
-
-impl From<&EventRecord> for LogPosition {
-    fn from(record: &EventRecord) -> Self {
-        Self { position: record.position, fingerprint: record.id.fingerprint() }
-    }
 }

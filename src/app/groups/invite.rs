@@ -24,7 +24,8 @@ impl App {
         let (name, id) = key.clone();
         let judge = inner.clone();
         let known = inner
-            .asked
+            .groups
+            .reads
             .invite_codes
             .ask(call, inner, key, refresh, async move {
                 let query = GetInviteCode { group_id: id.clone() };

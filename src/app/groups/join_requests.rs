@@ -2,13 +2,11 @@
 //!
 //! They are part of the group's facts, which events keep up to date once WhatsApp has been asked.
 
-use crate::app::report::Report;
-use crate::app::working_set::{WorkingGroup, decode};
-use crate::app::{App, Call, Inner};
+use crate::app::log::{Fetched, WriteContent, WriteRequest};
+use crate::app::{App, Call};
 use crate::domain::clock::Timestamp;
 use crate::domain::counter::Sequence;
-use crate::domain::error::{Error, Result};
-use crate::domain::event::Origin;
+use crate::domain::error::Result;
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::join_request::JoinRequest;
 use crate::domain::operation::{EngineCall, ListJoinRequests, OperationName};
@@ -49,20 +47,20 @@ impl App {
         let after: Option<Cursor> = decode_page_token(query, page_token)?;
         let inner = &self.inner;
         let mut held = inner.held_group(session, group_id).await?;
-        let known = held.state.facts.requests_time;
+        let known = held.facts.requests_time;
         // Only what was learned on the present connection has been kept up to date since.
-        let is_current = known.is_some_and(|time| inner.directory.up_since(session) <= Some(time));
+        let is_current =
+            known.is_some_and(|time| inner.sessions.directory.up_since(session) <= Some(time));
         if refresh || !is_current {
             self.fetch_join_requests(call, session, group_id, refresh).await?;
             held = inner.held_group(session, group_id).await?;
         }
         let wanted = usize::try_from(page_size).unwrap_or(usize::MAX);
         let place = |request: &JoinRequest| (request.request_time, request.requester.id());
-        let mut rest =
-            held.state.facts.open_requests().into_iter().filter(|request| match &after {
-                Some(after) => place(request) > *after,
-                None => true,
-            });
+        let mut rest = held.facts.open_requests().into_iter().filter(|request| match &after {
+            Some(after) => place(request) > *after,
+            None => true,
+        });
         let requests: Vec<JoinRequest> = rest.by_ref().take(wanted).cloned().collect();
         let next_page_token = match (requests.last(), rest.next()) {
             (Some(last), Some(_)) => encode_page_token(query, place(last))?,
@@ -71,8 +69,8 @@ impl App {
         Ok(JoinRequestPage {
             requests,
             next_page_token,
-            as_of_sequence: inner.live.sequence(session),
-            synced_time: held.state.facts.requests_time.or(known),
+            as_of_sequence: inner.log.sequence(session),
+            synced_time: held.facts.requests_time.or(known),
         })
     }
 
@@ -94,40 +92,24 @@ impl App {
                 Ok(open) => open,
                 Err(failed) => return Err(inner.believed(&name, Some(&id), failed).await.error),
             };
-            let report = Report {
-                observations: vec![Observation {
-                    group_id: id,
-                    change: Change::JoinRequests(open),
-                    actor: None,
-                    occur_time: inner.clock.now(),
-                    stamp: None,
-                }],
-                ..Report::new(name, engine.kind(), Origin::Reconciled)
+            let observation = Observation {
+                group_id: id,
+                change: Change::JoinRequests(open),
+                actor: None,
+                occur_time: inner.clock.now(),
+                stamp: None,
             };
-            inner.writer.write(report).await.map(drop)
+            let content = WriteContent::Fetched(Fetched { observation, only_at_sequence: None });
+            let request = WriteRequest { session: name, engine: engine.kind(), content };
+            inner.log.write(request).await.map(drop)
         };
         self.inner
-            .asked
+            .groups
+            .reads
             .join_requests
             .ask(call, &self.inner, key, anew, fetch)
             .await
             .map(drop)
             .map_err(|error| error.with_context("group_id", group_id))
-    }
-}
-
-impl Inner {
-    /// The group with its facts, as the store has it.
-    pub(in crate::app) async fn held_group(
-        &self,
-        session: &SessionName,
-        group_id: &GroupId,
-    ) -> Result<WorkingGroup> {
-        let key = (session.clone(), group_id.clone());
-        let stored = self.repository.load_groups(&[key]).await?;
-        match stored.first().filter(|stored| stored.state.is_some()) {
-            Some(stored) => decode(stored),
-            None => Err(Error::group_not_found(session, group_id)),
-        }
     }
 }

@@ -95,7 +95,7 @@ impl App {
         full: bool,
     ) -> Result<GroupPage> {
         call.caller.authorize(&query.session)?;
-        let _place = self.inner.lists.take(call.caller.key_name()).await;
+        let _place = self.inner.groups.lists.take(call.caller.key_name()).await;
         let repository = &self.inner.repository;
         Ok(repository.list_groups(query, cursor, page_size, MAX_PAGE_BYTES, full).await?)
     }
@@ -167,13 +167,13 @@ impl App {
         call.caller.authorize(session)?;
         let inner = &self.inner;
         // A deleted session's log is readable for as long as it is kept.
-        let exists = inner.directory.contains(session);
+        let exists = inner.sessions.directory.contains(session);
         if exists {
             self.admit_read(call, session, min_sequence).await?;
         }
         let cursor: Option<Sequence> = decode_page_token(query, page_token)?;
         let limit = page_size.saturating_add(1);
-        let _place = inner.lists.take(call.caller.key_name()).await;
+        let _place = inner.groups.lists.take(call.caller.key_name()).await;
         let listed = inner.repository.list_events(query, cursor, limit).await?;
         if !exists && listed.oldest_sequence == Sequence::ZERO {
             return Err(Error::session_not_found(session));

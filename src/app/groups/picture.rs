@@ -3,17 +3,13 @@
 use std::sync::Arc;
 
 use super::Reading;
-use crate::app::asked::Known;
-use crate::app::mutate::Sending;
+use crate::app::calls::Known;
 use crate::app::{App, Call};
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
-use crate::domain::operation::{
-    self, EngineCall, EngineError, GetGroupPicture, OperationName, SetGroupPicture,
-};
+use crate::domain::operation::{EngineCall, GetGroupPicture, OperationName};
 use crate::domain::picture::GroupPicture;
-use crate::domain::port::picture::Picture;
 use crate::domain::reason::Reason;
 
 impl App {
@@ -56,7 +52,8 @@ impl App {
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         inner
-            .asked
+            .groups
+            .reads
             .pictures
             .ask(call, inner, key, anew, async move {
                 let query = GetGroupPicture { group_id: id };
@@ -66,14 +63,4 @@ impl App {
             .await
             .map_err(|error| error.with_context("group_id", group_id))
     }
-}
-
-/// Made only now: a repetition by request id needs neither the work nor the URL.
-pub(super) async fn made(
-    sending: &Sending<'_>,
-    command: SetGroupPicture,
-) -> operation::Result<SetGroupPicture<Picture>> {
-    let SetGroupPicture { group_id, picture } = command;
-    let picture = sending.inner.pictures.make(sending.key_name, picture).await;
-    Ok(SetGroupPicture { group_id, picture: picture.map_err(EngineError::not_sent)? })
 }

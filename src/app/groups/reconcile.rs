@@ -5,12 +5,11 @@ use std::collections::{HashMap, HashSet};
 use futures::StreamExt;
 use tokio::time::Instant;
 
-use crate::app::report::{Committed, Report};
+use crate::app::log::{Fetched, WriteContent, WriteRequest, WriteResult};
 use crate::app::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
-use crate::domain::event::Origin;
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::operation::{EngineCall, FetchAll, OperationName, Snapshot};
@@ -72,12 +71,13 @@ impl App {
         let (app, name) = (self.clone(), session.clone());
         let known = self
             .inner
-            .asked
+            .groups
+            .reads
             .comparisons
             .ask(call, &self.inner, key, true, async move {
-                let _turn = app.inner.comparing.take(&name).await;
+                let _turn = app.inner.groups.comparing.take(&name).await;
                 let compared = app.compare_all(&name, accept_losses).await;
-                app.inner.directory.end_progress(&name);
+                app.inner.sessions.directory.end_progress(&name);
                 note(&compared);
                 compared
             })
@@ -117,14 +117,14 @@ impl App {
         let mut listed: HashMap<GroupId, Group> =
             snapshot.groups.drain(..).map(|group| (group.id.clone(), group)).collect();
         let group_count = listed.len();
-        inner.directory.note_progress(session, 0, group_count);
+        inner.sessions.directory.note_progress(session, 0, group_count);
         let comparison = inner.compare(session, &snapshot, &mut listed, &before).await?;
         if !accept_losses && let Some(lost) = comparison.losses.beyond_belief() {
             return Err(refused(session, lost, &comparison.losses));
         }
         let mut refreshed = Refreshed {
             group_count,
-            sequence: inner.live.sequence(session),
+            sequence: inner.log.sequence(session),
             synced_time: snapshot.fetch_time,
             ..Refreshed::default()
         };
@@ -141,11 +141,11 @@ impl App {
         while let Some((id, written)) = writes.next().await {
             let committed = written?;
             refreshed.note(&committed);
-            if committed.overtaken {
+            if committed.is_overtaken() {
                 doubtful.push(id);
             } else {
                 done += 1;
-                inner.directory.note_progress(session, done, total);
+                inner.sessions.directory.note_progress(session, done, total);
             }
         }
         drop(writes);
@@ -158,18 +158,18 @@ impl App {
                 }
             }
             done += 1;
-            inner.directory.note_progress(session, done, total);
+            inner.sessions.directory.note_progress(session, done, total);
         }
         let patch =
             SessionPatch { synced_time: Some(refreshed.synced_time), ..SessionPatch::default() };
         inner.patch(session, patch).await?;
-        inner.directory.note_compared(session, began);
+        inner.sessions.directory.note_compared(session, began);
         Ok(refreshed)
     }
 }
 
 impl Refreshed {
-    fn note(&mut self, committed: &Committed) {
+    fn note(&mut self, committed: &WriteResult) {
         self.event_count += committed.events;
         if committed.events > 0 {
             self.sequence = self.sequence.max(committed.sequence);
@@ -201,7 +201,7 @@ impl Inner {
         listed: &mut HashMap<GroupId, Group>,
         before: &HashMap<GroupId, Sequence>,
     ) -> Result<Comparison> {
-        let account = self.directory.get(session)?.account;
+        let account = self.sessions.directory.get(session)?.account;
         let mut comparison = Comparison::default();
         self.each_group(session, true, |stored| {
             let Some((basic, participants)) = &stored.state else { return Ok(()) };
@@ -278,19 +278,17 @@ impl Inner {
         engine: EngineKind,
         snapshot: &Snapshot,
         difference: Difference,
-    ) -> Result<Committed> {
-        let report = Report {
-            observations: vec![Observation {
-                group_id: difference.group.id.clone(),
-                change: Change::whole(difference.group, snapshot.untold.clone()),
-                actor: None,
-                occur_time: snapshot.fetch_time,
-                stamp: snapshot.stamp.clone(),
-            }],
-            only_at_sequence: Some(difference.held_sequence),
-            ..Report::new(session.clone(), engine, Origin::Reconciled)
+    ) -> Result<WriteResult> {
+        let observation = Observation {
+            group_id: difference.group.id.clone(),
+            change: Change::whole(difference.group, snapshot.untold.clone()),
+            actor: None,
+            occur_time: snapshot.fetch_time,
+            stamp: snapshot.stamp.clone(),
         };
-        self.writer.write(report).await
+        let only_at_sequence = Some(difference.held_sequence);
+        let content = WriteContent::Fetched(Fetched { observation, only_at_sequence });
+        self.log.write(WriteRequest { session: session.clone(), engine, content }).await
     }
 
     async fn each_group(

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::app::report::{Committed, Report};
+use crate::app::log::{Fetched, WriteContent, WriteRequest, WriteResult};
 use crate::app::{App, Call, Inner};
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
-use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::operation::{EngineCall, FetchGroup, OperationName};
 use crate::domain::reason::Reason;
@@ -23,41 +22,40 @@ impl App {
         call: &Call,
         session: &SessionName,
         group_id: &GroupId,
-    ) -> Result<Committed> {
+    ) -> Result<WriteResult> {
         let inner = self.inner.clone();
         inner.working_engine(session, OperationName::FetchGroup)?;
         let key = (session.clone(), group_id.clone());
         let (name, id) = key.clone();
         let fetch = async move { inner.read_anew(&name, &id).await };
-        let known = self.inner.asked.groups.ask(call, &self.inner, key, true, fetch).await;
+        let known = self.inner.groups.reads.groups.ask(call, &self.inner, key, true, fetch).await;
         Ok(known.map_err(|error| error.with_context("group_id", group_id))?.value)
     }
 }
 
 impl Inner {
-    async fn read_anew(&self, session: &SessionName, group_id: &GroupId) -> Result<Committed> {
+    async fn read_anew(&self, session: &SessionName, group_id: &GroupId) -> Result<WriteResult> {
         let engine = self.working_engine(session, OperationName::FetchGroup)?;
         let query = FetchGroup { group_id: group_id.clone() };
         for _ in 0..ATTEMPTS {
             // A change that is logged while the answer is on its way is newer than the answer.
-            let held = self.live.views.get(self.repository.as_ref(), session, group_id).await?;
+            let held = self.log.view(session, group_id).await?;
             let known = held.map_or(Sequence::ZERO, |view| view.sequence);
             let fetched = engine.perform(EngineCall::of_query(session), &query).await;
             let fetched = fetched.map_err(|failed| failed.error)?;
             let stamp = fetched.stamp.clone();
-            let report = Report {
-                observations: vec![Observation {
-                    group_id: group_id.clone(),
-                    change: fetched.into_change(),
-                    actor: None,
-                    occur_time: self.clock.now(),
-                    stamp,
-                }],
-                only_at_sequence: Some(known),
-                ..Report::new(session.clone(), engine.kind(), Origin::Reconciled)
+            let observation = Observation {
+                group_id: group_id.clone(),
+                change: fetched.into_change(),
+                actor: None,
+                occur_time: self.clock.now(),
+                stamp,
             };
-            let committed = self.writer.write(report).await?;
-            if !committed.overtaken {
+            let content =
+                WriteContent::Fetched(Fetched { observation, only_at_sequence: Some(known) });
+            let request = WriteRequest { session: session.clone(), engine: engine.kind(), content };
+            let committed = self.log.write(request).await?;
+            if !committed.is_overtaken() {
                 return Ok(committed);
             }
         }

@@ -11,16 +11,15 @@ use std::time::Duration;
 use prost::Message as _;
 use tokio::sync::{Notify, RwLock, RwLockReadGuard};
 
-use crate::app::report::Report;
+use crate::app::log::{self, WriteContent, WriteRequest};
 use crate::app::{App, Call, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
-use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, SessionName};
 use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES};
 use crate::domain::participant::Account;
 use crate::domain::port::repository::Alias;
-use crate::domain::reducer::{Change, Observation};
+use crate::domain::reducer::Observation;
 use crate::pb;
 
 /// Names that are kept in memory, over all sessions.
@@ -148,7 +147,7 @@ impl Inner {
     /// Tells the groups in which the person is, under either name.
     async fn spread(&self, alias: &Alias) -> Result<()> {
         let Alias { session, lid, phone } = alias;
-        let Ok(engine) = self.directory.get(session).map(|session| session.engine) else {
+        let Ok(engine) = self.sessions.directory.get(session).map(|session| session.engine) else {
             // It was deleted, and retention forgets its aliases.
             return Ok(self.repository.spread_alias(alias).await?);
         };
@@ -158,19 +157,13 @@ impl Inner {
         }
         let groups: Vec<GroupId> = groups.into_iter().collect();
         for groups in groups.chunks(WRITES) {
-            let now = self.clock.now();
             let writes = groups.iter().map(|group_id| {
-                let observation = Observation {
+                let content = WriteContent::Identities(log::Identities {
                     group_id: group_id.clone(),
-                    change: Change::Aliases(vec![(*lid, *phone)]),
-                    actor: None,
-                    occur_time: now,
-                    stamp: None,
-                };
-                self.writer.write(Report {
-                    observations: vec![observation],
-                    ..Report::new(session.clone(), engine, Origin::Engine)
-                })
+                    aliases: vec![(*lid, *phone)],
+                    rewrites: false,
+                });
+                self.log.write(WriteRequest { session: session.clone(), engine, content })
             });
             futures::future::try_join_all(writes).await?;
         }
@@ -223,14 +216,14 @@ impl App {
         limit: u32,
     ) -> Result<Vec<Pair>> {
         call.caller.authorize(session)?;
-        self.inner.directory.get(session)?;
+        self.inner.sessions.directory.get(session)?;
         Ok(self.inner.repository.list_aliases(session, offset, limit).await?)
     }
 
     /// How many the session knows under both names.
     pub async fn count_known_names(&self, call: &Call, session: &SessionName) -> Result<u64> {
         call.caller.authorize(session)?;
-        self.inner.directory.get(session)?;
+        self.inner.sessions.directory.get(session)?;
         Ok(self.inner.repository.count_aliases(session).await?)
     }
 
@@ -242,7 +235,7 @@ impl App {
         name: ParticipantId,
     ) -> Result<Option<ParticipantId>> {
         call.caller.authorize(session)?;
-        let account = self.inner.directory.get(session)?.account;
+        let account = self.inner.sessions.directory.get(session)?.account;
         let known = self.inner.other_names(session, &BTreeSet::from([name])).await?;
         if let Some(other) = known.get(&name) {
             return Ok(Some(*other));
@@ -279,7 +272,7 @@ impl App {
             };
             tokio::select! {
                 () = wait => {}
-                () = inner.draining.cancelled() => return,
+                () = inner.lifecycle.draining.cancelled() => return,
             }
         }
     }

@@ -9,10 +9,9 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 
-use super::report::Report;
+use super::log::{EngineChanges, WriteContent, WriteRequest};
 use super::{App, Inner, draining};
 use crate::domain::error::Result;
-use crate::domain::event::Origin;
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::{
     EngineEvent, EngineEventContent, EngineEventSink, GroupChanges, IngestOutcome,
@@ -63,7 +62,7 @@ impl Inner {
         match content {
             EngineEventContent::Changes(changes) => self.ingest_changes(session, changes).await,
             EngineEventContent::Connection(event) => {
-                self.connections.report(&session, event);
+                self.sessions.connections.report(&session, event);
                 Ok(IngestOutcome::Accepted)
             }
             EngineEventContent::Server(event) => self.ingest_server_event(&session, event).await,
@@ -75,22 +74,21 @@ impl Inner {
         session: SessionName,
         changes: GroupChanges,
     ) -> Result<IngestOutcome> {
-        let engine = self.directory.get(&session)?.engine;
-        let report = Report {
+        let engine = self.sessions.directory.get(&session)?.engine;
+        let content = WriteContent::EngineChanges(EngineChanges {
+            source_id: changes.source_id,
             observations: changes.observations,
-            source_ids: vec![changes.source_id],
-            is_notification: true,
             call_key: changes.call_key.map(Into::into),
-            ..Report::new(session, engine, Origin::Engine)
-        };
-        let written = self.writer.write(report).await;
+            may_be_late: false,
+        });
+        let written = self.log.write(WriteRequest { session, engine, content }).await;
         let outcome = match &written {
-            Ok(committed) if committed.changed => "changed",
+            Ok(written) if written.changed => "changed",
             Ok(_) => "unchanged",
             Err(error) if error.reason() == Reason::SessionNotFound => "no_session",
             Err(_) => "failed",
         };
         telemetry::notification(engine.as_str(), outcome);
-        written.map(|committed| committed.outcome())
+        written.map(|written| written.ingested())
     }
 }

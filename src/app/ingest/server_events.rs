@@ -5,11 +5,10 @@
 //! acknowledged here is durable.
 
 use crate::app::Inner;
-use crate::app::report::Report;
+use crate::app::log::{EngineChanges, WriteContent, WriteRequest};
 use crate::app::sessions::ReportedStatus;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Result;
-use crate::domain::event::Origin;
 use crate::domain::id::{Lid, PhoneNumber, SessionName};
 use crate::domain::port::engine::{
     ConnectionEvent, IngestOutcome, ServerEvent, ServerEventContent,
@@ -35,7 +34,9 @@ impl Inner {
             ServerEventContent::Status(status, reason) => {
                 drop(self.identify(name, &mut [], &aliases, time).await?);
                 if self.is_carried(name)? {
-                    self.connections.report(name, ConnectionEvent::of_status(status, reason));
+                    self.sessions
+                        .connections
+                        .report(name, ConnectionEvent::of_status(status, reason));
                     return Ok(IngestOutcome::Accepted);
                 }
                 (IngestOutcome::Accepted, status, reason)
@@ -56,7 +57,7 @@ impl Inner {
 
     /// Whether an engine carries the session, so that its connection is followed as any other.
     fn is_carried(&self, name: &SessionName) -> Result<bool> {
-        Ok(!self.directory.get(name)?.config.takes_webhooks_only())
+        Ok(!self.sessions.directory.get(name)?.config.takes_webhooks_only())
     }
 
     async fn ingest_late_changes(
@@ -75,14 +76,14 @@ impl Inner {
             ..last.clone()
         });
         observations.extend(beside);
-        let engine = self.directory.get(name)?.engine;
-        let report = Report {
+        let engine = self.sessions.directory.get(name)?.engine;
+        let content = WriteContent::EngineChanges(EngineChanges {
+            source_id,
             observations,
-            source_ids: vec![source_id],
-            is_notification: true,
+            call_key: None,
             may_be_late: true,
-            ..Report::new(name.clone(), engine, Origin::Engine)
-        };
-        Ok(self.writer.write(report).await?.outcome())
+        });
+        let request = WriteRequest { session: name.clone(), engine, content };
+        Ok(self.log.write(request).await?.ingested())
     }
 }

@@ -26,7 +26,7 @@ impl App {
     pub fn webhook_ingress(&self, name: &SessionName) -> Result<WebhookIngress> {
         let inner = &self.inner;
         inner.refuse_if_draining()?;
-        let session = inner.directory.get(name)?;
+        let session = inner.sessions.directory.get(name)?;
         if !session.config.takes_webhooks() {
             let engine = session.engine.as_str();
             let message = format!(

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use crate::app::Inner;
-use crate::app::report::Report;
+use crate::app::log::{Identities, WriteContent, WriteRequest};
 use crate::domain::error::{Error, Result};
-use crate::domain::event::Origin;
 use crate::domain::id::SessionName;
 use crate::domain::participant::Account;
 use crate::domain::port::engine::{AccountWish, GroupEngine, Login, Started};
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
-use crate::domain::reducer::{Change, Observation};
 use crate::domain::session::{EngineKind, Session};
 
 /// Groups that are written at once.
@@ -25,9 +23,9 @@ impl Inner {
         name: &SessionName,
         wish: &AccountWish,
     ) -> Result<Option<Started>> {
-        engine.configure(name, &self.directory.get(name)?.config);
+        engine.configure(name, &self.sessions.directory.get(name)?.config);
         let login = engine.log_in(name, wish).await.map_err(|error| error.error)?;
-        let session = self.directory.get(name)?;
+        let session = self.sessions.directory.get(name)?;
         if let Some(login) = login {
             self.adopt_login(&session, login).await?;
         }
@@ -57,7 +55,7 @@ impl Inner {
         };
         self.patch(&session.name, patch).await?;
         // The writer must know who we are before the first notification is reduced.
-        self.writer.forget(&session.name).await;
+        self.log.forget(&session.name).await;
         Ok(())
     }
 
@@ -67,11 +65,11 @@ impl Inner {
         name: &SessionName,
         login: &Login,
     ) -> Result<()> {
-        if news_of_account(&*self.directory.get(name)?, login)?.is_none() {
+        if news_of_account(&*self.sessions.directory.get(name)?, login)?.is_none() {
             return Ok(());
         }
-        let _turn = self.directory.lock(name).await;
-        let session = self.directory.get(name)?;
+        let _turn = self.sessions.directory.lock(name).await;
+        let session = self.sessions.directory.get(name)?;
         let Some(account) = news_of_account(&session, login)? else { return Ok(()) };
         let patch = SessionPatch {
             account: Some(account),
@@ -84,7 +82,7 @@ impl Inner {
         // The writer must know who we are before any news is reduced, also that of others, who look into the
         // directory: so the store first, then the writer, then the directory.
         self.repository.patch_session(name, &patch).await?;
-        self.writer.forget(name).await;
+        self.log.forget(name).await;
         self.patch(name, patch).await?;
         self.write_anew(name, session.engine).await
     }
@@ -93,18 +91,12 @@ impl Inner {
     async fn write_anew(&self, name: &SessionName, engine: EngineKind) -> Result<()> {
         for groups in self.groups_of(name, None).await?.chunks(WRITES) {
             let writes = groups.iter().map(|group_id| {
-                let observation = Observation {
+                let content = WriteContent::Identities(Identities {
                     group_id: group_id.clone(),
-                    change: Change::Aliases(Vec::new()),
-                    actor: None,
-                    occur_time: self.clock.now(),
-                    stamp: None,
-                };
-                self.writer.write(Report {
-                    observations: vec![observation],
-                    writes_anew: true,
-                    ..Report::new(name.clone(), engine, Origin::Engine)
-                })
+                    aliases: Vec::new(),
+                    rewrites: true,
+                });
+                self.log.write(WriteRequest { session: name.clone(), engine, content })
             });
             futures::future::try_join_all(writes).await?;
         }

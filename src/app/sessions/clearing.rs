@@ -27,7 +27,7 @@ impl App {
 impl Inner {
     pub(super) fn clear_in_background(self: &Arc<Self>, name: &SessionName) {
         let (inner, name) = (self.clone(), name.clone());
-        self.tasks.spawn(async move {
+        self.lifecycle.tasks.spawn(async move {
             if let Err(error) = inner.clear(&name).await {
                 tracing::warn!(session = %name, %error, "what a deleted session has left goes with the next round of retention");
             }

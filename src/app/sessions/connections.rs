@@ -40,7 +40,7 @@ impl App {
     /// Follows the connections of all sessions until the service stops. Sessions do not wait for each
     /// other; within one, news is dealt with in its order.
     pub async fn follow_connections(&self) {
-        let connections = &self.inner.connections;
+        let connections = &self.inner.sessions.connections;
         let taken = connections.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut receiver) = taken else { return };
         let mut followers: HashMap<SessionName, mpsc::UnboundedSender<ConnectionEvent>> =
@@ -51,9 +51,9 @@ impl App {
                     Some(received) => received,
                     None => return,
                 },
-                () = self.inner.draining.cancelled() => return,
+                () = self.inner.lifecycle.draining.cancelled() => return,
             };
-            followers.retain(|name, _| self.inner.directory.contains(name));
+            followers.retain(|name, _| self.inner.sessions.directory.contains(name));
             let follower = followers.entry(session.clone()).or_insert_with(|| {
                 let (sender, news) = mpsc::unbounded_channel();
                 let app = self.clone();
@@ -126,7 +126,7 @@ impl App {
         let since = Instant::now();
         let mut pauses = Pauses::default();
         loop {
-            if let Some(compared) = inner.directory.compared(session) {
+            if let Some(compared) = inner.sessions.directory.compared(session) {
                 if compared >= since {
                     return;
                 }
@@ -134,7 +134,7 @@ impl App {
                 let pause = inner.options.min_compare_interval.saturating_sub(passed);
                 tokio::select! {
                     () = sleep(pause) => {}
-                    () = inner.draining.cancelled() => return,
+                    () = inner.lifecycle.draining.cancelled() => return,
                 }
             }
             match self.refresh_groups(&Call::internal(), session, &[], false).await {
@@ -143,13 +143,13 @@ impl App {
                 Err(error) => {
                     tracing::warn!(%session, %error, "the groups could not be compared with WhatsApp's");
                     // What is no longer up is compared when it is up again.
-                    if !error.reason().invites_retry() || !inner.directory.is_up(session) {
+                    if !error.reason().invites_retry() || !inner.sessions.directory.is_up(session) {
                         return;
                     }
                     let pause = pauses.after(&error, inner.entropy.as_ref());
                     tokio::select! {
                         () = sleep(pause) => {}
-                        () = inner.draining.cancelled() => return,
+                        () = inner.lifecycle.draining.cancelled() => return,
                     }
                 }
             }

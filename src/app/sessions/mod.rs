@@ -3,6 +3,7 @@
 mod account;
 mod clearing;
 mod connections;
+mod directory;
 mod reported_status;
 mod running;
 mod watch;
@@ -10,24 +11,41 @@ mod watch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use super::directory::SessionState;
-use super::report::Report;
+use super::log::{WriteContent, WriteRequest};
 use super::{App, Call, Inner};
 use crate::domain::auth::Caller;
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
-use crate::domain::event::Origin;
 use crate::domain::fair_share::FairShare;
 use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
 use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::port::engine::AccountWish;
-use crate::domain::port::repository::{SessionInsert, SessionPatch};
+use crate::domain::port::repository::{Repository, SessionInsert, SessionPatch};
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus, WebhookSecret};
-pub(super) use connections::Connections;
-pub(super) use reported_status::{ReportedStatus, ReportedStatuses};
+use connections::Connections;
+use directory::Directory;
+pub use directory::SessionState;
+pub(super) use reported_status::ReportedStatus;
+use reported_status::ReportedStatuses;
 pub use watch::SessionWatch;
+
+/// The sessions that there are, and what is heard of them.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    pub directory: Directory,
+    pub connections: Connections,
+    pub reported_statuses: ReportedStatuses,
+}
+
+impl Sessions {
+    pub async fn load(repository: &dyn Repository) -> Result<Self> {
+        let directory = Directory::load(repository).await?;
+        let reported_statuses = ReportedStatuses::of(&directory.all());
+        Ok(Self { directory, connections: Connections::default(), reported_statuses })
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -71,12 +89,12 @@ impl App {
     }
 
     pub fn has_session(&self, name: &SessionName) -> bool {
-        self.inner.directory.contains(name)
+        self.inner.sessions.directory.contains(name)
     }
 
     pub async fn get_session(&self, call: &Call, name: &SessionName) -> Result<Arc<Session>> {
         call.caller.authorize(name)?;
-        self.inner.directory.get(name)?;
+        self.inner.sessions.directory.get(name)?;
         self.inner.refreshed(name).await
     }
 
@@ -91,7 +109,7 @@ impl App {
         let after: Option<SessionName> = decode_page_token(query, page_token)?;
         let wanted = usize::try_from(page_size).unwrap_or(usize::MAX);
         let mut page = Vec::new();
-        for session in self.inner.directory.after(after.as_ref()) {
+        for session in self.inner.sessions.directory.after(after.as_ref()) {
             let matches = (query.statuses.is_empty() || query.statuses.contains(&session.status))
                 && (query.engines.is_empty() || query.engines.contains(&session.engine));
             if !matches || !call.caller.may_see(&session.name) {
@@ -124,11 +142,11 @@ impl App {
     /// Ends the session. Its log stays readable until retention, under its name.
     pub async fn delete_session(&self, call: &Call, name: &SessionName) -> Result<Sequence> {
         self.in_turn(call, name, |inner, session| async move {
-            inner.writer.refuse_if_late()?;
+            inner.log.refuse_if_late()?;
             if let Ok(engine) = inner.engine(session.engine) {
                 engine.stop(&session.name).await.map_err(|error| error.error)?;
             }
-            inner.remove(&session.name, session.engine, Origin::Api).await
+            inner.remove(&session.name, session.engine).await
         })
         .await
     }
@@ -143,11 +161,11 @@ impl App {
     {
         let (inner, name) = (self.inner.clone(), name.clone());
         call.caller.authorize(&name)?;
-        inner.directory.get(&name)?;
+        inner.sessions.directory.get(&name)?;
         inner.refuse_if_draining()?;
         self.undisturbed(async move {
-            let _turn = inner.directory.lock(&name).await;
-            let session = inner.directory.get(&name)?;
+            let _turn = inner.sessions.directory.lock(&name).await;
+            let session = inner.sessions.directory.get(&name)?;
             change(inner, session).await
         })
         .await
@@ -155,14 +173,14 @@ impl App {
 
     /// Whether nothing was ever done with this database.
     pub fn is_fresh(&self) -> bool {
-        self.inner.directory.len() == 0 && self.inner.live.head() == LogPosition::START
+        self.inner.sessions.directory.len() == 0 && self.inner.log.head() == LogPosition::START
     }
 
     fn with_sequences(&self, sessions: Vec<Arc<Session>>) -> Vec<Arc<Session>> {
         sessions
             .into_iter()
             .map(|session| {
-                let sequence = self.inner.live.sequence(&session.name);
+                let sequence = self.inner.log.sequence(&session.name);
                 Arc::new(Session { sequence, ..(*session).clone() })
             })
             .collect()
@@ -176,13 +194,13 @@ impl Inner {
         new: NewSession,
     ) -> Result<Arc<Session>> {
         let kind = new.config.kind();
-        let _turn = self.directory.lock(&new.name).await;
-        let placing = self.directory.placing().await;
+        let _turn = self.sessions.directory.lock(&new.name).await;
+        let placing = self.sessions.directory.placing().await;
         let config = self.placed(new.config)?;
         self.claim(caller, &new.name, &config)?;
         let wish =
             AccountWish { phone_number: config.phone_number(), push_name: new.push_name.clone() };
-        if self.directory.contains(&new.name) {
+        if self.sessions.directory.contains(&new.name) {
             return Err(already_exists(&new.name));
         }
         self.refuse_session_above_share(caller)?;
@@ -206,20 +224,20 @@ impl Inner {
             SessionInsert::AlreadyExists => {
                 // The answer to an earlier call was lost for good, and the store has made it all the same.
                 if let Some(held) = self.repository.session(&new.name).await? {
-                    self.directory.put(held);
+                    self.sessions.directory.put(held);
                 }
                 return Err(already_exists(&new.name));
             }
             SessionInsert::Inserted => {}
         }
-        self.directory.put(session);
+        self.sessions.directory.put(session);
         drop(placing);
-        self.writer.forget(&new.name).await;
+        self.log.forget(&new.name).await;
         if new.start {
             if let Err(error) = self.bring_up(&new.name, &wish).await {
                 // A wish that the engine refuses makes no session.
                 if error.reason() == Reason::InvalidRequest {
-                    self.remove(&new.name, kind, Origin::Api).await?;
+                    self.remove(&new.name, kind).await?;
                     return Err(error);
                 }
             }
@@ -227,7 +245,7 @@ impl Inner {
             // The engine remembers the wish; the account is known before the session runs.
             let engine = self.engine(kind)?;
             if let Err(error) = self.adopt_account(&engine, &new.name, &wish).await {
-                self.remove(&new.name, kind, Origin::Api).await?;
+                self.remove(&new.name, kind).await?;
                 return Err(error);
             }
         }
@@ -242,7 +260,7 @@ impl Inner {
     ) -> Result<SessionChange> {
         let name = &session.name;
         let metadata = update.metadata.clone().filter(|metadata| *metadata != session.metadata);
-        let placing = self.directory.placing().await;
+        let placing = self.sessions.directory.placing().await;
         let config = updated_config(session, update)?.filter(|config| *config != session.config);
         let config = match config {
             Some(config) if config.server() != session.config.server() => {
@@ -268,7 +286,7 @@ impl Inner {
 
     /// The settings of a new session, completed by its engine.
     fn placed(&self, config: EngineConfig) -> Result<EngineConfig> {
-        let sessions = self.directory.all();
+        let sessions = self.sessions.directory.all();
         let load = |server: &str| {
             sessions.iter().filter(|session| session.config.server() == Some(server)).count()
         };
@@ -281,7 +299,7 @@ impl Inner {
         let max = self.options.max_sessions;
         let rule = self.options.share_of(max);
         let rule = FairShare { is_shared: rule.is_shared && !caller.sees_all(), ..rule };
-        let (held, all) = self.directory.count(|session| caller.may_see(session));
+        let (held, all) = self.sessions.directory.count(|session| caller.may_see(session));
         if rule.allows(held, all, 1) {
             return Ok(());
         }
@@ -300,7 +318,7 @@ impl Inner {
         if remote != name.as_str() {
             caller.authorize(&remote.parse().map_err(Error::internal)?)?;
         }
-        let is_taken = self.directory.all().iter().any(|held| {
+        let is_taken = self.sessions.directory.all().iter().any(|held| {
             held.name != *name
                 && held.config.server() == Some(server)
                 && held.config.name_at_server(&held.name) == remote
@@ -319,7 +337,7 @@ impl Inner {
 
     /// The session has another server, or another name there: from now on it is carried there.
     async fn reroute(&self, name: &SessionName) -> Result<()> {
-        let session = self.directory.get(name)?;
+        let session = self.sessions.directory.get(name)?;
         let engine = self.engine(session.engine)?;
         engine.configure(name, &session.config);
         if session.wanted {
@@ -337,10 +355,10 @@ impl Inner {
         patch: SessionPatch,
     ) -> Result<()> {
         if !self.repository.patch_session(name, &patch).await? {
-            self.directory.remove(name);
+            self.sessions.directory.remove(name);
             return Err(Error::session_not_found(name));
         }
-        self.directory.update(name, |session| {
+        self.sessions.directory.update(name, |session| {
             if let Some((status, reason, time)) = patch.status {
                 (session.status, session.status_reason, session.status_time) =
                     (status, reason, time);
@@ -357,26 +375,22 @@ impl Inner {
         Ok(())
     }
 
-    async fn remove(
-        self: &Arc<Self>,
-        name: &SessionName,
-        engine: EngineKind,
-        origin: Origin,
-    ) -> Result<Sequence> {
-        let report = Report { deletes_session: true, ..Report::new(name.clone(), engine, origin) };
-        let committed = self.writer.write(report).await?;
-        self.directory.remove(name);
-        self.reported_statuses.forget(name);
+    async fn remove(self: &Arc<Self>, name: &SessionName, engine: EngineKind) -> Result<Sequence> {
+        let content = WriteContent::SessionDeleted;
+        let request = WriteRequest { session: name.clone(), engine, content };
+        let written = self.log.write(request).await?;
+        self.sessions.directory.remove(name);
+        self.sessions.reported_statuses.forget(name);
         self.clear_in_background(name);
         if let Ok(engine) = self.engine(engine) {
             engine.forget(name).await.map_err(|error| error.error)?;
         }
-        Ok(committed.sequence)
+        Ok(written.sequence)
     }
 
     async fn refreshed(&self, name: &SessionName) -> Result<Arc<Session>> {
-        let session = self.directory.get(name)?;
-        let sequence = self.live.sequence(name);
+        let session = self.sessions.directory.get(name)?;
+        let sequence = self.log.sequence(name);
         Ok(Arc::new(Session { sequence, ..(*session).clone() }))
     }
 }

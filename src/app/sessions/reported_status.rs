@@ -119,22 +119,27 @@ impl Inner {
         name: &SessionName,
         reported: ReportedStatus,
     ) -> Result<()> {
-        if self.reported_statuses.is_inherited(name) {
+        if self.sessions.reported_statuses.is_inherited(name) {
             let time = self.last_change(name).await?;
-            self.reported_statuses.settle(name, time);
+            self.sessions.reported_statuses.settle(name, time);
         }
         // Nearly always it is so already, and nobody has to wait for anybody.
-        if self.reported_statuses.note(name, reported).is_that_of(&*self.directory.get(name)?) {
+        if self
+            .sessions
+            .reported_statuses
+            .note(name, reported)
+            .is_that_of(&*self.sessions.directory.get(name)?)
+        {
             return Ok(());
         }
-        let _turn = self.directory.lock(name).await;
+        let _turn = self.sessions.directory.lock(name).await;
         loop {
-            let session = self.directory.get(name)?;
+            let session = self.sessions.directory.get(name)?;
             if !session.wanted || !session.config.takes_webhooks_only() {
                 return Ok(());
             }
             // A later report may have come meanwhile, whose sender relies on it.
-            match self.reported_statuses.latest(name) {
+            match self.sessions.reported_statuses.latest(name) {
                 Some(latest) if !latest.is_that_of(&session) => {
                     let ReportedStatus { made: (time, _), status, reason } = latest;
                     self.set_status_at(name, status, &reason, time).await?;
@@ -153,7 +158,7 @@ impl Inner {
             | SessionStatus::Failed
             | SessionStatus::Starting => Ok(()),
             SessionStatus::Stopped | SessionStatus::LoggedOut => {
-                self.reported_statuses.forget(&session.name);
+                self.sessions.reported_statuses.forget(&session.name);
                 self.set_status(&session.name, SessionStatus::Starting, WAITS).await
             }
         }

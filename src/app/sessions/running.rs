@@ -69,7 +69,7 @@ impl App {
         let inner = &self.inner;
         call.caller.authorize(name)?;
         inner.refuse_if_draining()?;
-        let session = inner.directory.get(name)?;
+        let session = inner.sessions.directory.get(name)?;
         refuse_if_webhooks_only(&session, OperationName::RequestPairingCode)?;
         let refuse = |reason: Reason, what: &str| {
             Error::new(reason, format!("session {name} {what}"))
@@ -97,7 +97,7 @@ impl App {
         }
         let engine = inner.engine(session.engine)?;
         let code = engine.request_pairing_code(name, phone).await.map_err(|error| error.error)?;
-        inner.directory.show_pairing_code(name, code.clone());
+        inner.sessions.directory.show_pairing_code(name, code.clone());
         Ok(code)
     }
 
@@ -106,7 +106,8 @@ impl App {
     pub async fn start_wanted_sessions(&self) {
         let mut pause = Duration::from_secs(1);
         loop {
-            let wanted = self.inner.directory.all().into_iter().filter(|session| session.wanted);
+            let wanted =
+                self.inner.sessions.directory.all().into_iter().filter(|session| session.wanted);
             let starts =
                 wanted.map(|session| async move { self.start_wanted(&session.name).await });
             let failed = futures::stream::iter(starts)
@@ -118,7 +119,7 @@ impl App {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.inner.draining.cancelled() => return,
+                () = self.inner.lifecycle.draining.cancelled() => return,
             }
             pause = (pause * 2).min(Duration::from_secs(60));
         }
@@ -129,10 +130,10 @@ impl App {
         if self.inner.is_draining() {
             return true;
         }
-        let _turn = self.inner.directory.lock(name).await;
-        let Ok(session) = self.inner.directory.get(name) else { return true };
+        let _turn = self.inner.sessions.directory.lock(name).await;
+        let Ok(session) = self.inner.sessions.directory.get(name) else { return true };
         let is_up = match session.status {
-            SessionStatus::Working => self.inner.directory.is_up(name),
+            SessionStatus::Working => self.inner.sessions.directory.is_up(name),
             // Someone has to link the device first; a start would do no good.
             SessionStatus::LoggedOut => true,
             SessionStatus::Stopped
@@ -159,10 +160,12 @@ impl App {
         news: ConnectionEvent,
     ) -> Result<()> {
         let inner = &self.inner;
-        let turn = inner.directory.lock(name).await;
-        let Ok(session) = inner.directory.get(name) else { return Ok(()) };
+        let turn = inner.sessions.directory.lock(name).await;
+        let Ok(session) = inner.sessions.directory.get(name) else { return Ok(()) };
         let moved = match (news, session.status) {
-            (ConnectionEvent::Online, SessionStatus::Working) if inner.directory.is_up(name) => {
+            (ConnectionEvent::Online, SessionStatus::Working)
+                if inner.sessions.directory.is_up(name) =>
+            {
                 Ok(())
             }
             (
@@ -198,7 +201,7 @@ impl App {
                 SessionStatus::Working | SessionStatus::Starting | SessionStatus::ScanQrCode,
             ) => inner.set_status(name, SessionStatus::Failed, &reason).await,
             (ConnectionEvent::Pairing(code), SessionStatus::ScanQrCode) => {
-                inner.directory.show_qr_code(name, code);
+                inner.sessions.directory.show_qr_code(name, code);
                 Ok(())
             }
             (ConnectionEvent::Linked | ConnectionEvent::Online, SessionStatus::ScanQrCode)
@@ -306,7 +309,7 @@ impl Inner {
         name: &SessionName,
         operation: OperationName,
     ) -> Result<Arc<dyn GroupEngine>> {
-        let session = self.directory.get(name)?;
+        let session = self.sessions.directory.get(name)?;
         refuse_if_webhooks_only(&session, operation)?;
         let engine = self.engine(session.engine)?;
         let refuse = |reason: Reason, what: &str| {
@@ -315,7 +318,7 @@ impl Inner {
                 .with("status", session.status.contract_name())
         };
         match session.status {
-            SessionStatus::Working if self.directory.is_up(name) => Ok(engine),
+            SessionStatus::Working if self.sessions.directory.is_up(name) => Ok(engine),
             // It shall run and is on its way, as right after the start of the service.
             SessionStatus::Working | SessionStatus::Starting => {
                 Err(refuse(Reason::SessionStarting, "is starting; try again in a moment")
@@ -340,7 +343,7 @@ impl Inner {
     }
 
     pub(super) async fn bring_up(&self, name: &SessionName, wish: &AccountWish) -> Result<()> {
-        let session = self.directory.get(name)?;
+        let session = self.sessions.directory.get(name)?;
         if session.config.takes_webhooks_only() {
             return self.await_webhooks(&session).await;
         }
@@ -349,7 +352,7 @@ impl Inner {
         match self.adopt_account(&engine, name, wish).await {
             Ok(Some(Started::Pairing(code))) => {
                 self.set_status(name, SessionStatus::ScanQrCode, LINK_IT).await?;
-                self.directory.show_qr_code(name, code);
+                self.sessions.directory.show_qr_code(name, code);
                 Ok(())
             }
             Ok(Some(Started::Online) | None) => self.set_working(name).await,
@@ -365,8 +368,8 @@ impl Inner {
     async fn set_working(&self, name: &SessionName) -> Result<()> {
         self.set_status(name, SessionStatus::Working, "").await?;
         // What was learned on the connection before may have changed while there was none.
-        self.asked.forget_session(name);
-        self.directory.mark_up(name, self.clock.now());
+        self.groups.reads.forget_session(name);
+        self.sessions.directory.mark_up(name, self.clock.now());
         Ok(())
     }
 
@@ -399,7 +402,7 @@ impl Inner {
                 if session.status != SessionStatus::ScanQrCode {
                     self.set_status(&session.name, SessionStatus::ScanQrCode, LINK_IT).await?;
                 }
-                self.directory.show_qr_code(&session.name, code);
+                self.sessions.directory.show_qr_code(&session.name, code);
                 Ok(())
             }
             // The news was late.
@@ -423,7 +426,7 @@ impl Inner {
         reason: &str,
         time: Timestamp,
     ) -> Result<()> {
-        self.directory.mark_down(name);
+        self.sessions.directory.mark_down(name);
         let patch =
             SessionPatch { status: Some((status, reason.to_owned(), time)), ..Default::default() };
         self.patch(name, patch).await

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::app::directory::SessionState;
+use crate::app::sessions::directory::SessionState;
 use crate::app::watch::Seat;
 use crate::app::{App, Call, Inner, draining};
 use crate::domain::error::{Error, Result};
@@ -29,7 +29,7 @@ impl App {
     /// The session as it is, with what links it.
     pub fn session_state(&self, call: &Call, name: &SessionName) -> Result<SessionState> {
         call.caller.authorize(name)?;
-        let states = self.inner.directory.watch(name)?;
+        let states = self.inner.sessions.directory.watch(name)?;
         let state = states.borrow().clone();
         Ok(state)
     }
@@ -37,9 +37,9 @@ impl App {
     pub fn watch_session(&self, call: &Call, name: &SessionName) -> Result<SessionWatch> {
         let inner = &self.inner;
         call.caller.authorize(name)?;
-        let states = inner.directory.watch(name)?;
+        let states = inner.sessions.directory.watch(name)?;
         inner.refuse_if_draining()?;
-        let seat = inner.seats.take(&call.caller)?;
+        let seat = inner.watches.seats.take(&call.caller)?;
         let jitter = 0.9 + 0.2 * (inner.entropy.u64() % 1024) as f64 / 1024.0;
         let oldest = Instant::now() + inner.options.watch_max_age.mul_f64(jitter);
         let (end, ends_by_age) = match call.deadline {
@@ -62,7 +62,7 @@ impl SessionWatch {
     /// The state as it is, then as it is after each change; `None` once the session is deleted.
     pub async fn next(&mut self) -> Option<Result<SessionState>> {
         if self.began {
-            let draining_began = self.inner.draining.clone();
+            let draining_began = self.inner.lifecycle.draining.clone();
             tokio::select! {
                 changed = self.states.changed() => {
                     if changed.is_err() {
@@ -75,7 +75,7 @@ impl SessionWatch {
         }
         self.began = true;
         let mut state = self.states.borrow_and_update().clone();
-        let sequence = self.inner.live.sequence(&self.name);
+        let sequence = self.inner.log.sequence(&self.name);
         state.session = Arc::new(Session { sequence, ..(*state.session).clone() });
         Some(Ok(state))
     }

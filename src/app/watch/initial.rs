@@ -13,7 +13,7 @@ use super::filter::Filter;
 use super::start::expired;
 use super::{InitialGroup, WatchItem};
 use crate::app::Inner;
-use crate::app::live::Recent;
+use crate::app::log::Recent;
 use crate::domain::counter::Position;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::EventRecord;
@@ -58,7 +58,13 @@ struct Tail {
 impl InitialState {
     pub fn new(inner: &Inner, filter: &Filter, p0: LogPosition) -> Self {
         let sessions = if filter.sessions().is_empty() {
-            inner.directory.names().into_iter().filter(|name| filter.concerns(name)).collect()
+            inner
+                .sessions
+                .directory
+                .names()
+                .into_iter()
+                .filter(|name| filter.concerns(name))
+                .collect()
         } else {
             filter.sessions().iter().cloned().collect()
         };
@@ -135,10 +141,10 @@ impl InitialState {
         let read_at = self.read.iter().map(|range| range.head).max().unwrap_or(self.p0.position);
         if self.tail.is_none() {
             // The pages may have been read at a head that this process has not followed to yet.
-            if inner.live.head().position < read_at {
-                inner.live.catch_up().await?;
+            if inner.log.head().position < read_at {
+                inner.log.catch_up().await?;
             }
-            self.tail = Some(Tail { reached: self.p0, p1: inner.live.head() });
+            self.tail = Some(Tail { reached: self.p0, p1: inner.log.head() });
         }
         let Some(tail) = &mut self.tail else { return Ok(None) };
         while tail.reached.position < tail.p1.position {
@@ -148,13 +154,14 @@ impl InitialState {
             let is_news = |record: &EventRecord| {
                 is_part(record) && filter.lets_pass(record) && !is_held(&self.read, record)
             };
-            let (events, reached) = match inner.live.recent(after, MAX_STEP_BYTES, is_news) {
+            let (events, reached) = match inner.log.recent(after, MAX_STEP_BYTES, is_news) {
                 // What came after P1 was only passed over.
                 Recent::Events { events, reached } if reached.position > p1 => {
                     (events, Some(tail.p1))
                 }
                 Recent::Events { events, reached } => (events, Some(reached)),
-                Recent::ReadLog { up_to } => match inner.catch_up.read(after, up_to).await? {
+                Recent::ReadLog { up_to } => match inner.watches.catch_up.read(after, up_to).await?
+                {
                     Some(chunk) => {
                         let part = chunk.iter().filter(|record| is_part(record));
                         catch_up::step(part, MAX_STEP_BYTES, is_news)

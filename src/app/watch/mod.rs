@@ -21,10 +21,11 @@ use crate::domain::event::{EventRecord, EventType};
 use crate::domain::fair_share::{FairShare, FairShares, Share};
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::log_position::LogPosition;
+use crate::domain::port::repository::Repository;
 use crate::domain::reason::Reason;
 use crate::domain::token::ResumeToken;
 use crate::telemetry;
-pub(super) use catch_up::CatchUp;
+use catch_up::CatchUp;
 use filter::Filter;
 use watcher::Limits;
 pub(super) use watcher::Watcher;
@@ -83,6 +84,21 @@ pub struct InitialGroup {
     pub as_of_sequence: Sequence,
 }
 
+/// What watches share: the seats, and what those who are behind have read of the log.
+pub(super) struct Watches {
+    pub seats: Seats,
+    catch_up: CatchUp,
+}
+
+impl Watches {
+    pub fn new(repository: Arc<dyn Repository>, catch_up_bytes: u64, seats: FairShare) -> Self {
+        Self {
+            seats: Seats(FairShares::new(seats)),
+            catch_up: CatchUp::new(repository, catch_up_bytes),
+        }
+    }
+}
+
 /// The seats of watchers, which keys share.
 #[derive(Debug)]
 pub(super) struct Seats(FairShares);
@@ -94,10 +110,6 @@ pub(super) struct Seat {
 }
 
 impl Seats {
-    pub(super) fn new(rule: FairShare) -> Self {
-        Self(FairShares::new(rule))
-    }
-
     pub(super) fn take(&self, caller: &Caller) -> Result<Seat> {
         let key_name = caller.key_name();
         let Some(share) = self.0.take(key_name, 1) else {
@@ -126,7 +138,7 @@ impl Drop for Seat {
 impl App {
     /// How often the log itself was read for watchers that were behind.
     pub fn log_reads(&self) -> u64 {
-        self.inner.catch_up.reads()
+        self.inner.watches.catch_up.reads()
     }
 
     /// Follows the log. Errors before the first item refuse the watch; later ones end it.
@@ -139,10 +151,10 @@ impl App {
             call.caller.authorize(session)?;
         }
         for session in &request.sessions {
-            self.inner.directory.get(session)?;
+            self.inner.sessions.directory.get(session)?;
         }
         self.inner.refuse_if_draining()?;
-        let seat = self.inner.seats.take(&call.caller)?;
+        let seat = self.inner.watches.seats.take(&call.caller)?;
         let filter = Filter::new(&call.caller, &request);
         let limits = Limits::of_call(call, seat);
         let watcher = Watcher::open(self.inner.clone(), &request, filter, limits).await?;

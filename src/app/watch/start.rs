@@ -2,7 +2,7 @@
 
 use super::WatchStart;
 use crate::app::Inner;
-use crate::app::live::Recent;
+use crate::app::log::Recent;
 use crate::domain::clock::Timestamp;
 use crate::domain::counter::Position;
 use crate::domain::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::domain::token::ResumeToken;
 /// The place after which the watch begins.
 pub(super) async fn find(inner: &Inner, start: &WatchStart) -> Result<LogPosition> {
     match start {
-        WatchStart::Now | WatchStart::InitialState => Ok(inner.live.head()),
+        WatchStart::Now | WatchStart::InitialState => Ok(inner.log.head()),
         WatchStart::Earliest => {
             let bounds = inner.repository.bounds().await?;
             Ok(bounds.trimmed)
@@ -25,15 +25,15 @@ pub(super) async fn find(inner: &Inner, start: &WatchStart) -> Result<LogPositio
 }
 
 async fn resume(inner: &Inner, token: &ResumeToken) -> Result<LogPosition> {
-    if token.log_id != inner.live.log_id() {
+    if token.log_id != inner.log.log_id() {
         return Err(Error::new(
             Reason::LogMismatch,
             "resume_token belongs to another log; start again with send_initial_state",
         )
-        .with("log_id", inner.live.log_id()));
+        .with("log_id", inner.log.log_id()));
     }
     let place = token.at;
-    let head = inner.live.head();
+    let head = inner.log.head();
     if place.position > head.position {
         return Err(diverged(inner).await?);
     }
@@ -42,7 +42,7 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<LogPosition> {
     }
     let there = if place.position == Position::ZERO {
         // Nothing stands there; what follows must still be there, in memory or in the log.
-        if matches!(inner.live.recent(Position::ZERO, 0, |_| false), Recent::ReadLog { .. }) {
+        if matches!(inner.log.recent(Position::ZERO, 0, |_| false), Recent::ReadLog { .. }) {
             let bounds = inner.repository.bounds().await?;
             if bounds.trimmed != LogPosition::START {
                 return Err(expired(inner).await?);
@@ -50,7 +50,7 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<LogPosition> {
         }
         Fingerprint::default()
     } else {
-        match inner.catch_up.read(place.position.minus(1), head.position).await? {
+        match inner.watches.catch_up.read(place.position.minus(1), head.position).await? {
             Some(chunk) => match chunk.iter().find(|record| record.position == place.position) {
                 Some(record) => record.id.fingerprint(),
                 None => return Err(diverged(inner).await?),
@@ -75,7 +75,7 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<LogPosition> {
 
 async fn diverged(inner: &Inner) -> Result<Error> {
     let oldest = oldest_token(&inner.repository.bounds().await?);
-    let newest = encode(&ResumeToken { log_id: inner.live.log_id(), at: inner.live.head() });
+    let newest = encode(&inner.log.token(inner.log.head()));
     Ok(Error::new(
         Reason::LogDiverged,
         "resume_token names an event that this log does not hold, as after restoring a backup; start again \

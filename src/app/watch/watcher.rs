@@ -11,8 +11,8 @@ use super::filter::Filter;
 use super::initial::InitialState;
 use super::start::{self, expired};
 use super::{Seat, WatchItem, WatchRequest, WatchStart};
-use crate::app::bells::Bell;
-use crate::app::live::Recent;
+use crate::app::log::Recent;
+use crate::app::log::Subscription;
 use crate::app::{Call, Inner};
 use crate::domain::counter::Position;
 use crate::domain::error::{Error, Result};
@@ -47,7 +47,7 @@ impl Limits {
 pub(in crate::app) struct Watcher {
     inner: Arc<Inner>,
     filter: Filter,
-    bell: Bell,
+    subscription: Subscription,
     /// Everything up to here has been handed out or filtered out.
     cursor: LogPosition,
     /// While the initial state is on its way.
@@ -71,8 +71,8 @@ impl Watcher {
         filter: Filter,
         limits: Limits,
     ) -> Result<Self> {
-        // The bell hangs before the place is taken, so that nothing rings unheard in between.
-        let bell = inner.live.bells.hang(filter.sessions());
+        // The subscription hangs before the place is taken, so that nothing rings unheard in between.
+        let subscription = inner.log.subscribe(filter.sessions());
         let cursor = start::find(&inner, &request.start).await?;
         let now = Instant::now();
         let jitter = inner.entropy.u64();
@@ -91,7 +91,7 @@ impl Watcher {
         let mut watcher = Self {
             inner,
             filter,
-            bell,
+            subscription,
             cursor,
             initial,
             progress_interval,
@@ -159,7 +159,7 @@ impl Watcher {
             let filter = &self.filter;
             match self
                 .inner
-                .live
+                .log
                 .recent(self.cursor.position, self.batch_bytes, |record| filter.lets_pass(record))
             {
                 Recent::Events { events, reached } => {
@@ -181,7 +181,7 @@ impl Watcher {
                 Recent::Drained => {
                     // Whatever ends the wait, the loop looks what there is to do.
                     let until = self.next_progress.min(self.end);
-                    let _ = tokio::time::timeout_at(until, self.bell.wait()).await;
+                    let _ = tokio::time::timeout_at(until, self.subscription.wait()).await;
                 }
             }
         }
@@ -190,7 +190,7 @@ impl Watcher {
     /// The next events of the log itself, for a cursor that is behind the shared history.
     async fn read_log(&mut self, up_to: Position) -> Result<Vec<Arc<EventRecord>>> {
         let after = self.cursor.position;
-        let Some(chunk) = self.inner.catch_up.read(after, up_to).await? else {
+        let Some(chunk) = self.inner.watches.catch_up.read(after, up_to).await? else {
             let bounds = self.inner.repository.bounds().await?;
             return Err(if after < bounds.trimmed.position {
                 expired(&self.inner).await?
@@ -240,12 +240,12 @@ impl Watcher {
     fn progress(&self) -> WatchItem {
         WatchItem::Progress {
             time: self.inner.clock.now(),
-            caught_up: self.cursor.position >= self.inner.live.head().position,
+            caught_up: self.cursor.position >= self.inner.log.head().position,
             token: self.token(),
         }
     }
 
     fn token(&self) -> ResumeToken {
-        ResumeToken { log_id: self.inner.live.log_id(), at: self.cursor }
+        self.inner.log.token(self.cursor)
     }
 }

@@ -1,8 +1,8 @@
 //! Webhooks: made, listed, changed, sent elsewhere in the log. How they deliver is in [`worker`].
 
-mod hooks;
 mod passing_on;
-mod rounds;
+mod registry;
+mod supervisor;
 mod window;
 mod worker;
 
@@ -12,7 +12,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use self::hooks::{Hook, set_state, start, stop};
+use self::registry::WebhookHandle;
+use self::supervisor::{start, stop};
 use super::watch::{self, WatchStart};
 use super::{App, Call, Inner};
 use crate::domain::auth::Caller;
@@ -32,7 +33,7 @@ use crate::domain::webhook::{
     WebhookStatus,
 };
 use crate::envelope::{self, Words};
-pub(super) use hooks::Hooks;
+pub(super) use registry::WebhookRegistry;
 
 /// What an operator may set; `config` says what it means.
 #[derive(Debug, Clone)]
@@ -192,7 +193,7 @@ impl App {
             let state = webhook.status.state;
             let changed = state.delivers() || state == WebhookState::PausedByFailure;
             if changed {
-                set_state(webhook, WebhookState::Paused, "", now);
+                webhook.set_state(WebhookState::Paused, "", now);
             }
             changed
         })
@@ -274,7 +275,7 @@ impl App {
     /// Changes a webhook while no worker of it runs. `change` says whether there is anything to write.
     async fn change_webhook(
         &self,
-        hook: Arc<Hook>,
+        hook: Arc<WebhookHandle>,
         change: impl FnOnce(&mut Webhook, Timestamp) -> bool + Send + 'static,
     ) -> Result<WebhookChange> {
         let inner = self.inner.clone();
@@ -366,20 +367,20 @@ impl Inner {
     }
 
     /// The webhook, for those who may see it. To all others there is none.
-    fn hook(&self, call: &Call, id: WebhookId) -> Result<Arc<Hook>> {
+    fn hook(&self, call: &Call, id: WebhookId) -> Result<Arc<WebhookHandle>> {
         let hook = self.hooks.get(id).filter(|hook| may_see(&call.caller, hook));
         hook.ok_or_else(|| not_found(id))
     }
 
-    fn hook_to_change(&self, call: &Call, id: WebhookId) -> Result<Arc<Hook>> {
+    fn hook_to_change(&self, call: &Call, id: WebhookId) -> Result<Arc<WebhookHandle>> {
         let hook = self.hook(call, id)?;
         self.refuse_if_draining()?;
         Ok(hook)
     }
 
-    fn view(&self, hook: &Hook) -> WebhookView {
+    fn view(&self, hook: &WebhookHandle) -> WebhookView {
         let webhook = hook.webhook();
-        let head = self.live.head().position;
+        let head = self.log.head().position;
         let behind = head.since(webhook.progress.cursor.at.position);
         WebhookView { behind, oldest_waiting: hook.oldest_waiting(), webhook }
     }
@@ -405,7 +406,7 @@ impl Inner {
     }
 
     async fn token_of(&self, start: &WatchStart) -> Result<ResumeToken> {
-        Ok(ResumeToken { log_id: self.live.log_id(), at: watch::find(self, start).await? })
+        Ok(self.log.token(watch::find(self, start).await?))
     }
 
     fn check_url(&self, url: &WebUrl) -> Result<()> {
@@ -420,7 +421,7 @@ impl Inner {
 }
 
 /// A key sees its own webhooks; one that sees all sessions sees all webhooks.
-fn may_see(caller: &Caller, hook: &Hook) -> bool {
+fn may_see(caller: &Caller, hook: &WebhookHandle) -> bool {
     caller.sees_all() || hook.change(|webhook| webhook.key_name == caller.key_name())
 }
 
@@ -447,7 +448,7 @@ fn updated(mut config: WebhookConfig, update: WebhookUpdate) -> WebhookConfig {
 fn begin_at(webhook: &mut Webhook, cursor: ResumeToken, owner: String, now: Timestamp) {
     webhook.key_name = owner;
     (webhook.progress.cursor, webhook.progress.failure) = (cursor, None);
-    set_state(webhook, WebhookState::Active, "", now);
+    webhook.set_state(WebhookState::Active, "", now);
 }
 
 fn not_found(id: WebhookId) -> Error {

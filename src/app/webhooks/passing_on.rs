@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::hooks::Hook;
+use super::registry::WebhookHandle;
 use crate::app::Inner;
 use crate::app::relay::{Subscription, Waiting, Wish};
 use crate::domain::port::courier::Parcel;
@@ -32,7 +32,7 @@ pub(super) struct PassingOn {
 
 impl PassingOn {
     /// Begins, where the webhook asks for such events and its key is there.
-    pub fn begin(inner: &Arc<Inner>, hook: &Hook) -> Option<Self> {
+    pub fn begin(inner: &Arc<Inner>, hook: &WebhookHandle) -> Option<Self> {
         let webhook = hook.webhook();
         let caller = inner.hooks.owner(&webhook.key_name)?.clone();
         let config = webhook.config;

@@ -10,9 +10,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::hooks::{Hook, set_state};
 use super::passing_on::PassingOn;
-use super::rounds::note_lost;
+use super::registry::WebhookHandle;
 use super::window::Window;
 use crate::app::Inner;
 use crate::app::watch::{self, WatchItem, WatchRequest, WatchStart, Watcher};
@@ -48,7 +47,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Worker {
     inner: Arc<Inner>,
-    hook: Arc<Hook>,
+    hook: Arc<WebhookHandle>,
     config: Arc<WebhookConfig>,
     stop: CancellationToken,
     /// The log that the place is in, which after a restore may be another one than this database's.
@@ -96,7 +95,7 @@ enum End {
 }
 
 impl Worker {
-    pub fn new(inner: Arc<Inner>, hook: Arc<Hook>, stop: CancellationToken) -> Self {
+    pub fn new(inner: Arc<Inner>, hook: Arc<WebhookHandle>, stop: CancellationToken) -> Self {
         let webhook = hook.webhook();
         let cursor = webhook.progress.cursor;
         let place = cursor.at;
@@ -283,9 +282,9 @@ impl Worker {
         self.hook.change(|webhook| {
             match &failure {
                 Some(failure) => {
-                    set_state(webhook, WebhookState::Failing, &failure.cause.to_string(), now);
+                    webhook.set_state(WebhookState::Failing, &failure.cause.to_string(), now);
                 }
-                None => set_state(webhook, WebhookState::Active, "", now),
+                None => webhook.set_state(WebhookState::Active, "", now),
             }
             (webhook.progress.cursor, webhook.progress.failure) = (cursor, failure);
         });
@@ -346,7 +345,7 @@ impl Worker {
                 0
             }
         };
-        End::State(WebhookState::Expired, note_lost(&self.hook, lost))
+        End::State(WebhookState::Expired, self.hook.note_lost(lost))
     }
 
     /// Waits a moment for the posts that are out, and writes how far it got.
@@ -370,7 +369,7 @@ impl Worker {
         if let End::State(state, reason) = end {
             tracing::warn!(webhook = %self.hook.id, state = state.as_str(), reason, "a webhook has stopped");
             let now = self.inner.clock.now();
-            self.hook.change(|webhook| set_state(webhook, state, &reason, now));
+            self.hook.change(|webhook| webhook.set_state(state, &reason, now));
         }
         self.hook.note_oldest_waiting(None);
         self.save().await;
@@ -409,7 +408,7 @@ async fn post(
             return Outcome::Failed(internal());
         }
     };
-    let session = inner.directory.get(&record.session).ok();
+    let session = inner.sessions.directory.get(&record.session).ok();
     let teller = Teller::new(session.as_deref(), hooks.options.words, config.events.clone());
     let Some(told) = teller.tell(&event) else { return Outcome::Untold };
     let parcel = Parcel {

@@ -4,10 +4,11 @@ use clap::{Args, ValueEnum};
 use prost::Message as _;
 
 use super::Target;
-use crate::cli::call::{Call, ReadOptions};
+use crate::cli::call::ReadOptions;
 use crate::cli::describe::Subjects;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
-use crate::cli::watch::Moment;
+use crate::cli::moment::Moment;
 use crate::cli::{Done, json};
 use crate::pb;
 
@@ -98,7 +99,7 @@ pub async fn events(target: &Target, args: EventsArgs) -> Result<Done, Failure> 
     loop {
         request.page_size = i32::try_from(left.min(MAX_PAGE)).unwrap_or(0);
         let send = async |request| target.connection.groups().list_group_events(request).await;
-        let page = target.connection.unary(&Call::Read, request.clone(), send).await?;
+        let page = target.connection.unary(&Effect::Read, request.clone(), send).await?;
         for encoded in &page.events {
             if target.output.is_json() {
                 target.output.json_line(&json::of_bytes("GroupEvent", encoded)?)?;

@@ -4,7 +4,8 @@ use clap::Subcommand;
 
 use super::Target;
 use super::change::note_changed;
-use crate::cli::call::{Call, ChangeOptions, ReadOptions};
+use crate::cli::call::{ChangeOptions, ReadOptions};
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::{Done, text};
 use crate::pb;
@@ -40,7 +41,7 @@ pub async fn run(target: &Target, command: InviteCommand) -> Result<Done, Failur
                 min_sequence: read.min_sequence,
             };
             let send = async |request| target.connection.groups().get_invite_code(request).await;
-            let answer = target.ask(&Call::Read, "GetInviteCodeResponse", request, send).await?;
+            let answer = target.ask(&Effect::Read, "GetInviteCodeResponse", request, send).await?;
             if let Some(answer) = answer {
                 target.output.line(&text::safe(&answer.invite_url))?;
                 target.note_synced(answer.as_of_sequence, answer.synced_time.as_ref())?;

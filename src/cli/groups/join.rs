@@ -6,7 +6,8 @@ use super::Target;
 use super::change::note_changed;
 use super::invitation::{Invitation, InvitationArgs};
 use super::read::{self, member_table};
-use crate::cli::call::{Call, ChangeOptions};
+use crate::cli::call::ChangeOptions;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::{Done, text};
 use crate::pb::{self, JoinOutcome};
@@ -69,7 +70,8 @@ pub async fn join_info(target: &Target, args: JoinInfoArgs) -> Result<Done, Fail
     };
     let request = pb::GetJoinInfoRequest { session: target.session.clone(), invite: Some(invite) };
     let send = async |request| target.connection.groups().get_join_info(request).await;
-    let Some(answer) = target.ask(&Call::Read, "GetJoinInfoResponse", request, send).await? else {
+    let Some(answer) = target.ask(&Effect::Read, "GetJoinInfoResponse", request, send).await?
+    else {
         return Ok(Done::Fully);
     };
     let preview = answer.preview.unwrap_or_default();

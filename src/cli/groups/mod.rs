@@ -18,8 +18,8 @@ use clap::{Args, Subcommand};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::call::Call;
 use super::connect::{ClientOptions, Connection, HEADING};
+use super::effect::Effect;
 use super::errors::Failure;
 use super::output::Output;
 use super::{Done, text};
@@ -98,7 +98,7 @@ impl Target {
     /// Sends the request; the answer where it is wanted as text, none where it was printed as JSON.
     async fn ask<Q: Clone, A: Message>(
         &self,
-        call: &Call,
+        call: &Effect,
         answer_name: &str,
         request: Q,
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,

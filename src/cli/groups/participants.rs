@@ -6,7 +6,8 @@ use super::Target;
 use super::change::note_changed;
 use super::read::{RoleName, member_table};
 use super::results::{self, Wanted};
-use crate::cli::call::{Call, ChangeOptions, PageOptions, ReadOptions};
+use crate::cli::call::{ChangeOptions, PageOptions, ReadOptions};
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::{Done, json, text};
 use crate::pb;
@@ -72,7 +73,7 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     let mut members = Vec::new();
     loop {
         let send = async |request| target.connection.groups().list_participants(request).await;
-        let page = target.connection.unary(&Call::Read, request.clone(), send).await?;
+        let page = target.connection.unary(&Effect::Read, request.clone(), send).await?;
         if !args.pages.all && output.json_answer("ListParticipantsResponse", &page)? {
             return Ok(Done::Fully);
         }

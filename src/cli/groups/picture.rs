@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::Target;
 use super::change::note_changed;
-use crate::cli::call::{Call, ChangeOptions, ReadOptions};
+use crate::cli::call::{ChangeOptions, ReadOptions};
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::{Done, input, progress, text};
 use crate::pb::{self, set_group_picture_request::Source};
@@ -72,7 +73,7 @@ async fn get(target: &Target, args: GetArgs) -> Result<Done, Failure> {
         min_sequence: args.read.min_sequence,
     };
     let send = async |request| target.connection.groups().get_group_picture(request).await;
-    let Some(answer) = target.ask(&Call::Read, "GetGroupPictureResponse", request, send).await?
+    let Some(answer) = target.ask(&Effect::Read, "GetGroupPictureResponse", request, send).await?
     else {
         return Ok(Done::Fully);
     };

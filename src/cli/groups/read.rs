@@ -5,7 +5,8 @@ use comfy_table::Table;
 use prost::Message as _;
 
 use super::Target;
-use crate::cli::call::{Call, PageOptions, ReadOptions};
+use crate::cli::call::{PageOptions, ReadOptions};
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::output::Output;
 use crate::cli::spans::Timer;
@@ -138,7 +139,7 @@ pub async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     let mut table = group_table();
     loop {
         let send = async |request| connection.groups().list_groups(request).await;
-        let page = connection.unary(&Call::Read, request.clone(), send).await?;
+        let page = connection.unary(&Effect::Read, request.clone(), send).await?;
         if !args.pages.all && output.json_answer("ListGroupsResponse", &page)? {
             return Ok(Done::Fully);
         }
@@ -187,7 +188,7 @@ pub async fn count(target: &Target, args: CountArgs) -> Result<Done, Failure> {
         min_sequence: args.read.min_sequence,
     };
     let send = async |request| target.connection.groups().count_groups(request).await;
-    let answer = target.connection.unary(&Call::Read, request, send).await?;
+    let answer = target.connection.unary(&Effect::Read, request, send).await?;
     if !target.output.json_answer("CountGroupsResponse", &answer)? {
         target.output.line(&answer.count.to_string())?;
     }
@@ -203,7 +204,7 @@ pub async fn get(target: &Target, args: GetArgs) -> Result<Done, Failure> {
         min_sequence: args.read.min_sequence,
     };
     let send = async |request| target.connection.groups().get_group(request).await;
-    let answer = target.connection.unary(&Call::Read, request, send).await?;
+    let answer = target.connection.unary(&Effect::Read, request, send).await?;
     if target.output.json_answer("GetGroupResponse", &answer)? {
         return Ok(Done::Fully);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Target;
-use crate::cli::call::Call;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::{Done, text};
@@ -42,7 +42,7 @@ pub async fn refresh(target: &Target, args: RefreshArgs) -> Result<Done, Failure
     let send = async |request| target.connection.groups().refresh_groups(request).await;
     let progress = Progress::begin(target.output, &what);
     // A repeat is harmless, and joins the run that goes on.
-    let call = target.connection.unary_within(limit, &Call::Read, request, send);
+    let call = target.connection.unary_within(limit, &Effect::Read, request, send);
     let answer = tokio::select! {
         answer = call => answer,
         never = show_numbers(target, &progress, of_all) => match never {},

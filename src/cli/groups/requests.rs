@@ -6,7 +6,8 @@ use comfy_table::Table;
 use super::Target;
 use super::participants::{PeopleArgs, show};
 use super::results::{self, Wanted};
-use crate::cli::call::{Call, PageOptions, ReadOptions};
+use crate::cli::call::{PageOptions, ReadOptions};
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::{Done, json, text};
 use crate::pb;
@@ -55,7 +56,7 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     let mut table = request_table();
     loop {
         let send = async |request| target.connection.groups().list_join_requests(request).await;
-        let page = target.connection.unary(&Call::Read, request.clone(), send).await?;
+        let page = target.connection.unary(&Effect::Read, request.clone(), send).await?;
         if !args.pages.all && output.json_answer("ListJoinRequestsResponse", &page)? {
             return Ok(Done::Fully);
         }

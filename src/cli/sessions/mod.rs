@@ -9,8 +9,9 @@ mod watch;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::call::{Call, PageOptions};
+use super::call::PageOptions;
 use super::connect::{ClientOptions, Connection};
+use super::effect::Effect;
 use super::errors::Failure;
 use super::output::Output;
 use super::{Done, json};
@@ -128,7 +129,7 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
     let mut table = session_table();
     loop {
         let send = async |request| connection.sessions().list_sessions(request).await;
-        let page = connection.unary(&Call::Read, request.clone(), send).await?;
+        let page = connection.unary(&Effect::Read, request.clone(), send).await?;
         if !pages.all && output.json_answer("ListSessionsResponse", &page)? {
             return Ok(Done::Fully);
         }
@@ -152,7 +153,7 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
 
 async fn get(connection: &Connection, session: String, output: Output) -> Result<Done, Failure> {
     let send = async |request| connection.sessions().get_session(request).await;
-    let answer = connection.unary(&Call::Read, pb::GetSessionRequest { session }, send).await?;
+    let answer = connection.unary(&Effect::Read, pb::GetSessionRequest { session }, send).await?;
     if !output.json_answer("GetSessionResponse", &answer)? {
         show(answer.session.as_ref(), output)?;
     }

@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 
 use super::{link, qr, show};
-use crate::cli::call::Call;
 use crate::cli::connect::{Connection, DEFAULT_TIMEOUT};
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
@@ -76,14 +76,14 @@ pub async fn run(
 impl Watch<'_> {
     /// One stream to its end: with Ok where there is no more to wait for.
     async fn follow(&mut self) -> Result<(), Failure> {
-        let failed = |status: Status| Failure::refused(status, Call::Read);
+        let failed = |status: Status| Failure::refused(status, Effect::Read);
         let patience: Duration = self.connection.patience(DEFAULT_TIMEOUT);
         let request = pb::WatchSessionRequest { session: self.session.clone() };
         let mut sessions = self.connection.sessions();
         let call = sessions.watch_session(request);
         let mut states = match timeout(patience, call).await {
             Ok(answer) => answer.map_err(failed)?.into_inner(),
-            Err(_) => return Err(Failure::TimedOut { after: patience, call: Call::Read }),
+            Err(_) => return Err(Failure::TimedOut { after: patience, call: Effect::Read }),
         };
         while let Some(state) = states.message().await.map_err(failed)? {
             self.show(&state)?;

@@ -5,7 +5,7 @@ use comfy_table::Table;
 use serde_json::{Deserializer, Value};
 
 use super::World;
-use crate::cli::call::Call;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::{Done, input, json, text};
@@ -84,7 +84,7 @@ pub async fn run(world: &World, command: AccountCommand) -> Result<Done, Failure
         AccountCommand::Get { id } => {
             let request = pb::GetAccountRequest { id };
             let send = async |request| world.connection.simulator().get_account(request).await;
-            let answer = world.ask(&Call::Read, "GetAccountResponse", request, send).await?;
+            let answer = world.ask(&Effect::Read, "GetAccountResponse", request, send).await?;
             if let Some(answer) = answer {
                 show(world, answer.account.as_slice())?;
             }
@@ -96,7 +96,7 @@ pub async fn run(world: &World, command: AccountCommand) -> Result<Done, Failure
 async fn put(world: &World, account: SimulatorAccount) -> Result<pb::PutAccountResponse, Failure> {
     let request = pb::PutAccountRequest { account: Some(account) };
     let send = async |request| world.connection.simulator().put_account(request).await;
-    world.connection.unary(&Call::Wish, request, send).await
+    world.connection.unary(&Effect::Idempotent, request, send).await
 }
 
 async fn put_one(world: &World, args: PutArgs) -> Result<Done, Failure> {

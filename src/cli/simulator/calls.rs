@@ -4,7 +4,8 @@ use clap::Args;
 use comfy_table::Table;
 
 use super::World;
-use crate::cli::call::{Call, PageOptions};
+use crate::cli::call::PageOptions;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::{Done, json, text};
 use crate::pb::{self, CallOutcome};
@@ -59,7 +60,7 @@ pub async fn calls(world: &World, args: CallsArgs) -> Result<Done, Failure> {
     let mut table = call_table();
     loop {
         let send = async |request| world.connection.simulator().list_calls(request).await;
-        let page = world.connection.unary(&Call::Read, request.clone(), send).await?;
+        let page = world.connection.unary(&Effect::Read, request.clone(), send).await?;
         if !args.pages.all && output.json_answer("ListCallsResponse", &page)? {
             return Ok(Done::Fully);
         }
@@ -117,7 +118,7 @@ fn add_call(table: &mut Table, call: &pb::SimulatorCall) {
 pub async fn stats(world: &World, args: StatsArgs) -> Result<Done, Failure> {
     let request = pb::GetStatisticsRequest { session: args.session };
     let send = async |request| world.connection.simulator().get_statistics(request).await;
-    let answer = world.ask(&Call::Read, "GetStatisticsResponse", request, send).await?;
+    let answer = world.ask(&Effect::Read, "GetStatisticsResponse", request, send).await?;
     let Some(answer) = answer else { return Ok(Done::Fully) };
     world.output.table(&mut operation_table(&answer))?;
     world.output.line("")?;
@@ -155,7 +156,8 @@ pub async fn replay(world: &World, args: ReplayArgs) -> Result<Done, Failure> {
         reverse: args.reverse,
     };
     let send = async |request| world.connection.simulator().replay_notifications(request).await;
-    let answer = world.ask(&Call::Wish, "ReplayNotificationsResponse", request, send).await?;
+    let answer =
+        world.ask(&Effect::Idempotent, "ReplayNotificationsResponse", request, send).await?;
     if let Some(answer) = answer {
         let number = usize::try_from(answer.replayed_count).unwrap_or(0);
         let delivered = text::count(number, "notification", "notifications");

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::World;
-use crate::cli::call::Call;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::{Done, spans, text};
 use crate::pb::inject_fault_request::Fault;
@@ -212,7 +212,8 @@ pub async fn run(world: &World, command: FaultCommand) -> Result<Done, Failure> 
                 fault: Some(args.fault.into()),
             };
             let send = async |request| world.connection.simulator().inject_fault(request).await;
-            let answer = world.ask(&Call::Wish, "InjectFaultResponse", request, send).await?;
+            let answer =
+                world.ask(&Effect::Idempotent, "InjectFaultResponse", request, send).await?;
             if let Some(answer) = answer {
                 let id = text::safe(&answer.fault_id);
                 world.output.line(&id)?;
@@ -222,7 +223,8 @@ pub async fn run(world: &World, command: FaultCommand) -> Result<Done, Failure> 
         FaultCommand::Clear { faults, session } => {
             let request = pb::ClearFaultsRequest { fault_ids: faults, session };
             let send = async |request| world.connection.simulator().clear_faults(request).await;
-            let answer = world.ask(&Call::Wish, "ClearFaultsResponse", request, send).await?;
+            let answer =
+                world.ask(&Effect::Idempotent, "ClearFaultsResponse", request, send).await?;
             if let Some(answer) = answer {
                 let number = usize::try_from(answer.cleared_count).unwrap_or(0);
                 world

@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use super::World;
-use crate::cli::call::{Call, PageOptions};
+use crate::cli::call::PageOptions;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::groups::read::{self, add_group, group_table};
 use crate::cli::groups::requests::{add_request, request_table};
@@ -40,7 +41,7 @@ pub async fn run(world: &World, command: GroupCommand) -> Result<Done, Failure> 
 async fn get(world: &World, group_id: String, viewer_id: String) -> Result<Done, Failure> {
     let request = pb::GetWorldGroupRequest { group_id, viewer_id };
     let send = async |request| world.connection.simulator().get_world_group(request).await;
-    let answer = world.ask(&Call::Read, "GetWorldGroupResponse", request, send).await?;
+    let answer = world.ask(&Effect::Read, "GetWorldGroupResponse", request, send).await?;
     let Some(answer) = answer else { return Ok(Done::Fully) };
     read::show(world.output, &answer.group.unwrap_or_default())?;
     if !answer.join_requests.is_empty() {
@@ -69,7 +70,7 @@ async fn list(world: &World, member_id: String, pages: PageOptions) -> Result<Do
     let mut table = group_table();
     loop {
         let send = async |request| world.connection.simulator().list_world_groups(request).await;
-        let page = world.connection.unary(&Call::Read, request.clone(), send).await?;
+        let page = world.connection.unary(&Effect::Read, request.clone(), send).await?;
         if !pages.all && output.json_answer("ListWorldGroupsResponse", &page)? {
             return Ok(Done::Fully);
         }

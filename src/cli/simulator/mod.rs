@@ -12,8 +12,8 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::Done;
-use super::call::Call;
 use super::connect::{ClientOptions, Connection};
+use super::effect::Effect;
 use super::errors::Failure;
 use super::output::Output;
 
@@ -59,7 +59,7 @@ impl World {
     /// Sends the request; the answer where it is wanted as text, none where it was printed as JSON.
     async fn ask<Q: Clone, A: Message>(
         &self,
-        call: &Call,
+        call: &Effect,
         answer_name: &str,
         request: Q,
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,

@@ -10,8 +10,8 @@ use tonic::{Status, Streaming};
 use super::print::Printer;
 use super::start::Place;
 use super::token_file::TokenFile;
-use crate::cli::call::Call;
 use crate::cli::connect::{ClientOptions, Connection};
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::output::Output;
 use crate::cli::reconnect;
@@ -69,7 +69,7 @@ impl Follower {
 
     /// One connection from its beginning to its end, which always is a failure.
     async fn connection(&mut self, was_connected: &mut bool) -> Result<(), Failure> {
-        let failed = |status| Failure::refused(status, Call::Read);
+        let failed = |status| Failure::refused(status, Effect::Read);
         let connection = Connection::open(&self.options).await?;
         let mut groups = connection.groups();
         let call = groups.watch_group_events(self.place.request(&self.request));
@@ -77,7 +77,7 @@ impl Follower {
         let mut responses = match timeout(patience, call).await {
             Ok(answer) => answer.map_err(failed)?.into_inner(),
             Err(_) => {
-                return Err(Failure::TimedOut { after: patience, call: Call::Read });
+                return Err(Failure::TimedOut { after: patience, call: Effect::Read });
             }
         };
         *was_connected = true;
@@ -111,7 +111,7 @@ impl Follower {
                 let silence = humantime::format_duration(Duration::from_secs(patience.as_secs()));
                 let status =
                     Status::unavailable(format!("the service has been silent for {silence}"));
-                Err(Failure::refused(status, Call::Read))
+                Err(Failure::refused(status, Effect::Read))
             }
         }
     }

@@ -20,7 +20,7 @@ use super::output::Output;
 use super::{Done, spans, text};
 use crate::pb;
 
-pub use start::{Moment, Start, token_to_text};
+pub use start::{Start, token_to_text};
 
 use print::Printer;
 use start::Place;

@@ -1,49 +1,14 @@
 //! Where a watch begins, and where it stands.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use crate::cli::ambient;
-use crate::domain::Timestamp;
+use crate::cli::moment::Moment;
 use crate::pb::watch_group_events_request::Start as Wire;
-use crate::pb::{Earliest, WatchGroupEventsRequest, wire};
-
-/// A time as people write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
-    At(Timestamp),
-    Ago(Duration),
-}
-
-impl Moment {
-    fn resolve(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(time) => time,
-            Self::Ago(duration) => now - duration,
-        }
-    }
-
-    pub fn timestamp(self) -> prost_types::Timestamp {
-        wire::timestamp(self.resolve(ambient::now()))
-    }
-}
-
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(span) = text.strip_suffix("ago") {
-            return humantime::parse_duration(span.trim()).map(Self::Ago).map_err(|error| {
-                format!("{span:?} is no span of time such as 15m or 2h 30m: {error}")
-            });
-        }
-        text.parse().map(Self::At)
-    }
-}
+use crate::pb::{Earliest, WatchGroupEventsRequest};
 
 /// What `--from` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +115,10 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::domain::Timestamp;
 
     #[test]
     fn a_start_is_a_word_a_token_a_time_or_a_span() {

@@ -5,8 +5,9 @@ use clap::Args;
 use super::flags::{RetryArgs, SecretArgs, TopicArgs};
 use super::show;
 use crate::cli::Done;
-use crate::cli::call::{Call, ChangeOptions};
+use crate::cli::call::ChangeOptions;
 use crate::cli::connect::Connection;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::output::Output;
 use crate::cli::watch::Start;
@@ -136,7 +137,7 @@ pub async fn update(
 ) -> Result<Done, Failure> {
     let request = args.request()?;
     let send = async |request| connection.webhooks().update_webhook(request).await;
-    let answer = connection.unary(&Call::Wish, request, send).await?;
+    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
     if !output.json_answer("UpdateWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
@@ -150,7 +151,7 @@ pub async fn delete(
 ) -> Result<Done, Failure> {
     let request = pb::DeleteWebhookRequest { webhook_id: webhook.clone() };
     let send = async |request| connection.webhooks().delete_webhook(request).await;
-    let answer = connection.unary(&Call::Wish, request, send).await?;
+    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
     if !output.json_answer("DeleteWebhookResponse", &answer)? {
         output.line(&format!("deleted {webhook}"))?;
     }
@@ -164,7 +165,7 @@ pub async fn pause(
 ) -> Result<Done, Failure> {
     let send = async |request| connection.webhooks().pause_webhook(request).await;
     let request = pb::PauseWebhookRequest { webhook_id };
-    let answer = connection.unary(&Call::Wish, request, send).await?;
+    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
     if !output.json_answer("PauseWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
@@ -178,7 +179,7 @@ pub async fn resume(
 ) -> Result<Done, Failure> {
     let send = async |request| connection.webhooks().resume_webhook(request).await;
     let request = pb::ResumeWebhookRequest { webhook_id };
-    let answer = connection.unary(&Call::Wish, request, send).await?;
+    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
     if !output.json_answer("ResumeWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
@@ -199,7 +200,7 @@ pub async fn replay(
     });
     let send = async |request| connection.webhooks().replay_webhook(request).await;
     let request = pb::ReplayWebhookRequest { webhook_id, start };
-    let answer = connection.unary(&Call::Wish, request, send).await?;
+    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
     if !output.json_answer("ReplayWebhookResponse", &answer)? {
         show::one(answer.webhook.as_ref(), output)?;
     }

@@ -6,8 +6,9 @@ mod show;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::call::{Call, PageOptions};
+use super::call::PageOptions;
 use super::connect::{ClientOptions, Connection};
+use super::effect::Effect;
 use super::errors::Failure;
 use super::output::Output;
 use super::watch::Start;
@@ -126,7 +127,7 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
     let mut table = show::table();
     loop {
         let send = async |request| connection.webhooks().list_webhooks(request).await;
-        let page = connection.unary(&Call::Read, request.clone(), send).await?;
+        let page = connection.unary(&Effect::Read, request.clone(), send).await?;
         if !pages.all && output.json_answer("ListWebhooksResponse", &page)? {
             return Ok(Done::Fully);
         }
@@ -150,7 +151,8 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
 
 async fn get(connection: &Connection, webhook_id: String, output: Output) -> Result<Done, Failure> {
     let send = async |request| connection.webhooks().get_webhook(request).await;
-    let answer = connection.unary(&Call::Read, pb::GetWebhookRequest { webhook_id }, send).await?;
+    let answer =
+        connection.unary(&Effect::Read, pb::GetWebhookRequest { webhook_id }, send).await?;
     if !output.json_answer("GetWebhookResponse", &answer)? {
         show::whole(answer.webhook.as_ref(), output)?;
     }
@@ -163,7 +165,8 @@ async fn test(
     output: Output,
 ) -> Result<Done, Failure> {
     let send = async |request| connection.webhooks().test_webhook(request).await;
-    let answer = connection.unary(&Call::Wish, pb::TestWebhookRequest { webhook_id }, send).await?;
+    let answer =
+        connection.unary(&Effect::Idempotent, pb::TestWebhookRequest { webhook_id }, send).await?;
     if !output.json_answer("TestWebhookResponse", &answer)? {
         output.line(&show::tested(&answer))?;
     }

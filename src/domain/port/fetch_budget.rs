@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::repository::StoreError;
+use super::store_error::StoreError;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::id::SessionName;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::fetch_budget::FetchBudgetStore;
-pub use super::store_error::StoreError;
+pub use super::store_error::{Result, StoreError};
 use super::webhooks::WebhookStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::counter::{Epoch, Position, Revision, Sequence};
@@ -20,8 +20,6 @@ use crate::domain::page::{EventQuery, GroupCursor, GroupQuery};
 use crate::domain::participant::{Account, Role};
 use crate::domain::session::{EngineConfig, Session, SessionStatus};
 use crate::domain::token::LogId;
-
-pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// Everything at once; what the app holds.
 pub trait Repository:

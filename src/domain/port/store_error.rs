@@ -3,6 +3,8 @@
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 /// What can go wrong with the store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {

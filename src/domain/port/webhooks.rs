@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::repository::Result;
+use super::store_error::Result;
 use crate::domain::counter::Epoch;
 use crate::domain::webhook::{Progress, Webhook, WebhookId, WebhookStatus};
 

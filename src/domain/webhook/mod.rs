@@ -87,6 +87,17 @@ pub struct Webhook {
     pub update_time: Timestamp,
 }
 
+impl Webhook {
+    /// Moves it to another state; the reason may change while it is there.
+    pub fn set_state(&mut self, state: WebhookState, reason: &str, now: Timestamp) {
+        let held = &self.status;
+        let time = if held.state == state { held.time } else { now };
+        if held.state != state || held.reason != reason {
+            self.status = WebhookStatus { state, reason: reason.to_owned(), time };
+        }
+    }
+}
+
 /// Where a webhook stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookStatus {

@@ -12,9 +12,9 @@ use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::Online;
 use super::faults::Faults;
 use super::ledger::Ledger;
+use super::online::Online;
 use super::world::Notification;
 use crate::domain::error::Error;
 use crate::domain::id::{PhoneNumber, SessionName};

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::delivery::{Delivered, Delivery};
 use super::faults::{Faults, Point, Struck};
 use super::ledger::Ledger;
+use super::online::{Connection, Online};
 use super::world::{CallOutcome, CallRecord, Done, Operation, Refusal, World};
 use crate::domain::clock::Clock;
 use crate::domain::error::Error;
@@ -61,43 +62,6 @@ struct Running {
     /// Breaks the connection for so long.
     breaks: mpsc::Sender<Duration>,
     task: tokio::task::JoinHandle<()>,
-}
-
-/// Which sessions have a connection, and which of them are broken just now.
-#[derive(Debug, Default)]
-pub(super) struct Online(RwLock<HashMap<SessionName, Connection>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Connection {
-    phone: PhoneNumber,
-    is_broken: bool,
-}
-
-impl Online {
-    pub fn set_broken(&self, session: &SessionName, is_broken: bool) {
-        let mut online = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = online.get_mut(session) {
-            connection.is_broken = is_broken;
-        }
-    }
-
-    fn get(&self, session: &SessionName) -> Option<Connection> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(session).copied()
-    }
-
-    fn put(&self, session: &SessionName, phone: PhoneNumber) {
-        let connection = Connection { phone, is_broken: false };
-        let mut online = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        online.insert(session.clone(), connection);
-    }
-
-    fn remove(&self, session: &SessionName) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(session);
-    }
-
-    fn clear(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
-    }
 }
 
 impl SimulatorEngine {

@@ -115,6 +115,8 @@ struct Link {
     delivered: CancellationToken,
     /// Whether its client commits over it: says the name that it goes by at the server.
     commits: AtomicBool,
+    /// How often its client has asked whether it lives, and got an answer, since its last statement.
+    pings: AtomicUsize,
 }
 
 impl Proxy {
@@ -139,6 +141,14 @@ impl Proxy {
     pub fn silence(&self) {
         for link in self.shared.open_links() {
             link.silent.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Until a connection that was used is back in its pool, which asks it twice then whether it lives: once for us, and
+    /// once by itself.
+    pub async fn until_one_rests(&self) {
+        while !self.shared.open_links().iter().any(|link| link.pings.load(Ordering::SeqCst) >= 2) {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -309,9 +319,17 @@ async fn carry(
         if way == Way::ToServer && bytes.windows(8).any(|part| part == b" commits") {
             link.commits.store(true, Ordering::SeqCst);
         }
+        let is_ping = bytes == b"S\0\0\0\x04";
+        if way == Way::ToServer && !is_ping {
+            link.pings.store(0, Ordering::SeqCst);
+        }
         let (passes, breaks) = shared.judge(&link, way, bytes);
         if to.write_all(&bytes[..passes]).await.is_err() || breaks {
             return;
+        }
+        // The answer to a ping is this alone.
+        if way == Way::ToClient && bytes == b"Z\0\0\0\x05I" {
+            link.pings.fetch_add(1, Ordering::SeqCst);
         }
     }
 }

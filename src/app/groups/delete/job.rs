@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{DeletionProgress, RPC, answer};
-use crate::app::mutate::{self, Mutation};
-use crate::app::{App, Call, Inner, reservations};
+use crate::app::calls::reservations;
+use crate::app::calls::{self, Mutation};
+use crate::app::{App, Call, Inner};
 use crate::domain::answer::Answer;
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
@@ -118,7 +119,7 @@ impl Job {
         }
         loop {
             let Some(group) = self.look().await? else { return Ok(()) };
-            let me = self.inner.directory.get(&self.deletion.session)?.account;
+            let me = self.inner.sessions.directory.get(&self.deletion.session)?.account;
             let others: Vec<ParticipantId> = group
                 .participants()
                 .iter()
@@ -142,14 +143,14 @@ impl Job {
         let app = App { inner: self.inner.clone() };
         app.refresh_group(&Call::internal(), session, group_id).await?;
         let held = match self.inner.held_group(session, group_id).await {
-            Ok(held) => held.state.group,
+            Ok(held) => held.group,
             Err(error) if error.reason() == Reason::GroupNotFound => None,
             Err(error) => return Err(error),
         };
         if held.is_none() {
             // An earlier process may have seen us leave.
             let sequence = self.inner.last_sequence_of_group(session, group_id).await?;
-            self.note(0, sequence.unwrap_or_else(|| self.inner.live.sequence(session)));
+            self.note(0, sequence.unwrap_or_else(|| self.inner.log.sequence(session)));
         }
         Ok(held)
     }
@@ -186,7 +187,7 @@ impl Job {
         let mutation = Mutation { session, request_id, command: command.into() };
         let epoch = self.inner.epoch;
         let call_key = format!("delete/{}/{epoch}/{}", start_time.as_micros(), self.step).into();
-        let answer = mutate::perform(&self.inner, mutation, call_key).await?;
+        let answer = calls::perform(&self.inner, mutation, call_key).await?;
         let remaining = usize::try_from(self.progress.borrow().remaining_count).unwrap_or(0);
         self.note(remaining, answer.sequence);
         Ok(answer)
@@ -203,21 +204,22 @@ impl Job {
     async fn rest(&self, pause: Duration) -> Result<(), Halt> {
         tokio::select! {
             () = sleep(pause) => Ok(()),
-            () = self.inner.draining.cancelled() => Err(Halt::Paused),
+            () = self.inner.lifecycle.draining.cancelled() => Err(Halt::Paused),
         }
     }
 
     /// Until the session may work again, however long that takes.
     async fn wait_for_session(&self) -> Result<(), Halt> {
         let gone = |error| Halt::Failed(error);
-        let mut states = self.inner.directory.watch(&self.deletion.session).map_err(gone)?;
+        let mut states =
+            self.inner.sessions.directory.watch(&self.deletion.session).map_err(gone)?;
         tokio::select! {
             changed = states.changed() => {
                 changed.map_err(|_| gone(Error::session_not_found(&self.deletion.session)))
             }
             // It may have changed just before the look.
             () = sleep(LAST_PAUSE) => Ok(()),
-            () = self.inner.draining.cancelled() => Err(Halt::Paused),
+            () = self.inner.lifecycle.draining.cancelled() => Err(Halt::Paused),
         }
     }
 }

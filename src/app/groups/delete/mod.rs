@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout_at};
 
 use self::job::Job;
 use super::Target;
-use crate::app::reservations::{self, Resumed, Taken};
-use crate::app::turns::Turns;
+use crate::app::calls::reservations::{self, Resumed, Taken};
+use crate::app::keyed_lock::KeyedLock;
 use crate::app::{App, Call, Inner};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::counter::Sequence;
@@ -60,7 +60,7 @@ type Key = (SessionName, GroupId);
 pub(in crate::app) struct Deletions {
     running: Mutex<HashMap<Key, watch::Receiver<DeletionProgress>>>,
     /// One call at a time finds out whether there is a job of a group, and begins it.
-    beginning: Turns<Key>,
+    beginning: KeyedLock<Key>,
 }
 
 /// What a call has found or begun.
@@ -96,7 +96,7 @@ impl App {
             let job = (session, group_id.clone());
             async move {
                 // Of two calls about one group, the second finds what the first has made of its id and of the job.
-                let _turn = app.inner.deletions.beginning.take(&job).await;
+                let _turn = app.inner.groups.deletions.beginning.take(&job).await;
                 app.begin_or_join(&call, &job, reservation.as_ref()).await
             }
         };
@@ -158,7 +158,7 @@ impl App {
         reservation: Option<&ReservationKey>,
     ) -> Result<Found> {
         let (session, group_id) = job;
-        if let Some(running) = self.inner.deletions.running(job) {
+        if let Some(running) = self.inner.groups.deletions.running(job) {
             return Ok(Found::Runs(running));
         }
         if let Some(running) = self.unfinished(session, group_id).await? {
@@ -288,7 +288,7 @@ impl App {
             }
             tokio::select! {
                 () = tokio::time::sleep(RESUME_PAUSE) => {}
-                () = self.inner.draining.cancelled() => return,
+                () = self.inner.lifecycle.draining.cancelled() => return,
             }
         };
         for deletion in deletions {
@@ -303,7 +303,7 @@ impl App {
         remaining_count: u32,
     ) -> watch::Receiver<DeletionProgress> {
         let key = (deletion.session.clone(), deletion.group_id.clone());
-        let mut running = self.inner.deletions.lock();
+        let mut running = self.inner.groups.deletions.lock();
         // Two calls may have come this far at once.
         if let Some(running) = running.get(&key) {
             return running.clone();
@@ -311,7 +311,7 @@ impl App {
         let progress = DeletionProgress {
             removed_count: deletion.removed_count,
             remaining_count,
-            sequence: self.inner.live.sequence(&deletion.session),
+            sequence: self.inner.log.sequence(&deletion.session),
             ended: None,
         };
         let (sender, receiver) = watch::channel(progress);
@@ -320,7 +320,7 @@ impl App {
         let inner = self.inner.clone();
         tokio::spawn(async move {
             Job::new(inner.clone(), deletion, sender).run().await;
-            inner.deletions.lock().remove(&key);
+            inner.groups.deletions.lock().remove(&key);
         });
         receiver
     }
@@ -391,7 +391,7 @@ async fn forget(inner: &Inner, deletion: &Deletion) -> bool {
         }
         tokio::select! {
             () = tokio::time::sleep(FORGET_PAUSE) => {}
-            () = inner.cut_off.cancelled() => return false,
+            () = inner.lifecycle.cut_off.cancelled() => return false,
         }
     }
 }

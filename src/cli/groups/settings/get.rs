@@ -2,7 +2,7 @@
 
 use super::super::read::decoded;
 use super::{GetArgs, Setting, Switch, Target, mode};
-use crate::cli::call::Call;
+use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
 use crate::cli::spans::Timer;
 use crate::cli::{Done, text};
@@ -17,7 +17,7 @@ pub async fn all(target: &Target, args: GetArgs) -> Result<Done, Failure> {
         min_sequence: args.read.min_sequence,
     };
     let send = async |request| target.connection.groups().get_group(request).await;
-    let Some(answer) = target.ask(&Call::Read, "GetGroupResponse", request, send).await? else {
+    let Some(answer) = target.ask(&Effect::Read, "GetGroupResponse", request, send).await? else {
         return Ok(Done::Fully);
     };
     let settings = decoded(&answer.group)?.settings.unwrap_or_default();
@@ -34,7 +34,7 @@ fn rows(settings: &pb::GroupSettings) -> Vec<(&'static str, String)> {
 pub async fn one(target: &Target, setting: Setting, args: GetArgs) -> Result<Done, Failure> {
     let (session, group_id) = (target.session.clone(), args.group);
     let min_sequence = args.read.min_sequence;
-    let call = Call::Read;
+    let call = Effect::Read;
     let (value, as_of, synced) = match setting {
         Setting::InfoAdminOnly => {
             let request = pb::GetInfoAdminOnlyRequest { session, group_id, min_sequence };

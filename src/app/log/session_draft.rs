@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pending::CallKey;
+use super::echo_window::CallKey;
 use super::working_set::{SessionNumbers, WorkingGroup, member_index_changes};
 use crate::domain::clock::Timestamp;
 use crate::domain::counter::Sequence;

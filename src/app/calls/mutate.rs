@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::groups::Prepared;
-use super::pending::CallKey;
-use super::report::Report;
+use super::context::MutationContext;
+use super::prepared::Prepared;
 use super::reservations::{self, Taken, Turn, outcome_unknown};
-use super::{App, Call, Inner, draining};
+use crate::app::log::{CallAnswer, CallKey, WriteContent, WriteRequest};
+use crate::app::{App, Call, Inner, draining};
 use crate::domain::answer::Answer;
 use crate::domain::error::{Error, Result};
-use crate::domain::event::Origin;
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::operation::{Command, Digest, EngineError, OperationName, Outcome};
 use crate::domain::port::engine::GroupEngine;
@@ -42,7 +41,7 @@ type Ended = Option<Result<Answer>>;
 
 /// The mutations of this process that have a request id.
 #[derive(Debug, Default)]
-pub(super) struct CallsInFlight {
+pub(in crate::app) struct CallsInFlight {
     calls: Mutex<HashMap<ReservationKey, InFlight>>,
 }
 
@@ -74,7 +73,7 @@ impl Stage {
 }
 
 impl App {
-    pub(super) async fn mutate(&self, call: &Call, mutation: Mutation) -> Result<Answer> {
+    pub(in crate::app) async fn mutate(&self, call: &Call, mutation: Mutation) -> Result<Answer> {
         let session = mutation.session.clone();
         let group_id = mutation.command.group_id().cloned();
         let request_id = mutation.request_id;
@@ -99,7 +98,7 @@ impl App {
     async fn mutate_at_most_once(&self, call: &Call, mutation: Mutation) -> Result<Answer> {
         let inner = &self.inner;
         call.caller.authorize(&mutation.session)?;
-        inner.directory.get(&mutation.session)?;
+        inner.sessions.directory.get(&mutation.session)?;
         inner.refuse_if_draining()?;
         let key = mutation.request_id.map(|request_id| ReservationKey {
             key_name: call.caller.key_name().to_owned(),
@@ -115,7 +114,7 @@ impl App {
         };
         let flight = InFlight { digest, ended, stage: Arc::default() };
         let flight = match &key {
-            Some(key) => match inner.calls.enter(key, flight) {
+            Some(key) => match inner.calls.in_flight.enter(key, flight) {
                 Ok(flight) => flight,
                 Err(running) if running.digest != digest => {
                     return Err(reservations::reused(key));
@@ -129,7 +128,7 @@ impl App {
         };
         let (task_inner, stage) = (inner.clone(), flight.stage.clone());
         let key_name = call.caller.key_name().to_owned();
-        inner.tasks.spawn(async move {
+        inner.lifecycle.tasks.spawn(async move {
             // Left also where the call panics, so that its id is not in flight for ever.
             let _leaving = key.clone().map(|key| Leaving { inner: task_inner.clone(), key });
             let id = key.as_ref().map(|key| (key, digest));
@@ -168,7 +167,7 @@ struct Leaving {
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.inner.calls.leave(&self.key);
+        self.inner.calls.in_flight.leave(&self.key);
     }
 }
 
@@ -214,7 +213,7 @@ async fn wait(inner: &Inner, call: &Call, mut flight: InFlight) -> Result<Answer
                 Err(outcome_unknown())
             }
         }
-        () = inner.cut_off.cancelled() => {
+        () = inner.lifecycle.cut_off.cancelled() => {
             if flight.stage.take_back() { Err(draining()) } else { Err(outcome_unknown()) }
         }
     }
@@ -227,7 +226,7 @@ async fn run(
     id: Option<(&ReservationKey, Digest)>,
     stage: &Stage,
 ) -> Result<Answer> {
-    inner.writer.refuse_if_late()?;
+    inner.log.refuse_if_late()?;
     let taken = match id {
         None => None,
         Some((key, digest)) => {
@@ -246,7 +245,7 @@ async fn run(
         let engine = inner.working_engine(&mutation.session, mutation.command.name())?;
         let prepared = Prepared::of(inner, &mutation.session, mutation.command).await?;
         // All this may have taken as long.
-        inner.writer.refuse_if_late()?;
+        inner.log.refuse_if_late()?;
         Ok((engine, prepared))
     };
     let (engine, prepared) = match ready.await {
@@ -267,112 +266,98 @@ async fn run(
         Some(request_id) => request_id.to_string().into(),
         None => format!("{:016x}{:016x}", inner.entropy.u64(), inner.entropy.u64()).into(),
     };
-    let sending = Sending {
+    let context = MutationContext {
         inner,
         session: &mutation.session,
         key_name,
         request_id: mutation.request_id,
         call_key,
     };
-    sending.send(engine, prepared, taken).await
+    send(context, engine, prepared, taken).await
 }
 
 /// A call of the service's own, which no request id guards. Whom it means, it says by the group's own names.
-pub(super) async fn perform(
+pub(in crate::app) async fn perform(
     inner: &Arc<Inner>,
     mutation: Mutation,
     call_key: CallKey,
 ) -> Result<Answer> {
     let Mutation { session, request_id, command } = mutation;
-    inner.writer.refuse_if_late()?;
+    inner.log.refuse_if_late()?;
     let engine = inner.working_engine(&session, command.name())?;
     let prepared = Prepared::literally(command);
-    let sending = Sending { inner, session: &session, key_name: "", request_id, call_key };
-    sending.send(engine, prepared, None).await
+    let context = MutationContext { inner, session: &session, key_name: "", request_id, call_key };
+    send(context, engine, prepared, None).await
 }
 
-/// What a command needs on its way.
-pub(super) struct Sending<'a> {
-    pub inner: &'a Arc<Inner>,
-    pub session: &'a SessionName,
-    /// Of the caller.
-    pub key_name: &'a str,
-    request_id: Option<RequestId>,
-    pub call_key: CallKey,
-}
-
-impl Sending<'_> {
-    /// Calls the engine, commits what it answers, and keeps what is to be answered under the request id.
-    async fn send(
-        self,
-        engine: Arc<dyn GroupEngine>,
-        prepared: Prepared,
-        taken: Option<&Taken>,
-    ) -> Result<Answer> {
-        let Self { inner, session, request_id, .. } = self;
-        let command = prepared.command();
-        let (name, group_id) = (command.name(), command.group_id().cloned());
-        let window = inner.pending.open(
-            session,
-            &self.call_key,
-            request_id,
-            group_id.clone(),
-            command.expected(),
-        );
-        let kind = engine.kind();
-        let called = match prepared.perform(&self, engine).await {
-            Err(failed) => Err(inner.believed(session, group_id.as_ref(), failed).await),
-            answered => answered,
-        };
-        let answered = match called {
-            Ok(answered) => answered,
-            Err(EngineError { outcome: Outcome::NotSent, error }) => {
-                release(inner, taken).await;
-                return Err(error);
-            }
-            Err(EngineError { outcome: Outcome::Rejected | Outcome::Supposed, error }) => {
-                if let Some(taken) = taken {
-                    reservations::refuse(inner, taken, &error).await;
-                }
-                return Err(error);
-            }
-            Err(EngineError { outcome: Outcome::Unknown, error }) => {
-                // Said in our own words: whatever the engine's error is, the caller must not retry it.
-                let unknown = outcome_unknown().caused_by(error.cause().unwrap_or(error.message()));
-                if let Some(taken) = taken {
-                    reservations::refuse(inner, taken, &unknown).await;
-                }
-                return Err(unknown);
-            }
-        };
-        let verdict = answered.value;
-        if let Some(group_id) = verdict.group_id.as_ref().or(group_id.as_ref()) {
-            let changes = answered.observations.iter().map(|observation| &observation.change);
-            inner.pending.own_changes.note(session, group_id, changes);
+/// Calls the engine, commits what it answers, and keeps what is to be answered under the request id.
+async fn send(
+    context: MutationContext<'_>,
+    engine: Arc<dyn GroupEngine>,
+    prepared: Prepared,
+    taken: Option<&Taken>,
+) -> Result<Answer> {
+    let MutationContext { inner, session, request_id, .. } = context;
+    let command = prepared.command();
+    let (name, group_id) = (command.name(), command.group_id().cloned());
+    let window = inner.log.open_echo_window(
+        session,
+        &context.call_key,
+        request_id,
+        group_id.clone(),
+        command.expected(),
+    );
+    let kind = engine.kind();
+    let called = match prepared.perform(&context, engine).await {
+        Err(failed) => Err(inner.believed(session, group_id.as_ref(), failed).await),
+        answered => answered,
+    };
+    let answered = match called {
+        Ok(answered) => answered,
+        Err(EngineError { outcome: Outcome::NotSent, error }) => {
+            release(inner, taken).await;
+            return Err(error);
         }
-        let report = Report {
-            is_creation: is_creation(name, &answered.observations),
-            observations: answered.observations,
-            source_ids: answered.source_ids,
-            call_key: Some(self.call_key.clone()),
-            request_id,
-            answer: taken.map(|taken| (taken.key.clone(), verdict.clone())),
-            ..Report::new(session.clone(), kind, Origin::Api)
-        };
-        let written = inner.writer.write(report).await;
-        drop(window);
-        match written {
-            Ok(committed) => Ok(Answer {
-                verdict,
-                changed: committed.changed,
-                sequence: committed.sequence,
-                repeated: false,
-            }),
-            // WhatsApp has done it; only our knowledge of it is missing until its echo or a resync.
-            Err(error) => {
-                Err(outcome_unknown().caused_by(error.cause().unwrap_or(error.message())))
+        Err(EngineError { outcome: Outcome::Rejected | Outcome::Supposed, error }) => {
+            if let Some(taken) = taken {
+                reservations::refuse(inner, taken, &error).await;
             }
+            return Err(error);
         }
+        Err(EngineError { outcome: Outcome::Unknown, error }) => {
+            // Said in our own words: whatever the engine's error is, the caller must not retry it.
+            let unknown = outcome_unknown().caused_by(error.cause().unwrap_or(error.message()));
+            if let Some(taken) = taken {
+                reservations::refuse(inner, taken, &unknown).await;
+            }
+            return Err(unknown);
+        }
+    };
+    let verdict = answered.value;
+    if let Some(group_id) = verdict.group_id.as_ref().or(group_id.as_ref()) {
+        let changes = answered.observations.iter().map(|observation| &observation.change);
+        inner.log.note_own_changes(session, group_id, changes);
+    }
+    let content = WriteContent::CallAnswer(CallAnswer {
+        call_key: context.call_key.clone(),
+        request_id,
+        is_creation: is_creation(name, &answered.observations),
+        observations: answered.observations,
+        source_ids: answered.source_ids,
+        stored: taken.map(|taken| (taken.key.clone(), verdict.clone())),
+    });
+    let request = WriteRequest { session: session.clone(), engine: kind, content };
+    let written = inner.log.write(request).await;
+    drop(window);
+    match written {
+        Ok(committed) => Ok(Answer {
+            verdict,
+            changed: committed.changed,
+            sequence: committed.sequence,
+            repeated: false,
+        }),
+        // WhatsApp has done it; only our knowledge of it is missing until its echo or a resync.
+        Err(error) => Err(outcome_unknown().caused_by(error.cause().unwrap_or(error.message()))),
     }
 }
 

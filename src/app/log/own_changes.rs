@@ -19,7 +19,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::pending::is_echo;
+use super::echo::{Echo, is_echo};
 use crate::domain::event::{FieldValue, MemberAction};
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
@@ -45,17 +45,6 @@ type Changes = VecDeque<OwnChange>;
 struct OwnChange {
     change: Change,
     at: Instant,
-}
-
-/// How news look beside what calls of ours changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Echo {
-    /// As any other.
-    No,
-    /// Calls of ours have said it already.
-    Own,
-    /// They have said some of it.
-    PartlyOwn,
 }
 
 impl Default for OwnChanges {

@@ -3,18 +3,18 @@
 //! The writer publishes its commits here before it answers, so its own process is always up to
 //! date. Should another process have written in between, the missing stretch is read from the log
 //! first: nothing is ever published out of order. Watchers hold a cursor into the shared history
-//! and a bell that rings when a session of theirs has news; there is no queue per watcher.
+//! and a subscription that wakes them when a session of theirs has events; there is no queue per watcher.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::asked::Answers;
-use super::bells::Bells;
+use super::LogObserver;
+use super::notifier::WatchNotifier;
 use super::session_draft::SessionDraft;
 use super::views::{View, Views};
 use crate::domain::counter::{Position, Sequence};
 use crate::domain::error::{Error, Result};
-use crate::domain::event::{EventRecord, EventType};
+use crate::domain::event::EventRecord;
 use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
 use crate::domain::port::repository::{CommitBatch, CommitReceipt, LogBounds, Repository};
@@ -25,17 +25,15 @@ use crate::telemetry;
 /// How many events one read of the log brings.
 const READ_LIMIT: u32 = 1000;
 
-#[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct LogTail {
     repository: Arc<dyn Repository>,
     log_id: LogId,
     state: RwLock<State>,
     /// One at a time moves the head; readers never wait for it.
     moving: tokio::sync::Mutex<()>,
     pub views: Views,
-    pub bells: Bells,
-    /// Told of each event, so that it drops what the event makes outdated.
-    answers: Arc<Answers>,
+    pub notifier: WatchNotifier,
+    observer: Arc<dyn LogObserver>,
 }
 
 #[derive(Debug)]
@@ -49,7 +47,7 @@ struct State {
 }
 
 /// What the history has for a cursor.
-pub(super) enum Recent {
+pub(in crate::app) enum Recent {
     /// The stretch after the cursor is no longer in memory; it ends at this position.
     ReadLog { up_to: Position },
     /// The next events after the cursor that the filter lets pass, and how far they reach.
@@ -58,13 +56,13 @@ pub(super) enum Recent {
     Drained,
 }
 
-impl Live {
+impl LogTail {
     pub fn new(
         repository: Arc<dyn Repository>,
         bounds: LogBounds,
         max_history_bytes: usize,
         max_view_bytes: u64,
-        answers: Arc<Answers>,
+        observer: Arc<dyn LogObserver>,
     ) -> Self {
         Self {
             repository,
@@ -78,8 +76,8 @@ impl Live {
             }),
             moving: tokio::sync::Mutex::new(()),
             views: Views::new(max_view_bytes),
-            bells: Bells::default(),
-            answers,
+            notifier: WatchNotifier::default(),
+            observer,
         }
     }
 
@@ -223,10 +221,7 @@ impl Live {
                     continue;
                 }
                 state.head = LogPosition::from(&record);
-                match record.event_type {
-                    EventType::SessionDeleted => self.answers.forget_session(&record.session),
-                    what => self.answers.changed(&record.session, record.group_id.as_ref(), what),
-                }
+                self.observer.appended(&record);
                 let sequence = state.sequences.entry(record.session.clone()).or_default();
                 *sequence = (*sequence).max(record.sequence);
                 if sessions.last() != Some(&record.session) {
@@ -242,7 +237,7 @@ impl Live {
             }
             telemetry::log_head(state.head.position, state.history_bytes);
         }
-        self.bells.ring(&sessions);
+        self.notifier.notify(&sessions);
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {

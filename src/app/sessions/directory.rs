@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::turns::Turns;
+use crate::app::keyed_lock::KeyedLock;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::SessionName;
@@ -40,10 +40,10 @@ pub struct Progress {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Directory {
+pub(in crate::app) struct Directory {
     sessions: RwLock<BTreeMap<SessionName, watch::Sender<SessionState>>>,
     /// One at a time changes what a session is.
-    changing: Turns,
+    changing: KeyedLock,
     /// Held from when a session is found room until it is counted: the last place is given once.
     placing: tokio::sync::Mutex<()>,
 }

@@ -1,4 +1,4 @@
-//! The one writer of the process: gathers reports, reduces them, commits them together.
+//! The one writer of the process: gathers requests, reduces them, commits them together.
 //!
 //! While one transaction is on its way to the disk, whatever arrives waits in the queue and goes
 //! with the next one, so the log's head row is locked once a batch, not once a call.
@@ -10,15 +10,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
+use super::LogObserver;
 use super::batch::Batch;
 use super::commits::{Commits, LAST_PAUSE, RETRY_PAUSES, replaced};
-use super::doubts::Doubts;
-use super::live::Live;
-use super::pending::PendingCalls;
+use super::echo_window::EchoWindows;
 use super::progress::{Checks, Progress};
-use super::report::{Committed, Report};
 use super::session_draft::SessionDraft;
+use super::tail::LogTail;
 use super::working_set::{GroupKey, WorkingGroup, WorkingSet};
+use super::write_request::{WriteRequest, WriteResult};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::counter::Epoch;
 use crate::domain::error::{Error, Result};
@@ -30,20 +30,20 @@ use crate::domain::reason::Reason;
 use crate::failpoint;
 use crate::telemetry;
 
-/// How many reports one transaction takes at the most.
+/// How many requests one transaction takes at the most.
 const MAX_BATCH: usize = 512;
 /// Reports that wait; a full queue makes senders wait, which is the back-pressure.
 const QUEUE: usize = 4096;
-/// How often a report is reduced anew because another process wrote in between.
+/// How often a request is reduced anew because another process wrote in between.
 const MAX_ATTEMPTS: u32 = 16;
-/// What the reports of one transaction may weigh together ([`Report::weight`]), so that it stays far
+/// What the requests of one transaction may weigh together ([`WriteRequest::weight`]), so that it stays far
 /// within what a statement may take.
 const MAX_WEIGHT: usize = 20_000;
 
 struct Entry {
-    report: Report,
+    request: WriteRequest,
     attempts: u32,
-    reply: oneshot::Sender<Result<Committed>>,
+    reply: oneshot::Sender<Result<WriteResult>>,
 }
 
 enum Message {
@@ -65,12 +65,11 @@ pub(super) struct Writer {
 
 pub(super) struct WriterParts {
     pub repository: Arc<dyn Repository>,
-    pub live: Arc<Live>,
-    pub pending: Arc<PendingCalls>,
+    pub tail: Arc<LogTail>,
+    pub echo_windows: Arc<EchoWindows>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    /// Groups that are to be read anew.
-    pub doubts: Doubts,
+    pub observer: Arc<dyn LogObserver>,
     pub epoch: Epoch,
     pub working_set_bytes: u64,
     /// How long stamps are worth keeping: as long as the log.
@@ -92,11 +91,11 @@ impl Writer {
         (handle, task.run(receiver))
     }
 
-    /// Writes the report and answers once it is durable and visible to this process' readers.
-    pub async fn write(&self, report: Report) -> Result<Committed> {
+    /// Writes the request and answers once it is durable and visible to this process' readers.
+    pub async fn write(&self, request: WriteRequest) -> Result<WriteResult> {
         let (reply, answer) = oneshot::channel();
         self.sender
-            .send(Message::Write(Box::new(Entry { report, attempts: 0, reply })))
+            .send(Message::Write(Box::new(Entry { request, attempts: 0, reply })))
             .await
             .map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
@@ -160,15 +159,15 @@ impl WriterTask {
                 return Ok(());
             }
             let mut entries: Vec<Entry> = self.waiting.drain(..).collect();
-            let mut weight: usize = entries.iter().map(|entry| entry.report.weight()).sum();
+            let mut weight: usize = entries.iter().map(|entry| entry.request.weight()).sum();
             let mut is_asked = false;
             for message in inbox.drain(..) {
                 match message {
                     Message::Write(entry) => {
-                        weight += entry.report.weight();
+                        weight += entry.request.weight();
                         if weight > MAX_WEIGHT && !entries.is_empty() {
                             self.write(std::mem::take(&mut entries)).await?;
-                            weight = entry.report.weight();
+                            weight = entry.request.weight();
                         }
                         entries.push(*entry);
                     }
@@ -195,7 +194,7 @@ impl WriterTask {
         }
     }
 
-    /// Writes the reports in one transaction; those whose session was written by another process
+    /// Writes the requests in one transaction; those whose session was written by another process
     /// meanwhile go back to `waiting`.
     async fn write(&mut self, entries: Vec<Entry>) -> Result<()> {
         let _at_work = self.progress.begin();
@@ -214,7 +213,9 @@ impl WriterTask {
                 let _ = entry.reply.send(outcome);
             }
             for (name, draft) in &batch.into_drafts() {
-                draft.doubtful().for_each(|group_id| self.parts.doubts.raise(name, group_id));
+                draft
+                    .doubtful()
+                    .for_each(|group_id| self.parts.observer.is_doubtful(name, group_id));
             }
             return Ok(());
         }
@@ -228,8 +229,8 @@ impl WriterTask {
             Err(StoreError::Refused(cause)) if entries.len() > 1 => {
                 tracing::warn!(
                     cause,
-                    reports = entries.len(),
-                    "batch refused, writing its reports singly"
+                    requests = entries.len(),
+                    "batch refused, writing its requests singly"
                 );
                 self.forget_all(&entries);
                 for entry in entries {
@@ -247,7 +248,7 @@ impl WriterTask {
 
     fn forget_all(&mut self, entries: &[Entry]) {
         for entry in entries {
-            self.working.forget(&entry.report.session);
+            self.working.forget(&entry.request.session);
         }
     }
 
@@ -259,15 +260,11 @@ impl WriterTask {
         let mut groups = BTreeSet::new();
         let mut source_ids = Vec::new();
         for entry in &entries {
-            let session = &entry.report.session;
+            let session = &entry.request.session;
             sessions.insert(session.clone());
-            for observation in &entry.report.observations {
-                groups.insert((session.clone(), observation.group_id.clone()));
-            }
-            if entry.report.is_notification {
-                source_ids
-                    .extend(entry.report.source_ids.iter().map(|id| (session.clone(), id.clone())));
-            }
+            groups.extend(entry.request.group_ids().map(|id| (session.clone(), id.clone())));
+            let source_id = entry.request.deduplicated_by();
+            source_ids.extend(source_id.map(|id| (session.clone(), id.to_owned())));
         }
         let mut pauses = RETRY_PAUSES.iter();
         let (known, groups) = loop {
@@ -282,13 +279,18 @@ impl WriterTask {
         };
         let mut batch = Batch::new(self.parts.clock.now(), known, groups, self.parts.retention);
         for entry in &entries {
-            let numbers = self.working.session(&entry.report.session);
-            batch.reduce(&entry.report, numbers, &self.parts.pending, self.parts.entropy.as_ref());
+            let numbers = self.working.session(&entry.request.session);
+            batch.reduce(
+                &entry.request,
+                numbers,
+                &self.parts.echo_windows,
+                self.parts.entropy.as_ref(),
+            );
         }
         Ok((entries, batch))
     }
 
-    /// What is not known yet of the reports' notifications, sessions and groups.
+    /// What is not known yet of the requests' notifications, sessions and groups.
     async fn read(
         &mut self,
         source_ids: &[(SessionName, String)],
@@ -331,11 +333,11 @@ impl WriterTask {
         }
         failpoint::hit("before_answer");
         for (mut entry, outcome) in entries.into_iter().zip(outcomes) {
-            if !lost.contains(&entry.report.session) {
+            if !lost.contains(&entry.request.session) {
                 let _ = entry.reply.send(outcome);
                 continue;
             }
-            self.working.forget(&entry.report.session);
+            self.working.forget(&entry.request.session);
             entry.attempts += 1;
             if entry.attempts < MAX_ATTEMPTS {
                 self.waiting.push_back(entry);
@@ -344,7 +346,7 @@ impl WriterTask {
                     Reason::ConcurrentUpdate,
                     "other processes keep writing to this session; try again",
                 )
-                .with("session", &entry.report.session)
+                .with("session", &entry.request.session)
                 .retry_after(Duration::from_secs(1))));
             }
         }
@@ -361,7 +363,7 @@ impl WriterTask {
     ) -> Result<()> {
         let mut pauses = RETRY_PAUSES.iter();
         loop {
-            match self.parts.live.publish(commit, receipt, drafts).await {
+            match self.parts.tail.publish(commit, receipt, drafts).await {
                 Err(error) if error.reason() == Reason::DatabaseUnavailable => {
                     let pause = pauses.next().unwrap_or(&LAST_PAUSE);
                     if *pause == LAST_PAUSE {
@@ -377,14 +379,14 @@ impl WriterTask {
 
     fn take_over(&mut self, name: &SessionName, draft: &SessionDraft) {
         for (key, sequence) in draft.claimed() {
-            self.parts.pending.logged(name, key, sequence);
+            self.parts.echo_windows.logged(name, key, sequence);
         }
         if draft.deletes_session() {
             self.working.forget(name);
             return;
         }
         for group_id in draft.doubtful() {
-            self.parts.doubts.raise(name, group_id);
+            self.parts.observer.is_doubtful(name, group_id);
         }
         let head = SessionHead {
             sequence: draft.last_sequence(),

@@ -18,14 +18,14 @@ use crate::domain::port::repository::{
 use crate::telemetry;
 
 /// Pauses between tries while the database is away. After the last one the caller gets the error.
-pub(super) const RETRY_PAUSES: [Duration; 4] = [
+pub(in crate::app) const RETRY_PAUSES: [Duration; 4] = [
     Duration::from_millis(50),
     Duration::from_millis(200),
     Duration::from_millis(800),
     Duration::from_secs(1),
 ];
 /// Between tries of a commit that may have been written, from then on.
-pub(super) const LAST_PAUSE: Duration = Duration::from_secs(1);
+pub(in crate::app) const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// A commit that is not confirmed by then counts as one that fails: the service is not ready.
 pub(super) const OVERDUE: Duration = Duration::from_secs(3);
 /// A commit carries the epoch, so that for a while after one nobody has to ask for it.

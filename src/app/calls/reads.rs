@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::views::View;
-use super::{App, Call, Inner};
+use crate::app::log::View;
+use crate::app::{App, Call, Inner};
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::page::{GroupFilter, GroupOrder, GroupQuery, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
 use crate::domain::reason::Reason;
+use crate::domain::reducer::GroupState;
 
 /// How long a read waits for the sequence that it asks for.
 const SEQUENCE_WAIT: Duration = Duration::from_secs(2);
 
 impl App {
     /// The group as it is now, and the sequence at which that holds.
-    pub(super) async fn view(
+    pub(in crate::app) async fn view(
         &self,
         call: &Call,
         session: &SessionName,
@@ -26,9 +27,8 @@ impl App {
         min_sequence: Sequence,
     ) -> Result<(Arc<View>, Sequence)> {
         self.admit_read(call, session, min_sequence).await?;
-        let as_of = self.inner.live.sequence(session);
-        let view =
-            self.inner.live.views.get(self.inner.repository.as_ref(), session, group_id).await?;
+        let as_of = self.inner.log.sequence(session);
+        let view = self.inner.log.view(session, group_id).await?;
         let view = view.ok_or_else(|| Error::group_not_found(session, group_id))?;
         Ok((view.clone(), as_of.max(view.sequence)))
     }
@@ -39,18 +39,18 @@ impl App {
         session: &SessionName,
         group_id: &GroupId,
     ) -> Result<Option<Arc<View>>> {
-        self.inner.live.views.get(self.inner.repository.as_ref(), session, group_id).await
+        self.inner.log.view(session, group_id).await
     }
 
     /// Lets a read pass once the key may, the session exists and the sequence is there.
-    pub(super) async fn admit_read(
+    pub(in crate::app) async fn admit_read(
         &self,
         call: &Call,
         session: &SessionName,
         min_sequence: Sequence,
     ) -> Result<()> {
         call.caller.authorize(session)?;
-        self.inner.directory.get(session)?;
+        self.inner.sessions.directory.get(session)?;
         self.inner.wait_for_sequence(call, session, min_sequence).await
     }
 }
@@ -62,19 +62,19 @@ impl Inner {
         session: &SessionName,
         wanted: Sequence,
     ) -> Result<()> {
-        if self.live.sequence(session) >= wanted {
+        if self.log.sequence(session) >= wanted {
             return Ok(());
         }
         let mut until = Instant::now() + SEQUENCE_WAIT;
         if let Some(deadline) = call.deadline {
             until = until.min(deadline);
         }
-        let bell = self.live.bells.hang(std::slice::from_ref(session));
+        let bell = self.log.subscribe(std::slice::from_ref(session));
         // Another process may have written it without a wake-up reaching us yet.
-        self.live.catch_up().await?;
-        while self.live.sequence(session) < wanted {
+        self.log.catch_up().await?;
+        while self.log.sequence(session) < wanted {
             if tokio::time::timeout_at(until, bell.wait()).await.is_err() {
-                let reached = self.live.sequence(session);
+                let reached = self.log.sequence(session);
                 return Err(Error::new(
                     Reason::SequenceNotReached,
                     format!("session {session} has not reached min_sequence {wanted} yet, only {reached}; try again"),
@@ -89,7 +89,7 @@ impl Inner {
     }
 
     /// The session's groups, or those in which someone of that name is.
-    pub(super) async fn groups_of(
+    pub(in crate::app) async fn groups_of(
         &self,
         session: &SessionName,
         member: Option<ParticipantId>,
@@ -109,5 +109,15 @@ impl Inner {
                 None => return Ok(groups),
             }
         }
+    }
+
+    /// The group with its facts, as the store has it.
+    pub(in crate::app) async fn held_group(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+    ) -> Result<GroupState> {
+        let held = self.log.stored_group(session, group_id).await?;
+        held.ok_or_else(|| Error::group_not_found(session, group_id))
     }
 }

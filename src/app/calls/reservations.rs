@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Inner;
-use super::commits::{LAST_PAUSE, RETRY_PAUSES};
+use crate::app::Inner;
+use crate::app::log::{LAST_PAUSE, RETRY_PAUSES};
 use crate::domain::answer::{Answer, Settled};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::GroupId;
@@ -28,7 +28,7 @@ const MAX_ABANDONED_OF_ONE: usize = 64;
 
 /// A request id that is ours, and by what its row is known to be.
 #[derive(Debug, Clone)]
-pub(super) struct Taken {
+pub(in crate::app) struct Taken {
     pub key: ReservationKey,
     pub nonce: u64,
 }
@@ -37,7 +37,7 @@ pub(super) struct Taken {
 /// sent: the answer to the row's INSERT was lost, or it could not be removed. Who comes next under the
 /// same id takes such a row over, where it would else read that the outcome is unknown.
 #[derive(Debug)]
-pub(super) struct Abandoned(moka::sync::Cache<ReservationKey, Arc<Vec<u64>>>);
+pub(in crate::app) struct Abandoned(moka::sync::Cache<ReservationKey, Arc<Vec<u64>>>);
 
 impl Default for Abandoned {
     fn default() -> Self {
@@ -64,7 +64,7 @@ impl Abandoned {
 }
 
 /// What to do about a call with a request id.
-pub(super) enum Turn {
+pub(in crate::app) enum Turn {
     /// It is the first: make the call.
     Ours(Taken),
     /// It was made before, with this answer.
@@ -72,7 +72,7 @@ pub(super) enum Turn {
 }
 
 /// Takes the request id, or finds what became of the call that had it before.
-pub(super) async fn reserve(
+pub(in crate::app) async fn reserve(
     inner: &Inner,
     key: &ReservationKey,
     digest: Digest,
@@ -89,7 +89,7 @@ pub(super) async fn reserve(
 }
 
 /// How long a call may take: the engine's own deadline, and time to commit what it answers.
-pub(super) fn patience(inner: &Inner) -> Duration {
+pub(in crate::app) fn patience(inner: &Inner) -> Duration {
     inner.options.engine_write_timeout + Duration::from_secs(30)
 }
 
@@ -107,7 +107,7 @@ async fn take(
         group_id,
         incarnation: inner.epoch,
         nonce,
-        abandoned: inner.abandoned.of(key),
+        abandoned: inner.calls.abandoned.of(key),
         deadline: now + patience(inner),
         now,
         expire_time: now + LIFETIME,
@@ -115,7 +115,7 @@ async fn take(
     let reserved = inner.repository.reserve(&reservation).await;
     Ok(reserved.map_err(|error| {
         // Whatever became of the id, nothing went to WhatsApp: the same call may come again.
-        inner.abandoned.note(key, nonce);
+        inner.calls.abandoned.note(key, nonce);
         match error {
             StoreError::CommitUnknown(cause) => StoreError::Unavailable(cause),
             error => error,
@@ -156,7 +156,7 @@ fn settled(
 }
 
 /// What stands under the request id of a call that may be taken up again.
-pub(super) enum Resumed {
+pub(in crate::app) enum Resumed {
     New(Taken),
     /// It was made before; it may still run, or have died.
     Unanswered(Taken),
@@ -164,7 +164,7 @@ pub(super) enum Resumed {
 }
 
 /// Takes the request id of a call whose repetition goes on where the first one was.
-pub(super) async fn resume(
+pub(in crate::app) async fn resume(
     inner: &Inner,
     key: &ReservationKey,
     digest: Digest,
@@ -183,7 +183,7 @@ pub(super) async fn resume(
 
 /// Keeps the answer of a call whose events were committed before. Says whether it is kept: who is
 /// answered before it is may later be answered otherwise.
-pub(super) async fn answer(inner: &Inner, key: &ReservationKey, answer: &Answer) -> bool {
+pub(in crate::app) async fn answer(inner: &Inner, key: &ReservationKey, answer: &Answer) -> bool {
     keep(inner, key, &Settled::Answered(answer.clone())).await
 }
 
@@ -203,12 +203,12 @@ async fn keep(inner: &Inner, key: &ReservationKey, settled: &Settled) -> bool {
         }
         tokio::select! {
             () = sleep(*pauses.next().unwrap_or(&LAST_PAUSE)) => {}
-            () = inner.cut_off.cancelled() => return false,
+            () = inner.lifecycle.cut_off.cancelled() => return false,
         }
     }
 }
 
-pub(super) fn reused(key: &ReservationKey) -> Error {
+pub(in crate::app) fn reused(key: &ReservationKey) -> Error {
     Error::new(
         Reason::RequestIdReused,
         "request_id was used before for a call with other arguments; take a fresh UUID for each new intent",
@@ -218,7 +218,7 @@ pub(super) fn reused(key: &ReservationKey) -> Error {
 }
 
 /// The call reached WhatsApp or may have, and no answer came back.
-pub(super) fn outcome_unknown() -> Error {
+pub(in crate::app) fn outcome_unknown() -> Error {
     Error::outcome_unknown(
         "the call may or may not have taken effect at WhatsApp; look at the group before you decide to repeat \
          it under a new request_id",
@@ -227,7 +227,7 @@ pub(super) fn outcome_unknown() -> Error {
 
 /// Keeps a refusal as the answer of the id, or forgets the id where the caller is to try again. Where it
 /// cannot be kept, the id stays unanswered, and a repetition gets OUTCOME_UNKNOWN: too careful, never wrong.
-pub(super) async fn refuse(inner: &Inner, taken: &Taken, error: &Error) {
+pub(in crate::app) async fn refuse(inner: &Inner, taken: &Taken, error: &Error) {
     if invites_retry(error) {
         release(inner, taken).await;
     } else {
@@ -236,7 +236,7 @@ pub(super) async fn refuse(inner: &Inner, taken: &Taken, error: &Error) {
 }
 
 /// The same for a job whose id an earlier process may have taken.
-pub(super) async fn refuse_job(inner: &Inner, key: &ReservationKey, error: &Error) {
+pub(in crate::app) async fn refuse_job(inner: &Inner, key: &ReservationKey, error: &Error) {
     if !invites_retry(error) {
         keep(inner, key, &Settled::Refused(error.clone())).await;
         return;
@@ -258,9 +258,9 @@ fn invites_retry(error: &Error) -> bool {
 }
 
 /// Forgets the id of a call that never left the process.
-pub(super) async fn release(inner: &Inner, taken: &Taken) {
+pub(in crate::app) async fn release(inner: &Inner, taken: &Taken) {
     if let Err(error) = inner.repository.release(&taken.key, taken.nonce).await {
         tracing::warn!(%error, "a request id could not be released");
-        inner.abandoned.note(&taken.key, taken.nonce);
+        inner.calls.abandoned.note(&taken.key, taken.nonce);
     }
 }

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::id::SessionName;
 
 #[derive(Debug)]
-pub(super) struct Turns<K = SessionName> {
+pub(super) struct KeyedLock<K = SessionName> {
     keys: Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-impl<K> Default for Turns<K> {
+impl<K> Default for KeyedLock<K> {
     fn default() -> Self {
         Self { keys: Mutex::default() }
     }
 }
 
-impl<K: Ord + Clone> Turns<K> {
+impl<K: Ord + Clone> KeyedLock<K> {
     /// Waits for the turn of what the key names; it ends when what is returned is dropped.
     pub async fn take(&self, key: &K) -> tokio::sync::OwnedMutexGuard<()> {
         let turn = {

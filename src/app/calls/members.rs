@@ -88,8 +88,7 @@ impl Inner {
             }
             Err(error) => return Err(error),
         };
-        let members: &[Participant] =
-            held.state.group.as_ref().map_or(&[], |group| group.participants());
+        let members: &[Participant] = held.group.as_ref().map_or(&[], |group| group.participants());
         among(members, action, requested)
     }
 }

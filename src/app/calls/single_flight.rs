@@ -1,4 +1,4 @@
-//! What WhatsApp was asked for and answered: kept for a while, and asked once for all who wait for it.
+//! A cache of what WhatsApp answers: kept for a while, and asked once for all who wait for it.
 //!
 //! A few reads must go out because the log does not hold their answer. Whoever asks for the same while
 //! an answer is on its way shares it; later ones get the kept answer, until an event of the log says
@@ -13,24 +13,15 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use tokio::time::timeout_at;
 
-use super::groups::{ComparisonKey, Previews, Refreshed};
-use super::report::Committed;
-use super::{Call, Inner};
+use crate::app::{Call, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
-use crate::domain::event::EventType;
-use crate::domain::id::{GroupId, InviteCode, SessionName};
-use crate::domain::picture::GroupPicture;
 use crate::domain::reason::Reason;
 
 /// Answers that are kept of each kind.
 const MAX_KEPT: u64 = 10_000;
-/// How long an invite's preview is as good as a new one; the contract names it.
-const PREVIEW_LIFETIME: Duration = Duration::from_secs(60);
-/// Codes and pictures change by events, which can get lost: a day is long enough.
+/// What is still on its way counts too, so that there is a bound in time where nothing is kept.
 const LIFETIME: Duration = Duration::from_hours(24);
-
-type GroupKey = (SessionName, GroupId);
 
 /// An answer and when it was given.
 #[derive(Debug, Clone)]
@@ -41,83 +32,27 @@ pub struct Known<V> {
 
 type Flight<V> = Shared<BoxFuture<'static, Result<Known<V>>>>;
 
-/// All that is asked for.
-#[derive(Debug)]
-pub(super) struct Answers {
-    pub previews: Previews,
-    pub invite_codes: Asked<GroupKey, InviteCode>,
-    pub pictures: Asked<GroupKey, Option<Arc<GroupPicture>>>,
-    /// Reads of groups, join requests and whole sessions end in the log, so that nothing of them is kept.
-    pub groups: Asked<GroupKey, Committed>,
-    pub comparisons: Asked<ComparisonKey, Refreshed>,
-    pub join_requests: Asked<GroupKey, ()>,
-}
-
-impl Default for Answers {
-    fn default() -> Self {
-        Self {
-            previews: Asked::new(PREVIEW_LIFETIME),
-            invite_codes: Asked::new(LIFETIME),
-            pictures: Asked::new(LIFETIME),
-            groups: Asked::new(Duration::ZERO),
-            comparisons: Asked::new(Duration::ZERO),
-            join_requests: Asked::new(Duration::ZERO),
-        }
-    }
-}
-
-impl Answers {
-    /// An event of the log says that something has changed.
-    pub fn changed(&self, session: &SessionName, group_id: Option<&GroupId>, what: EventType) {
-        let Some(group_id) = group_id else { return };
-        let key = (session.clone(), group_id.clone());
-        match what {
-            EventType::InviteRevoked => self.invite_codes.drop(&key),
-            EventType::PictureChanged => self.pictures.drop(&key),
-            // Whether we may see them depends on whether we are in the group, and as what.
-            EventType::Joined
-            | EventType::Left
-            | EventType::Deleted
-            | EventType::ParticipantsChanged => {
-                self.invite_codes.drop(&key);
-                if what != EventType::ParticipantsChanged {
-                    self.pictures.drop(&key);
-                }
-            }
-            EventType::Updated | EventType::JoinRequest | EventType::SessionDeleted => {}
-        }
-    }
-
-    /// The session connects anew, or is gone: what it missed may have changed any of it.
-    pub fn forget_session(&self, session: &SessionName) {
-        self.previews.drop_where(|(name, _)| name == session);
-        self.invite_codes.drop_where(|(name, _)| name == session);
-        self.pictures.drop_where(|(name, _)| name == session);
-    }
-}
-
 /// Answers of one kind.
-pub(super) struct Asked<K: Eq + Hash, V: Clone> {
+pub(in crate::app) struct SingleFlightCache<K: Eq + Hash, V: Clone> {
     flights: moka::sync::Cache<K, Flight<V>>,
     keeps: bool,
 }
 
-impl<K: Eq + Hash, V: Clone> std::fmt::Debug for Asked<K, V> {
+impl<K: Eq + Hash, V: Clone> std::fmt::Debug for SingleFlightCache<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Asked").field("keeps", &self.keeps).finish_non_exhaustive()
+        f.debug_struct("SingleFlightCache").field("keeps", &self.keeps).finish_non_exhaustive()
     }
 }
 
-impl<K, V> Asked<K, V>
+impl<K, V> SingleFlightCache<K, V>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     /// With a lifetime of zero nothing is kept once it is answered.
-    fn new(lifetime: Duration) -> Self {
+    pub fn new(lifetime: Duration) -> Self {
         let builder = moka::sync::Cache::builder().max_capacity(MAX_KEPT);
         let keeps = !lifetime.is_zero();
-        // What is still on its way counts too, so that even without keeping there is a bound in time.
         let flights = builder.time_to_live(if keeps { lifetime } else { LIFETIME }).build();
         Self { flights, keeps }
     }
@@ -137,7 +72,7 @@ where
         let flight = self.flights.get_with(key.clone(), || {
             let clock = inner.clock.clone();
             // A task of its own: who asked first may hang up while others still wait.
-            let task = inner.tasks.spawn(async move {
+            let task = inner.lifecycle.tasks.spawn(async move {
                 let value = fetch.await?;
                 Ok(Known { value, synced_time: clock.now() })
             });
@@ -165,7 +100,7 @@ where
         self.flights.invalidate(key);
     }
 
-    fn drop_where(&self, matches: impl Fn(&K) -> bool) {
+    pub fn drop_where(&self, matches: impl Fn(&K) -> bool) {
         let stale: Vec<K> = self
             .flights
             .iter()

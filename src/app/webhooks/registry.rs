@@ -1,15 +1,14 @@
 //! The webhooks there are, in memory, and the workers that deliver for them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
-use super::worker::Worker;
-use crate::app::Inner;
 use crate::app::places::Places;
 use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
@@ -17,10 +16,10 @@ use crate::domain::error::Result;
 use crate::domain::fair_share::FairShare;
 use crate::domain::port::courier::Courier;
 use crate::domain::port::repository::Repository;
-use crate::domain::webhook::{Webhook, WebhookId, WebhookState, WebhookStatus};
+use crate::domain::webhook::{Webhook, WebhookId, WebhookState};
 
 #[derive(Debug)]
-pub(in crate::app) struct Hooks {
+pub(in crate::app) struct WebhookRegistry {
     pub courier: Arc<dyn Courier>,
     pub options: Options,
     /// Posts that are out at the same time, over all webhooks.
@@ -29,7 +28,7 @@ pub(in crate::app) struct Hooks {
     pub passing_places: Places,
     /// Each key by its name, with what it may see.
     owners: HashMap<String, Caller>,
-    hooks: RwLock<BTreeMap<WebhookId, Arc<Hook>>>,
+    hooks: RwLock<BTreeMap<WebhookId, Arc<WebhookHandle>>>,
     /// One at a time is made.
     pub making: tokio::sync::Mutex<()>,
     /// Another process has taken the database over, and delivers.
@@ -38,7 +37,7 @@ pub(in crate::app) struct Hooks {
 
 /// A webhook and its worker.
 #[derive(Debug)]
-pub(super) struct Hook {
+pub(super) struct WebhookHandle {
     pub id: WebhookId,
     webhook: Mutex<Webhook>,
     /// When the oldest event was recorded that its worker has not delivered.
@@ -49,11 +48,11 @@ pub(super) struct Hook {
 
 #[derive(Debug)]
 pub(super) struct Running {
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    pub stop: CancellationToken,
+    pub task: JoinHandle<()>,
 }
 
-impl Hooks {
+impl WebhookRegistry {
     pub async fn load(
         repository: &dyn Repository,
         courier: Arc<dyn Courier>,
@@ -64,7 +63,8 @@ impl Hooks {
         let passing_places = places(options.max_in_flight.div_ceil(4));
         let places = places(options.max_in_flight);
         let hooks = repository.webhooks().await?;
-        let hooks = hooks.into_iter().map(|webhook| (webhook.id, Hook::new(webhook))).collect();
+        let hooks =
+            hooks.into_iter().map(|webhook| (webhook.id, WebhookHandle::new(webhook))).collect();
         let owners = options.callers.iter();
         Ok(Self {
             courier,
@@ -83,13 +83,13 @@ impl Hooks {
         self.owners.get(key_name)
     }
 
-    pub(super) fn get(&self, id: WebhookId) -> Option<Arc<Hook>> {
-        self.read().get(&id).cloned()
+    pub(super) fn get(&self, id: WebhookId) -> Option<Arc<WebhookHandle>> {
+        self.hooks.read().get(&id).cloned()
     }
 
     /// By id.
-    pub(super) fn all(&self) -> Vec<Arc<Hook>> {
-        self.read().values().cloned().collect()
+    pub(super) fn all(&self) -> Vec<Arc<WebhookHandle>> {
+        self.hooks.read().values().cloned().collect()
     }
 
     /// This process delivers no more.
@@ -100,33 +100,34 @@ impl Hooks {
     }
 
     pub fn len(&self) -> usize {
-        self.read().len()
+        self.hooks.read().len()
     }
 
     /// How many are the key's, and how many there are.
     pub fn count(&self, key_name: &str) -> (u64, u64) {
-        let hooks = self.read();
-        let own = hooks.values().filter(|hook| hook.lock().key_name == key_name).count();
+        let hooks = self.hooks.read();
+        let own = hooks.values().filter(|hook| hook.webhook.lock().key_name == key_name).count();
         (own as u64, hooks.len() as u64)
     }
 
-    pub(super) fn put(&self, webhook: Webhook) -> Arc<Hook> {
-        let hook = Hook::new(webhook);
-        let mut hooks = self.hooks.write().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn put(&self, webhook: Webhook) -> Arc<WebhookHandle> {
+        let hook = WebhookHandle::new(webhook);
+        let mut hooks = self.hooks.write();
         hooks.insert(hook.id, hook.clone());
         hook
     }
 
     pub fn remove(&self, id: WebhookId) {
-        self.hooks.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.hooks.write().remove(&id);
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<WebhookId, Arc<Hook>>> {
-        self.hooks.read().unwrap_or_else(PoisonError::into_inner)
+    /// Whether another process delivers.
+    pub fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Relaxed)
     }
 }
 
-impl Hook {
+impl WebhookHandle {
     fn new(webhook: Webhook) -> Arc<Self> {
         Arc::new(Self {
             id: webhook.id,
@@ -137,58 +138,31 @@ impl Hook {
     }
 
     pub fn webhook(&self) -> Webhook {
-        self.lock().clone()
+        self.webhook.lock().clone()
     }
 
     /// Changes what is known of it; for whoever has its turn, or is its worker.
     pub fn change<T>(&self, change: impl FnOnce(&mut Webhook) -> T) -> T {
-        change(&mut self.lock())
+        change(&mut self.webhook.lock())
     }
 
     pub fn oldest_waiting(&self) -> Option<Timestamp> {
-        *self.oldest_waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.oldest_waiting.lock()
     }
 
     pub fn note_oldest_waiting(&self, time: Option<Timestamp>) {
-        *self.oldest_waiting.lock().unwrap_or_else(PoisonError::into_inner) = time;
+        *self.oldest_waiting.lock() = time;
     }
 
     pub fn state(&self) -> WebhookState {
-        self.lock().status.state
+        self.webhook.lock().status.state
     }
 
-    fn lock(&self) -> MutexGuard<'_, Webhook> {
-        self.webhook.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts what retention took; answers it in words.
+    pub fn note_lost(&self, lost: u64) -> String {
+        self.change(|webhook| webhook.progress.lost_count += lost);
+        format!(
+            "retention has removed {lost} events after its place; resume it to go on with those that are kept"
+        )
     }
-}
-
-/// Moves a webhook to another state; the reason may change while it is there.
-pub(super) fn set_state(webhook: &mut Webhook, state: WebhookState, reason: &str, now: Timestamp) {
-    let held = &webhook.status;
-    let time = if held.state == state { held.time } else { now };
-    if held.state != state || held.reason != reason {
-        webhook.status = WebhookStatus { state, reason: reason.to_owned(), time };
-    }
-}
-
-/// Ends the worker and waits until it has written how far it got.
-pub(super) async fn stop(running: &mut Option<Running>) {
-    let Some(Running { stop, task }) = running.take() else { return };
-    stop.cancel();
-    if let Err(error) = task.await {
-        tracing::error!(%error, "a webhook's worker has ended badly");
-    }
-}
-
-/// Begins to deliver, where the webhook is to and nobody does yet.
-pub(super) fn start(inner: &Arc<Inner>, hook: &Arc<Hook>, running: &mut Option<Running>) {
-    let is_running = running.as_ref().is_some_and(|running| !running.task.is_finished());
-    let may = !inner.is_draining() && !inner.hooks.fenced.load(Ordering::Relaxed);
-    if is_running || !may || !hook.state().delivers() {
-        return;
-    }
-    let stop = inner.draining.child_token();
-    let worker = Worker::new(inner.clone(), hook.clone(), stop.clone());
-    let task = inner.tasks.spawn(worker.run());
-    *running = Some(Running { stop, task });
 }

@@ -7,19 +7,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::own_changes::{Echo, OwnChanges};
+use super::echo::{Echo, is_echo};
+use super::own_changes::OwnChanges;
 use crate::domain::counter::Sequence;
-use crate::domain::event::{JoinRequestAction, MemberAction};
 use crate::domain::id::{GroupId, RequestId, SessionName};
-use crate::domain::matching::Asked;
 use crate::domain::participant::Account;
 use crate::domain::reducer::{Change, Observation};
 
 /// Names one call towards the engine; engines that can hand it back with the echo.
-pub(super) type CallKey = Arc<str>;
+pub(in crate::app) type CallKey = Arc<str>;
 
 #[derive(Debug, Default)]
-pub(super) struct PendingCalls {
+pub(super) struct EchoWindows {
     /// What calls changed that were answered a moment ago.
     pub own_changes: OwnChanges,
     calls: Mutex<HashMap<SessionName, Vec<PendingCall>>>,
@@ -43,13 +42,13 @@ pub(super) struct Claim {
 }
 
 /// Keeps the window open; dropped when the call has ended.
-pub(super) struct PendingWindow {
-    calls: Arc<PendingCalls>,
+pub(in crate::app) struct EchoWindow {
+    calls: Arc<EchoWindows>,
     session: SessionName,
     key: CallKey,
 }
 
-impl PendingCalls {
+impl EchoWindows {
     pub fn open(
         self: &Arc<Self>,
         session: &SessionName,
@@ -57,10 +56,10 @@ impl PendingCalls {
         request_id: Option<RequestId>,
         group_id: Option<GroupId>,
         expected: Vec<Change>,
-    ) -> PendingWindow {
+    ) -> EchoWindow {
         let call = PendingCall { key: key.clone(), request_id, group_id, expected, logged: None };
         self.lock().entry(session.clone()).or_default().push(call);
-        PendingWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
+        EchoWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
     }
 
     /// The call whose echo this report is.
@@ -118,7 +117,7 @@ impl PendingCalls {
     }
 }
 
-impl Drop for PendingWindow {
+impl Drop for EchoWindow {
     fn drop(&mut self) {
         let mut calls = self.calls.lock();
         if let Some(open) = calls.get_mut(&self.session) {
@@ -133,39 +132,4 @@ impl Drop for PendingWindow {
 /// What somebody else did is not ours, however much it looks like it.
 fn is_of_others(me: Option<&Account>, seen: &Observation) -> bool {
     seen.actor.is_some_and(|actor| me.is_some_and(|me| !me.goes_by(actor)))
-}
-
-/// Whether a report says what a call was about to do.
-pub(super) fn is_echo(expected: &Change, seen: &Change) -> bool {
-    match (expected, seen) {
-        (Change::Fields(expected), Change::Fields(seen)) => {
-            seen.iter().any(|value| expected.iter().any(|wanted| wanted.says_same(value)))
-        }
-        (
-            Change::Members { action, members },
-            Change::Members { action: seen_action, members: seen_members },
-        ) => {
-            action == seen_action
-                && seen_members.iter().any(|seen| {
-                    members
-                        .iter()
-                        .any(|m| Asked::known_as(m.id(), m.account).goes_by(&seen.account))
-                })
-        }
-        (Change::JoinRequest(expected), Change::JoinRequest(seen)) => {
-            expected.action == seen.action
-                && expected.request.requester.is_same(&seen.request.requester)
-        }
-        (
-            Change::JoinRequest(expected),
-            Change::Members { action: MemberAction::Join, members },
-        ) => {
-            expected.action == JoinRequestAction::Approved
-                && members.iter().any(|m| m.account.is_same(&expected.request.requester))
-        }
-        (Change::Left, Change::Left) | (Change::Deleted, Change::Deleted) => true,
-        (Change::Picture(_), Change::Picture(_))
-        | (Change::InviteRevoked, Change::InviteRevoked) => true,
-        _ => false,
-    }
 }

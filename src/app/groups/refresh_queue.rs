@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 
-use super::pauses::Pauses;
-use super::{App, Call};
+use crate::app::pauses::Pauses;
+use crate::app::{App, Call};
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::reason::Reason;
 
-/// Doubts that are kept; beyond them new ones are dropped, and the next report raises them again.
+/// RefreshQueue that are kept; beyond them new ones are dropped, and the next report raises them again.
 const MAX: usize = 10_000;
 /// Groups that are read at once: one server that does not answer must not keep all others waiting.
 const AT_ONCE: usize = 8;
@@ -30,7 +30,7 @@ const LASTING: Duration = Duration::from_secs(60);
 type Doubt = (SessionName, GroupId);
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Doubts(Arc<Inner>);
+pub(in crate::app) struct RefreshQueue(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -61,7 +61,7 @@ impl Waiting {
     }
 }
 
-impl Doubts {
+impl RefreshQueue {
     pub fn raise(&self, session: &SessionName, group_id: &GroupId) {
         self.raise_again((session.clone(), group_id.clone()), Pauses::default());
     }
@@ -93,21 +93,21 @@ impl Doubts {
 
 impl App {
     /// Reads doubtful groups anew until the service stops.
-    pub async fn settle_doubts(&self) {
+    pub async fn run_refresh_queue(&self) {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             let next = async {
                 let place = places.clone().acquire_owned().await.ok();
-                (place, self.inner.doubts.next().await)
+                (place, self.inner.groups.refresh_queue.next().await)
             };
             let (place, (doubt, failed)) = tokio::select! {
                 next = next => next,
-                () = self.inner.draining.cancelled() => return,
+                () = self.inner.lifecycle.draining.cancelled() => return,
             };
             let app = self.clone();
             tokio::spawn(async move {
                 app.settle(&doubt, failed).await;
-                app.inner.doubts.has_read(&doubt);
+                app.inner.groups.refresh_queue.has_read(&doubt);
                 drop(place);
             });
         }
@@ -116,7 +116,7 @@ impl App {
     async fn settle(&self, doubt: &Doubt, failed: Pauses) {
         let (session, group_id) = doubt;
         // An answer that is on its way already may be older than what raised the doubt.
-        self.inner.asked.groups.drop(doubt);
+        self.inner.groups.reads.groups.drop(doubt);
         let read = self.refresh_group(&Call::internal(), session, group_id).await;
         if let Err(error) = read {
             self.doubt_later(doubt.clone(), &error, failed);
@@ -124,7 +124,12 @@ impl App {
     }
 
     /// A group could not be read: another try comes later, where that may help.
-    pub(super) fn doubt_again(&self, session: &SessionName, group_id: &GroupId, error: &Error) {
+    pub(in crate::app) fn doubt_again(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        error: &Error,
+    ) {
         self.doubt_later((session.clone(), group_id.clone()), error, Pauses::default());
     }
 
@@ -147,8 +152,8 @@ impl App {
         // Who waits for a next try holds no place.
         tokio::spawn(async move {
             tokio::select! {
-                () = sleep(pause) => app.inner.doubts.raise_again(doubt, failed),
-                () = app.inner.draining.cancelled() => {}
+                () = sleep(pause) => app.inner.groups.refresh_queue.raise_again(doubt, failed),
+                () = app.inner.lifecycle.draining.cancelled() => {}
             }
         });
     }
@@ -170,7 +175,7 @@ mod tests {
 
     #[test]
     fn turns_go_round() {
-        let doubts = Doubts::default();
+        let doubts = RefreshQueue::default();
         let group =
             |number: u32| -> GroupId { format!("12036300000000000{number}@g.us").parse().unwrap() };
         let session = |name: &str| -> SessionName { name.parse().unwrap() };

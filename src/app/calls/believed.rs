@@ -1,6 +1,6 @@
 //! Guesses of an engine, held against what is known of the group.
 
-use super::Inner;
+use crate::app::Inner;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::operation::{EngineError, Outcome};
 use crate::domain::participant::Role;
@@ -9,7 +9,7 @@ use crate::domain::reason::Reason;
 impl Inner {
     /// The failure as it may be told: that a call was refused for want of a role is not said to an account that
     /// has it. What became of the call is then open.
-    pub(super) async fn believed(
+    pub(in crate::app) async fn believed(
         &self,
         session: &SessionName,
         group_id: Option<&GroupId>,
@@ -28,12 +28,13 @@ impl Inner {
     }
 
     async fn contradicts(&self, session: &SessionName, group_id: &GroupId, reason: Reason) -> bool {
-        let Ok(Some(me)) = self.directory.get(session).map(|session| session.account) else {
+        let Ok(Some(me)) = self.sessions.directory.get(session).map(|session| session.account)
+        else {
             return false;
         };
         // What cannot be read contradicts nothing.
         let Ok(held) = self.held_group(session, group_id).await else { return false };
-        let role = held.state.group.as_ref().and_then(|group| group.role_of(&me));
+        let role = held.group.as_ref().and_then(|group| group.role_of(&me));
         match reason {
             Reason::NotGroupAdmin => role.is_some_and(Role::is_admin),
             Reason::GroupNotFound | Reason::NotGroupMember => role.is_some(),

@@ -1,11 +1,13 @@
-//! What runs besides the workers: whether there is one for each webhook that delivers, how far they are
+//! What sees to the workers: whether there is one for each webhook that delivers, how far they are
 //! behind, and which webhooks retention has overtaken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::hooks::{Hook, set_state, start};
-use crate::app::App;
+use super::registry::{Running, WebhookHandle};
+use super::worker::Worker;
 use crate::app::watch::WatchStart;
+use crate::app::{App, Inner};
 use crate::domain::error::Result;
 use crate::domain::webhook::WebhookState;
 use crate::telemetry;
@@ -29,7 +31,7 @@ impl App {
             self.measure_webhooks();
             tokio::select! {
                 () = tokio::time::sleep(ROUND) => {}
-                () = inner.draining.cancelled() => return,
+                () = inner.lifecycle.draining.cancelled() => return,
             }
         }
     }
@@ -72,12 +74,12 @@ impl App {
             if !stands || place.log_id != oldest.log_id || place.at.position >= oldest.at.position {
                 continue;
             }
-            let reason = note_lost(&hook, oldest.at.position.since(place.at.position));
+            let reason = hook.note_lost(oldest.at.position.since(place.at.position));
             let now = inner.clock.now();
             let webhook = hook.change(|webhook| {
                 // What is lost is counted once, so that the place moves with it.
                 webhook.progress.cursor = oldest;
-                set_state(webhook, WebhookState::Expired, &reason, now);
+                webhook.set_state(WebhookState::Expired, &reason, now);
                 webhook.clone()
             });
             inner
@@ -89,10 +91,24 @@ impl App {
     }
 }
 
-/// Counts what retention took; answers it in words.
-pub(super) fn note_lost(hook: &Hook, lost: u64) -> String {
-    hook.change(|webhook| webhook.progress.lost_count += lost);
-    format!(
-        "retention has removed {lost} events after its place; resume it to go on with those that are kept"
-    )
+/// Ends the worker and waits until it has written how far it got.
+pub(super) async fn stop(running: &mut Option<Running>) {
+    let Some(Running { stop, task }) = running.take() else { return };
+    stop.cancel();
+    if let Err(error) = task.await {
+        tracing::error!(%error, "a webhook's worker has ended badly");
+    }
+}
+
+/// Begins to deliver, where the webhook is to and nobody does yet.
+pub(super) fn start(inner: &Arc<Inner>, hook: &Arc<WebhookHandle>, running: &mut Option<Running>) {
+    let is_running = running.as_ref().is_some_and(|running| !running.task.is_finished());
+    let may = !inner.is_draining() && !inner.hooks.is_fenced();
+    if is_running || !may || !hook.state().delivers() {
+        return;
+    }
+    let stop = inner.lifecycle.draining.child_token();
+    let worker = Worker::new(inner.clone(), hook.clone(), stop.clone());
+    let task = inner.lifecycle.tasks.spawn(worker.run());
+    *running = Some(Running { stop, task });
 }

@@ -1,0 +1,34 @@
+//! What a command needs on its way to an engine.
+
+use std::sync::Arc;
+
+use crate::app::Inner;
+use crate::app::log::CallKey;
+use crate::domain::answer::Verdict;
+use crate::domain::id::{RequestId, SessionName};
+use crate::domain::operation::{
+    self, CommandValue as _, EngineAnswer, EngineCall, GroupCommand, Perform,
+};
+use crate::domain::port::engine::GroupEngine;
+
+pub(in crate::app) struct MutationContext<'a> {
+    pub inner: &'a Arc<Inner>,
+    pub session: &'a SessionName,
+    /// Of the caller.
+    pub key_name: &'a str,
+    pub request_id: Option<RequestId>,
+    pub call_key: CallKey,
+}
+
+/// As the command is, without anything done before or after it.
+pub(super) async fn plainly<C: GroupCommand>(
+    engine: &dyn GroupEngine,
+    call: EngineCall<'_>,
+    command: &C,
+) -> operation::Result<EngineAnswer<Verdict>>
+where
+    dyn GroupEngine: Perform<C>,
+{
+    let answer = engine.perform(call, command).await?;
+    Ok(answer.map(|value| value.verdict(command.group_id())))
+}
