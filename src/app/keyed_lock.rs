@@ -1,7 +1,9 @@
 //! One at a time for each session, or for each of whatever else is named.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::domain::id::SessionName;
 
@@ -20,7 +22,7 @@ impl<K: Ord + Clone> KeyedLock<K> {
     /// Waits for the turn of what the key names; it ends when what is returned is dropped.
     pub async fn take(&self, key: &K) -> tokio::sync::OwnedMutexGuard<()> {
         let turn = {
-            let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut keys = self.keys.lock();
             keys.retain(|_, turn| Arc::strong_count(turn) > 1);
             keys.entry(key.clone()).or_default().clone()
         };

@@ -4,11 +4,12 @@
 //! what finds none is lost to that receiver, and counted. Nothing of it touches the log.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_stream::wrappers::WatchStream;
 
@@ -100,14 +101,14 @@ impl Relay {
         });
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let room = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
-        self.write().push(Arc::new(Receiver { id, wish, lanes: senders, room }));
+        self.receivers.write().push(Arc::new(Receiver { id, wish, lanes: senders, room }));
         self.note_wanted();
         (Subscription { relay: self.clone(), id }, queues)
     }
 
     fn note_wanted(&self) {
         // Under the lock, so that of two changes the later one is told last.
-        let receivers = self.read();
+        let receivers = self.receivers.read();
         let names = receivers.iter().flat_map(|receiver| &receiver.wish.names);
         let wanted: OtherEventNames = names.cloned().collect();
         self.wanted.send_if_modified(|held| {
@@ -115,14 +116,6 @@ impl Relay {
             *held = wanted;
             is_news
         });
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Vec<Arc<Receiver>>> {
-        self.receivers.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Vec<Arc<Receiver>>> {
-        self.receivers.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +147,7 @@ impl OtherEvents for Relay {
 
     fn tell(&self, session: &SessionName, event: OtherEvent) {
         let wishing: Vec<Arc<Receiver>> = {
-            let receivers = self.read();
+            let receivers = self.receivers.read();
             let wish = |receiver: &&Arc<Receiver>| receiver.wish.is_for(session, &event.name);
             receivers.iter().filter(wish).cloned().collect()
         };
@@ -172,7 +165,7 @@ impl OtherEvents for Relay {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.relay.write().retain(|receiver| receiver.id != self.id);
+        self.relay.receivers.write().retain(|receiver| receiver.id != self.id);
         self.relay.note_wanted();
     }
 }

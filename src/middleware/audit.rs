@@ -5,10 +5,11 @@
 //! as he likes, so that lines about refusals are limited in rate.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::Peer;
@@ -46,7 +47,7 @@ impl Subject {
     }
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -183,7 +184,7 @@ mod tests {
 
     impl io::Write for Log {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+            self.0.lock().write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -204,7 +205,7 @@ mod tests {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt().json().flatten_event(true);
         tracing::subscriber::with_default(subscriber.with_writer(log.clone()).finish(), work);
-        let bytes = log.0.lock().unwrap().clone();
+        let bytes = log.0.lock().clone();
         let lines = String::from_utf8(bytes).unwrap();
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

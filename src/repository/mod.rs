@@ -34,8 +34,8 @@ use sea_orm::{
 pub use self::migration::SchemaError;
 pub use self::open::{ConnectOptions, OpenError};
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::limit::Bounded;
@@ -44,6 +44,7 @@ use self::sql::Sql;
 use self::write_order::WriteOrder;
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::token::LogId;
+use parking_lot::Mutex;
 
 /// Between two tries of a statement whose answer was lost.
 const INSIST_PAUSES: [Duration; 4] = [
@@ -155,7 +156,7 @@ impl SeaRepository {
                     tracing::warn!(%error, "the log of SQLite could not be written into its file");
                 }
                 let _ = writer.close_by_ref().await;
-                files.lock().unwrap_or_else(PoisonError::into_inner).take();
+                files.lock().take();
             }
         }
     }
@@ -163,7 +164,7 @@ impl SeaRepository {
     /// What writes go to. On SQLite only while its files are where they were: see [`sqlite::Files`].
     fn writable(&self) -> Result<Bounded> {
         if let Connections::Sqlite { files, .. } = &self.connections
-            && let Some(files) = files.lock().unwrap_or_else(PoisonError::into_inner).as_deref()
+            && let Some(files) = files.lock().as_deref()
         {
             files.are_in_place().map_err(|error| StoreError::Unavailable(error.to_string()))?;
         }

@@ -180,10 +180,11 @@ fn what_only_looks_like_an_arrow_is_none() {
 /// A verb is described once, and each layer has what is its own to say of it, in the order of CONTRIBUTING.md.
 #[test]
 fn a_verb_stands_in_few_files() {
-    const LAYERS: [&str; 7] = [
+    const LAYERS: [&str; 8] = [
         "src/domain/operation",
         "src/engine/simulator",
         "src/engine/waha/calls",
+        "src/app/calls",
         "src/app/groups",
         "src/grpc",
         "src/rest",
@@ -204,6 +205,32 @@ fn a_verb_stands_in_few_files() {
     let (_, order) = contributing.split_once("## Adding an RPC").expect("the order");
     let places = LAYERS.map(|layer| order.find(layer).expect(layer));
     assert!(places.is_sorted(), "{places:?}");
+}
+
+/// The rooms of the app, from the ground up, as docs/ARCHITECTURE.md shows them.
+#[test]
+fn rooms_of_the_app_use_only_those_below() {
+    const FLOORS: [&[&str]; 5] = [
+        &["log"],
+        &["calls", "watch"],
+        &["groups", "sessions"],
+        &["ingest", "webhooks"],
+        &["background"],
+    ];
+    let floor = |room: &str| FLOORS.iter().position(|rooms| rooms.contains(&room));
+    let mut upward = Vec::new();
+    for source in sources() {
+        let Ok(in_app) = source.path.strip_prefix("src/app") else { continue };
+        let own = in_app.iter().next().expect("a room").to_str().expect("a name");
+        let own = own.strip_suffix(".rs").unwrap_or(own);
+        let Some(own_floor) = floor(own) else { continue };
+        for (line, room) in source.uses_below("app") {
+            if room != own && floor(&room).is_some_and(|other| other >= own_floor) {
+                upward.push(format!("{}:{line}: {own} -> {room}", source.path.display()));
+            }
+        }
+    }
+    assert_eq!(upward, Vec::<String>::new());
 }
 
 /// The app asks what an engine and a session's settings can do, and never which they are.

@@ -4,10 +4,11 @@
 //! and a repetition under the same request id attaches to it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::context::MutationContext;
@@ -173,7 +174,7 @@ impl Drop for Leaving {
 
 impl CallsInFlight {
     fn enter(&self, key: &ReservationKey, flight: InFlight) -> Result<InFlight, InFlight> {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = self.calls.lock();
         match calls.get(key) {
             Some(running) => Err(running.clone()),
             None => {
@@ -184,7 +185,7 @@ impl CallsInFlight {
     }
 
     fn leave(&self, key: &ReservationKey) {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.calls.lock().remove(key);
     }
 }
 

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 
@@ -67,7 +68,7 @@ impl RefreshQueue {
     }
 
     fn raise_again(&self, doubt: Doubt, failed: Pauses) {
-        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.waiting.lock();
         if waiting.groups.len() < MAX {
             waiting.groups.entry(doubt).or_insert(failed);
             self.0.raised.notify_one();
@@ -75,14 +76,14 @@ impl RefreshQueue {
     }
 
     fn has_read(&self, doubt: &Doubt) {
-        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.waiting.lock();
         waiting.reading.remove(doubt);
         self.0.raised.notify_one();
     }
 
     async fn next(&self) -> (Doubt, Pauses) {
         loop {
-            let next = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = self.0.waiting.lock().next();
             match next {
                 Some(doubt) => return doubt,
                 None => self.0.raised.notified().await,

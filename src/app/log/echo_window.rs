@@ -5,7 +5,9 @@
 //! the call then finds its change in the log and answers that event's sequence.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::echo::{Echo, is_echo};
 use super::own_changes::OwnChanges;
@@ -58,7 +60,7 @@ impl EchoWindows {
         expected: Vec<Change>,
     ) -> EchoWindow {
         let call = PendingCall { key: key.clone(), request_id, group_id, expected, logged: None };
-        self.lock().entry(session.clone()).or_default().push(call);
+        self.calls.lock().entry(session.clone()).or_default().push(call);
         EchoWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
     }
 
@@ -73,7 +75,7 @@ impl EchoWindows {
         if is_of_others(me, seen) {
             return None;
         }
-        let calls = self.lock();
+        let calls = self.calls.lock();
         let call = calls.get(session)?.iter().find(|call| match call_key {
             Some(key) => *call.key == *key,
             None => {
@@ -100,6 +102,7 @@ impl EchoWindows {
     /// Remembers under which sequence a call's echo was logged.
     pub fn logged(&self, session: &SessionName, key: &CallKey, sequence: Sequence) {
         if let Some(call) = self
+            .calls
             .lock()
             .get_mut(session)
             .and_then(|calls| calls.iter_mut().find(|call| call.key == *key))
@@ -109,17 +112,13 @@ impl EchoWindows {
     }
 
     pub fn sequence_of(&self, session: &SessionName, key: &CallKey) -> Option<Sequence> {
-        self.lock().get(session)?.iter().find(|call| call.key == *key)?.logged
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionName, Vec<PendingCall>>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        self.calls.lock().get(session)?.iter().find(|call| call.key == *key)?.logged
     }
 }
 
 impl Drop for EchoWindow {
     fn drop(&mut self) {
-        let mut calls = self.calls.lock();
+        let mut calls = self.calls.calls.lock();
         if let Some(open) = calls.get_mut(&self.session) {
             open.retain(|call| call.key != self.key);
             if open.is_empty() {

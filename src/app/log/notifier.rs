@@ -1,9 +1,10 @@
 //! Who is to be woken when a session has news.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::domain::id::SessionName;
@@ -39,7 +40,7 @@ impl WatchNotifier {
     pub fn subscribe(&self, sessions: &[SessionName]) -> Subscription {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let notify = Arc::new(Notify::new());
-        let mut subscribers = self.0.lock();
+        let mut subscribers = self.0.subscribers.lock();
         if sessions.is_empty() {
             subscribers.all.insert(number, notify.clone());
         }
@@ -54,7 +55,7 @@ impl WatchNotifier {
     }
 
     pub fn notify(&self, sessions: &[SessionName]) {
-        let subscribers = self.0.lock();
+        let subscribers = self.0.subscribers.lock();
         for notify in subscribers.all.values() {
             notify.notify_one();
         }
@@ -68,7 +69,7 @@ impl WatchNotifier {
 
     /// Wakes everybody, as when the service stops.
     pub fn notify_all(&self) {
-        let subscribers = self.0.lock();
+        let subscribers = self.0.subscribers.lock();
         for notify in subscribers
             .all
             .values()
@@ -79,11 +80,7 @@ impl WatchNotifier {
     }
 }
 
-impl Subscriptions {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Subscribers> {
-        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl Subscriptions {}
 
 impl Subscription {
     /// Returns where there was an event since the last wait, or at the next one.
@@ -94,7 +91,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut subscribers = self.subscriptions.lock();
+        let mut subscribers = self.subscriptions.subscribers.lock();
         subscribers.all.remove(&self.number);
         for session in &self.sessions {
             if let Some(of_session) = subscribers.by_session.get_mut(session) {

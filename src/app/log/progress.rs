@@ -1,8 +1,9 @@
 //! What callers can see of the writer from outside: how long it has been at one thing, and whether it was asked
 //! already to look at something.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -24,12 +25,12 @@ impl Progress {
 
     /// Whether the writer has been at it for so long that what queues behind it may wait for ever.
     pub fn is_late(&self) -> bool {
-        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *self.0.lock();
         since.is_some_and(|since| since.elapsed() >= OVERDUE)
     }
 
     fn set(&self, since: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        *self.0.lock() = since;
     }
 }
 
@@ -49,7 +50,7 @@ pub(super) struct Asked(Option<watch::Sender<bool>>);
 impl Checks {
     /// The end of the look that is queued, or of the one that is queued by this; `None` where it cannot be.
     pub fn ask(&self, queue: impl FnOnce() -> bool) -> Option<watch::Receiver<bool>> {
-        let mut queued = self.lock();
+        let mut queued = self.0.lock();
         if let Some(asked) = queued.as_ref() {
             return Some(asked.subscribe());
         }
@@ -62,11 +63,7 @@ impl Checks {
     }
 
     pub fn begin(&self) -> Asked {
-        Asked(self.lock().take())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<watch::Sender<bool>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Asked(self.0.lock().take())
     }
 }
 

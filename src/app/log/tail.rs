@@ -6,7 +6,9 @@
 //! and a subscription that wakes them when a session of theirs has events; there is no queue per watcher.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use super::LogObserver;
 use super::notifier::WatchNotifier;
@@ -86,17 +88,17 @@ impl LogTail {
     }
 
     pub fn head(&self) -> LogPosition {
-        self.read().head
+        self.state.read().head
     }
 
     /// The last sequence of the session that this process knows of.
     pub fn sequence(&self, session: &SessionName) -> Sequence {
-        self.read().sequences.get(session).copied().unwrap_or_default()
+        self.state.read().sequences.get(session).copied().unwrap_or_default()
     }
 
     /// Notes a sequence that was read elsewhere.
     pub fn note_sequence(&self, session: &SessionName, sequence: Sequence) {
-        let mut state = self.write();
+        let mut state = self.state.write();
         let known = state.sequences.entry(session.clone()).or_default();
         *known = (*known).max(sequence);
     }
@@ -108,7 +110,7 @@ impl LogTail {
         max_bytes: usize,
         lets_pass: impl Fn(&EventRecord) -> bool,
     ) -> Recent {
-        let state = self.read();
+        let state = self.state.read();
         if after >= state.head.position {
             return Recent::Drained;
         }
@@ -215,7 +217,7 @@ impl LogTail {
         }
         let mut sessions = Vec::new();
         {
-            let mut state = self.write();
+            let mut state = self.state.write();
             for record in records {
                 if record.position <= state.head.position {
                     continue;
@@ -238,14 +240,6 @@ impl LogTail {
             telemetry::log_head(state.head.position, state.history_bytes);
         }
         self.notifier.notify(&sessions);
-    }
-
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

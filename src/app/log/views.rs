@@ -6,9 +6,10 @@
 //! until it ends makes it worthless to the cache (not to its reader, who asked before).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::counter::Sequence;
@@ -110,7 +111,7 @@ impl Views {
                 stored.member_count,
             )))
         });
-        let loads = self.lock();
+        let loads = self.loads.lock();
         if let Some(view) = &view
             && !loads.get(&key).is_some_and(|load| load.overtaken)
         {
@@ -124,7 +125,7 @@ impl Views {
     /// The group has changed; `view` is what it is now, where the caller knows.
     pub fn changed(&self, session: &SessionName, group_id: &GroupId, view: Option<Arc<View>>) {
         let key = (session.clone(), group_id.clone());
-        let mut loads = self.lock();
+        let mut loads = self.loads.lock();
         if let Some(load) = loads.get_mut(&key) {
             load.overtaken = true;
         }
@@ -135,7 +136,7 @@ impl Views {
     }
 
     pub fn forget_session(&self, session: &SessionName) {
-        let mut loads = self.lock();
+        let mut loads = self.loads.lock();
         for (key, load) in loads.iter_mut() {
             load.overtaken |= key.0 == *session;
         }
@@ -149,10 +150,6 @@ impl Views {
             self.cache.invalidate(&key);
         }
     }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Load>> {
-        self.loads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Announces a load; withdrawn also where its reader gives up.
@@ -163,14 +160,14 @@ struct LoadGuard<'a> {
 
 impl<'a> LoadGuard<'a> {
     fn begin(views: &'a Views, key: Key) -> Self {
-        views.lock().entry(key.clone()).or_default().readers += 1;
+        views.loads.lock().entry(key.clone()).or_default().readers += 1;
         Self { views, key }
     }
 }
 
 impl Drop for LoadGuard<'_> {
     fn drop(&mut self) {
-        let mut loads = self.views.lock();
+        let mut loads = self.views.loads.lock();
         if let Some(load) = loads.get_mut(&self.key) {
             load.readers -= 1;
             if load.readers == 0 {

@@ -2,8 +2,8 @@
 //! followed by a comparison with WhatsApp.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
@@ -41,7 +41,7 @@ impl App {
     /// other; within one, news is dealt with in its order.
     pub async fn follow_connections(&self) {
         let connections = &self.inner.sessions.connections;
-        let taken = connections.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = connections.receiver.lock().take();
         let Some(mut receiver) = taken else { return };
         let mut followers: HashMap<SessionName, mpsc::UnboundedSender<ConnectionEvent>> =
             HashMap::new();

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -68,14 +69,14 @@ impl Directory {
     }
 
     pub fn get(&self, name: &SessionName) -> Result<Arc<Session>> {
-        let sessions = self.read();
+        let sessions = self.sessions.read();
         let state = sessions.get(name).ok_or_else(|| Error::session_not_found(name))?;
         Ok(state.borrow().session.clone())
     }
 
     /// The session as it is and as it changes. Ends when it is deleted.
     pub fn watch(&self, name: &SessionName) -> Result<watch::Receiver<SessionState>> {
-        let sessions = self.read();
+        let sessions = self.sessions.read();
         sessions
             .get(name)
             .map(watch::Sender::subscribe)
@@ -83,16 +84,16 @@ impl Directory {
     }
 
     pub fn contains(&self, name: &SessionName) -> bool {
-        self.read().contains_key(name)
+        self.sessions.read().contains_key(name)
     }
 
     pub fn len(&self) -> usize {
-        self.read().len()
+        self.sessions.read().len()
     }
 
     /// How many sessions are among those meant, and how many there are.
     pub fn count(&self, is_meant: impl Fn(&SessionName) -> bool) -> (u64, u64) {
-        let sessions = self.read();
+        let sessions = self.sessions.read();
         let meant = sessions.keys().filter(|name| is_meant(name)).count();
         (meant as u64, sessions.len() as u64)
     }
@@ -102,13 +103,14 @@ impl Directory {
     }
 
     pub fn names(&self) -> Vec<SessionName> {
-        self.read().keys().cloned().collect()
+        self.sessions.read().keys().cloned().collect()
     }
 
     /// Those after a name, in order.
     pub fn after(&self, name: Option<&SessionName>) -> Vec<Arc<Session>> {
         let from = name.map_or(Bound::Unbounded, Bound::Excluded);
-        self.read()
+        self.sessions
+            .read()
             .range::<SessionName, _>((from, Bound::Unbounded))
             .map(|(_, state)| state.borrow().session.clone())
             .collect()
@@ -117,7 +119,7 @@ impl Directory {
     /// Takes a new session in.
     pub fn put(&self, session: Session) {
         let session = Arc::new(session);
-        let mut sessions = self.write();
+        let mut sessions = self.sessions.write();
         let state = SessionState {
             session: session.clone(),
             up_since: None,
@@ -140,7 +142,7 @@ impl Directory {
     }
 
     pub fn remove(&self, name: &SessionName) {
-        self.write().remove(name);
+        self.sessions.write().remove(name);
     }
 
     pub fn is_up(&self, name: &SessionName) -> bool {
@@ -149,7 +151,7 @@ impl Directory {
 
     /// Since when the session's engine has told us of everything.
     pub fn up_since(&self, name: &SessionName) -> Option<Timestamp> {
-        self.read().get(name).and_then(|state| state.borrow().up_since)
+        self.sessions.read().get(name).and_then(|state| state.borrow().up_since)
     }
 
     pub fn mark_up(&self, name: &SessionName, since: Timestamp) {
@@ -162,7 +164,7 @@ impl Directory {
 
     /// When this process last compared all groups of the session with WhatsApp's: when it began to.
     pub fn compared(&self, name: &SessionName) -> Option<Instant> {
-        self.read().get(name).and_then(|state| state.borrow().compared)
+        self.sessions.read().get(name).and_then(|state| state.borrow().compared)
     }
 
     pub fn note_compared(&self, name: &SessionName, began: Instant) {
@@ -179,7 +181,7 @@ impl Directory {
 
     /// Watchers are told of each percent, not of each group.
     pub fn note_progress(&self, name: &SessionName, compared: usize, total: usize) {
-        let sessions = self.read();
+        let sessions = self.sessions.read();
         let Some(state) = sessions.get(name) else { return };
         state.send_if_modified(|state| {
             let percent = |progress: Progress| progress.compared * 100 / progress.total.max(1);
@@ -209,30 +211,18 @@ impl Directory {
     }
 
     fn modify(&self, name: &SessionName, change: impl FnOnce(&mut SessionState)) {
-        if let Some(state) = self.read().get(name) {
+        if let Some(state) = self.sessions.read().get(name) {
             state.send_modify(change);
         }
     }
 
     /// Changes what watchers do not see.
     fn note(&self, name: &SessionName, change: impl FnOnce(&mut SessionState)) {
-        if let Some(state) = self.read().get(name) {
+        if let Some(state) = self.sessions.read().get(name) {
             state.send_if_modified(|state| {
                 change(state);
                 false
             });
         }
-    }
-
-    fn read(
-        &self,
-    ) -> std::sync::RwLockReadGuard<'_, BTreeMap<SessionName, watch::Sender<SessionState>>> {
-        self.sessions.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(
-        &self,
-    ) -> std::sync::RwLockWriteGuard<'_, BTreeMap<SessionName, watch::Sender<SessionState>>> {
-        self.sessions.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

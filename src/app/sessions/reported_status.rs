@@ -3,7 +3,9 @@
 //! Events come late, in any order and at the same time, so that what counts is when the server made them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::app::Inner;
 use crate::domain::clock::Timestamp;
@@ -60,7 +62,7 @@ impl ReportedStatuses {
 
     /// Keeps what is reported unless something later was, and answers the latest.
     fn note(&self, session: &SessionName, reported: ReportedStatus) -> ReportedStatus {
-        let mut latest = self.lock();
+        let mut latest = self.0.lock();
         match latest.get(session) {
             Some(held) if held.latest.made > reported.made => held.latest.clone(),
             Some(_) | None => {
@@ -72,27 +74,23 @@ impl ReportedStatuses {
     }
 
     fn latest(&self, session: &SessionName) -> Option<ReportedStatus> {
-        self.lock().get(session).map(|held| held.latest.clone())
+        self.0.lock().get(session).map(|held| held.latest.clone())
     }
 
     fn is_inherited(&self, session: &SessionName) -> bool {
-        self.lock().get(session).is_some_and(|held| held.is_inherited)
+        self.0.lock().get(session).is_some_and(|held| held.is_inherited)
     }
 
     /// What was inherited has held since then at the least.
     fn settle(&self, session: &SessionName, time: Option<Timestamp>) {
-        if let Some(held) = self.lock().get_mut(session).filter(|held| held.is_inherited) {
+        if let Some(held) = self.0.lock().get_mut(session).filter(|held| held.is_inherited) {
             held.is_inherited = false;
             held.latest.made.0 = held.latest.made.0.max(time.unwrap_or_default());
         }
     }
 
     pub fn forget(&self, session: &SessionName) {
-        self.lock().remove(session);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionName, Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().remove(session);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::ops::Add;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::{Clock, Reference};
@@ -10,6 +10,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -118,7 +119,7 @@ impl Lane {
     pub fn hold_back(&self, rest: Option<Duration>) {
         let rest = rest.unwrap_or(USUAL_REST).min(LONGEST_REST);
         let until = Instant::now() + rest;
-        let mut rests_until = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rests_until = self.rests_until.lock();
         *rests_until = Some(rests_until.map_or(until, |held| held.max(until)));
     }
 
@@ -127,7 +128,7 @@ impl Lane {
         if self.paced.is_none() {
             return Ok(());
         }
-        let rests_until = *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests_until = *self.rests_until.lock();
         let left = rests_until.map(|until| until.saturating_duration_since(Instant::now()));
         match left {
             Some(left) if !left.is_zero() => {

@@ -1,9 +1,10 @@
 //! What calls go to: so many are out to it at the same time, whichever sessions they are of.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -22,7 +23,7 @@ pub(super) struct Upstreams(Mutex<HashMap<Arc<str>, Arc<Upstream>>>);
 
 impl Upstreams {
     pub fn of(&self, name: &Arc<str>) -> Arc<Upstream> {
-        let mut upstreams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut upstreams = self.0.lock();
         if let Some(upstream) = upstreams.get(name) {
             return upstream.clone();
         }

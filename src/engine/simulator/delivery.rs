@@ -5,10 +5,11 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -139,7 +140,7 @@ impl Delivery {
             tracing::warn!(session = %self.session, %error, "notifications were not taken; they are delivered again");
             pause = self.wait(pause).await;
         }
-        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut delivered = self.delivered.lock();
         delivered.extend(deliveries.iter().cloned());
         let surplus = delivered.len().saturating_sub(MAX_REPLAY);
         delivered.drain(..surplus);

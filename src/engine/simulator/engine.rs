@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -171,7 +172,7 @@ impl SimulatorEngine {
         }
         self.go_offline(&mut deliveries, session).await;
         let delivered = {
-            let mut delivered = self.delivered.write().unwrap_or_else(PoisonError::into_inner);
+            let mut delivered = self.delivered.write();
             delivered.entry(session.clone()).or_default().clone()
         };
         let delivery = Delivery {
@@ -198,7 +199,7 @@ impl SimulatorEngine {
 
     pub(super) async fn forget_session(&self, session: &SessionName) -> Result<()> {
         self.stop_session(session).await;
-        self.delivered.write().unwrap_or_else(PoisonError::into_inner).remove(session);
+        self.delivered.write().remove(session);
         let session = session.clone();
         self.ledger
             .apply(move |world, _| {

@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
@@ -128,11 +129,11 @@ struct Bells(Mutex<HashMap<PhoneNumber, Arc<Notify>>>);
 
 impl Bells {
     fn of(&self, phone: PhoneNumber) -> Arc<Notify> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(phone).or_default().clone()
+        self.0.lock().entry(phone).or_default().clone()
     }
 
     fn ring(&self, phone: PhoneNumber) {
-        if let Some(bell) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&phone) {
+        if let Some(bell) = self.0.lock().get(&phone) {
             bell.notify_one();
         }
     }

@@ -1,6 +1,5 @@
 //! What a test has the other people do, and how it looks at the truth. Needs no session to be online.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::delivery::hand_in;
@@ -230,11 +229,11 @@ impl SimulatorEngine {
     /// Answers how many there were.
     pub async fn replay(&self, session: &SessionName, last: usize, reverse: bool) -> Result<usize> {
         let delivered = {
-            let all = self.delivered.read().unwrap_or_else(PoisonError::into_inner);
+            let all = self.delivered.read();
             all.get(session).cloned().unwrap_or_default()
         };
         let mut again: Vec<EngineEvent> = {
-            let delivered = delivered.lock().unwrap_or_else(PoisonError::into_inner);
+            let delivered = delivered.lock();
             let first = delivered.len().saturating_sub(last);
             delivered
                 .iter()

@@ -3,9 +3,9 @@
 //!
 //! Written here since the crates for it keep time by a clock that a test cannot stop.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// So many failures in a row open the circuit.
@@ -43,7 +43,7 @@ impl Breaker {
     /// Lets a call out, or says how long to wait.
     pub fn admit(&self) -> Result<Permit<'_>, Duration> {
         let now = Instant::now();
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let is_probe = match state.open_until {
             None => false,
             Some(until) if until > now => return Err(until - now),
@@ -61,7 +61,7 @@ impl Breaker {
     /// Lets a call out that asks for nobody but the server itself: no better way to try whether it is back.
     pub fn look(&self) -> Permit<'_> {
         let now = Instant::now();
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let is_probe = state.open_until.is_some();
         if is_probe {
             state.probing = Some(now);
@@ -71,7 +71,7 @@ impl Breaker {
 
     /// The server was heard of by another way: the next call may try at once.
     pub fn try_now(&self) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if let Some(until) = &mut state.open_until {
             *until = Instant::now().min(*until);
             // One that is out may wait for a connection that is no more.
@@ -81,11 +81,7 @@ impl Breaker {
 
     /// Whether calls go out.
     pub fn is_closed(&self) -> bool {
-        self.lock().open_until.is_none()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().open_until.is_none()
     }
 }
 
@@ -93,7 +89,7 @@ impl Permit<'_> {
     /// The server answered, whatever it was.
     pub fn answered(mut self) {
         self.told = true;
-        *self.breaker.lock() = State::default();
+        *self.breaker.0.lock() = State::default();
     }
 
     pub fn failed(mut self) {
@@ -102,7 +98,7 @@ impl Permit<'_> {
     }
 
     fn fail(&self) {
-        let mut state = self.breaker.lock();
+        let mut state = self.breaker.0.lock();
         state.failures = state.failures.saturating_add(1);
         // Those that were out already when the circuit opened say nothing new, nor does a probe that another one
         // has relieved.
@@ -131,7 +127,7 @@ impl Drop for Permit<'_> {
             self.fail();
             return;
         }
-        let mut state = self.breaker.lock();
+        let mut state = self.breaker.0.lock();
         if self.is_the_probe(&state) {
             state.probing = None;
         }

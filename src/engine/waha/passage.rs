@@ -1,7 +1,6 @@
 //! Other people's requests on their way to a server: with its key, under the session's name there, as they came.
 
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
+use parking_lot::Mutex;
 use reqwest::{Body, Response};
 use tokio::time::timeout;
 
@@ -166,7 +166,6 @@ impl http_body::Body for Outgoing {
         context: &mut Context<'_>,
     ) -> Poll<Option<std::result::Result<Frame<Bytes>, Error>>> {
         let chunks = self.get_mut().0.get_mut();
-        let chunks = chunks.unwrap_or_else(std::sync::PoisonError::into_inner);
         chunks.poll_next_unpin(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
     }
 }

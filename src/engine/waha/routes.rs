@@ -1,7 +1,9 @@
 //! Which server carries which session, and under which name.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use super::server::Server;
 use crate::domain::id::SessionName;
@@ -33,12 +35,12 @@ struct Table {
 
 impl Routes {
     pub fn get(&self, session: &SessionName) -> Option<Route> {
-        self.read().routes.get(session).cloned()
+        self.0.read().routes.get(session).cloned()
     }
 
     /// The started session of this name at the server.
     pub fn session_of(&self, server: &Server, remote: &str) -> Option<SessionName> {
-        let table = self.read();
+        let table = self.0.read();
         let session = table.sessions.get(&(server.name.clone(), Arc::from(remote)))?;
         table.routes.get(session).filter(|route| route.is_started)?;
         Some(session.clone())
@@ -46,7 +48,7 @@ impl Routes {
 
     /// The started sessions that the server carries, with their names there.
     pub fn of_server(&self, server: &Server) -> Vec<(SessionName, Arc<str>)> {
-        let table = self.read();
+        let table = self.0.read();
         let routes = table.routes.iter();
         routes
             .filter(|(_, route)| route.server.name == server.name && route.is_started)
@@ -56,7 +58,7 @@ impl Routes {
 
     /// Sends the session this way from now on. Elsewhere than before, it begins unknown.
     pub fn put(&self, session: &SessionName, server: Arc<Server>, remote: &str) {
-        let mut table = self.write();
+        let mut table = self.0.write();
         if let Some(held) = table.routes.get(session)
             && held.server.name == server.name
             && &*held.remote == remote
@@ -71,41 +73,34 @@ impl Routes {
     }
 
     pub fn set_started(&self, session: &SessionName, is_started: bool) {
-        if let Some(route) = self.write().routes.get_mut(session) {
+        if let Some(route) = self.0.write().routes.get_mut(session) {
             route.is_started = is_started;
         }
     }
 
     pub fn set_unsure(&self, session: &SessionName) {
-        if let Some(route) = self.write().routes.get_mut(session) {
+        if let Some(route) = self.0.write().routes.get_mut(session) {
             route.is_unsure = true;
         }
     }
 
     /// Whether it was unsure; it no longer is.
     pub fn take_unsure(&self, session: &SessionName) -> bool {
-        self.write()
+        self.0
+            .write()
             .routes
             .get_mut(session)
             .is_some_and(|route| std::mem::take(&mut route.is_unsure))
     }
 
     pub fn set_account(&self, session: &SessionName, account: Option<Account>) {
-        if let Some(route) = self.write().routes.get_mut(session) {
+        if let Some(route) = self.0.write().routes.get_mut(session) {
             route.account = account;
         }
     }
 
     pub fn remove(&self, session: &SessionName) {
-        self.write().remove(session);
-    }
-
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Table> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Table> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.0.write().remove(session);
     }
 }
 

@@ -1,10 +1,11 @@
 //! One WAHA server: how its REST API is called, and what it says of itself.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, StatusCode};
+use parking_lot::RwLock;
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -205,7 +206,7 @@ impl Server {
 
     /// The same, where it was asked before.
     pub fn known_info(&self) -> Option<ServerInfo> {
-        *self.info.read().unwrap_or_else(PoisonError::into_inner)
+        *self.info.read()
     }
 
     /// Asks anew: the server may be a newer one by now.
@@ -215,7 +216,7 @@ impl Server {
         let info = answer.json().and_then(ServerInfo::read).ok_or_else(|| {
             EngineError::not_sent(self.unavailable("is no WAHA that this version knows"))
         })?;
-        *self.info.write().unwrap_or_else(PoisonError::into_inner) = Some(info);
+        *self.info.write() = Some(info);
         Ok(info)
     }
 

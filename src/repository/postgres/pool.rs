@@ -4,9 +4,9 @@
 //! driver go with it: whatever is returned to a pool is asked once more whether it lives, without a limit
 //! of time (sqlx 0.9, `PoolConnection::return_to_pool`).
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
@@ -36,7 +36,7 @@ impl Pool {
 
     /// The pool, or a new one where it has fallen silent. What still runs on the old one ends there.
     pub fn current(&self) -> Bounded {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         if current.silence.as_ref().is_some_and(Silence::is_noted) {
             *current = open(&self.server, self.max_connections, self.connect_timeout);
         }

@@ -63,6 +63,18 @@ impl Source {
 
     /// The modules below the crate's root that the file names, each with its line.
     pub fn uses(&self) -> Vec<(usize, String)> {
+        self.names(below_root)
+    }
+
+    /// What the file names right below a module that it is part of, each with its line.
+    pub fn uses_below(&self, module: &str) -> Vec<(usize, String)> {
+        self.names(|path, root, home| below_module(module, path, root, home))
+    }
+
+    fn names(
+        &self,
+        named: impl Fn(&[(usize, String)], &str, &[String]) -> Option<(usize, String)>,
+    ) -> Vec<(usize, String)> {
         // The program is a crate of its own, and the library is a stranger to it.
         let is_program = self.path == Path::new("src/main.rs");
         let root = if is_program { "wagroups" } else { "crate" };
@@ -107,7 +119,7 @@ impl Source {
                         at = self.path_tree(at, &mut Vec::new(), &mut paths);
                         let nested = inner.iter().map(|(_, name)| name.clone());
                         let here: Vec<String> = home.iter().cloned().chain(nested).collect();
-                        uses.extend(paths.iter().filter_map(|path| below_root(path, root, &here)));
+                        uses.extend(paths.iter().filter_map(|path| named(path, root, &here)));
                         continue;
                     }
                 }
@@ -181,6 +193,31 @@ fn below_root(path: &[(usize, String)], root: &str, home: &[String]) -> Option<(
             }
             word if word == root => place.clear(),
             _ => return place.is_empty().then(|| (*line, segment.clone())),
+        }
+    }
+    None
+}
+
+fn below_module(
+    module: &str,
+    path: &[(usize, String)],
+    root: &str,
+    home: &[String],
+) -> Option<(usize, String)> {
+    let mut place = home.to_vec();
+    for (line, segment) in path {
+        match segment.as_str() {
+            "self" => {}
+            "super" => {
+                place.pop();
+            }
+            word if word == root => place.clear(),
+            word => {
+                place.push(word.to_owned());
+                if place.len() == 2 {
+                    return (place[0] == module).then(|| (*line, segment.clone()));
+                }
+            }
         }
     }
     None

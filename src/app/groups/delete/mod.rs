@@ -7,9 +7,9 @@
 mod job;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -71,11 +71,7 @@ enum Found {
 
 impl Deletions {
     fn running(&self, key: &Key) -> Option<watch::Receiver<DeletionProgress>> {
-        self.lock().get(key).cloned()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, watch::Receiver<DeletionProgress>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock().get(key).cloned()
     }
 }
 
@@ -303,7 +299,7 @@ impl App {
         remaining_count: u32,
     ) -> watch::Receiver<DeletionProgress> {
         let key = (deletion.session.clone(), deletion.group_id.clone());
-        let mut running = self.inner.groups.deletions.lock();
+        let mut running = self.inner.groups.deletions.running.lock();
         // Two calls may have come this far at once.
         if let Some(running) = running.get(&key) {
             return running.clone();
@@ -320,7 +316,7 @@ impl App {
         let inner = self.inner.clone();
         tokio::spawn(async move {
             Job::new(inner.clone(), deletion, sender).run().await;
-            inner.groups.deletions.lock().remove(&key);
+            inner.groups.deletions.running.lock().remove(&key);
         });
         receiver
     }

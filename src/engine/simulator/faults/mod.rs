@@ -4,7 +4,7 @@ mod calls;
 mod notifications;
 mod snapshots;
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
@@ -94,8 +94,8 @@ impl Book {
 }
 
 impl Faults {
-    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock()
     }
 
     /// Answers the fault's id.
