@@ -42,9 +42,9 @@ impl App {
         let interval = self.inner.options.poll_interval;
         loop {
             // 75 to 125 %, so that replicas that began together do not stay together.
-            let jitter = 0.75 + 0.5 * (self.inner.entropy.u64() % 1024) as f64 / 1024.0;
+            let pause = self.inner.entropy.jittered(interval, 0.25);
             tokio::select! {
-                () = tokio::time::sleep(interval.mul_f64(jitter)) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.inner.lifecycle.cut_off.cancelled() => return,
             }
             if let Err(error) = self.inner.log.catch_up().await {
@@ -99,12 +99,12 @@ impl App {
             for session in inner.sessions.directory.all() {
                 let name = &session.name;
                 // 90 to 110 %, so that sessions that began together do not stay together.
-                let jitter = 0.9 + 0.2 * (inner.entropy.u64() % 1024) as f64 / 1024.0;
+                let age = inner.entropy.jittered(interval, 0.1);
                 let is_due = inner
                     .sessions
                     .directory
                     .compared(name)
-                    .is_none_or(|began| began.elapsed() >= interval.mul_f64(jitter));
+                    .is_none_or(|began| began.elapsed() >= age);
                 if !is_due || !inner.sessions.directory.is_up(name) || inner.is_draining() {
                     continue;
                 }

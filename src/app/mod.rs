@@ -11,7 +11,6 @@ mod keyed_lock;
 mod lifecycle;
 mod log;
 mod passing;
-mod pauses;
 mod places;
 pub mod relay;
 pub mod sessions;

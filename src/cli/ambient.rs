@@ -1,7 +1,5 @@
 //! The one place where the command line takes time and chance from the process.
 
-use std::time::Duration;
-
 use super::errors::Failure;
 use crate::domain::Timestamp;
 
@@ -26,10 +24,4 @@ pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
 /// A request id that nobody has used.
 pub fn request_id() -> Result<String, Failure> {
     Ok(uuid::Builder::from_random_bytes(random()?).into_uuid().to_string())
-}
-
-/// Between half of it and all of it, so that clients that failed together do not return together.
-pub fn jittered(duration: Duration) -> Duration {
-    let share = random::<2>().map_or(u16::MAX, u16::from_le_bytes);
-    duration.mul_f64(0.5 + f64::from(share) / f64::from(u16::MAX) / 2.0)
 }

@@ -11,10 +11,13 @@ use super::connect::{Connection, DEFAULT_TIMEOUT};
 use super::effect::Effect;
 use super::errors::{Failure, is_lost, reason, retry_delay};
 use super::output::Output;
+use crate::domain::backoff::Backoff;
 use crate::domain::id::RequestId;
 use crate::domain::reason::Reason;
+use crate::telemetry::SystemEntropy;
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
 const TRIES: u32 = 5;
 /// Time for the service's own answer about the deadline to arrive.
 const GRACE: Duration = Duration::from_millis(500);
@@ -79,9 +82,8 @@ async fn with_further_tries<Q: Clone, A>(
 ) -> Result<A, Failure> {
     let deadline = Instant::now() + limit;
     let timed_out = || Failure::TimedOut { after: limit, call: call.clone() };
-    let mut tries = 0;
+    let mut pauses = Backoff::new(FIRST_DELAY, LONGEST_DELAY);
     loop {
-        tries += 1;
         let mut attempt = Request::new(request.clone());
         attempt.set_timeout(deadline.saturating_duration_since(Instant::now()));
         let status = match timeout_at(deadline + GRACE, send(attempt)).await {
@@ -89,9 +91,9 @@ async fn with_further_tries<Q: Clone, A>(
             Ok(Err(status)) if !is_our_timeout(&status) => status,
             Ok(Err(_)) | Err(_) => return Err(timed_out()),
         };
-        let delay = delay_before(tries, &status);
+        let delay = pauses.pause(retry_delay(&status), &SystemEntropy);
         let in_time = Instant::now() + delay < deadline;
-        if tries >= TRIES || !in_time || !may_repeat(call, &status) {
+        if pauses.tries() >= TRIES || !in_time || !may_repeat(call, &status) {
             return Err(Failure::refused(status, call.clone()));
         }
         sleep(delay).await;
@@ -113,12 +115,6 @@ fn may_repeat(call: &Effect, status: &Status) -> bool {
         Some(_) => status.code() == Code::Unavailable,
         None => is_lost(status) && *call != Effect::Idempotent,
     }
-}
-
-fn delay_before(tries: u32, status: &Status) -> Duration {
-    let asked = retry_delay(status).unwrap_or_default();
-    let own = FIRST_DELAY.saturating_mul(1 << (tries - 1).min(8));
-    asked.max(ambient::jittered(own))
 }
 
 /// The command line again, with the request id and without the key.
@@ -269,11 +265,14 @@ mod tests {
         assert!(begin.elapsed() <= Duration::from_secs(4));
     }
 
-    #[test]
-    fn the_service_may_ask_for_more_time_than_we_would_take() {
+    #[tokio::test(start_paused = true)]
+    async fn the_service_may_ask_for_more_time_than_we_would_take() {
         let mut details = ErrorDetails::new();
+        details.set_error_info(Reason::DatabaseUnavailable.as_str(), "wagroups.v1", HashMap::new());
         details.set_retry_info(Some(Duration::from_secs(9)));
         let status = Status::with_error_details(Code::Unavailable, "", details);
-        assert_eq!(delay_before(1, &status), Duration::from_secs(9));
+        let begin = Instant::now();
+        assert_eq!(sent(&Effect::Read, 1, status).await.0, 2);
+        assert!(begin.elapsed() >= Duration::from_secs(9));
     }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::errors::{Failure, is_lost, reason, retry_delay};
-use super::{ambient, text};
+use super::text;
+use crate::domain::backoff::Backoff;
 use crate::domain::reason::Reason;
+use crate::telemetry::SystemEntropy;
 
-const FIRST_DELAY: Duration = Duration::from_millis(250);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// Between connections.
+pub const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
 /// A connection that held so long was a good one: the next trouble begins with short delays again.
 pub const GOOD_CONNECTION: Duration = Duration::from_secs(10);
 
@@ -29,17 +31,18 @@ pub fn may_help(failure: &Failure) -> bool {
 
 /// Jittered and growing, and not shorter than the service asks for. A service that hands its
 /// watches over says so, and is left at once.
-pub fn delay_before(tries: u32, failure: &Failure) -> Duration {
+pub fn delay_before(pauses: &mut Backoff, failure: &Failure) -> Duration {
     let asked = match failure {
-        Failure::Refused { status, .. } => retry_delay(status).unwrap_or_default(),
-        _ => Duration::ZERO,
+        Failure::Refused { status, .. } => retry_delay(status),
+        _ => None,
     };
     let handed_over = matches!(failure.reason(), Some(Reason::Draining | Reason::ConnectionAged));
-    if handed_over && tries == 0 {
-        return asked;
+    if handed_over && pauses.tries() == 0 {
+        // The next one is a broken connection as any other.
+        pauses.pause(None, &SystemEntropy);
+        return asked.unwrap_or_default();
     }
-    let own = FIRST_DELAY.saturating_mul(1 << tries.min(10)).min(LONGEST_DELAY);
-    asked.max(ambient::jittered(own))
+    pauses.pause(asked, &SystemEntropy)
 }
 
 /// What broke it, in a few words.
@@ -89,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn delays_grow_to_a_limit() {
+    fn a_service_that_hands_its_watches_over_is_left_at_once_but_not_time_and_again() {
         let broken = Failure::refused(Status::unavailable("the stream ended"), Effect::Read);
-        assert!(delay_before(0, &broken) <= FIRST_DELAY);
-        assert!(delay_before(3, &broken) >= FIRST_DELAY * 4);
-        assert!(delay_before(u32::MAX, &broken) <= LONGEST_DELAY);
-        assert_eq!(delay_before(0, &refused(Reason::ConnectionAged)), Duration::ZERO);
-        assert!(delay_before(1, &refused(Reason::ConnectionAged)) > Duration::ZERO);
+        let aged = refused(Reason::ConnectionAged);
+        let mut pauses = PAUSES;
+        assert_eq!(delay_before(&mut pauses, &aged), Duration::ZERO);
+        assert!(delay_before(&mut pauses, &aged) > Duration::ZERO);
+        assert!(delay_before(&mut PAUSES.clone(), &broken) > Duration::ZERO);
     }
 }

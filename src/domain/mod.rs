@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod auth;
+pub mod backoff;
 pub mod clock;
 pub mod counter;
 pub mod error;

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 
-use crate::app::pauses::Pauses;
 use crate::app::{App, Call};
+use crate::domain::backoff::Backoff;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::reason::Reason;
@@ -28,6 +28,9 @@ const TRIES_OF_LASTING: u32 = 1;
 /// From here on what an engine wants to be left alone for is lasting.
 const LASTING: Duration = Duration::from_secs(60);
 
+/// Between tries.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(120));
+
 type Doubt = (SessionName, GroupId);
 
 #[derive(Debug, Clone, Default)]
@@ -42,7 +45,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Waiting {
     /// Each group once, however often it is doubted before its turn comes, with the reads that failed.
-    groups: BTreeMap<Doubt, Pauses>,
+    groups: BTreeMap<Doubt, Backoff>,
     /// Whose turn was last: turns go round, so that nobody's groups wait for ever.
     last: Option<Doubt>,
     /// Read now: what is doubted meanwhile is read once more afterwards, since the answer may be older.
@@ -50,7 +53,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn next(&mut self) -> Option<(Doubt, Pauses)> {
+    fn next(&mut self) -> Option<(Doubt, Backoff)> {
         let after = self.last.clone().map_or(Bound::Unbounded, Bound::Excluded);
         let later = self.groups.range((after, Bound::Unbounded));
         let in_turn = later.chain(&self.groups).map(|(doubt, _)| doubt);
@@ -64,10 +67,10 @@ impl Waiting {
 
 impl RefreshQueue {
     pub fn raise(&self, session: &SessionName, group_id: &GroupId) {
-        self.raise_again((session.clone(), group_id.clone()), Pauses::default());
+        self.raise_again((session.clone(), group_id.clone()), PAUSES);
     }
 
-    fn raise_again(&self, doubt: Doubt, failed: Pauses) {
+    fn raise_again(&self, doubt: Doubt, failed: Backoff) {
         let mut waiting = self.0.waiting.lock();
         if waiting.groups.len() < MAX {
             waiting.groups.entry(doubt).or_insert(failed);
@@ -81,7 +84,7 @@ impl RefreshQueue {
         self.0.raised.notify_one();
     }
 
-    async fn next(&self) -> (Doubt, Pauses) {
+    async fn next(&self) -> (Doubt, Backoff) {
         loop {
             let next = self.0.waiting.lock().next();
             match next {
@@ -114,7 +117,7 @@ impl App {
         }
     }
 
-    async fn settle(&self, doubt: &Doubt, failed: Pauses) {
+    async fn settle(&self, doubt: &Doubt, failed: Backoff) {
         let (session, group_id) = doubt;
         // An answer that is on its way already may be older than what raised the doubt.
         self.inner.groups.reads.groups.drop(doubt);
@@ -131,10 +134,10 @@ impl App {
         group_id: &GroupId,
         error: &Error,
     ) {
-        self.doubt_later((session.clone(), group_id.clone()), error, Pauses::default());
+        self.doubt_later((session.clone(), group_id.clone()), error, PAUSES);
     }
 
-    fn doubt_later(&self, doubt: Doubt, error: &Error, mut failed: Pauses) {
+    fn doubt_later(&self, doubt: Doubt, error: &Error, mut failed: Backoff) {
         match error.reason() {
             // Who comes online hears of it, or it is gone with the session.
             Reason::SessionNotWorking
@@ -145,10 +148,10 @@ impl App {
             _ => {}
         }
         tracing::warn!(session = %doubt.0, %error, "a doubtful group could not be read anew");
-        if !error.reason().invites_retry() || failed.count() >= tries(error) {
+        if !error.reason().invites_retry() || failed.tries() >= tries(error) {
             return;
         }
-        let pause = failed.after(error, self.inner.entropy.as_ref());
+        let pause = failed.pause(error.retry_delay(), self.inner.entropy.as_ref());
         let app = self.clone();
         // Who waits for a next try holds no place.
         tokio::spawn(async move {

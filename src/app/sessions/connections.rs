@@ -2,16 +2,20 @@
 //! followed by a comparison with WhatsApp.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::app::pauses::Pauses;
 use crate::app::{App, Call};
+use crate::domain::backoff::Backoff;
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::ConnectionEvent;
+
+/// Between tries to follow a connection, or to compare after one.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(120));
 
 type Reported = (SessionName, ConnectionEvent);
 
@@ -72,7 +76,7 @@ impl App {
         session: &SessionName,
         mut news: mpsc::UnboundedReceiver<ConnectionEvent>,
     ) {
-        let mut pauses = Pauses::default();
+        let mut pauses = PAUSES;
         let mut again: Option<(Instant, ConnectionEvent)> = None;
         // A newer connection's comparison covers that of an older one.
         let mut _comparing = None;
@@ -96,7 +100,7 @@ impl App {
             let is_online = next == ConnectionEvent::Online;
             match self.connection_changed(session, next.clone()).await {
                 Ok(()) => {
-                    pauses = Pauses::default();
+                    pauses.reset();
                     if is_online {
                         let (app, session) = (self.clone(), session.clone());
                         let comparing = async move { app.compare_after_connect(&session).await };
@@ -106,7 +110,7 @@ impl App {
                 Err(error) => {
                     tracing::warn!(%session, %error, "a session could not follow its connection");
                     if error.reason().invites_retry() {
-                        let pause = pauses.after(&error, self.inner.entropy.as_ref());
+                        let pause = pauses.pause(error.retry_delay(), self.inner.entropy.as_ref());
                         let news = match next {
                             // The session may have left the state that the link belongs to.
                             ConnectionEvent::Linked => ConnectionEvent::Online,
@@ -124,7 +128,7 @@ impl App {
     async fn compare_after_connect(&self, session: &SessionName) {
         let inner = &self.inner;
         let since = Instant::now();
-        let mut pauses = Pauses::default();
+        let mut pauses = PAUSES;
         loop {
             if let Some(compared) = inner.sessions.directory.compared(session) {
                 if compared >= since {
@@ -146,7 +150,7 @@ impl App {
                     if !error.reason().invites_retry() || !inner.sessions.directory.is_up(session) {
                         return;
                     }
-                    let pause = pauses.after(&error, inner.entropy.as_ref());
+                    let pause = pauses.pause(error.retry_delay(), inner.entropy.as_ref());
                     tokio::select! {
                         () = sleep(pause) => {}
                         () = inner.lifecycle.draining.cancelled() => return,

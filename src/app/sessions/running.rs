@@ -7,6 +7,7 @@ use futures::StreamExt as _;
 
 use super::SessionChange;
 use crate::app::{App, Call, Inner};
+use crate::domain::backoff::Backoff;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{PhoneNumber, SessionName};
@@ -104,7 +105,7 @@ impl App {
     /// Brings up the sessions that shall run, some at a time: one whose server is silent must not hold up the
     /// others. What fails is tried again later, with growing pauses.
     pub async fn start_wanted_sessions(&self) {
-        let mut pause = Duration::from_secs(1);
+        let mut pauses = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
         loop {
             let wanted =
                 self.inner.sessions.directory.all().into_iter().filter(|session| session.wanted);
@@ -117,11 +118,11 @@ impl App {
             if failed.await == 0 || self.inner.is_draining() {
                 return;
             }
+            let pause = pauses.pause(None, self.inner.entropy.as_ref());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.inner.lifecycle.draining.cancelled() => return,
             }
-            pause = (pause * 2).min(Duration::from_secs(60));
         }
     }
 

@@ -40,8 +40,7 @@ impl App {
         let states = inner.sessions.directory.watch(name)?;
         inner.refuse_if_draining()?;
         let seat = inner.watches.seats.take(&call.caller)?;
-        let jitter = 0.9 + 0.2 * (inner.entropy.u64() % 1024) as f64 / 1024.0;
-        let oldest = Instant::now() + inner.options.watch_max_age.mul_f64(jitter);
+        let oldest = Instant::now() + inner.entropy.jittered(inner.options.watch_max_age, 0.1);
         let (end, ends_by_age) = match call.deadline {
             Some(deadline) if deadline < oldest => (deadline, false),
             _ => (oldest, true),

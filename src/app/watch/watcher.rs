@@ -75,12 +75,10 @@ impl Watcher {
         let subscription = inner.log.subscribe(filter.sessions());
         let cursor = start::find(&inner, &request.start).await?;
         let now = Instant::now();
-        let jitter = inner.entropy.u64();
         let interval = request.progress_interval.unwrap_or(inner.options.progress_interval);
         // 90 to 110 %, so that watchers that began together do not stay together.
-        let progress_interval = interval.mul_f64(0.9 + 0.2 * (jitter % 1024) as f64 / 1024.0);
-        let max_age =
-            inner.options.watch_max_age.mul_f64(0.9 + 0.2 * (jitter / 1024 % 1024) as f64 / 1024.0);
+        let progress_interval = inner.entropy.jittered(interval, 0.1);
+        let max_age = inner.entropy.jittered(inner.options.watch_max_age, 0.1);
         let oldest = now + if limits.seat.is_some() { max_age } else { NEVER };
         let (end, ends_by_age) = match limits.deadline {
             Some(deadline) if deadline < oldest => (deadline, false),

@@ -12,9 +12,11 @@ use tokio::time::sleep;
 
 use super::bodies::Body;
 use crate::cli::errors::Failure;
-use crate::cli::{ambient, text};
+use crate::cli::text;
+use crate::domain::backoff::Backoff;
 use crate::domain::id::SessionName;
 use crate::domain::session::WebhookSecret;
+use crate::telemetry::SystemEntropy;
 use crate::tls::Trust;
 
 /// How often a body is posted before the import gives up.
@@ -117,17 +119,16 @@ impl Poster {
             path.pop_if_empty().extend(["webhook", session.as_str()]);
         }
         let signature = sign(&self.secret, &body.bytes)?;
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         for _ in 1..TRIES {
             let asked = match self.post_once(&url, &signature, body).await {
                 Ok(response) if response.status() != StatusCode::SERVICE_UNAVAILABLE => {
                     return answered(response).await;
                 }
-                Ok(response) => retry_after(&response).unwrap_or_default(),
-                Err(_) => Duration::ZERO,
+                Ok(response) => retry_after(&response),
+                Err(_) => None,
             };
-            sleep(asked.max(ambient::jittered(pause))).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            sleep(pauses.pause(asked, &SystemEntropy)).await;
         }
         match self.post_once(&url, &signature, body).await {
             Ok(response) => answered(response).await,

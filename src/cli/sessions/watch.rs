@@ -50,7 +50,7 @@ pub async fn run(
         shown: None,
         comparison: None,
     };
-    let mut tries = 0;
+    let mut pauses = reconnect::PAUSES;
     loop {
         let begin = Instant::now();
         let failure = match watch.follow().await {
@@ -63,10 +63,9 @@ pub async fn run(
             return Err(failure);
         }
         if begin.elapsed() >= reconnect::GOOD_CONNECTION {
-            tries = 0;
+            pauses.reset();
         }
-        let delay = reconnect::delay_before(tries, &failure);
-        tries += 1;
+        let delay = reconnect::delay_before(&mut pauses, &failure);
         let (cause, shown) = (reconnect::cause(&failure), reconnect::shown(delay));
         output.note(&format!("connection lost ({cause}); again in {shown}"))?;
         sleep(delay).await;

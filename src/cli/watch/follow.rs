@@ -38,7 +38,7 @@ pub struct Follower {
 impl Follower {
     /// Follows until told to stop, or until something comes in the way that another try cannot mend.
     pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), Failure> {
-        let mut tries = 0;
+        let mut pauses = reconnect::PAUSES;
         // The first connection fails at once, since an address is easily mistyped; but a follower
         // with a place to go on from is a daemon, which waits for its service.
         let mut was_connected = self.place.resumes();
@@ -55,10 +55,9 @@ impl Follower {
                 return Err(failure);
             }
             if begin.elapsed() >= reconnect::GOOD_CONNECTION {
-                tries = 0;
+                pauses.reset();
             }
-            let delay = reconnect::delay_before(tries, &failure);
-            tries += 1;
+            let delay = reconnect::delay_before(&mut pauses, &failure);
             self.note_reconnect(&failure, delay)?;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::lane::{Lane, Lanes};
 use self::upstream::{Upstream, Upstreams};
+use crate::domain::backoff::Backoff;
 use crate::domain::clock::Entropy;
 use crate::domain::error::Error;
 use crate::domain::id::SessionName;
@@ -119,13 +120,12 @@ impl Gateway {
             upstream: self.upstreams.of(&self.engine.upstream(session)),
             fetches_all: self.engine.fetches_all(session),
         };
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Backoff::new(FIRST_PAUSE, Duration::MAX);
         for _ in 1..TRIES {
             match self.pass_once(&way, operation, &call).await {
                 Err(error) if operation.is_read() && is_passing(&error) => {
                     telemetry::engine_retry(self.engine.kind().as_str(), operation.as_str());
-                    sleep(self.entropy.jittered(pause, 0.5)).await;
-                    pause *= 2;
+                    sleep(pauses.pause(None, self.entropy.as_ref())).await;
                 }
                 ended => return ended,
             }

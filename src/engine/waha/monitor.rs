@@ -18,6 +18,7 @@ use super::routes::Routes;
 use super::server::{Ask, Server};
 use super::stream::{self, Broken, EVENTS};
 use super::webhook::{self, Content, WahaStatus};
+use crate::domain::backoff::Backoff;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::SessionName;
 use crate::domain::operation::{EngineError, Result};
@@ -73,7 +74,7 @@ struct Known {
 impl Monitor {
     pub async fn run(self) {
         let mut known = Known::default();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut last_cause = None;
         loop {
             let cause = match stream::connect(&self.server, &EVENTS, self.connect_timeout).await {
@@ -91,7 +92,7 @@ impl Monitor {
                     telemetry::waha_stream_open(&self.server.name, false);
                     // One that is closed as soon as it opens (a wrong key, a proxy) is no success.
                     if opened.elapsed() >= LONGEST_PAUSE {
-                        pause = FIRST_PAUSE;
+                        pauses.reset();
                     }
                     cause
                 }
@@ -105,7 +106,7 @@ impl Monitor {
             }
             // Perhaps it is the stream alone that is not there.
             self.look(&mut known, false).await;
-            let resting = sleep(self.jittered(pause));
+            let resting = sleep(pauses.pause(None, self.entropy.as_ref()));
             tokio::pin!(resting);
             tokio::select! {
                 () = &mut resting => {}
@@ -114,7 +115,6 @@ impl Monitor {
                     resting.await;
                 }
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -13,6 +13,7 @@ use super::other_event::{Head, NotPassedOn};
 use super::routes::Routes;
 use super::server::Server;
 use super::stream::{self, Broken};
+use crate::domain::backoff::Backoff;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::other_event::OtherEventNames;
 use crate::domain::port::other_events::OtherEvents;
@@ -73,7 +74,7 @@ impl Others {
     pub async fn run(self) {
         let mut wanted =
             Wanted { names: OtherEventNames::default(), news: self.receivers.wanted() };
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut last_cause = None;
         // Whoever wants more has the stream opened anew for all. So that not each new wish costs the others what is told
         // meanwhile, the first one has it opened for all events, which can be no more often than a few times.
@@ -109,10 +110,9 @@ impl Others {
             }
             // One that is closed as soon as it opens (a wrong key, a proxy) is no success.
             if opened.elapsed() >= LONGEST_PAUSE {
-                pause = FIRST_PAUSE;
+                pauses.reset();
             }
-            sleep(self.entropy.jittered(pause, 0.25)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            sleep(pauses.pause(None, self.entropy.as_ref())).await;
         }
     }
 

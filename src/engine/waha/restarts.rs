@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::routes::Routes;
 use super::server::{Ask, Server};
 use super::webhook::WahaStatus;
+use crate::domain::backoff::Backoff;
 use crate::domain::clock::Entropy;
 use crate::domain::id::SessionName;
 use crate::domain::operation::{EngineError, OperationName, Result};
@@ -188,7 +189,7 @@ async fn paced<Start: Future<Output = bool>>(
     is_wanted: impl Fn() -> bool,
     start: impl Fn() -> Start,
 ) -> bool {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     for _ in 0..TRIES {
         // Never closed.
         let Ok(place) = places.acquire().await else { return true };
@@ -197,8 +198,7 @@ async fn paced<Start: Future<Output = bool>>(
             return true;
         }
         drop(place);
-        sleep(entropy.jittered(pause, 0.5)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(pauses.pause(None, entropy)).await;
     }
     false
 }

@@ -11,6 +11,7 @@ use crate::app::calls::reservations;
 use crate::app::calls::{self, Mutation};
 use crate::app::{App, Call, Inner};
 use crate::domain::answer::Answer;
+use crate::domain::backoff::Backoff;
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::event::MemberAction;
@@ -83,7 +84,7 @@ impl Job {
     /// Tries again and again while nothing worse happens than that a step is put off or its outcome
     /// unknown: each try begins by looking at the group.
     async fn take_apart(&mut self) -> Result<(), Halt> {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Backoff::new(FIRST_PAUSE, LAST_PAUSE);
         loop {
             let Err(error) = self.take_apart_once().await else { return Ok(()) };
             match error.reason() {
@@ -95,8 +96,8 @@ impl Job {
                 | Reason::DeadlineExceeded
                 | Reason::Overloaded
                 | Reason::OutcomeUnknown => {
-                    self.rest(error.retry_delay().unwrap_or(pause)).await?;
-                    pause = (pause * 2).min(LAST_PAUSE);
+                    let pause = pauses.pause(error.retry_delay(), self.inner.entropy.as_ref());
+                    self.rest(pause).await?;
                 }
                 Reason::SessionNotWorking | Reason::LoggedOut | Reason::TemporarilyBanned => {
                     self.wait_for_session().await?;
