@@ -18,6 +18,10 @@ const PIECE: usize = 16 << 10;
 const HELD_BY_EACH: usize = 16 << 10;
 /// What it may hold beside that, within its key's share of what all answers hold.
 const HELD_BESIDE: usize = 32 << 10;
+/// What a stream hands over without being told when it leaves, again and again: as pieces leave in their order, the next
+/// one that is counted stands for them. The counters are shared with the connection, which runs on another processor as
+/// likely as not, so that counting each small event by itself would cost more than anything else of its delivery.
+const UNCOUNTED: usize = 4 << 10;
 /// What fits into the window that a client opens at the least, so that it has left once it was handed over. The end
 /// of a larger answer waits until all of it has left: until then the stream can be reset, and not the connection only,
 /// on which others may wait for theirs.
@@ -48,6 +52,8 @@ struct Leaving {
     /// Of a stream, which stops taking new pieces where too many have not left; and of an answer that is large, or
     /// made in parts.
     unsent: Option<Arc<Unsent>>,
+    /// Handed over since the last piece that was counted.
+    uncounted: usize,
 }
 
 /// How an answer is made.
@@ -95,8 +101,14 @@ struct Held {
 }
 
 enum Place {
-    Whole { _call: Arc<Call> },
-    Counted(Arc<Unsent>),
+    Whole {
+        _call: Arc<Call>,
+    },
+    /// These bytes, and others before them.
+    Counted {
+        unsent: Arc<Unsent>,
+        weight: usize,
+    },
 }
 
 impl AsRef<[u8]> for Held {
@@ -107,8 +119,8 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Place::Counted(unsent) = &self.place {
-            unsent.bytes.fetch_sub(self.bytes.len(), Ordering::AcqRel);
+        if let Place::Counted { unsent, weight } = &self.place {
+            unsent.bytes.fetch_sub(*weight, Ordering::AcqRel);
             unsent.waker.wake();
         }
     }
@@ -137,26 +149,33 @@ impl<B> AnswerBody<B> {
     fn leaving(inner: B, call: Arc<Call>, kind: Kind, first: Bytes) -> Self {
         let unsent = (kind != Kind::Whole || first.len() > FITS)
             .then(|| Arc::new(Unsent::new(call.clone())));
-        let leaving = Leaving { call, kind, unsent };
+        let mut leaving = Leaving { call, kind, unsent, uncounted: 0 };
         let rest = if first.is_empty() { first } else { leaving.hold(first) };
         Self { inner, leaving: Some(leaving), rest }
     }
 }
 
 impl Leaving {
-    fn hold(&self, bytes: Bytes) -> Bytes {
+    fn hold(&mut self, bytes: Bytes) -> Bytes {
         let Some(unsent) = &self.unsent else {
             let place = Place::Whole { _call: self.call.clone() };
             return Bytes::from_owner(Held { bytes, place });
         };
-        let held = unsent.bytes.fetch_add(bytes.len(), Ordering::AcqRel) + bytes.len();
+        let weight = self.uncounted + bytes.len();
+        if self.kind == Kind::Stream && weight < UNCOUNTED {
+            self.uncounted = weight;
+            return bytes;
+        }
+        self.uncounted = 0;
+        let held = unsent.bytes.fetch_add(weight, Ordering::AcqRel) + weight;
         let room = HELD_BY_EACH + HELD_BESIDE;
         if self.kind == Kind::Stream && held > room {
             // One event may be larger than that, and has to go out all the same.
             self.call.hold_more(held - room, true);
             unsent.holds_more.store(true, Ordering::Relaxed);
         }
-        Bytes::from_owner(Held { bytes, place: Place::Counted(unsent.clone()) })
+        let place = Place::Counted { unsent: unsent.clone(), weight };
+        Bytes::from_owner(Held { bytes, place })
     }
 
     /// Ready once nothing is left of a large answer, or of the last part of one.
@@ -229,7 +248,7 @@ where
                             // The call has been ended, and this with it.
                             return Poll::Pending;
                         }
-                        this.rest = match &this.leaving {
+                        this.rest = match &mut this.leaving {
                             Some(leaving) => leaving.hold(data),
                             None => data,
                         };
