@@ -2,7 +2,7 @@
 //! answer only so long, verifies certificates, and does not follow redirects.
 
 mod retry_after;
-mod signature;
+pub mod signature;
 
 use std::fmt;
 use std::sync::Arc;

@@ -45,7 +45,9 @@ pub fn change(change: &Change) -> Value {
             };
             ("incompleteMembers", count(&c.old), count(&c.new))
         }
-        Change::Alias(participant) => ("alias", Value::Null, words::participant(participant)),
+        Change::Alias(participant) => {
+            ("alias", Value::Null, json!(words::participant(participant)))
+        }
         // All of it, which is the group in the event's payload.
         Change::Completed(_) => ("completed", Value::Null, json!(true)),
     };

@@ -4,9 +4,11 @@ mod changes;
 mod version;
 pub mod words;
 
-pub use version::version;
+pub use version::{Version, Worker, version};
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::event::EventId;
@@ -57,7 +59,7 @@ pub struct Teller {
 impl Teller {
     /// A session that was deleted still has events to tell; `None` stands for it.
     pub fn new(session: Option<&Session>, words: Words, names: Vec<EventName>) -> Self {
-        let me = session.map_or(Value::Null, me);
+        let me = json!(session.and_then(me));
         let metadata = session.map_or_else(|| json!({}), |session| json!(session.metadata));
         Self { me, metadata, words, names }
     }
@@ -90,13 +92,25 @@ impl Teller {
     }
 }
 
-/// Who a session is.
-pub fn me(session: &Session) -> Value {
-    let Some(account) = session.account else { return Value::Null };
-    json!({
-        "id": account.phone().map_or_else(|| account.id().to_string(), |phone| phone.to_string()),
-        "lid": account.lid().map(|lid| lid.to_string()),
-        "pushName": session.push_name,
+/// Who we are in a session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MeInfo {
+    #[schema(example = "4915100000001@c.us")]
+    id: String,
+    #[schema(required)]
+    lid: Option<String>,
+    push_name: String,
+}
+
+/// Who a session is; nobody before it is linked.
+pub fn me(session: &Session) -> Option<MeInfo> {
+    let account = session.account?;
+    let phone = account.phone();
+    Some(MeInfo {
+        id: phone.map_or_else(|| account.id().to_string(), |phone| phone.to_string()),
+        lid: account.lid().map(|lid| lid.to_string()),
+        push_name: session.push_name.clone(),
     })
 }
 
@@ -120,6 +134,13 @@ fn envelope(id: &str, time: i64, name: &str, payload: Value, words: Words) -> Va
     })
 }
 
+/// A group with its members.
+fn whole(group: &pb::Group) -> Value {
+    let mut whole = json!(words::info(group));
+    whole["participants"] = json!(words::participants(group));
+    whole
+}
+
 fn millis(time: &prost_types::Timestamp) -> i64 {
     time.seconds * 1000 + i64::from(time.nanos / 1_000_000)
 }
@@ -128,7 +149,7 @@ fn payload(event: &pb::GroupEvent) -> Option<(EventName, Value)> {
     let id = json!({ "id": event.group_id });
     Some(match event.body.as_ref()? {
         Body::Joined(joined) => {
-            (EventName::Join, json!({ "group": words::group(joined.group.as_ref()?, true) }))
+            (EventName::Join, json!({ "group": whole(joined.group.as_ref()?) }))
         }
         Body::Left(_) | Body::Deleted(_) => (EventName::Leave, json!({ "group": id })),
         Body::ParticipantsChanged(changed) => {
@@ -139,7 +160,7 @@ fn payload(event: &pb::GroupEvent) -> Option<(EventName, Value)> {
                 ParticipantAction::Demote => "demote",
                 ParticipantAction::Unspecified => return None,
             };
-            let people: Value = changed.participants.iter().map(words::participant).collect();
+            let people: Vec<_> = changed.participants.iter().map(words::participant).collect();
             (
                 EventName::Participants,
                 json!({ "group": id, "type": action, "participants": people }),
@@ -169,7 +190,7 @@ fn payload(event: &pb::GroupEvent) -> Option<(EventName, Value)> {
             let requester = changed.request.as_ref()?.requester.as_ref()?;
             let named = words::participant(requester);
             let payload = json!({
-                "group": id, "action": action, "requesterId": named["id"], "requesterPn": named["pn"],
+                "group": id, "action": action, "requesterId": named.id, "requesterPn": named.pn,
                 "requestMethod": null,
             });
             (EventName::JoinRequest, payload)
@@ -197,7 +218,7 @@ fn note(change: &Change, group: &mut Map<String, Value>) {
         }
         Change::MembershipApproval(change) => put("newMembersApprovalRequired", json!(change.new)),
         Change::Completed(all) => {
-            if let Value::Object(fields) = words::group(all, true) {
+            if let Value::Object(fields) = whole(all) {
                 group.extend(fields);
             }
         }

@@ -1,16 +1,40 @@
 //! What WAHA says of itself in errors and events.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-pub fn version(engine: &str) -> Value {
-    json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "engine": engine,
-        "tier": "CORE",
-        "browser": null,
-        "platform": platform(std::env::consts::OS, std::env::consts::ARCH),
-        "worker": { "id": null },
-    })
+/// Who answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Version {
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    engine: String,
+    #[schema(example = "CORE")]
+    tier: &'static str,
+    /// Always `null`.
+    #[schema(required)]
+    browser: Option<String>,
+    #[schema(example = "linux/x64")]
+    platform: String,
+    worker: Worker,
+}
+
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Worker {
+    /// Always `null`.
+    #[schema(required)]
+    id: Option<String>,
+}
+
+pub fn version(engine: &str) -> Version {
+    Version {
+        version: env!("CARGO_PKG_VERSION"),
+        engine: engine.to_owned(),
+        tier: "CORE",
+        browser: None,
+        platform: platform(std::env::consts::OS, std::env::consts::ARCH),
+        worker: Worker::default(),
+    }
 }
 
 /// In Node's words, which WAHA's clients know.

@@ -1,36 +1,69 @@
 //! WAHA's own words for groups and their members: `GroupInfo`, `GroupParticipant`. `pn` is there wherever
 //! the number is known.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::pb;
 
-pub fn group(group: &pb::Group, with_participants: bool) -> Value {
-    let settings = group.settings.unwrap_or_default();
-    let mut info = json!({
-        "id": group.id,
-        "subject": group.subject,
-        "description": group.description,
-        "membersCanAddNewMember": settings.member_add_mode() != pb::MemberAddMode::Admins,
-        "membersCanSendMessages": !settings.messages_admin_only,
-        "newMembersApprovalRequired": settings.membership_approval,
-    });
-    if with_participants {
-        info["participants"] = group.participants.iter().map(participant).collect();
-    }
-    info
+/// What is said of a group wherever it stands.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupInfo {
+    pub id: String,
+    pub subject: String,
+    pub description: String,
+    pub members_can_add_new_member: bool,
+    pub members_can_send_messages: bool,
+    pub new_members_approval_required: bool,
 }
 
-pub fn participant(participant: &pb::Participant) -> Value {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GroupParticipant {
+    /// `…@lid`, or `…@c.us` where the number is all that is known.
+    #[schema(example = "111@lid")]
+    pub id: String,
+    /// The phone number, where it is known.
+    #[schema(required, example = "4915100000001@c.us")]
+    pub pn: Option<String>,
+    pub role: ParticipantRole,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ParticipantRole {
+    Left,
+    Participant,
+    Admin,
+    Superadmin,
+}
+
+pub fn info(group: &pb::Group) -> GroupInfo {
+    let settings = group.settings.unwrap_or_default();
+    GroupInfo {
+        id: group.id.clone(),
+        subject: group.subject.clone(),
+        description: group.description.clone(),
+        members_can_add_new_member: settings.member_add_mode() != pb::MemberAddMode::Admins,
+        members_can_send_messages: !settings.messages_admin_only,
+        new_members_approval_required: settings.membership_approval,
+    }
+}
+
+pub fn participants(group: &pb::Group) -> Vec<GroupParticipant> {
+    group.participants.iter().map(participant).collect()
+}
+
+pub fn participant(participant: &pb::Participant) -> GroupParticipant {
     let (_, phone) = names(participant);
+    let pn = Some(phone).filter(|phone| !phone.is_empty()).map(str::to_owned);
     let role = match participant.role() {
-        pb::Role::Superadmin => "superadmin",
-        pb::Role::Admin => "admin",
-        pb::Role::Participant => "participant",
-        pb::Role::Left | pb::Role::Unspecified => "left",
+        pb::Role::Superadmin => ParticipantRole::Superadmin,
+        pb::Role::Admin => ParticipantRole::Admin,
+        pb::Role::Participant => ParticipantRole::Participant,
+        pb::Role::Left | pb::Role::Unspecified => ParticipantRole::Left,
     };
-    let phone = Some(phone).filter(|phone| !phone.is_empty());
-    json!({ "id": participant.id, "pn": phone, "role": role })
+    GroupParticipant { id: participant.id.clone(), pn, role }
 }
 
 /// The names of a member: hidden id, phone number; empty where unknown.

@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use prost::Message as _;
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::Gateway;
+use super::answers::plain::{CountResponse, Success};
 use super::listing;
 use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
@@ -128,7 +128,7 @@ async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answer
         GroupQuery { session, filter: GroupFilter::default(), order: GroupOrder::default() };
     let counted = gateway.app.count_groups(&incoming.call, &query, Sequence::ZERO).await;
     let counted = counted.map_err(|error| incoming.refuse(error))?;
-    Ok(json(json!({ "count": counted.count })))
+    Ok(json(&CountResponse { count: counted.count }))
 }
 
 async fn get_group(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
@@ -136,7 +136,7 @@ async fn get_group(State(gateway): State<Gateway>, mut incoming: Incoming) -> An
     let (session, group_id) = incoming.finish(group)?;
     let group = read(&gateway, &incoming, &session, &group_id).await;
     let group = group.map_err(|error| incoming.refuse(error))?;
-    Ok(json(gateway.shape.group(&group, true)))
+    Ok(gateway.shape.group(&group))
 }
 
 /// The group as it is known, with its members.
@@ -182,7 +182,7 @@ async fn create(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answe
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     let group = group_after(&mutated).map_err(|error| incoming.refuse(error))?;
     let body = gateway.shape.created(&group, &mutated.answer.verdict.results);
-    Ok(changed(&mutated, (StatusCode::CREATED, json(body))))
+    Ok(changed(&mutated, (StatusCode::CREATED, body)))
 }
 
 /// WAHA removes the chat from the account's own list; this takes the group apart and leaves it.
@@ -210,7 +210,7 @@ async fn refresh(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answ
     let session = incoming.finish(session)?;
     let refreshed = gateway.app.refresh_groups(&incoming.call, &session, &[], false).await;
     refreshed.map_err(|error| incoming.refuse(error))?;
-    Ok(json(json!({ "success": true })))
+    Ok(json(&Success { success: true }))
 }
 
 async fn set_subject(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {

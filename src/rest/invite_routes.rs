@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::Gateway;
+use super::answers::plain::JoinGroupResponse;
 use super::openapi::{Body, Tag, invite_code_text, required, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -75,7 +76,7 @@ async fn join_info(State(gateway): State<Gateway>, mut incoming: Incoming) -> An
     let (session, code) = incoming.finish(session.zip(code))?;
     let known = gateway.app.join_info(&incoming.call, &session, Invite::Code(code.clone())).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
-    Ok(json(gateway.shape.preview(&(known.value.as_ref()).into(), &code)))
+    Ok(gateway.shape.preview(&(known.value.as_ref()).into(), &code))
 }
 
 async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
@@ -88,7 +89,7 @@ async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
     let joined = gateway.app.execute(&incoming.call, mutation).await;
     let joined = joined.map_err(|error| incoming.refuse(error))?;
     let id = joined.answer.verdict.group_id.as_ref();
-    Ok(changed(&joined, json(json!({ "id": id.map(ToString::to_string) }))))
+    Ok(changed(&joined, json(&JoinGroupResponse { id: id.map(ToString::to_string) })))
 }
 
 async fn invite_code(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {

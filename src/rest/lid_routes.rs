@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::{Value, json};
 
 use super::Gateway;
+use super::answers::plain::CountResponse;
+use super::answers::server::LidToPhoneNumber;
 use super::openapi::{Body, Tag, number, optional, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -72,7 +73,7 @@ async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
     let known = known.map_err(|error| incoming.refuse(error))?;
     let told =
         known.into_iter().map(|(lid, phone)| both(Some(lid.to_string()), Some(phone.to_string())));
-    Ok(json(Value::Array(told.collect())))
+    Ok(json(&told.collect::<Vec<_>>()))
 }
 
 async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
@@ -80,7 +81,7 @@ async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answer
     let session = incoming.finish(session)?;
     let counted = gateway.app.count_known_names(&incoming.call, &session).await;
     let counted = counted.map_err(|error| incoming.refuse(error))?;
-    Ok(json(json!({ "count": counted })))
+    Ok(json(&CountResponse { count: counted }))
 }
 
 async fn of_lid(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
@@ -98,7 +99,7 @@ async fn of_lid(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answe
     let (session, lid) = incoming.finish(session.zip(lid))?;
     let known = gateway.app.other_name(&incoming.call, &session, ParticipantId::Lid(lid)).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
-    Ok(json(both(Some(lid.to_string()), known.map(|phone| phone.to_string()))))
+    Ok(json(&both(Some(lid.to_string()), known.map(|phone| phone.to_string()))))
 }
 
 async fn of_phone(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
@@ -108,13 +109,13 @@ async fn of_phone(State(gateway): State<Gateway>, mut incoming: Incoming) -> Ans
     let (session, id) = incoming.finish(session.zip(id))?;
     // What is no phone number has none: WAHA looks no further.
     if id.lid().is_some() {
-        return Ok(json(both(Some(id.to_string()), None)));
+        return Ok(json(&both(Some(id.to_string()), None)));
     }
     let known = gateway.app.other_name(&incoming.call, &session, id).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
-    Ok(json(both(known.map(|lid| lid.to_string()), Some(id.to_string()))))
+    Ok(json(&both(known.map(|lid| lid.to_string()), Some(id.to_string()))))
 }
 
-fn both(lid: Option<String>, phone: Option<String>) -> Value {
-    json!({ "lid": lid, "pn": phone })
+fn both(lid: Option<String>, pn: Option<String>) -> LidToPhoneNumber {
+    LidToPhoneNumber { lid, pn }
 }

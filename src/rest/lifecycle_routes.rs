@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 
 use super::Gateway;
 use super::openapi::{Body, Says, Tag, says};
@@ -113,8 +112,8 @@ async fn who(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered
     });
     match running {
         Ok(session) => Ok(match me(&session) {
-            Value::Null => empty(),
-            me => json(me),
+            Some(me) => json(&me),
+            None => empty(),
         }),
         // In WAHA's words, which clients compare.
         Err(error) if error.reason() == Reason::SessionNotFound => {
@@ -149,7 +148,7 @@ async fn of_path(gateway: Gateway, mut incoming: Incoming, wish: Wish) -> Answer
     let name = incoming.session();
     let name = incoming.finish(name)?;
     let session = fulfil(&gateway, &incoming, &name, wish).await?;
-    Ok(created(json(told(&session, gateway.shape))))
+    Ok(created(json(&told(&session, gateway.shape))))
 }
 
 /// WAHA makes the session where there is none; here they are made over gRPC.
@@ -157,7 +156,7 @@ async fn start_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
     let name = incoming.text("name");
     let name = incoming.finish(name)?;
     let session = fulfil(&gateway, &incoming, &name, Wish::Start).await?;
-    Ok(created(json(told(&session, gateway.shape))))
+    Ok(created(json(&told(&session, gateway.shape))))
 }
 
 async fn stop_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {

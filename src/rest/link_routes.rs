@@ -5,9 +5,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
 
 use super::Gateway;
+use super::answers::server::{PairingCode, QRCode};
 use super::openapi::{Body, Tag, one_of, optional, says};
 use super::qr_image;
 use super::refusal::Refusal;
@@ -72,14 +72,14 @@ async fn show_qr(
         return Err(incoming.refuse(without_code(&state)));
     };
     if is_raw {
-        return Ok(json(json!({ "value": code })));
+        return Ok(json(&QRCode { mimetype: None, data: None, value: Some(code) }));
     }
     let picture = qr_image::png(&code).map_err(|error| incoming.refuse(error))?;
     // As in WAHA: a browser that takes both wants the picture.
     let accept = headers.get(header::ACCEPT).map(|value| value.as_bytes());
     if accept == Some(b"application/json") {
         let data = STANDARD.encode(picture);
-        return Ok(json(json!({ "mimetype": IMAGE, "data": data })));
+        return Ok(json(&QRCode { mimetype: Some(IMAGE), data: Some(data), value: None }));
     }
     // It is good for seconds, and links whoever scans it.
     let headers = [(header::CONTENT_TYPE, IMAGE), (header::CACHE_CONTROL, "no-store")];
@@ -114,7 +114,7 @@ async fn request_code(State(gateway): State<Gateway>, mut incoming: Incoming) ->
         let expected = SessionStatus::ScanQrCode.contract_name();
         incoming.refuse(if is_of_status { error.with("expected", expected) } else { error })
     })?;
-    Ok((StatusCode::CREATED, json(json!({ "code": grouped(&code.code) }))).into_response())
+    Ok((StatusCode::CREATED, json(&PairingCode { code: grouped(&code.code) })).into_response())
 }
 
 /// Four and four, as the phone shows it.

@@ -2,6 +2,7 @@
 //!
 //! `docs/WAHA.md` has each route with what it answers and where that differs from WAHA on purpose.
 
+mod answers;
 mod body;
 mod events;
 mod form;

@@ -8,7 +8,7 @@ use super::group_routes::{group_after, read};
 use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
-use super::respond::{changed, json};
+use super::respond::changed;
 use super::route::{Route, at, get, post};
 use super::shape::Shape;
 use crate::domain::event::MemberAction;
@@ -80,7 +80,7 @@ async fn list_as(gateway: &Gateway, incoming: &mut Incoming, shape: Shape) -> An
     let (session, group_id) = incoming.finish(group)?;
     let group = read(gateway, incoming, &session, &group_id).await;
     let group = group.map_err(|error| incoming.refuse(error))?;
-    Ok(json(shape.participants(&group)))
+    Ok(shape.participants(&group))
 }
 
 async fn add(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {

@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Gateway;
+use super::answers::plain::{PictureResponse, Success};
 use super::openapi::{Body, Tag, flag, optional, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -72,7 +73,7 @@ async fn get_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
         Err(error) if error.reason() == Reason::PictureNotFound => None,
         Err(error) => return Err(incoming.refuse(error)),
     };
-    Ok(json(json!({ "url": url })))
+    Ok(json(&PictureResponse { url }))
 }
 
 /// WAHA takes a missing `file` for a wish to delete; this refuses it.
@@ -83,7 +84,7 @@ async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered
     let mutation = target.mutation(|group_id| SetGroupPicture { group_id, picture });
     let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
-    Ok(changed(&mutated, json(json!({ "success": true }))))
+    Ok(changed(&mutated, json(&Success { success: true })))
 }
 
 async fn delete_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
@@ -92,7 +93,7 @@ async fn delete_picture(State(gateway): State<Gateway>, mut incoming: Incoming) 
     let mutation = target.mutation(|group_id| DeleteGroupPicture { group_id });
     let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
-    Ok(changed(&mutated, json(json!({ "success": true }))))
+    Ok(changed(&mutated, json(&Success { success: true })))
 }
 
 /// Within so many bytes a browser says the type.

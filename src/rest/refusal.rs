@@ -4,12 +4,15 @@
 //! for what WhatsApp refuses; and the session waiter's (C), 422. Where WAHA answers 500 to a bad body, this
 //! answers 400 and names every field.
 
+use std::collections::BTreeMap;
+
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
+use super::answers::errors::{Exception, Message, OfSession, Plain, RequestOf, Thrown};
 use super::request::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES};
-use super::respond::json;
+use super::respond::{encoded, json_text};
 use super::shape::Shape;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
@@ -109,7 +112,7 @@ impl IntoResponse for Refusal {
         let status = status
             .or_else(|| StatusCode::from_u16(reason.waha_status()).ok())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, json(body(&error, status, &asked))).into_response();
+        let mut response = (status, json_text(body(&error, status, &asked))).into_response();
         let headers = response.headers_mut();
         headers.insert(REASON, HeaderValue::from_static(reason.as_str()));
         if let Some(delay) = error.retry_delay() {
@@ -119,16 +122,19 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn body(error: &Error, status: StatusCode, asked: &Asked) -> Value {
+fn body(error: &Error, status: StatusCode, asked: &Asked) -> String {
     let phrase = status.canonical_reason().unwrap_or_default();
-    let code = status.as_u16();
+    let status_code = status.as_u16();
+    let plain = |message: Message, error: Option<&'static str>| {
+        encoded(&Plain { message, error, status_code })
+    };
     match status {
         // Nest's words, which clients compare.
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            json!({ "message": phrase, "statusCode": code })
+            plain(Message::One(phrase.to_owned()), None)
         }
-        StatusCode::UNPROCESSABLE_ENTITY => session_body(error),
-        StatusCode::INTERNAL_SERVER_ERROR => exception_body(error, asked),
+        StatusCode::UNPROCESSABLE_ENTITY => encoded(&session_body(error)),
+        StatusCode::INTERNAL_SERVER_ERROR => encoded(&exception_body(error, asked)),
         StatusCode::BAD_REQUEST if !error.violations().is_empty() => {
             let violations = error.violations().iter();
             let mut messages: Vec<String> =
@@ -136,9 +142,9 @@ fn body(error: &Error, status: StatusCode, asked: &Asked) -> Value {
             if error.more_violations() > 0 {
                 messages.push(format!("and {} more", error.more_violations()));
             }
-            json!({ "message": messages, "error": phrase, "statusCode": code })
+            plain(Message::Several(messages), Some(phrase))
         }
-        _ => json!({ "message": error.message(), "error": phrase, "statusCode": code }),
+        _ => plain(Message::One(error.message().to_owned()), Some(phrase)),
     }
 }
 
@@ -147,73 +153,84 @@ fn here(field: &str) -> &str {
     if field == "request_id" { IDEMPOTENCY_KEY } else { field }
 }
 
-fn session_body(error: &Error) -> Value {
+fn session_body(error: &Error) -> OfSession {
     let session = error.metadata().get("session").cloned().unwrap_or_default();
     let expected = error.metadata().get("expected").map_or("WORKING", String::as_str);
     match (error.reason(), error.metadata().get("status")) {
         (Reason::SessionNotFound, _) => {
-            json!({ "error": format!("Session \"{session}\" does not exist"), "session": session })
+            let error = format!("Session \"{session}\" does not exist");
+            OfSession { error, session, status: None, expected: None }
         }
-        (_, Some(status)) => json!({
-            "error": "Session status is not as expected. Try again later or restart the session",
-            "session": session,
+        (_, Some(status)) => OfSession {
+            error: "Session status is not as expected. Try again later or restart the session"
+                .into(),
+            session,
             // WAHA has no word of its own for it.
-            "status": if status == "LOGGED_OUT" { "SCAN_QR_CODE" } else { status },
-            "expected": [expected],
-        }),
-        (_, None) => json!({ "error": error.message(), "session": session }),
+            status: Some(if status == "LOGGED_OUT" { "SCAN_QR_CODE" } else { status }.to_owned()),
+            expected: Some(vec![expected.to_owned()]),
+        },
+        (_, None) => {
+            OfSession { error: error.message().to_owned(), session, status: None, expected: None }
+        }
     }
 }
 
 /// WAHA repeats the caller's body and a stack here; this does not.
-fn exception_body(error: &Error, asked: &Asked) -> Value {
-    json!({
-        "statusCode": 500, "timestamp": asked.time.to_string(), "exception": exception(error, asked.shape),
-        "request": {
-            "path": excerpt(asked.uri.path(), MAX_REPEATED_BYTES), "method": asked.method.as_str(), "query": query_of(&asked.uri),
+fn exception_body(error: &Error, asked: &Asked) -> Thrown {
+    Thrown {
+        status_code: 500,
+        timestamp: asked.time.to_string(),
+        exception: exception(error, asked.shape),
+        request: RequestOf {
+            path: excerpt(asked.uri.path(), MAX_REPEATED_BYTES).to_string(),
+            method: asked.method.to_string(),
+            query: query_of(&asked.uri),
         },
-        "version": version(asked.shape.engine()),
-    })
+        version: version(asked.shape.engine()),
+    }
 }
 
 /// As the shape's engine throws it, with our words and our reason.
-fn exception(error: &Error, shape: Shape) -> Value {
-    let message = error.message();
+fn exception(error: &Error, shape: Shape) -> Exception {
+    let message = error.message().to_owned();
     // WhatsApp's own code, where WhatsApp was asked.
     let code: Option<u32> = error.metadata().get("code").and_then(|code| code.parse().ok());
-    let mut exception = json!({ "message": message, "name": "Error", "reason": error.reason() });
+    let plain = Exception::new(message.clone(), error.reason());
     match (shape, code) {
         // WAHA reaches this engine over gRPC; clients look for the status in whatsmeow's words.
         (Shape::Gows, _) if error.reason() != Reason::Internal => {
-            let details = code.map_or_else(
-                || message.to_owned(),
-                |code| format!("info query returned status {code}: {message}"),
-            );
-            exception["message"] = json!(format!("{GRPC_UNKNOWN} UNKNOWN: {details}"));
-            exception["code"] = json!(GRPC_UNKNOWN);
-            exception["details"] = json!(details);
-            exception["metadata"] = json!({});
+            let details = match code {
+                Some(code) => format!("info query returned status {code}: {message}"),
+                None => message,
+            };
+            Exception {
+                message: format!("{GRPC_UNKNOWN} UNKNOWN: {details}"),
+                code: Some(GRPC_UNKNOWN),
+                details: Some(details),
+                metadata: Some(Map::new()),
+                ..plain
+            }
         }
-        (Shape::Noweb, Some(code)) => {
-            exception["data"] = json!(code);
-            // Boom takes what it is not told for the server's fault.
-            exception["isBoom"] = json!(true);
-            exception["isServer"] = json!(true);
-            exception["output"] = json!({});
-        }
-        (Shape::Normalized, Some(code)) => exception["data"] = json!(code),
-        (Shape::Normalized | Shape::Gows | Shape::Noweb | Shape::Webjs | Shape::Wpp, _) => {}
+        // Boom takes what it is not told for the server's fault.
+        (Shape::Noweb, Some(code)) => Exception {
+            data: Some(code),
+            is_boom: Some(true),
+            is_server: Some(true),
+            output: Some(Map::new()),
+            ..plain
+        },
+        (Shape::Normalized, Some(code)) => Exception { data: Some(code), ..plain },
+        (Shape::Normalized | Shape::Gows | Shape::Noweb | Shape::Webjs | Shape::Wpp, _) => plain,
     }
-    exception
 }
 
 /// The query but for the key, as far as an answer repeats it; of what stands there twice, the last.
-fn query_of(uri: &Uri) -> Map<String, Value> {
+fn query_of(uri: &Uri) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
         .filter(|(name, _)| name != KEY_IN_QUERY)
         .take(MAX_REPEATED)
         .map(|(name, value)| {
-            (excerpt(name, MAX_REPEATED_BYTES), json!(excerpt(value, MAX_REPEATED_BYTES)))
+            (excerpt(name, MAX_REPEATED_BYTES), excerpt(value, MAX_REPEATED_BYTES))
         })
         .collect()
 }

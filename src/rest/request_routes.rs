@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::{Value, json};
 
 use super::Gateway;
+use super::answers::plain::{self, GroupJoinRequest, GroupJoinRequestResult};
 use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -70,26 +70,26 @@ async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
         requests.extend(page.requests.iter().map(request));
         token = page.next_page_token;
         if token.is_empty() {
-            return Ok(json(Value::Array(requests)));
+            return Ok(json(&requests));
         }
     }
 }
 
-fn request(request: &JoinRequest) -> Value {
+fn request(request: &JoinRequest) -> GroupJoinRequest {
     let requester = &request.requester;
     let method = request.method.map(|method| match method {
-        JoinRequestMethod::InviteLink => "invite_link",
-        JoinRequestMethod::LinkedGroup => "linked_group_join",
-        JoinRequestMethod::NonAdminAdd => "non_admin_add",
+        JoinRequestMethod::InviteLink => plain::JoinRequestMethod::InviteLink,
+        JoinRequestMethod::LinkedGroup => plain::JoinRequestMethod::LinkedGroupJoin,
+        JoinRequestMethod::NonAdminAdd => plain::JoinRequestMethod::NonAdminAdd,
     });
-    json!({
-        "requesterId": requester.id().to_string(),
-        "requesterPn": requester.phone().map(|phone| phone.to_string()),
-        "addedById": request.added_by.map(|id| id.to_string()),
-        "parentGroupId": request.parent.as_ref().map(ToString::to_string),
-        "requestMethod": method,
-        "timestamp": request.request_time.map_or(0, |time: Timestamp| time.as_millis() / 1000),
-    })
+    GroupJoinRequest {
+        requester_id: requester.id().to_string(),
+        requester_pn: requester.phone().map(|phone| phone.to_string()),
+        added_by_id: request.added_by.map(|id| id.to_string()),
+        parent_group_id: request.parent.as_ref().map(ToString::to_string),
+        request_method: method,
+        timestamp: request.request_time.map_or(0, |time: Timestamp| time.as_millis() / 1000),
+    }
 }
 
 async fn approve(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
@@ -113,19 +113,18 @@ async fn answer(gateway: &Gateway, mut incoming: Incoming, said: RequestAnswer) 
         Ok(mutated) => mutated,
         // WAHA refuses each person and not the request.
         Err(error) if error.reason() == Reason::JoinRequestNotFound => {
-            let refused = asked.iter().map(
-                |id| json!({ "requesterId": id.to_string(), "success": false, "error": NOT_FOUND }),
-            );
-            return Ok(json(refused.collect()));
+            let refused = asked.iter().map(|id| result(id.to_string(), Some(NOT_FOUND)));
+            return Ok(json(&refused.collect::<Vec<_>>()));
         }
         Err(error) => return Err(incoming.refuse(error)),
     };
-    let results = mutated.answer.verdict.results.iter().map(|result| {
-        let id = result.requested.to_string();
-        match result.status {
-            ParticipantStatus::Ok => json!({ "requesterId": id, "success": true }),
-            _ => json!({ "requesterId": id, "success": false, "error": code_of(result) }),
-        }
+    let results = mutated.answer.verdict.results.iter().map(|answered| {
+        let is_done = answered.status == ParticipantStatus::Ok;
+        result(answered.requested.to_string(), (!is_done).then(|| code_of(answered)))
     });
-    Ok(changed(&mutated, json(results.collect())))
+    Ok(changed(&mutated, json(&results.collect::<Vec<_>>())))
+}
+
+fn result(requester_id: String, error: Option<u32>) -> GroupJoinRequestResult {
+    GroupJoinRequestResult { requester_id, success: error.is_none(), error }
 }

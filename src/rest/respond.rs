@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::app::groups::Mutated;
 use crate::domain::counter::Sequence;
@@ -24,8 +24,17 @@ pub fn at_sequence(sequence: Sequence, body: impl IntoResponse) -> Response {
 /// As Express says it.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-pub fn json(value: Value) -> Response {
-    ([(header::CONTENT_TYPE, JSON)], value.to_string()).into_response()
+pub fn json(body: &impl Serialize) -> Response {
+    json_text(encoded(body))
+}
+
+pub fn json_text(body: String) -> Response {
+    ([(header::CONTENT_TYPE, JSON)], body).into_response()
+}
+
+/// A body as text. None has keys that JSON cannot have, so that all can be written.
+pub fn encoded(body: &impl Serialize) -> String {
+    serde_json::to_string(body).unwrap_or_default()
 }
 
 /// Nest sends what is no object as bare text.

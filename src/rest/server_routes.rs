@@ -5,10 +5,10 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::Gateway;
+use super::answers::server::{Check, Health, Pong, ServerStatus};
 use super::openapi::{Body, Says, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -16,7 +16,7 @@ use super::respond::json;
 use super::route::{Route, get};
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
-use crate::envelope::version;
+use crate::envelope::{Worker, version};
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -62,7 +62,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn ping() -> Response {
-    json(json!({ "message": "pong" }))
+    json(&Pong { message: "pong" })
 }
 
 /// In the words of the library that WAHA uses. Its own checks are of disks that this service does not have.
@@ -78,12 +78,10 @@ async fn health(State(gateway): State<Gateway>, incoming: Incoming) -> Result<Re
         ("commits", *gateway.app.commits().borrow()),
         ("service", !is_draining),
     ];
-    let of = |is_wanted: fn(bool) -> bool| -> Value {
+    let of = |is_wanted: fn(bool) -> bool| {
         let wanted = checks.iter().filter(|(_, is_up)| is_wanted(*is_up));
-        let say = |is_up: bool| json!({ "status": if is_up { "up" } else { "down" } });
-        Value::Object(
-            wanted.map(|(name, is_up)| ((*name).to_owned(), say(*is_up))).collect::<Map<_, _>>(),
-        )
+        let check = |is_up: bool| Check { status: if is_up { "up" } else { "down" } };
+        wanted.map(|(name, is_up)| (*name, check(*is_up))).collect()
     };
     let is_well = checks.iter().all(|(_, is_up)| *is_up);
     let status = match (is_draining, is_well) {
@@ -91,20 +89,18 @@ async fn health(State(gateway): State<Gateway>, incoming: Incoming) -> Result<Re
         (false, true) => "ok",
         (false, false) => "error",
     };
-    let body = json!({
-        "status": status, "info": of(|is_up| is_up), "error": of(|is_up| !is_up), "details": of(|_| true),
-    });
+    let (info, error, details) = (of(|is_up| is_up), of(|is_up| !is_up), of(|_| true));
+    let body = Health { status, info, error, details };
     let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((code, json(body)).into_response())
+    Ok((code, json(&body)).into_response())
 }
 
 async fn tell_version(State(gateway): State<Gateway>, _incoming: Incoming) -> Response {
-    json(version(gateway.shape.engine()))
+    json(&version(gateway.shape.engine()))
 }
 
 async fn tell_status(State(gateway): State<Gateway>, _incoming: Incoming) -> Response {
     let (began, now) = (gateway.began.as_millis(), gateway.clock.now().as_millis());
-    json(json!({
-        "startTimestamp": began, "uptime": now.saturating_sub(began), "worker": { "id": null },
-    }))
+    let uptime = now.saturating_sub(began);
+    json(&ServerStatus { start_timestamp: began, uptime, worker: Worker::default() })
 }

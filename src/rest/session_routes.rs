@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
 
 use super::Gateway;
+use super::answers::plain;
 use super::openapi::{Body, Tag, flag, optional, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -56,7 +56,7 @@ async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
         listed.extend(sessions.iter().map(|session| told(session, gateway.shape)));
         token = next;
         if token.is_empty() {
-            return Ok(json(Value::Array(listed)));
+            return Ok(json(&listed));
         }
     }
 }
@@ -66,7 +66,7 @@ async fn get_session(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
     let name = incoming.finish(name)?;
     let got = gateway.app.get_session(&incoming.call, &name).await;
     let session = got.map_err(|error| not_found(&incoming, error))?;
-    Ok(json(told(&session, gateway.shape)))
+    Ok(json(&told(&session, gateway.shape)))
 }
 
 /// Here WAHA says it otherwise than where groups are asked for.
@@ -79,31 +79,33 @@ pub fn not_found(incoming: &Incoming, error: Error) -> Refusal {
 }
 
 /// A status in WAHA's words, which has none for an account that was logged out.
-pub fn status(status: SessionStatus) -> String {
+fn status(status: SessionStatus) -> plain::SessionStatus {
     match status {
-        SessionStatus::LoggedOut => SessionStatus::ScanQrCode.contract_name(),
-        other => other.contract_name(),
+        SessionStatus::Stopped => plain::SessionStatus::Stopped,
+        SessionStatus::Starting => plain::SessionStatus::Starting,
+        SessionStatus::LoggedOut | SessionStatus::ScanQrCode => plain::SessionStatus::ScanQrCode,
+        SessionStatus::Working => plain::SessionStatus::Working,
+        SessionStatus::Failed => plain::SessionStatus::Failed,
     }
 }
 
-pub fn told(session: &Session, shape: Shape) -> Value {
-    json!({
-        "name": session.name.as_str(),
-        "status": status(session.status),
-        "config": { "metadata": session.metadata },
-        "me": me(session),
-        "presence": null,
-        "timestamps": { "activity": null },
-        "engine": { "engine": shape.engine() },
-        // What WAHA has no word for.
-        "wagroups": {
-            "engine": session.engine.as_str(),
-            "sequence": session.sequence,
-            "createTime": session.create_time.to_string(),
-            "status": session.status.as_str(),
-            "statusReason": session.status_reason,
-            "statusTime": session.status_time.to_string(),
-            "syncedTime": session.synced_time.map(|time| time.to_string()),
+pub fn told(session: &Session, shape: Shape) -> plain::Session {
+    plain::Session {
+        name: session.name.to_string(),
+        status: status(session.status),
+        config: plain::SessionConfig { metadata: session.metadata.clone() },
+        me: me(session),
+        presence: None,
+        timestamps: plain::SessionTimestamps { activity: None },
+        engine: plain::SessionEngine { engine: shape.engine().to_owned() },
+        wagroups: plain::SessionDetails {
+            engine: session.engine.as_str().to_owned(),
+            sequence: session.sequence,
+            create_time: session.create_time.to_string(),
+            status: session.status.as_str().to_owned(),
+            status_reason: session.status_reason.clone(),
+            status_time: session.status_time.to_string(),
+            synced_time: session.synced_time.map(|time| time.to_string()),
         },
-    })
+    }
 }

@@ -1,8 +1,9 @@
 //! A group's settings, each by itself.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::json;
 
 use super::Gateway;
 use super::group_routes::read;
@@ -102,7 +103,7 @@ async fn read_setting(
     let (session, group_id) = incoming.finish(group)?;
     let group = read(gateway, &incoming, &session, &group_id).await;
     let group = group.map_err(|error| incoming.refuse(error))?;
-    Ok(json(json!({ field: value(&group.settings.unwrap_or_default()) })))
+    Ok(json(&BTreeMap::from([(field, value(&group.settings.unwrap_or_default()))])))
 }
 
 /// The two that came last to WAHA say it on all engines.

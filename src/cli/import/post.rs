@@ -3,16 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
-use sha2::Sha512;
 use tokio::time::sleep;
 
 use super::bodies::Body;
 use crate::cli::errors::Failure;
 use crate::cli::text;
+use crate::courier::signature::sign;
 use crate::domain::backoff::Backoff;
 use crate::domain::id::SessionName;
 use crate::domain::session::WebhookSecret;
@@ -118,7 +117,7 @@ impl Poster {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["webhook", session.as_str()]);
         }
-        let signature = sign(&self.secret, &body.bytes)?;
+        let signature = sign(&self.secret, &body.bytes);
         let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         for _ in 1..TRIES {
             let asked = match self.post_once(&url, &signature, body).await {
@@ -153,13 +152,6 @@ impl Poster {
             .send()
             .await
     }
-}
-
-fn sign(secret: &WebhookSecret, body: &[u8]) -> Result<String, Failure> {
-    let mut mac = Hmac::<Sha512>::new_from_slice(secret.expose())
-        .map_err(|error| Failure::Local(format!("the webhook secret cannot sign: {error}")))?;
-    mac.update(body);
-    Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -15,6 +15,7 @@ use crate::domain::webhook::EventName;
 use crate::envelope::Teller;
 use crate::pb;
 use crate::rest::Gateway;
+use crate::rest::answers::plain::EventPage;
 use crate::rest::openapi;
 use crate::rest::refusal::Refusal;
 use crate::rest::request::Incoming;
@@ -73,13 +74,12 @@ pub async fn of_group(
     let told: Vec<Option<Value>> =
         told.collect::<DomainResult<_>>().map_err(|error| incoming.refuse(error))?;
     let last = page.events.last().filter(|_| !page.next_page_token.is_empty());
-    let body = json!({
-        "events": told.into_iter().flatten().collect::<Vec<_>>(),
-        // Where the next page goes on: its `before`, or its `after` where the oldest come first.
-        "next": last.map(|last| last.sequence),
-        "oldestSequence": page.oldest_sequence,
-    });
-    Ok(at_sequence(page.as_of_sequence, json(body)))
+    let body = EventPage {
+        events: told.into_iter().flatten().collect(),
+        next: last.map(|last| last.sequence),
+        oldest_sequence: page.oldest_sequence,
+    };
+    Ok(at_sequence(page.as_of_sequence, json(&body)))
 }
 
 fn tell(teller: &Teller, wire: &[u8]) -> DomainResult<Option<Value>> {

@@ -1,8 +1,8 @@
 //! The OpenAPI document: made once at the start, of the routes that are served and of the shape that is set.
 
+mod asked;
 mod errors;
 mod says;
-mod schemas;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -21,10 +21,12 @@ use utoipa::openapi::{
 pub use self::says::{
     Body, Says, Tag, flag, header, number, one_of, optional, repeated, required, says, text,
 };
-use self::schemas::{asked, browser, errors as bodies, first, gows, normalized, noweb, plain};
+use super::answers::{browser, errors as bodies, gows, normalized, noweb, plain, server};
 use super::events;
 use super::route::Route;
 use super::shape::Shape;
+use crate::envelope::words::GroupParticipant;
+use crate::envelope::{MeInfo, Version};
 
 /// The document of these routes, as it is served.
 pub fn document(routes: Vec<Route>, shape: Shape, is_open: bool) -> Bytes {
@@ -197,20 +199,20 @@ fn all_schemas(shape: Shape) -> Vec<Named> {
         schemas_of::<plain::GroupJoinRequest>(),
         schemas_of::<plain::GroupJoinRequestResult>(),
         schemas_of::<plain::Session>(),
-        schemas_of::<plain::MeInfo>(),
-        schemas_of::<plain::Version>(),
-        schemas_of::<first::Pong>(),
-        schemas_of::<first::Health>(),
-        schemas_of::<first::ServerStatus>(),
-        schemas_of::<first::QRCode>(),
-        schemas_of::<first::PairingCode>(),
-        schemas_of::<first::LidToPhoneNumber>(),
+        schemas_of::<MeInfo>(),
+        schemas_of::<Version>(),
+        schemas_of::<server::Pong>(),
+        schemas_of::<server::Health>(),
+        schemas_of::<server::ServerStatus>(),
+        schemas_of::<server::QRCode>(),
+        schemas_of::<server::PairingCode>(),
+        schemas_of::<server::LidToPhoneNumber>(),
         schemas_of::<asked::RequestCodeRequest>(),
         schemas_of::<asked::SessionNameRequest>(),
         schemas_of::<asked::StopSessionRequest>(),
         schemas_of::<asked::CarriedRequest>(),
         schemas_of::<plain::EventPage>(),
-        schemas_of::<normalized::GroupParticipant>(),
+        schemas_of::<GroupParticipant>(),
         of_shape(shape),
     ]
     .concat();
@@ -292,39 +294,39 @@ fn of_shape(shape: Shape) -> Vec<Named> {
 }
 
 /// One text, or several.
-fn message() -> Schema {
+pub fn message() -> Schema {
     let several = ArrayBuilder::new().items(text().build());
     OneOfBuilder::new().item(text()).item(several).build().into()
 }
 
-fn file() -> Schema {
+pub fn file() -> Schema {
     let one = OneOfBuilder::new()
         .item(Ref::from_schema_name("RemoteFile"))
         .item(Ref::from_schema_name("BinaryFile"));
     one.description(Some("A file by its address, or by its bytes.")).build().into()
 }
 
-fn nullable(name: &str) -> Schema {
+pub fn nullable(name: &str) -> Schema {
     let nothing = ObjectBuilder::new().schema_type(Type::Null);
     OneOfBuilder::new().item(nothing).item(Ref::from_schema_name(name)).build().into()
 }
 
-fn nullable_wid() -> Schema {
+pub fn nullable_wid() -> Schema {
     nullable("Wid")
 }
 
-fn nullable_me() -> Schema {
+pub fn nullable_me() -> Schema {
     nullable("MeInfo")
 }
 
-fn nullable_add_request() -> Schema {
+pub fn nullable_add_request() -> Schema {
     nullable("AddRequest")
 }
 
-fn event_name() -> Schema {
+pub fn event_name() -> Schema {
     one_of(&events::event_names()).build().into()
 }
 
-fn anything() -> Schema {
+pub fn anything() -> Schema {
     utoipa::openapi::schema::empty()
 }

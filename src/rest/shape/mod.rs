@@ -13,9 +13,8 @@ mod wpp;
 
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use super::respond::{empty, json, text};
+use super::respond::{empty, encoded, json, text};
 use crate::domain::event::MemberAction;
 use crate::domain::id::InviteCode;
 use crate::domain::participant::{ParticipantResult, ParticipantStatus};
@@ -81,14 +80,14 @@ impl Shape {
         }
     }
 
-    /// A group, with or without its members.
-    pub fn group(self, group: &pb::Group, with_participants: bool) -> Value {
+    /// A group with its members.
+    pub fn group(self, group: &pb::Group) -> Response {
         match self {
-            Self::Normalized => normalized::group(group, with_participants),
-            Self::Gows => gows::group(group, with_participants),
-            Self::Noweb => noweb::group(group, with_participants),
-            Self::Webjs => webjs::group(group, with_participants),
-            Self::Wpp => wpp::group(group, with_participants),
+            Self::Normalized => json(&normalized::group(group, true)),
+            Self::Gows => json(&gows::group(group, true)),
+            Self::Noweb => json(&noweb::group(group, true)),
+            Self::Webjs => json(&webjs::group(group, true)),
+            Self::Wpp => json(&wpp::group(group, true)),
         }
     }
 
@@ -102,36 +101,35 @@ impl Shape {
 
     /// A group as it stands in a list.
     pub fn listed(self, group: &pb::Group, with_participants: bool) -> String {
-        let mut value = self.group(group, with_participants);
-        if self == Self::Normalized && !with_participants {
-            // How many there are, where WAHA leaves one without.
-            value["size"] = json!(group.member_count);
-        }
         match self {
-            Self::Normalized | Self::Gows | Self::Webjs | Self::Wpp => value.to_string(),
-            Self::Noweb => format!("{}:{value}", json!(group.id)),
+            Self::Normalized => encoded(&normalized::listed(group, with_participants)),
+            Self::Gows => encoded(&gows::group(group, with_participants)),
+            Self::Noweb => {
+                let listed = encoded(&noweb::group(group, with_participants));
+                format!("{}:{listed}", encoded(&group.id))
+            }
+            Self::Webjs => encoded(&webjs::group(group, with_participants)),
+            Self::Wpp => encoded(&wpp::group(group, with_participants)),
         }
     }
 
-    pub fn participants(self, group: &pb::Group) -> Value {
+    pub fn participants(self, group: &pb::Group) -> Response {
         match self {
-            Self::Normalized => group.participants.iter().map(normalized::participant).collect(),
-            Self::Gows => group.participants.iter().map(|p| gows::participant(group, p)).collect(),
-            Self::Noweb => {
-                group.participants.iter().map(|p| noweb::participant(group, p)).collect()
-            }
-            Self::Webjs | Self::Wpp => browser::participants(group),
+            Self::Normalized => json(&normalized::participants(group)),
+            Self::Gows => json(&gows::participants(group)),
+            Self::Noweb => json(&noweb::participants(group)),
+            Self::Webjs | Self::Wpp => json(&browser::participants(group)),
         }
     }
 
     /// A group that was made, and what became of those who were invited.
-    pub fn created(self, group: &pb::Group, results: &[ParticipantResult]) -> Value {
+    pub fn created(self, group: &pb::Group, results: &[ParticipantResult]) -> Response {
         match self {
-            Self::Normalized => normalized::created(group, results),
-            Self::Gows => gows::created(group, results),
-            Self::Noweb => noweb::group(group, true),
-            Self::Webjs => webjs::created(group, results),
-            Self::Wpp => wpp::created(group, results),
+            Self::Normalized => json(&normalized::created(group, results)),
+            Self::Gows => json(&gows::created(group, results)),
+            Self::Noweb => json(&noweb::group(group, true)),
+            Self::Webjs => json(&webjs::created(group, results)),
+            Self::Wpp => json(&wpp::created(group, results)),
         }
     }
 
@@ -142,25 +140,26 @@ impl Shape {
         group: &pb::Group,
         results: &[ParticipantResult],
     ) -> Response {
-        let each =
-            |told: &dyn Fn(&ParticipantResult) -> Value| json(results.iter().map(told).collect());
+        let each = results.iter();
         match self {
-            Self::Normalized => each(&|result| normalized::result(group, result)),
-            Self::Gows => each(&|result| gows::result(group, result)),
-            Self::Noweb => each(&|result| noweb::result(action, result)),
+            Self::Normalized => {
+                json(&each.map(|each| normalized::result(group, each)).collect::<Vec<_>>())
+            }
+            Self::Gows => json(&each.map(|each| gows::result(group, each)).collect::<Vec<_>>()),
+            Self::Noweb => json(&each.map(|each| noweb::result(action, each)).collect::<Vec<_>>()),
             Self::Webjs => webjs::results(action, results),
             Self::Wpp => wpp::results(action, results),
         }
     }
 
     /// The group behind an invite.
-    pub fn preview(self, preview: &pb::GroupPreview, code: &InviteCode) -> Value {
+    pub fn preview(self, preview: &pb::GroupPreview, code: &InviteCode) -> Response {
         let group = previewed(preview);
         match self {
-            Self::Normalized => normalized::preview(&group, preview.member_count, code),
-            Self::Gows | Self::Noweb => self.group(&group, true),
-            Self::Webjs => webjs::preview(&group),
-            Self::Wpp => wpp::preview(&group),
+            Self::Normalized => json(&normalized::preview(&group, preview.member_count, code)),
+            Self::Gows | Self::Noweb => self.group(&group),
+            Self::Webjs => json(&webjs::preview(&group)),
+            Self::Wpp => json(&wpp::preview(&group)),
         }
     }
 

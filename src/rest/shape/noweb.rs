@@ -1,59 +1,60 @@
 //! Baileys' words, as the engine NOWEB answers: what a group has not is left out.
 
-use serde_json::{Value, json};
-
 use super::{code_of, names, number_of, own_name, owner_country, ranks, seconds, timer, wire};
 use crate::domain::event::MemberAction;
 use crate::domain::participant::ParticipantResult;
 use crate::pb;
+use crate::rest::answers::noweb::{
+    AddRequest, Attributes, Group, Invitation, Member, Node, Outcome,
+};
 
-pub fn group(group: &pb::Group, with_participants: bool) -> Value {
+/// Nothing where there is none.
+fn some(text: impl Into<String>) -> Option<String> {
+    Some(text.into()).filter(|text| !text.is_empty())
+}
+
+pub fn group(group: &pb::Group, with_participants: bool) -> Group {
     let settings = group.settings.unwrap_or_default();
-    let mut metadata = json!({
-        "id": group.id,
-        "subject": group.subject,
-        "size": group.member_count,
-        "restrict": settings.info_admin_only,
-        "announce": settings.messages_admin_only,
-        "isCommunity": group.kind() == pb::GroupKind::Community,
-        "isCommunityAnnounce": group.kind() == pb::GroupKind::Announcement,
-        "joinApprovalMode": settings.membership_approval,
-        "memberAddMode": settings.member_add_mode() != pb::MemberAddMode::Admins,
-    });
-    let mut add = |name: &str, value: Value| {
-        let is_none = value.is_null() || value.as_str() == Some("") || value.as_i64() == Some(0);
-        if !is_none {
-            metadata[name] = value;
-        }
-    };
-    let addressing = match group.addressing_mode() {
+    let addressing_mode = match group.addressing_mode() {
         pb::AddressingMode::Lid => "lid",
         pb::AddressingMode::PhoneNumber => "pn",
         pb::AddressingMode::Unspecified => "",
     };
-    add("addressingMode", json!(addressing));
-    add("subjectOwner", json!(wire(&group.subject_owner)));
-    add("subjectOwnerPn", json!(number_of(group, &group.subject_owner)));
-    add("subjectTime", json!(seconds(group.subject_time.as_ref())));
-    add("creation", json!(seconds(group.create_time.as_ref())));
-    add("owner", json!(wire(&group.owner)));
-    add("ownerPn", json!(number_of(group, &group.owner)));
-    add("owner_country_code", json!(owner_country(group)));
-    add("desc", json!(group.description));
-    add("descId", json!(group.description_id));
-    add("descOwner", json!(wire(&group.description_owner)));
-    add("descOwnerPn", json!(number_of(group, &group.description_owner)));
-    add("descTime", json!(seconds(group.description_time.as_ref())));
-    add("linkedParent", json!(group.parent_group_id));
-    add("ephemeralDuration", json!(timer(group)));
-    if with_participants {
-        let members = group.participants.iter().map(|p| participant(group, p));
-        metadata["participants"] = members.collect();
+    let time = |time: Option<&prost_types::Timestamp>| seconds(time).filter(|time| *time != 0);
+    Group {
+        id: group.id.clone(),
+        subject: group.subject.clone(),
+        size: group.member_count.into(),
+        restrict: settings.info_admin_only,
+        announce: settings.messages_admin_only,
+        is_community: group.kind() == pb::GroupKind::Community,
+        is_community_announce: group.kind() == pb::GroupKind::Announcement,
+        join_approval_mode: settings.membership_approval,
+        member_add_mode: settings.member_add_mode() != pb::MemberAddMode::Admins,
+        addressing_mode: some(addressing_mode),
+        subject_owner: some(wire(&group.subject_owner)),
+        subject_owner_pn: some(number_of(group, &group.subject_owner)),
+        subject_time: time(group.subject_time.as_ref()),
+        creation: time(group.create_time.as_ref()),
+        owner: some(wire(&group.owner)),
+        owner_pn: some(number_of(group, &group.owner)),
+        owner_country_code: some(owner_country(group)),
+        desc: some(&group.description),
+        desc_id: some(&group.description_id),
+        desc_owner: some(wire(&group.description_owner)),
+        desc_owner_pn: some(number_of(group, &group.description_owner)),
+        desc_time: time(group.description_time.as_ref()),
+        linked_parent: some(&group.parent_group_id),
+        ephemeral_duration: Some(timer(group)).filter(|timer| *timer != 0),
+        participants: with_participants.then(|| participants(group)),
     }
-    metadata
 }
 
-pub fn participant(group: &pb::Group, participant: &pb::Participant) -> Value {
+pub fn participants(group: &pb::Group) -> Vec<Member> {
+    group.participants.iter().map(|member| participant(group, member)).collect()
+}
+
+fn participant(group: &pb::Group, participant: &pb::Participant) -> Member {
     let own = own_name(group, participant);
     let (lid, phone) = names(participant);
     let admin = match ranks(participant) {
@@ -61,34 +62,28 @@ pub fn participant(group: &pb::Group, participant: &pb::Participant) -> Value {
         (true, false) => Some("admin"),
         (false, false) => None,
     };
-    let mut member = json!({ "id": wire(own), "admin": admin });
     // The other name, where it is known.
-    if own.ends_with("@lid") && !phone.is_empty() {
-        member["phoneNumber"] = json!(wire(phone));
-    } else if own.ends_with("@c.us") && !lid.is_empty() {
-        member["lid"] = json!(lid);
-    }
-    member
+    let is_hidden = own.ends_with("@lid");
+    let phone_number = some(wire(phone)).filter(|_| is_hidden);
+    let lid = some(lid).filter(|_| !is_hidden && own.ends_with("@c.us"));
+    Member { id: wire(own), admin: admin.map(str::to_owned), phone_number, lid }
 }
 
 /// The status is a text; a private invite stands within the node as WhatsApp sent it.
-pub fn result(action: MemberAction, result: &ParticipantResult) -> Value {
+pub fn result(action: MemberAction, result: &ParticipantResult) -> Outcome {
     let jid = wire(&result.account.id().to_string());
-    let code = code_of(result).to_string();
-    let mut attributes = json!({ "jid": jid });
-    if let (true, Some(phone)) = (jid.ends_with("@lid"), result.account.phone()) {
-        attributes["phone_number"] = json!(wire(&phone.to_string()));
-    }
-    if code != "200" {
-        attributes["error"] = json!(code);
-    }
-    let mut content = json!({ "tag": "participant", "attrs": attributes });
-    if let (MemberAction::Join, Some(invite)) = (action, &result.private_invite) {
+    let status = code_of(result).to_string();
+    let phone = result.account.phone().filter(|_| jid.ends_with("@lid"));
+    let attrs = Attributes {
+        jid: jid.clone(),
+        phone_number: phone.map(|phone| wire(&phone.to_string())),
+        error: Some(status.clone()).filter(|status| status != "200"),
+    };
+    let invite = result.private_invite.as_ref().filter(|_| action == MemberAction::Join);
+    let add_request = invite.map(|invite| {
         let expiration = (invite.expire_time.as_millis() / 1000).to_string();
-        content["content"] = json!([{
-            "tag": "add_request",
-            "attrs": { "code": invite.code.to_string(), "expiration": expiration },
-        }]);
-    }
-    json!({ "status": code, "jid": jid, "content": content })
+        let attrs = Invitation { code: invite.code.to_string(), expiration };
+        vec![AddRequest { tag: "add_request", attrs }]
+    });
+    Outcome { status, jid, content: Node { tag: "participant", attrs, content: add_request } }
 }

@@ -1,54 +1,62 @@
 //! The words of whatsapp-web.js, as the engine WEBJS answers them; read, never observed.
 
-use axum::response::Response;
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-use super::browser::{self, key_of, maker, message, wid};
+use axum::response::Response;
+
+use super::browser::{self, key_of, maker, message, own_wid};
 use super::code_of;
 use crate::domain::event::MemberAction;
 use crate::domain::participant::ParticipantResult;
 use crate::pb;
+use crate::rest::answers::browser::{
+    AddedOnWebjs, Chat, ChatId, CreatedOnWebjs, Done, InvitedOnWebjs, Previewed,
+};
 use crate::rest::respond::json;
 
-pub fn group(group: &pb::Group, with_participants: bool) -> Value {
-    browser::chat(group, wid(&group.id), with_participants)
+fn id(id: &str) -> ChatId {
+    ChatId::Object(own_wid(id))
+}
+
+pub fn group(group: &pb::Group, with_participants: bool) -> Chat {
+    browser::chat(group, id(&group.id), with_participants)
 }
 
 /// People by number, with the maker among them. A private invite is not sent by itself here.
-pub fn created(made: &pb::Group, results: &[ParticipantResult]) -> Value {
-    let verdict = |code: u32, message: &str, is_maker: bool| {
-        json!({
-            "statusCode": code, "message": message, "isGroupCreator": is_maker, "isInviteV4Sent": false,
-        })
+pub fn created(made: &pb::Group, results: &[ParticipantResult]) -> CreatedOnWebjs {
+    let invited = |status_code: u32, message: &str, is_group_creator: bool| InvitedOnWebjs {
+        status_code,
+        message: message.to_owned(),
+        is_group_creator,
+        is_invite_v4_sent: false,
     };
-    let mut people: Map<String, Value> = results
+    let mut participants: BTreeMap<String, InvitedOnWebjs> = results
         .iter()
-        .map(|result| (key_of(result), verdict(code_of(result), message(result), false)))
+        .map(|result| (key_of(result), invited(code_of(result), message(result), false)))
         .collect();
     if let Some(maker) = maker(made) {
-        people.insert(maker.to_owned(), verdict(200, "Added to the group", true));
+        participants.insert(maker.to_owned(), invited(200, "Added to the group", true));
     }
-    json!({ "title": made.subject, "gid": wid(&made.id), "participants": people })
+    CreatedOnWebjs { title: made.subject.clone(), gid: own_wid(&made.id), participants }
 }
 
 /// Of who is removed, promoted or demoted the engine says nothing more.
 pub fn results(action: MemberAction, results: &[ParticipantResult]) -> Response {
     match action {
         MemberAction::Join => {
-            let people = results.iter().map(|result| {
-                let verdict = json!({
-                    "code": code_of(result), "message": message(result), "isInviteV4Sent": false,
-                });
-                (result.requested.to_string(), verdict)
-            });
-            json(Value::Object(people.collect()))
+            let added = |result: &ParticipantResult| {
+                let (code, message) = (code_of(result), message(result).to_owned());
+                let added = AddedOnWebjs { code, message, is_invite_v4_sent: false };
+                (result.requested.to_string(), added)
+            };
+            json(&results.iter().map(added).collect::<BTreeMap<_, _>>())
         }
         MemberAction::Leave | MemberAction::Promote | MemberAction::Demote => {
-            json(json!({ "status": 200 }))
+            json(&Done { status: 200 })
         }
     }
 }
 
-pub fn preview(shown: &pb::Group) -> Value {
-    browser::preview(shown, wid)
+pub fn preview(shown: &pb::Group) -> Previewed {
+    browser::preview(shown, id)
 }

@@ -1,4 +1,8 @@
 //! Bodies of requests.
+#![expect(
+    dead_code,
+    reason = "they describe what handlers read field by field, and are never made"
+)]
 
 use serde_json::json;
 use utoipa::ToSchema;
@@ -81,7 +85,7 @@ pub struct DescriptionRequest {
 #[derive(ToSchema)]
 pub struct PictureRequest {
     /// A file by its address, or by its bytes.
-    #[schema(schema_with = super::super::file)]
+    #[schema(schema_with = super::file)]
     file: String,
 }
 

@@ -1,0 +1,82 @@
+//! Events in WAHA's envelope. `crate::envelope` makes them, for webhooks too; here is what the document says of them.
+#![expect(dead_code, reason = "they describe what is made elsewhere")]
+
+use std::collections::HashMap;
+
+use utoipa::ToSchema;
+
+use crate::envelope::words::GroupParticipant;
+use crate::envelope::{MeInfo, Version};
+
+/// An event in WAHA's envelope.
+#[derive(ToSchema)]
+pub struct Event {
+    #[schema(example = "evt_01k9zvhc7w0p4d2m8q6r1s3t5v")]
+    id: String,
+    /// When it was written to the log, in milliseconds since 1970.
+    timestamp: i64,
+    #[schema(schema_with = crate::rest::openapi::event_name)]
+    event: String,
+    session: String,
+    metadata: HashMap<String, String>,
+    #[schema(schema_with = crate::rest::openapi::nullable_me)]
+    me: MeInfo,
+    payload: EventPayload,
+    engine: String,
+    environment: Version,
+}
+
+/// What happened. Which fields there are depends on the event.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventPayload {
+    /// When it happened: in seconds, in the shapes of engines in milliseconds.
+    timestamp: i64,
+    /// The group's id, and what is told of the group.
+    #[schema(nullable = false, value_type = Object)]
+    group: Option<HashMap<String, String>>,
+    /// What was done to the participants.
+    #[schema(nullable = false, example = "join")]
+    r#type: Option<String>,
+    #[schema(nullable = false)]
+    participants: Option<Vec<GroupParticipant>>,
+    /// What became of a request to join.
+    #[schema(nullable = false, example = "created")]
+    action: Option<String>,
+    #[schema(nullable = false)]
+    requester_id: Option<String>,
+    requester_pn: Option<String>,
+    request_method: Option<String>,
+    /// Empty where the picture was removed.
+    #[schema(nullable = false)]
+    picture_id: Option<String>,
+    #[serde(rename = "_data")]
+    data: EventData,
+}
+
+/// What WAHA has no word for.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventData {
+    #[schema(minimum = 1)]
+    sequence: i64,
+    /// Who did it; empty where nobody knows.
+    author: String,
+    /// The `Idempotency-Key` of the change, where it was ours.
+    request_id: String,
+    #[schema(example = "ORIGIN_API")]
+    origin: String,
+    /// What an update changed.
+    #[schema(nullable = false)]
+    changes: Option<Vec<FieldChange>>,
+}
+
+#[derive(ToSchema)]
+pub struct FieldChange {
+    #[schema(example = "subject")]
+    field: String,
+    #[schema(schema_with = crate::rest::openapi::anything)]
+    old: String,
+    #[schema(schema_with = crate::rest::openapi::anything)]
+    new: String,
+}
