@@ -20,14 +20,14 @@ impl App {
     /// All that has to run for as long as the service does.
     pub fn background(&self) -> Vec<BoxFuture<'static, ()>> {
         let app = || self.clone();
-        let (starts, follows, doubts, retains) = (app(), app(), app(), app());
+        let (starts, follows, refreshes, retains) = (app(), app(), app(), app());
         let (connections, comparisons, deletions, aliases) = (app(), app(), app(), app());
         let webhooks = app();
         vec![
             async move { connections.follow_connections().await }.boxed(),
             async move { starts.start_wanted_sessions().await }.boxed(),
             async move { follows.follow().await }.boxed(),
-            async move { doubts.run_refresh_queue().await }.boxed(),
+            async move { refreshes.run_refresh_queue().await }.boxed(),
             async move { aliases.spread_aliases().await }.boxed(),
             async move { comparisons.compare_regularly().await }.boxed(),
             async move { deletions.resume_deletions().await }.boxed(),

@@ -1,4 +1,4 @@
-//! The one place where the command line takes time and chance from the process.
+//! Where the command line takes time and secrets from the process; pauses take chance from `telemetry`.
 
 use super::errors::Failure;
 use crate::domain::Timestamp;

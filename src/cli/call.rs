@@ -17,7 +17,6 @@ use crate::domain::reason::Reason;
 use crate::telemetry::SystemEntropy;
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
 const TRIES: u32 = 5;
 /// Time for the service's own answer about the deadline to arrive.
 const GRACE: Duration = Duration::from_millis(500);
@@ -82,7 +81,7 @@ async fn with_further_tries<Q: Clone, A>(
 ) -> Result<A, Failure> {
     let deadline = Instant::now() + limit;
     let timed_out = || Failure::TimedOut { after: limit, call: call.clone() };
-    let mut pauses = Backoff::new(FIRST_DELAY, LONGEST_DELAY);
+    let mut pauses = Backoff::new(FIRST_DELAY, Duration::MAX);
     loop {
         let mut attempt = Request::new(request.clone());
         attempt.set_timeout(deadline.saturating_duration_since(Instant::now()));
@@ -113,7 +112,7 @@ fn may_repeat(call: &Effect, status: &Status) -> bool {
         // wait may be minutes.
         Some(Reason::ConcurrentUpdate | Reason::RequestInProgress) => true,
         Some(_) => status.code() == Code::Unavailable,
-        None => is_lost(status) && *call != Effect::Idempotent,
+        None => is_lost(status) && *call != Effect::Once,
     }
 }
 
@@ -151,7 +150,13 @@ fn shell_quoted(word: &str) -> String {
 #[derive(Debug, Clone, Args)]
 pub struct PageOptions {
     /// How many at most in one page
-    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
+    #[arg(
+        long,
+        alias = "limit",
+        value_name = "COUNT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
     pub page_size: i32,
     /// Go on where the page before ended
     #[arg(long, value_name = "TOKEN", default_value = "", hide_default_value = true)]
@@ -214,8 +219,8 @@ mod tests {
         };
         let lost = Status::unavailable("transport error");
         assert!(may_repeat(&change, &lost) && may_repeat(&Effect::Read, &lost));
-        assert!(!may_repeat(&Effect::Idempotent, &lost));
-        assert!(may_repeat(&Effect::Idempotent, &with_reason(Reason::DatabaseUnavailable)));
+        assert!(!may_repeat(&Effect::Once, &lost));
+        assert!(may_repeat(&Effect::Once, &with_reason(Reason::DatabaseUnavailable)));
         assert!(may_repeat(&change, &with_reason(Reason::RequestInProgress)));
         assert!(!may_repeat(&change, &with_reason(Reason::OutcomeUnknown)));
         assert!(!may_repeat(&change, &with_reason(Reason::RateLimited)));

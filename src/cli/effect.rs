@@ -6,7 +6,7 @@ pub enum Effect {
     Read,
     /// Changes what shall be, without a request id: sent again only if the service says that nothing
     /// happened.
-    Idempotent,
+    Once,
     /// A change with a request id, which makes it safe to send again.
     Change {
         request_id: String,

@@ -71,7 +71,7 @@ impl Failure {
 fn if_lost(call: &Effect) -> u8 {
     match call {
         Effect::Read => UNAVAILABLE,
-        Effect::Idempotent | Effect::Change { .. } => OUTCOME_UNKNOWN,
+        Effect::Once | Effect::Change { .. } => OUTCOME_UNKNOWN,
     }
 }
 

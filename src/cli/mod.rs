@@ -37,7 +37,7 @@ mod webhooks;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 pub use serve::{config, migrate, serve};
 pub use settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
@@ -119,6 +119,25 @@ pub enum ClientCommand {
     Simulator(simulator::SimulatorArgs),
     /// Print what a shell needs to complete this program's commands
     Completions(completions::CompletionsArgs),
+    /// Print the program's version
+    Version(VersionArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn version(output: Output) -> Result<Done, Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    if output.is_json() {
+        output.json_line(&serde_json::json!({ "version": version }))?;
+    } else {
+        output.line(&format!("wagroups {version}"))?;
+    }
+    Ok(Done::Fully)
 }
 
 impl ClientCommand {
@@ -134,6 +153,7 @@ impl ClientCommand {
             Self::Simulator(args) => args.client.json,
             Self::Waha(_) => false,
             Self::Completions(_) => false,
+            Self::Version(args) => args.json,
         }
     }
 }
@@ -161,6 +181,7 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         ClientCommand::Simulator(args) => simulator::run(args, output).await,
         ClientCommand::Waha(args) => waha::run(args, output).await,
         ClientCommand::Completions(args) => completions::run(&args, output),
+        ClientCommand::Version(_) => version(output),
     };
     match result {
         Ok(Done::Fully) => ExitCode::SUCCESS,

@@ -7,8 +7,8 @@ use super::clock::Entropy;
 /// Of a pause, by how much it may be shorter or longer.
 const SPREAD: f64 = 0.5;
 
-/// Pauses between tries: each twice as long as the one before, up to the longest, and never the same for two who failed
-/// together.
+/// Pauses between tries: each about twice as long as the one before, up to about the longest. They are spread by half of
+/// themselves either way, so that those who failed together do not come back together.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,

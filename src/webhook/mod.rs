@@ -215,8 +215,8 @@ impl Receiver {
     }
 }
 
-/// How webhooks come in, for whoever has its secret. Everybody else is answered alike, and after as long a time, whether or not
-/// there is such a session.
+/// How the session's webhooks come in, for whoever has its secret. Everybody else is answered alike, and after as long
+/// a time, whether or not there is such a session.
 fn proven(
     ingress: Result<WebhookIngress, Error>,
     signature: &Signature,

@@ -24,10 +24,10 @@ impl App {
     async fn described_soon(&self, session: &SessionName, group_id: &GroupId) -> Option<Sequence> {
         let described = async {
             loop {
-                let bell = self.inner.log.subscribe(std::slice::from_ref(session));
+                let subscription = self.inner.log.subscribe(std::slice::from_ref(session));
                 match self.current(session, group_id).await {
                     Ok(Some(view)) if is_whole(&view.basic()) => return Some(view.sequence),
-                    Ok(_) => bell.wait().await,
+                    Ok(_) => subscription.wait().await,
                     Err(_) => return None,
                 }
             }

@@ -69,11 +69,11 @@ impl Inner {
         if let Some(deadline) = call.deadline {
             until = until.min(deadline);
         }
-        let bell = self.log.subscribe(std::slice::from_ref(session));
+        let subscription = self.log.subscribe(std::slice::from_ref(session));
         // Another process may have written it without a wake-up reaching us yet.
         self.log.catch_up().await?;
         while self.log.sequence(session) < wanted {
-            if tokio::time::timeout_at(until, bell.wait()).await.is_err() {
+            if tokio::time::timeout_at(until, subscription.wait()).await.is_err() {
                 let reached = self.log.sequence(session);
                 return Err(Error::new(
                     Reason::SequenceNotReached,

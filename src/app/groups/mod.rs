@@ -82,7 +82,7 @@ impl LogObserver for Observer {
         }
     }
 
-    fn is_doubtful(&self, session: &SessionName, group_id: &GroupId) {
+    fn became_doubtful(&self, session: &SessionName, group_id: &GroupId) {
         self.refresh_queue.raise(session, group_id);
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::reason::Reason;
 
-/// RefreshQueue that are kept; beyond them new ones are dropped, and the next report raises them again.
+/// Doubts that are kept; beyond them new ones are dropped, and the next report raises them again.
 const MAX: usize = 10_000;
 /// Groups that are read at once: one server that does not answer must not keep all others waiting.
 const AT_ONCE: usize = 8;

@@ -74,7 +74,13 @@ impl Inner {
         session: SessionName,
         changes: GroupChanges,
     ) -> Result<IngestOutcome> {
-        let engine = self.sessions.directory.get(&session)?.engine;
+        let engine = match self.sessions.directory.get(&session) {
+            Ok(known) => known.engine,
+            Err(error) => {
+                telemetry::notification("none", "no_session");
+                return Err(error);
+            }
+        };
         let content = WriteContent::EngineChanges(EngineChanges {
             source_id: changes.source_id,
             observations: changes.observations,

@@ -175,15 +175,15 @@ mod tests {
             })
         };
         let numbers = SessionNumbers { head: SessionHead::default(), account: None };
-        let pending = EchoWindows::default();
+        let echo_windows = EchoWindows::default();
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
 
-        batch.reduce(&told("evt_1", "Team"), Some(&numbers), &pending, &Zero);
-        pending.own_changes.note(&session, &group_id, []);
+        batch.reduce(&told("evt_1", "Team"), Some(&numbers), &echo_windows, &Zero);
+        echo_windows.own_changes.note(&session, &group_id, []);
         let answer = answer(described("Crew"));
-        batch.reduce(&answer, Some(&numbers), &pending, &Zero);
-        batch.reduce(&told("evt_2", "Team"), Some(&numbers), &pending, &Zero);
+        batch.reduce(&answer, Some(&numbers), &echo_windows, &Zero);
+        batch.reduce(&told("evt_2", "Team"), Some(&numbers), &echo_windows, &Zero);
 
         let sequences: Vec<_> =
             batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence.get()).collect();
@@ -193,8 +193,8 @@ mod tests {
 
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
-        batch.reduce(&answer, Some(&numbers), &pending, &Zero);
-        batch.reduce(&told("evt_3", "Crew"), Some(&numbers), &pending, &Zero);
+        batch.reduce(&answer, Some(&numbers), &echo_windows, &Zero);
+        batch.reduce(&told("evt_3", "Crew"), Some(&numbers), &echo_windows, &Zero);
         let (_, draft) = &batch.into_drafts()[0];
         assert_eq!(draft.doubtful().count(), 0, "it says what is known");
     }
@@ -222,13 +222,18 @@ mod tests {
         described.partial = false;
         described.subject.text = "Team".to_owned();
         let numbers = SessionNumbers { head: SessionHead::default(), account: None };
-        let pending = EchoWindows::default();
-        pending.own_changes.note(&session, &group_id, []);
+        let echo_windows = EchoWindows::default();
+        echo_windows.own_changes.note(&session, &group_id, []);
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
-        batch.reduce(&told("evt_1", Change::Fields(Vec::new())), Some(&numbers), &pending, &Zero);
+        batch.reduce(
+            &told("evt_1", Change::Fields(Vec::new())),
+            Some(&numbers),
+            &echo_windows,
+            &Zero,
+        );
         let described = told("evt_2", Change::Full(Box::new(described)));
-        batch.reduce(&described, Some(&numbers), &pending, &Zero);
+        batch.reduce(&described, Some(&numbers), &echo_windows, &Zero);
         let (_, draft) = &mut batch.into_drafts()[0];
         let held = draft.group(&session, &group_id, &HashMap::new()).now.state.group.clone();
         assert_eq!(held.expect("the group").subject.text, "Team");
@@ -270,20 +275,20 @@ mod tests {
             account: Some(Account::new("4915100000001@c.us".parse().unwrap())),
         };
         for is_news_first in [true, false] {
-            let pending: Arc<EchoWindows> = Arc::default();
+            let echo_windows: Arc<EchoWindows> = Arc::default();
             let mut batch =
                 Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
-            batch.reduce(&described, Some(&numbers), &pending, &Zero);
+            batch.reduce(&described, Some(&numbers), &echo_windows, &Zero);
             let expected = vec![Change::InviteRevoked];
-            let window = pending.open(&session, &key, None, Some(group_id.clone()), expected);
+            let window = echo_windows.open(&session, &key, None, Some(group_id.clone()), expected);
             if is_news_first {
-                batch.reduce(&revoked("first", None), Some(&numbers), &pending, &Zero);
+                batch.reduce(&revoked("first", None), Some(&numbers), &echo_windows, &Zero);
             }
-            pending.own_changes.note(&session, &group_id, [&Change::InviteRevoked]);
-            batch.reduce(&answer, Some(&numbers), &pending, &Zero);
+            echo_windows.own_changes.note(&session, &group_id, [&Change::InviteRevoked]);
+            batch.reduce(&answer, Some(&numbers), &echo_windows, &Zero);
             drop(window);
-            batch.reduce(&revoked("second", None), Some(&numbers), &pending, &Zero);
-            batch.reduce(&others, Some(&numbers), &pending, &Zero);
+            batch.reduce(&revoked("second", None), Some(&numbers), &echo_windows, &Zero);
+            batch.reduce(&others, Some(&numbers), &echo_windows, &Zero);
             let outcomes =
                 batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence.get());
             let mut sequences: Vec<_> = outcomes.collect();

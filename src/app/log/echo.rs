@@ -15,7 +15,7 @@ pub(super) enum Echo {
     PartlyOwn,
 }
 
-/// Whether a report says what a call was about to do.
+/// Whether news says what a call was about to do.
 pub(super) fn is_echo(expected: &Change, seen: &Change) -> bool {
     match (expected, seen) {
         (Change::Fields(expected), Change::Fields(seen)) => {

@@ -64,7 +64,7 @@ impl EchoWindows {
         EchoWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
     }
 
-    /// The call whose echo this report is.
+    /// The call whose echo this news is.
     pub fn claim(
         &self,
         session: &SessionName,
@@ -86,7 +86,7 @@ impl EchoWindows {
         Some(Claim { key: call.key.clone(), request_id: call.request_id })
     }
 
-    /// What a report is beside what calls of ours did that were answered a moment ago.
+    /// What news is beside what calls of ours did that were answered a moment ago.
     pub fn late_echo(
         &self,
         session: &SessionName,

@@ -50,7 +50,7 @@ pub(super) trait LogObserver: Send + Sync + 'static {
     fn appended(&self, event: &EventRecord);
 
     /// Reports contradict each other in a way that only WhatsApp can settle.
-    fn is_doubtful(&self, session: &SessionName, group_id: &GroupId);
+    fn became_doubtful(&self, session: &SessionName, group_id: &GroupId);
 }
 
 pub(super) struct LogParts {

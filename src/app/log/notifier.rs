@@ -80,8 +80,6 @@ impl WatchNotifier {
     }
 }
 
-impl Subscriptions {}
-
 impl Subscription {
     /// Returns where there was an event since the last wait, or at the next one.
     pub async fn wait(&self) {

@@ -258,6 +258,7 @@ fn records_of(commit: &CommitBatch, receipt: &CommitReceipt) -> Vec<EventRecord>
             .map(|(session, _)| session)
     };
     let count: u64 = won().map(|session| session.events.len() as u64).sum();
+    debug_assert!(receipt.head.get() >= count, "a head below its own events");
     let mut position = receipt.head.minus(count);
     let mut records = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
     for session in won() {

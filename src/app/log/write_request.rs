@@ -111,12 +111,13 @@ impl WriteRequest {
         let observations = self.observations();
         let members: usize =
             observations.iter().map(|observation| observation.change.member_count()).sum();
-        let source_ids = match &self.content {
-            WriteContent::EngineChanges(_) | WriteContent::Identities(_) => 1,
+        let beside = match &self.content {
+            WriteContent::EngineChanges(_) => 1,
             WriteContent::CallAnswer(answer) => answer.source_ids.len(),
+            WriteContent::Identities(identities) => 1 + identities.aliases.len(),
             WriteContent::Fetched(_) | WriteContent::SessionDeleted => 0,
         };
-        1 + observations.len() + source_ids + members
+        1 + observations.len() + beside + members
     }
 }
 

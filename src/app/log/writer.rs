@@ -32,7 +32,7 @@ use crate::telemetry;
 
 /// How many requests one transaction takes at the most.
 const MAX_BATCH: usize = 512;
-/// Reports that wait; a full queue makes senders wait, which is the back-pressure.
+/// Requests that wait; a full queue makes senders wait, which is the back-pressure.
 const QUEUE: usize = 4096;
 /// How often a request is reduced anew because another process wrote in between.
 const MAX_ATTEMPTS: u32 = 16;
@@ -215,7 +215,7 @@ impl WriterTask {
             for (name, draft) in &batch.into_drafts() {
                 draft
                     .doubtful()
-                    .for_each(|group_id| self.parts.observer.is_doubtful(name, group_id));
+                    .for_each(|group_id| self.parts.observer.became_doubtful(name, group_id));
             }
             return Ok(());
         }
@@ -386,7 +386,7 @@ impl WriterTask {
             return;
         }
         for group_id in draft.doubtful() {
-            self.parts.observer.is_doubtful(name, group_id);
+            self.parts.observer.became_doubtful(name, group_id);
         }
         let head = SessionHead {
             sequence: draft.last_sequence(),

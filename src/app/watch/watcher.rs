@@ -71,7 +71,7 @@ impl Watcher {
         filter: Filter,
         limits: Limits,
     ) -> Result<Self> {
-        // The subscription hangs before the place is taken, so that nothing rings unheard in between.
+        // It subscribes before the place is taken, so that nothing comes unnoticed in between.
         let subscription = inner.log.subscribe(filter.sessions());
         let cursor = start::find(&inner, &request.start).await?;
         let now = Instant::now();

@@ -38,7 +38,7 @@ pub struct EventsArgs {
     #[arg(long)]
     oldest: bool,
     /// How many at most; with --json one a line
-    #[arg(long, value_name = "COUNT", default_value_t = 100, conflicts_with = "all",
+    #[arg(long, alias = "page-size", value_name = "COUNT", default_value_t = 100, conflicts_with = "all",
         value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// All that are kept

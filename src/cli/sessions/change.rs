@@ -75,7 +75,7 @@ pub async fn update(
 ) -> Result<Done, Failure> {
     let request = args.request()?;
     let send = async |request| connection.sessions().update_session(request).await;
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("UpdateSessionResponse", &answer)? {
         show_changed(answer.changed, answer.session.as_ref(), output)?;
     }
@@ -99,7 +99,7 @@ pub async fn create(
         config: config.map(Into::into),
     };
     let send = async |request| connection.sessions().create_session(request).await;
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("CreateSessionResponse", &answer)? {
         show(answer.session.as_ref(), output)?;
     }
@@ -113,7 +113,7 @@ pub async fn delete(
 ) -> Result<Done, Failure> {
     let request = pb::DeleteSessionRequest { session: session.clone() };
     let send = async |request| connection.sessions().delete_session(request).await;
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("DeleteSessionResponse", &answer)? {
         output.line(&format!(
             "deleted {session}; its history ends at sequence {}",
@@ -129,8 +129,7 @@ pub async fn start(
     output: Output,
 ) -> Result<Done, Failure> {
     let send = async |request| connection.sessions().start_session(request).await;
-    let answer =
-        connection.unary(&Effect::Idempotent, pb::StartSessionRequest { session }, send).await?;
+    let answer = connection.unary(&Effect::Once, pb::StartSessionRequest { session }, send).await?;
     if !output.json_answer("StartSessionResponse", &answer)? {
         show_changed(answer.changed, answer.session.as_ref(), output)?;
     }
@@ -143,8 +142,7 @@ pub async fn stop(
     output: Output,
 ) -> Result<Done, Failure> {
     let send = async |request| connection.sessions().stop_session(request).await;
-    let answer =
-        connection.unary(&Effect::Idempotent, pb::StopSessionRequest { session }, send).await?;
+    let answer = connection.unary(&Effect::Once, pb::StopSessionRequest { session }, send).await?;
     if !output.json_answer("StopSessionResponse", &answer)? {
         show_changed(answer.changed, answer.session.as_ref(), output)?;
     }

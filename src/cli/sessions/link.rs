@@ -26,7 +26,7 @@ pub async fn logout(
 ) -> Result<Done, Failure> {
     let send = async |request| connection.sessions().logout_session(request).await;
     let answer =
-        connection.unary(&Effect::Idempotent, pb::LogoutSessionRequest { session }, send).await?;
+        connection.unary(&Effect::Once, pb::LogoutSessionRequest { session }, send).await?;
     if !output.json_answer("LogoutSessionResponse", &answer)? {
         show_changed(answer.changed, answer.session.as_ref(), output)?;
     }
@@ -42,7 +42,7 @@ pub async fn pairing_code(
         pb::RequestPairingCodeRequest { session: args.name, phone_number: args.phone_number };
     let send = async |request| connection.sessions().request_pairing_code(request).await;
     // Each call voids the code before, so it is not sent twice by itself.
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("RequestPairingCodeResponse", &answer)? {
         let code = answer.pairing_code.unwrap_or_default();
         output.line(&grouped(&code.code))?;

@@ -96,7 +96,7 @@ pub async fn run(world: &World, command: AccountCommand) -> Result<Done, Failure
 async fn put(world: &World, account: SimulatorAccount) -> Result<pb::PutAccountResponse, Failure> {
     let request = pb::PutAccountRequest { account: Some(account) };
     let send = async |request| world.connection.simulator().put_account(request).await;
-    world.connection.unary(&Effect::Idempotent, request, send).await
+    world.connection.unary(&Effect::Once, request, send).await
 }
 
 async fn put_one(world: &World, args: PutArgs) -> Result<Done, Failure> {

@@ -156,8 +156,7 @@ pub async fn replay(world: &World, args: ReplayArgs) -> Result<Done, Failure> {
         reverse: args.reverse,
     };
     let send = async |request| world.connection.simulator().replay_notifications(request).await;
-    let answer =
-        world.ask(&Effect::Idempotent, "ReplayNotificationsResponse", request, send).await?;
+    let answer = world.ask(&Effect::Once, "ReplayNotificationsResponse", request, send).await?;
     if let Some(answer) = answer {
         let number = usize::try_from(answer.replayed_count).unwrap_or(0);
         let delivered = text::count(number, "notification", "notifications");

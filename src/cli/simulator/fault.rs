@@ -212,8 +212,7 @@ pub async fn run(world: &World, command: FaultCommand) -> Result<Done, Failure> 
                 fault: Some(args.fault.into()),
             };
             let send = async |request| world.connection.simulator().inject_fault(request).await;
-            let answer =
-                world.ask(&Effect::Idempotent, "InjectFaultResponse", request, send).await?;
+            let answer = world.ask(&Effect::Once, "InjectFaultResponse", request, send).await?;
             if let Some(answer) = answer {
                 let id = text::safe(&answer.fault_id);
                 world.output.line(&id)?;
@@ -223,8 +222,7 @@ pub async fn run(world: &World, command: FaultCommand) -> Result<Done, Failure> 
         FaultCommand::Clear { faults, session } => {
             let request = pb::ClearFaultsRequest { fault_ids: faults, session };
             let send = async |request| world.connection.simulator().clear_faults(request).await;
-            let answer =
-                world.ask(&Effect::Idempotent, "ClearFaultsResponse", request, send).await?;
+            let answer = world.ask(&Effect::Once, "ClearFaultsResponse", request, send).await?;
             if let Some(answer) = answer {
                 let number = usize::try_from(answer.cleared_count).unwrap_or(0);
                 world

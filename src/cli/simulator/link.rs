@@ -18,7 +18,7 @@ pub struct LinkArgs {
 pub async fn run(world: &World, args: LinkArgs) -> Result<Done, Failure> {
     let request = pb::LinkDeviceRequest { session: args.session.clone() };
     let send = async |request| world.connection.simulator().link_device(request).await;
-    if world.ask(&Effect::Idempotent, "LinkDeviceResponse", request, send).await?.is_some() {
+    if world.ask(&Effect::Once, "LinkDeviceResponse", request, send).await?.is_some() {
         world.output.line(&format!("linked: session {} starts", args.session))?;
     }
     Ok(Done::Fully)

@@ -43,7 +43,7 @@ pub struct WatchArgs {
     #[command(flatten)]
     pub client: ClientOptions,
     /// Only this session; may be repeated. All that the key may see unless given
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "WAGROUPS_SESSION")]
     session: Vec<String>,
     /// Only this group; may be repeated
     #[arg(long, value_name = "GROUP")]

@@ -137,7 +137,7 @@ pub async fn update(
 ) -> Result<Done, Failure> {
     let request = args.request()?;
     let send = async |request| connection.webhooks().update_webhook(request).await;
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("UpdateWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
@@ -151,7 +151,7 @@ pub async fn delete(
 ) -> Result<Done, Failure> {
     let request = pb::DeleteWebhookRequest { webhook_id: webhook.clone() };
     let send = async |request| connection.webhooks().delete_webhook(request).await;
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("DeleteWebhookResponse", &answer)? {
         output.line(&format!("deleted {webhook}"))?;
     }
@@ -165,7 +165,7 @@ pub async fn pause(
 ) -> Result<Done, Failure> {
     let send = async |request| connection.webhooks().pause_webhook(request).await;
     let request = pb::PauseWebhookRequest { webhook_id };
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("PauseWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
@@ -179,7 +179,7 @@ pub async fn resume(
 ) -> Result<Done, Failure> {
     let send = async |request| connection.webhooks().resume_webhook(request).await;
     let request = pb::ResumeWebhookRequest { webhook_id };
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("ResumeWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
@@ -200,7 +200,7 @@ pub async fn replay(
     });
     let send = async |request| connection.webhooks().replay_webhook(request).await;
     let request = pb::ReplayWebhookRequest { webhook_id, start };
-    let answer = connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = connection.unary(&Effect::Once, request, send).await?;
     if !output.json_answer("ReplayWebhookResponse", &answer)? {
         show::one(answer.webhook.as_ref(), output)?;
     }

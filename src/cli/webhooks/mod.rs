@@ -166,7 +166,7 @@ async fn test(
 ) -> Result<Done, Failure> {
     let send = async |request| connection.webhooks().test_webhook(request).await;
     let answer =
-        connection.unary(&Effect::Idempotent, pb::TestWebhookRequest { webhook_id }, send).await?;
+        connection.unary(&Effect::Once, pb::TestWebhookRequest { webhook_id }, send).await?;
     if !output.json_answer("TestWebhookResponse", &answer)? {
         output.line(&show::tested(&answer))?;
     }

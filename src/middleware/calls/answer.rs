@@ -1,4 +1,4 @@
-//! The body of an answer as it leaves: in pieces, each counted until it has left.
+//! The body of an answer as it leaves: in pieces, which are counted until they have left.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,14 +14,15 @@ use super::{Call, Phase};
 /// The most that is handed to the connection at once. HTTP/2 takes a whole piece as soon as there is room for one
 /// byte of it, and keeps it, so that a peer that opens its window by one byte holds no more than this.
 const PIECE: usize = 16 << 10;
-/// What a stream may hold of what its peer does not take, whatever others hold.
+/// What a stream may hold of what its peer does not take, whatever others hold; and up to [`COUNTED_TOGETHER`] more.
 const HELD_BY_EACH: usize = 16 << 10;
 /// What it may hold beside that, within its key's share of what all answers hold.
 const HELD_BESIDE: usize = 32 << 10;
-/// What a stream hands over without being told when it leaves, again and again: as pieces leave in their order, the next
-/// one that is counted stands for them. The counters are shared with the connection, which runs on another processor as
-/// likely as not, so that counting each small event by itself would cost more than anything else of its delivery.
-const UNCOUNTED: usize = 4 << 10;
+/// So much of a watch is counted together: as pieces leave in their order, the one that is counted stands for those
+/// before it. The counters are shared with the connection, which runs on another processor as likely as not, so that
+/// counting each small event by itself would cost more than anything else of its delivery. What is not counted at the
+/// end of a watch holds nothing; it has no place either.
+const COUNTED_TOGETHER: usize = 4 << 10;
 /// What fits into the window that a client opens at the least, so that it has left once it was handed over. The end
 /// of a larger answer waits until all of it has left: until then the stream can be reset, and not the connection only,
 /// on which others may wait for theirs.
@@ -52,6 +53,8 @@ struct Leaving {
     /// Of a stream, which stops taking new pieces where too many have not left; and of an answer that is large, or
     /// made in parts.
     unsent: Option<Arc<Unsent>>,
+    /// Whether it is a stream that holds no place, of which not every piece is counted.
+    is_seated: bool,
     /// Handed over since the last piece that was counted.
     uncounted: usize,
 }
@@ -149,7 +152,8 @@ impl<B> AnswerBody<B> {
     fn leaving(inner: B, call: Arc<Call>, kind: Kind, first: Bytes) -> Self {
         let unsent = (kind != Kind::Whole || first.len() > FITS)
             .then(|| Arc::new(Unsent::new(call.clone())));
-        let mut leaving = Leaving { call, kind, unsent, uncounted: 0 };
+        let is_seated = kind == Kind::Stream && call.state.is_seated.load(Ordering::Relaxed);
+        let mut leaving = Leaving { call, kind, unsent, is_seated, uncounted: 0 };
         let rest = if first.is_empty() { first } else { leaving.hold(first) };
         Self { inner, leaving: Some(leaving), rest }
     }
@@ -162,7 +166,7 @@ impl Leaving {
             return Bytes::from_owner(Held { bytes, place });
         };
         let weight = self.uncounted + bytes.len();
-        if self.kind == Kind::Stream && weight < UNCOUNTED {
+        if self.is_seated && weight < COUNTED_TOGETHER {
             self.uncounted = weight;
             return bytes;
         }

@@ -118,6 +118,8 @@ struct State {
     sent: AtomicU64,
     /// The stream's task has ended; what is left of the answer is in the connection's hands.
     is_handed_over: AtomicBool,
+    /// Whether it has a seat elsewhere, and so no place that its bytes would have to hold.
+    is_seated: AtomicBool,
     stream: Option<StreamTask>,
     connection: Option<Arc<Connection>>,
 }
@@ -146,6 +148,7 @@ impl Calls {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             is_handed_over: AtomicBool::new(false),
+            is_seated: AtomicBool::new(false),
             stream: StreamTask::current(),
             connection: connection.cloned(),
         });
@@ -352,6 +355,7 @@ impl Call {
     /// The answer has no end, and has a seat elsewhere: its place is given back.
     pub fn seated(&self) {
         self.stream();
+        self.state.is_seated.store(true, Ordering::Relaxed);
         self.calls.table().stream(self.id);
     }
 

@@ -52,6 +52,26 @@ def test_reflection_shows_the_contract(api: Api, version: str) -> None:
     assert {method.name for method in pb.DESCRIPTOR.services_by_name["GroupsService"].methods} <= methods
 
 
+# What stands in the details of errors, so that tools such as grpcurl show it.
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_reflection_knows_the_details_of_errors(api: Api, version: str) -> None:
+    ask = api.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    names = ["ErrorInfo", "BadRequest", "RetryInfo", "ResourceInfo", "PreconditionFailure", "RequestInfo"]
+    requests = [
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=f"google.rpc.{name}") for name in names
+    ]
+    for name, answer in zip(names, ask(iter(requests), timeout=PATIENCE)):
+        files = [
+            descriptor_pb2.FileDescriptorProto.FromString(bytes)
+            for bytes in answer.file_descriptor_response.file_descriptor_proto
+        ]
+        assert name in {message.name for file in files for message in file.message_type}, name
+
+
 def test_a_method_that_the_contract_lacks(api: Api) -> None:
     call = api.channel.unary_unary(
         "/wagroups.v1.GroupsService/NoSuchMethod",

@@ -96,7 +96,12 @@ impl Job {
                 | Reason::DeadlineExceeded
                 | Reason::Overloaded
                 | Reason::OutcomeUnknown => {
-                    let pause = pauses.pause(error.retry_delay(), self.inner.entropy.as_ref());
+                    // Who says when to come back is taken at their word: pacing puts off many steps of a large group,
+                    // each for a moment.
+                    let pause = match error.retry_delay() {
+                        Some(asked) => asked,
+                        None => pauses.pause(None, self.inner.entropy.as_ref()),
+                    };
                     self.rest(pause).await?;
                 }
                 Reason::SessionNotWorking | Reason::LoggedOut | Reason::TemporarilyBanned => {

@@ -17,7 +17,7 @@ pub async fn run(world: &World, command: ActCommand) -> Result<Done, Failure> {
     let Deed { request, wanted } = command.into_deed()?;
     let send = async |request| world.connection.simulator().act(request).await;
     // Not idempotent, and without a request id.
-    let answer = world.connection.unary(&Effect::Idempotent, request, send).await?;
+    let answer = world.connection.unary(&Effect::Once, request, send).await?;
     let done = wanted.map_or(Done::Fully, |wanted| results::done(wanted, &answer.results));
     if world.output.json_answer("ActResponse", &answer)? {
         return Ok(done);

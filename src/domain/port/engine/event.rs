@@ -123,7 +123,8 @@ pub trait EngineEventSink: Send + Sync + 'static {
     /// after the other. Returns once all of them are durable, with what became of each. One that failed must be
     /// handed in again, but for an error that no repetition mends.
     ///
-    /// Connections never fail, and nobody waits for what becomes of them.
+    /// Of a connection nobody waits for what becomes of it: it is noted at once, so that an engine may say it while it
+    /// holds a lock.
     async fn ingest(
         &self,
         events: Vec<EngineEvent>,
