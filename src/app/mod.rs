@@ -230,11 +230,12 @@ impl App {
 impl Inner {
     fn engine(&self, kind: EngineKind) -> Result<Arc<dyn GroupEngine>> {
         self.engines.read().get(&kind).cloned().ok_or_else(|| {
+            let (engine, hint) = (kind.as_str(), kind.hint_if_unavailable());
             Error::new(
                 kind.reason_if_unavailable(),
-                format!("engine {} is not available in this service", kind.as_str()),
+                format!("engine {engine} is not available in this service; {hint}"),
             )
-            .with("engine", kind.as_str())
+            .with("engine", engine)
             .with("operation", "StartSession")
         })
     }

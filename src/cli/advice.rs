@@ -86,7 +86,9 @@ pub fn for_reason(reason: Reason) -> &'static str {
         R::TooManyWatchers => "close other watches first",
         R::UnsupportedByEngine => "use a session of another engine",
         R::NotImplemented | R::MethodNotFound => "use a newer version of the service",
-        R::SimulatorDisabled => "enable the simulator in the settings of a test server",
+        R::SimulatorDisabled => {
+            "name another engine, such as --engine waha; or enable the simulator in the settings of a test server"
+        }
         R::ConnectionAged => "connect again",
         R::DeadlineExceeded => "nothing was done; give it more time with --timeout",
         R::Cancelled => "nothing",

@@ -43,6 +43,17 @@ impl EngineKind {
             Self::Waha | Self::Native => Reason::UnsupportedByEngine,
         }
     }
+
+    /// What whoever asked for it can do.
+    pub fn hint_if_unavailable(self) -> &'static str {
+        match self {
+            Self::Simulator => {
+                "name another engine (waha), or have simulator.enabled set, on a server for tests"
+            }
+            Self::Waha => "have its servers named in the settings, waha.servers",
+            Self::Native => "use a session of another engine",
+        }
+    }
 }
 
 /// How a session's engine is set.

@@ -10,9 +10,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, Rgb, RgbImage};
 
 use super::memory;
+pub use super::memory::SIDE;
 
-/// The side of WhatsApp's pictures, in pixels.
-pub const SIDE: u32 = 640;
 const MAX_PIXELS: u64 = 64_000_000;
 const MAX_SIDE: u32 = 65_535;
 /// What a PNG may hold besides its pixels, decompressed: colour profiles, texts.

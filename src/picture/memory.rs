@@ -5,6 +5,8 @@
 
 use image::ColorType;
 
+/// The side of WhatsApp's pictures, in pixels.
+pub const SIDE: u32 = 640;
 /// For a JPEG: 64 megapixels are 183 MiB, and up to 244 MiB more where the file comes in passes and has its colours
 /// at half the resolution, as is usual.
 const JPEG_BYTES: u64 = 480 << 20;
@@ -55,7 +57,7 @@ fn scaling_bytes(size: Size, each: u64) -> u64 {
     let is_large = size.0.min(size.1) > 2 * STEP_SIDE;
     let (stepped, size) = if is_large { (pixels(step(size)), step(size)) } else { (0, size) };
     let side = u64::from(size.0.min(size.1));
-    (stepped + side * side) * each + side * u64::from(super::image::SIDE) * 16
+    (stepped + side * side) * each + side * u64::from(SIDE) * 16
 }
 
 /// The pixels, and of a JPEG in passes the coefficients of all of it.

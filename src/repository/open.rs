@@ -48,7 +48,7 @@ pub enum OpenError {
     NoSuchFile(PathBuf),
     #[error(
         "{path} is in use by another wagroups process (which has it locked, perhaps under another name); stop that \
-         one first, or use PostgreSQL, which several processes may share",
+         one first, or give this one a file of its own",
         path = .0.display()
     )]
     InUse(PathBuf),

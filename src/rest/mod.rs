@@ -27,6 +27,7 @@ mod server_routes;
 mod session_routes;
 mod setting_routes;
 mod shape;
+mod wire;
 
 use std::sync::Arc;
 

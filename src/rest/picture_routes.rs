@@ -15,13 +15,11 @@ use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{changed, json};
 use super::route::{Route, at, delete, get, put};
+use super::wire::PICTURE;
 use crate::domain::counter::Sequence;
 use crate::domain::operation::{DeleteGroupPicture, SetGroupPicture};
 use crate::domain::port::picture::{PictureSource, PictureUrl};
 use crate::domain::reason::Reason;
-
-/// Below a session's groups.
-pub const PATH: &str = "/{id}/picture";
 
 type Answered = Result<Response, Refusal>;
 
@@ -30,7 +28,7 @@ pub fn routes() -> Vec<Route> {
     let refresh = "Whether to ask WhatsApp, and not for what was asked in the last 24 hours.";
     vec![
         get(
-            at(PATH),
+            at(PICTURE),
             get_picture,
             picture("getPicture", "The group's picture")
                 .query(optional("refresh", refresh, flag()))
@@ -38,7 +36,7 @@ pub fn routes() -> Vec<Route> {
                 .answers(200, "Where it is.", Body::Json("PictureResponse")),
         ),
         put(
-            at(PATH),
+            at(PICTURE),
             set,
             picture("setPicture", "Change the picture").takes("PictureRequest").changes().answers(
                 200,
@@ -47,7 +45,7 @@ pub fn routes() -> Vec<Route> {
             ),
         ),
         delete(
-            at(PATH),
+            at(PICTURE),
             delete_picture,
             picture("deletePicture", "Remove the picture").changes().answers(
                 200,

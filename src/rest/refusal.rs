@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Map;
 
 use super::answers::errors::{Exception, Message, OfSession, Plain, RequestOf, Thrown};
-use super::request::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES};
 use super::respond::{encoded, json_text};
 use super::shape::Shape;
+use super::wire::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::excerpt::excerpt;

@@ -6,11 +6,11 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::Gateway;
 use super::body::{Described, Fields};
 use super::form;
 use super::refusal::{Asked, Refusal};
-use super::route::at;
-use super::{Gateway, picture_routes};
+use super::wire::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES, PICTURE, at};
 use crate::app::Call;
 use crate::app::groups::Target;
 use crate::domain::auth::Caller;
@@ -23,13 +23,6 @@ use crate::middleware::{BodyShare, HostNames};
 
 /// Where a stream of events goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
-/// What makes a mutation safe to repeat; WAHA has no such thing.
-pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Where a key may stand beside the headers.
-pub const KEY_IN_QUERY: &str = "x-api-key";
-/// The largest body but for that of a picture. The longest of them name 1,024 participants, which are some 60 KiB;
-/// and what is parsed takes several times the memory of its text, which must not happen with a whole buffer.
-pub const MAX_PLAIN_BODY_BYTES: usize = 256 << 10;
 /// A request, read whole.
 pub struct Incoming {
     pub call: Call,
@@ -79,7 +72,7 @@ impl FromRequest<Gateway> for Incoming {
             caller.authorize(&session).map_err(|error| asked.refuse(error))?;
         }
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        let is_picture = asked.method == http::Method::PUT && route == at(picture_routes::PATH);
+        let is_picture = asked.method == http::Method::PUT && route == at(PICTURE);
         let limits =
             gateway.body.at_most(if is_picture { usize::MAX } else { MAX_PLAIN_BODY_BYTES });
         let body = limits.read(Request::from_parts(parts, body), caller.key_name()).await;

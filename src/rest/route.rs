@@ -6,18 +6,14 @@ use axum::routing::{self, MethodRouter};
 use utoipa::openapi::HttpMethod;
 
 use super::Gateway;
-use super::openapi::Says;
+use super::openapi::says::Says;
+pub use super::wire::at;
 
 pub struct Route {
     pub method: HttpMethod,
     pub path: String,
     pub handler: MethodRouter<Gateway>,
     pub says: Says,
-}
-
-/// What a group route's path begins with.
-pub fn at(path: &str) -> String {
-    format!("/api/{{session}}/groups{path}")
 }
 
 macro_rules! methods {

@@ -413,8 +413,8 @@ impl Inner {
         if self.hooks.courier.may_post_to(url) {
             return Ok(());
         }
-        let message =
-            "url leads to an address that is not public, which this service does not post to";
+        let message = "url leads to an address that is not public, which this service does not post to; in a closed \
+            network, webhooks.allow_private_addresses lets it";
         Err(Error::new(Reason::InvalidRequest, message)
             .blaming("url", "must lead to a public address"))
     }

@@ -54,12 +54,12 @@ pub struct GroupMetadata {
     /// Seconds since 1970, like all times here.
     #[schema(required)]
     pub creation: Option<i64>,
-    #[schema(schema_with = crate::rest::openapi::nullable_wid, required)]
+    #[schema(schema_with = crate::rest::answers::schema::nullable_wid, required)]
     pub owner: Option<Wid>,
     pub subject: String,
     #[schema(required)]
     pub subject_time: Option<i64>,
-    #[schema(schema_with = crate::rest::openapi::nullable_wid, required)]
+    #[schema(schema_with = crate::rest::answers::schema::nullable_wid, required)]
     pub subject_owner: Option<Wid>,
     #[schema(required)]
     pub desc: Option<String>,
@@ -67,7 +67,7 @@ pub struct GroupMetadata {
     pub desc_id: Option<String>,
     #[schema(required)]
     pub desc_time: Option<i64>,
-    #[schema(schema_with = crate::rest::openapi::nullable_wid, required)]
+    #[schema(schema_with = crate::rest::answers::schema::nullable_wid, required)]
     pub desc_owner: Option<Wid>,
     pub restrict: bool,
     pub announce: bool,
@@ -79,7 +79,7 @@ pub struct GroupMetadata {
     pub size: i64,
     pub is_parent_group: bool,
     pub default_subgroup: bool,
-    #[schema(schema_with = crate::rest::openapi::nullable_wid, required)]
+    #[schema(schema_with = crate::rest::answers::schema::nullable_wid, required)]
     pub parent_group: Option<Wid>,
     pub is_lid_addressing_mode: bool,
     pub suspended: bool,
@@ -218,5 +218,5 @@ fn id_of_group() -> utoipa::openapi::Ref {
 }
 
 fn id_or_nothing() -> utoipa::openapi::Schema {
-    crate::rest::openapi::nullable("ChatId")
+    crate::rest::answers::schema::nullable("ChatId")
 }

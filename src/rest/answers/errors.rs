@@ -23,7 +23,7 @@ pub enum Message {
 #[schema(as = Error)]
 pub struct Plain {
     /// One text; or, where fields are wrong, one for each.
-    #[schema(schema_with = crate::rest::openapi::message)]
+    #[schema(schema_with = crate::rest::answers::schema::message)]
     pub message: Message,
     /// The name of the status; left out at 401 and 403.
     #[serde(skip_serializing_if = "Option::is_none")]

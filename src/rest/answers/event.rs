@@ -15,11 +15,11 @@ pub struct Event {
     id: String,
     /// When it was written to the log, in milliseconds since 1970.
     timestamp: i64,
-    #[schema(schema_with = crate::rest::openapi::event_name)]
+    #[schema(schema_with = crate::rest::answers::schema::event_name)]
     event: String,
     session: String,
     metadata: HashMap<String, String>,
-    #[schema(schema_with = crate::rest::openapi::nullable_me)]
+    #[schema(schema_with = crate::rest::answers::schema::nullable_me)]
     me: MeInfo,
     payload: EventPayload,
     engine: String,
@@ -75,8 +75,8 @@ pub struct EventData {
 pub struct FieldChange {
     #[schema(example = "subject")]
     field: String,
-    #[schema(schema_with = crate::rest::openapi::anything)]
+    #[schema(schema_with = crate::rest::answers::schema::anything)]
     old: String,
-    #[schema(schema_with = crate::rest::openapi::anything)]
+    #[schema(schema_with = crate::rest::answers::schema::anything)]
     new: String,
 }

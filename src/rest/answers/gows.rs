@@ -75,7 +75,7 @@ pub struct Member {
     pub display_name: String,
     /// WhatsApp's code of what went wrong; 0 where nothing did.
     pub error: u32,
-    #[schema(schema_with = crate::rest::openapi::nullable_add_request, required)]
+    #[schema(schema_with = crate::rest::answers::schema::nullable_add_request, required)]
     pub add_request: Option<AddRequest>,
 }
 

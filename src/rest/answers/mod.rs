@@ -7,4 +7,5 @@ pub mod gows;
 pub mod normalized;
 pub mod noweb;
 pub mod plain;
+mod schema;
 pub mod server;

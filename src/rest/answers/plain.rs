@@ -79,7 +79,7 @@ pub struct Session {
     pub status: SessionStatus,
     pub config: SessionConfig,
     /// `null` until it is known.
-    #[schema(schema_with = crate::rest::openapi::nullable_me, required)]
+    #[schema(schema_with = crate::rest::answers::schema::nullable_me, required)]
     pub me: Option<MeInfo>,
     /// Always `null`: nobody is watched.
     #[schema(required)]

@@ -38,18 +38,13 @@ use crate::envelope::Teller;
 use crate::pb;
 pub use streams::Streams;
 
-/// Every event that can be told, by name.
-pub fn event_names() -> [&'static str; 8] {
-    EventName::ALL.map(EventName::as_str)
-}
-
 /// The most events that are named at once: more than there are.
 const MAX_NAMES: usize = 100;
 /// The most groups that a stream is narrowed to.
 const MAX_GROUPS: usize = 100;
 
 pub fn routes() -> Vec<Route> {
-    let names = event_names();
+    let names = EventName::ALL.map(EventName::as_str);
     let names = [&["*"], names.as_slice()].concat();
     let of_waha = "Which events; `*` is all. Without it, those that WAHA has.";
     let last = "The id of the last message that was seen; the stream goes on behind it.";
@@ -153,7 +148,7 @@ fn names(incoming: &mut Incoming, otherwise: &[EventName]) -> Vec<EventName> {
         match name.parse() {
             Ok(name) => names.push(name),
             Err(_) => {
-                let known = event_names().join(", ");
+                let known = EventName::ALL.map(EventName::as_str).join(", ");
                 let must = format!("must be * or among {known}; it is {}", Quoted(&name));
                 incoming.refuse_field("events", &must);
             }

@@ -2,7 +2,7 @@
 
 mod asked;
 mod errors;
-mod says;
+pub mod says;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -22,7 +22,6 @@ pub use self::says::{
     Body, Says, Tag, flag, header, number, one_of, optional, repeated, required, says, text,
 };
 use super::answers::{browser, errors as bodies, gows, normalized, noweb, plain, server};
-use super::events;
 use super::route::Route;
 use super::shape::Shape;
 use crate::envelope::words::GroupParticipant;
@@ -293,40 +292,9 @@ fn of_shape(shape: Shape) -> Vec<Named> {
     }
 }
 
-/// One text, or several.
-pub fn message() -> Schema {
-    let several = ArrayBuilder::new().items(text().build());
-    OneOfBuilder::new().item(text()).item(several).build().into()
-}
-
 pub fn file() -> Schema {
     let one = OneOfBuilder::new()
         .item(Ref::from_schema_name("RemoteFile"))
         .item(Ref::from_schema_name("BinaryFile"));
     one.description(Some("A file by its address, or by its bytes.")).build().into()
-}
-
-pub fn nullable(name: &str) -> Schema {
-    let nothing = ObjectBuilder::new().schema_type(Type::Null);
-    OneOfBuilder::new().item(nothing).item(Ref::from_schema_name(name)).build().into()
-}
-
-pub fn nullable_wid() -> Schema {
-    nullable("Wid")
-}
-
-pub fn nullable_me() -> Schema {
-    nullable("MeInfo")
-}
-
-pub fn nullable_add_request() -> Schema {
-    nullable("AddRequest")
-}
-
-pub fn event_name() -> Schema {
-    one_of(&events::event_names()).build().into()
-}
-
-pub fn anything() -> Schema {
-    utoipa::openapi::schema::empty()
 }
