@@ -30,7 +30,7 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::domain::counter::Epoch;
 use crate::domain::error::{Error, Result};
 use crate::domain::fair_share::FairShare;
-use crate::domain::port::courier::Courier;
+use crate::domain::port::courier::WebhookSender;
 use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::passage::Passage;
 use crate::domain::port::picture::PictureMaker;
@@ -130,7 +130,7 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         pictures: Arc<dyn PictureMaker>,
-        courier: Arc<dyn Courier>,
+        courier: Arc<dyn WebhookSender>,
         options: Options,
     ) -> Result<(Self, WriterLoop)> {
         let epoch = repository.begin_epoch().await?;

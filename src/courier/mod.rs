@@ -14,7 +14,7 @@ use reqwest::{Client, Response, redirect};
 
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, Result};
-use crate::domain::port::courier::{Courier, Parcel, Undelivered};
+use crate::domain::port::courier::{DeliveryError, DeliveryRequest, WebhookSender};
 use crate::domain::web_url::WebUrl;
 use crate::domain::webhook::FailureCause;
 use crate::outbound::{self, Guard};
@@ -67,8 +67,8 @@ impl HttpCourier {
         Ok(Self { client, guard, timeout: options.timeout, clock })
     }
 
-    async fn send(&self, parcel: Parcel) -> Result<Response, Undelivered> {
-        let failed = |cause| Undelivered { cause, retry_after: None };
+    async fn send(&self, parcel: DeliveryRequest) -> Result<Response, DeliveryError> {
+        let failed = |cause| DeliveryError { cause, retry_after: None };
         if !self.guard.admits(parcel.url.as_url()) {
             return Err(failed(FailureCause::AddressNotAllowed));
         }
@@ -97,7 +97,7 @@ impl HttpCourier {
     }
 
     /// What was answered counts, also where the rest of the answer does not come.
-    async fn take(&self, response: Response) -> Result<u16, Undelivered> {
+    async fn take(&self, response: Response) -> Result<u16, DeliveryError> {
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| {
             let text = value.to_str().ok()?;
@@ -107,7 +107,7 @@ impl HttpCourier {
         if status.is_success() {
             return Ok(status.as_u16());
         }
-        Err(Undelivered { cause: FailureCause::Status(status.as_u16()), retry_after })
+        Err(DeliveryError { cause: FailureCause::Status(status.as_u16()), retry_after })
     }
 }
 
@@ -123,13 +123,13 @@ async fn read(mut response: Response) {
 }
 
 #[async_trait]
-impl Courier for HttpCourier {
+impl WebhookSender for HttpCourier {
     fn may_post_to(&self, url: &WebUrl) -> bool {
         self.guard.admits(url.as_url())
     }
 
-    async fn post(&self, parcel: Parcel) -> Result<u16, Undelivered> {
-        let late = Err(Undelivered { cause: FailureCause::Timeout, retry_after: None });
+    async fn post(&self, parcel: DeliveryRequest) -> Result<u16, DeliveryError> {
+        let late = Err(DeliveryError { cause: FailureCause::Timeout, retry_after: None });
         let response =
             tokio::time::timeout(self.timeout, self.send(parcel)).await.unwrap_or(late)?;
         self.take(response).await

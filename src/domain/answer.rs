@@ -51,7 +51,7 @@ pub struct Answer {
 /// What a request id stands for once its call has ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Settled {
+pub enum StoredResponse {
     Answered(Answer),
     Refused(Error),
 }

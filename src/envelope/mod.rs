@@ -23,13 +23,13 @@ const TEST: &str = "webhook.test";
 
 /// Which of WAHA's engines the events look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
+pub struct WahaDialect {
     engine: &'static str,
     /// The payload's clock: WAHA's documentation has seconds, the socket engines give milliseconds.
     in_milliseconds: bool,
 }
 
-impl Words {
+impl WahaDialect {
     pub const NORMALIZED: Self = Self { engine: "wagroups", in_milliseconds: false };
     pub const GOWS: Self = Self { engine: "GOWS", in_milliseconds: true };
     pub const NOWEB: Self = Self { engine: "NOWEB", in_milliseconds: true };
@@ -39,7 +39,7 @@ impl Words {
 
 /// An event in WAHA's words.
 #[derive(Debug)]
-pub struct Told {
+pub struct WebhookPayload {
     pub name: EventName,
     /// In milliseconds; it stands in the body too.
     pub time: i64,
@@ -48,24 +48,24 @@ pub struct Told {
 
 /// Tells one session's events.
 #[derive(Debug)]
-pub struct Teller {
+pub struct WahaRenderer {
     me: Value,
     metadata: Value,
-    words: Words,
+    words: WahaDialect,
     /// Empty = those that WAHA has.
     names: Vec<EventName>,
 }
 
-impl Teller {
+impl WahaRenderer {
     /// A session that was deleted still has events to tell; `None` stands for it.
-    pub fn new(session: Option<&Session>, words: Words, names: Vec<EventName>) -> Self {
+    pub fn new(session: Option<&Session>, words: WahaDialect, names: Vec<EventName>) -> Self {
         let me = json!(session.and_then(me));
         let metadata = session.map_or_else(|| json!({}), |session| json!(session.metadata));
         Self { me, metadata, words, names }
     }
 
     /// `None` where it is not asked for.
-    pub fn tell(&self, event: &pb::GroupEvent) -> Option<Told> {
+    pub fn render(&self, event: &pb::GroupEvent) -> Option<WebhookPayload> {
         let (name, mut payload) = payload(event)?;
         let wanted = if self.names.is_empty() { &EventName::OF_WAHA } else { &self.names[..] };
         if !wanted.contains(&name) {
@@ -88,7 +88,7 @@ impl Teller {
         body["session"] = json!(event.session);
         body["metadata"] = self.metadata.clone();
         body["me"] = self.me.clone();
-        Some(Told { name, time, body })
+        Some(WebhookPayload { name, time, body })
     }
 }
 
@@ -115,12 +115,12 @@ pub fn me(session: &Session) -> Option<MeInfo> {
 }
 
 /// What a webhook's test posts: an envelope of no session.
-pub fn test(id: EventId, time: Timestamp, webhook: WebhookId, words: Words) -> Value {
+pub fn test(id: EventId, time: Timestamp, webhook: WebhookId, words: WahaDialect) -> Value {
     let payload = json!({ "webhook": webhook.to_string() });
     envelope(&id.to_string(), millis(&wire::timestamp(time)), TEST, payload, words)
 }
 
-fn envelope(id: &str, time: i64, name: &str, payload: Value, words: Words) -> Value {
+fn envelope(id: &str, time: i64, name: &str, payload: Value, words: WahaDialect) -> Value {
     json!({
         "id": id,
         "timestamp": time,

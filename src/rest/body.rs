@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::form;
-use super::refusal::{Asked, Refusal};
+use super::refusal::{Refusal, RequestInfo};
 use crate::domain::error::Error;
 use crate::domain::excerpt::Quoted;
 use crate::domain::reason::Reason;
@@ -43,7 +43,7 @@ pub struct Fields {
 }
 
 impl Described {
-    pub fn by(headers: &HeaderMap, asked: &Asked) -> Result<Self, Refusal> {
+    pub fn by(headers: &HeaderMap, asked: &RequestInfo) -> Result<Self, Refusal> {
         let text =
             |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).trim().to_owned();
         let coding = headers.get(CONTENT_ENCODING).map(text).unwrap_or_default();
@@ -87,7 +87,7 @@ impl Described {
         &self,
         body: BoundedBody,
         max_bytes: usize,
-        asked: &Asked,
+        asked: &RequestInfo,
     ) -> Result<BoundedBody, Refusal> {
         let Some(coding) = self.coding.filter(|_| !body.bytes().is_empty()) else {
             return Ok(body);
@@ -102,7 +102,7 @@ impl Described {
     }
 
     /// The fields of a body that is a form; none of another one.
-    pub fn form(&self, body: &[u8], asked: &Asked) -> Result<Option<Value>, Refusal> {
+    pub fn form(&self, body: &[u8], asked: &RequestInfo) -> Result<Option<Value>, Refusal> {
         if !matches!(self.kind, Kind::Form) || body.trim_ascii_start().starts_with(b"{") {
             return Ok(None);
         }
@@ -111,7 +111,7 @@ impl Described {
 
     /// The fields of the unpacked body. Values are counted before any of them is made; what stands in texts counts too,
     /// where it looks like one.
-    pub fn parse(&self, body: &[u8], asked: &Asked) -> Result<Fields, Refusal> {
+    pub fn parse(&self, body: &[u8], asked: &RequestInfo) -> Result<Fields, Refusal> {
         // What Windows' editors and tools put in front.
         let body = body.strip_prefix(UTF8_MARK).unwrap_or(body);
         if body.is_empty() {
@@ -145,7 +145,7 @@ impl Described {
         }
     }
 
-    fn no_json(&self, body: &[u8], error: &serde_json::Error, asked: &Asked) -> Refusal {
+    fn no_json(&self, body: &[u8], error: &serde_json::Error, asked: &RequestInfo) -> Refusal {
         if let Kind::Other(essence) = &self.kind {
             let message = format!(
                 "the content-type {} is not taken: send application/json or \
@@ -163,7 +163,7 @@ impl Described {
     }
 }
 
-fn unsupported(asked: &Asked, message: String) -> Refusal {
+fn unsupported(asked: &RequestInfo, message: String) -> Refusal {
     let error = Error::new(Reason::InvalidRequest, message);
     asked.refuse(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use prost::Message as _;
 use tokio::time::Instant;
 
-use super::Gateway;
+use super::RestState;
 use super::answers::plain::{CountResponse, Success};
 use super::listing;
 use super::openapi::{Body, Tag, says};
@@ -114,14 +114,14 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn list(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let wanted = listing::wanted(&mut incoming);
     let session = incoming.finish(session)?;
     listing::answer(gateway, incoming, session, wanted).await
 }
 
-async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn count(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let session = incoming.finish(session)?;
     let query =
@@ -131,7 +131,7 @@ async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answer
     Ok(json(&CountResponse { count: counted.count }))
 }
 
-async fn get_group(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn get_group(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let (session, group_id) = incoming.finish(group)?;
     let group = read(&gateway, &incoming, &session, &group_id).await;
@@ -141,7 +141,7 @@ async fn get_group(State(gateway): State<Gateway>, mut incoming: Incoming) -> An
 
 /// The group as it is known, with its members.
 pub async fn read(
-    gateway: &Gateway,
+    gateway: &RestState,
     incoming: &Incoming,
     session: &SessionName,
     group_id: &GroupId,
@@ -165,7 +165,7 @@ pub fn group_after(mutated: &Mutated) -> DomainResult<pb::Group> {
     }
 }
 
-async fn create(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn create(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let subject = incoming.text::<SubjectText>("name");
     let participants = incoming.participants(0);
@@ -186,7 +186,7 @@ async fn create(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answe
 }
 
 /// WAHA removes the chat from the account's own list; this takes the group apart and leaves it.
-async fn delete_group(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn delete_group(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
     incoming.call.deadline = Some(Instant::now() + DELETION_PATIENCE);
@@ -196,7 +196,7 @@ async fn delete_group(State(gateway): State<Gateway>, mut incoming: Incoming) ->
     Ok(at_sequence(progress.sequence, (status, text("true"))))
 }
 
-async fn leave(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn leave(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
     let mutation = target.mutation(|group_id| LeaveGroup { group_id });
@@ -205,7 +205,7 @@ async fn leave(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answer
     Ok(changed(&mutated, empty()))
 }
 
-async fn refresh(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn refresh(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let session = incoming.finish(session)?;
     let refreshed = gateway.app.refresh_groups(&incoming.call, &session, &[], false).await;
@@ -213,7 +213,7 @@ async fn refresh(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answ
     Ok(json(&Success { success: true }))
 }
 
-async fn set_subject(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn set_subject(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let subject = incoming.text::<SubjectText>("subject");
     let (target, subject) = incoming.finish(target.zip(subject))?;
@@ -223,7 +223,7 @@ async fn set_subject(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
     Ok(changed(&mutated, gateway.shape.done()))
 }
 
-async fn set_description(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn set_description(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let description = incoming.text::<DescriptionText>("description");
     let (target, description) = incoming.finish(target.zip(description))?;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
-use super::Gateway;
+use super::RestState;
 use super::answers::plain::JoinGroupResponse;
 use super::openapi::{Body, Tag, invite_code_text, required, says};
 use super::refusal::Refusal;
@@ -63,7 +63,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn join_info(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn join_info(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let code = incoming.query("code").map(str::to_owned);
     let code: Option<InviteCode> = match code {
@@ -79,7 +79,7 @@ async fn join_info(State(gateway): State<Gateway>, mut incoming: Incoming) -> An
     Ok(gateway.shape.preview(&(known.value.as_ref()).into(), &code))
 }
 
-async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn join(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let code = incoming.text::<InviteCode>("code");
     let request_id = incoming.request_id();
@@ -92,7 +92,7 @@ async fn join(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
     Ok(changed(&joined, json(&JoinGroupResponse { id: id.map(ToString::to_string) })))
 }
 
-async fn invite_code(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn invite_code(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let (session, group_id) = incoming.finish(group)?;
     let read =
@@ -101,7 +101,7 @@ async fn invite_code(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
     Ok(bare(gateway.shape.invite(&read.value)))
 }
 
-async fn revoke(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn revoke(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
     let mutation = target.mutation(|group_id| RevokeInviteCode { group_id });

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::Gateway;
+use super::RestState;
 use super::answers::plain::CountResponse;
 use super::answers::server::LidToPhoneNumber;
 use super::openapi::{Body, Tag, number, optional, says};
@@ -60,7 +60,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn list(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let limit = incoming.query_number("limit").unwrap_or(USUAL_LIMIT);
     if limit > MAX_LIMIT {
         incoming.refuse_field("limit", &format!("must not be greater than {MAX_LIMIT}"));
@@ -76,7 +76,7 @@ async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
     Ok(json(&told.collect::<Vec<_>>()))
 }
 
-async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn count(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let session = incoming.session();
     let session = incoming.finish(session)?;
     let counted = gateway.app.count_known_names(&incoming.call, &session).await;
@@ -84,7 +84,7 @@ async fn count(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answer
     Ok(json(&CountResponse { count: counted }))
 }
 
-async fn of_lid(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn of_lid(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let lid = incoming.named().and_then(|text| {
         // As in WAHA, which adds the ending.
         let text = if text.contains('@') { text } else { format!("{text}@lid") };
@@ -102,7 +102,7 @@ async fn of_lid(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answe
     Ok(json(&both(Some(lid.to_string()), known.map(|phone| phone.to_string()))))
 }
 
-async fn of_phone(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn of_phone(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let id: Option<ParticipantId> =
         incoming.named().and_then(|text| incoming.parsed("phoneNumber", &text));
     let session = incoming.session();

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::Gateway;
-use super::openapi::{Body, Says, Tag, says};
+use super::RestState;
+use super::openapi::{Body, OperationDoc, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{empty, json};
@@ -31,10 +31,10 @@ enum Wish {
 
 pub fn routes() -> Vec<Route> {
     let sessions = |id, summary| says(id, Tag::Sessions, summary);
-    let answers = |says: Says| {
+    let answers = |says: OperationDoc| {
         says.asks().answers(201, "The session.", Body::Json("Session")).refuses(&[404, 422])
     };
-    let by_body = |says: Says, schema| {
+    let by_body = |says: OperationDoc, schema| {
         let detail = "WAHA's former address, with the name in the body.";
         says.detail(detail).takes(schema).asks().refuses(&[404, 422])
     };
@@ -98,7 +98,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn who(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn who(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let name = incoming.session();
     let name = incoming.finish(name)?;
     let got = gateway.app.get_session(&incoming.call, &name).await;
@@ -128,23 +128,23 @@ async fn who(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered
     }
 }
 
-async fn start(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn start(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     of_path(gateway, incoming, Wish::Start).await
 }
 
-async fn stop(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn stop(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     of_path(gateway, incoming, Wish::Stop).await
 }
 
-async fn restart(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn restart(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     of_path(gateway, incoming, Wish::Restart).await
 }
 
-async fn log_out(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn log_out(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     of_path(gateway, incoming, Wish::LogOut).await
 }
 
-async fn of_path(gateway: Gateway, mut incoming: Incoming, wish: Wish) -> Answered {
+async fn of_path(gateway: RestState, mut incoming: Incoming, wish: Wish) -> Answered {
     let name = incoming.session();
     let name = incoming.finish(name)?;
     let session = fulfil(&gateway, &incoming, &name, wish).await?;
@@ -152,14 +152,14 @@ async fn of_path(gateway: Gateway, mut incoming: Incoming, wish: Wish) -> Answer
 }
 
 /// WAHA makes the session where there is none; here they are made over gRPC.
-async fn start_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn start_named(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let name = incoming.text("name");
     let name = incoming.finish(name)?;
     let session = fulfil(&gateway, &incoming, &name, Wish::Start).await?;
     Ok(created(json(&told(&session, gateway.shape))))
 }
 
-async fn stop_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn stop_named(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let name = incoming.text("name");
     let unlinks = incoming.optional_flag("logout");
     let name = incoming.finish(name)?;
@@ -170,7 +170,7 @@ async fn stop_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> A
     Ok(created(empty()))
 }
 
-async fn log_out_named(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn log_out_named(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let name = incoming.text("name");
     let name = incoming.finish(name)?;
     fulfil(&gateway, &incoming, &name, Wish::LogOut).await?;
@@ -179,7 +179,7 @@ async fn log_out_named(State(gateway): State<Gateway>, mut incoming: Incoming) -
 
 /// The session as it is then.
 async fn fulfil(
-    gateway: &Gateway,
+    gateway: &RestState,
     incoming: &Incoming,
     name: &SessionName,
     wish: Wish,

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Gateway;
+use super::RestState;
 use super::answers::server::{PairingCode, QRCode};
 use super::openapi::{Body, Tag, one_of, optional, says};
 use super::qr_image;
@@ -51,7 +51,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn show_qr(
-    State(gateway): State<Gateway>,
+    State(gateway): State<RestState>,
     headers: HeaderMap,
     mut incoming: Incoming,
 ) -> Answered {
@@ -104,7 +104,7 @@ fn without_code(state: &SessionState) -> Error {
         .with("expected", SessionStatus::ScanQrCode.contract_name())
 }
 
-async fn request_code(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn request_code(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let name = incoming.session();
     let phone: Option<PhoneNumber> = incoming.text("phoneNumber");
     let (name, phone) = incoming.finish(name.zip(phone))?;

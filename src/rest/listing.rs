@@ -8,9 +8,10 @@ use bytes::Bytes;
 use prost::Message as _;
 use serde_json::json;
 
-use super::Gateway;
+use super::RestState;
 use super::openapi::{
-    Body as Answer, Says, Tag, header as described, number, one_of, optional, repeated, says, text,
+    Body as Answer, OperationDoc, Tag, header as described, number, one_of, optional, repeated,
+    says, text,
 };
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -42,7 +43,7 @@ pub struct Wanted {
     with_participants: bool,
 }
 
-pub fn says_of_list() -> Says {
+pub fn says_of_list() -> OperationDoc {
     let exclude = "What to leave out.";
     let search = "A part of the subject; case does not count.";
     says("listGroups", Tag::Groups, "The session's groups")
@@ -113,7 +114,7 @@ struct Writing {
 }
 
 pub async fn answer(
-    gateway: Gateway,
+    gateway: RestState,
     incoming: Incoming,
     session: SessionName,
     wanted: Wanted,

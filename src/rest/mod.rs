@@ -45,7 +45,7 @@ use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
 
 use self::events::Streams;
-use self::refusal::Asked;
+use self::refusal::RequestInfo;
 use self::route::Route;
 pub use self::shape::Shape;
 use crate::app::App;
@@ -75,7 +75,7 @@ pub struct Options {
 }
 
 #[derive(Clone)]
-struct Gateway {
+struct RestState {
     app: App,
     keyring: Keyring,
     clock: Arc<dyn Clock>,
@@ -94,7 +94,7 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
     let streams = Streams::new(streams);
     let began = clock.now();
     let gateway =
-        Gateway { app, keyring, clock, began, shape, body, calls, streams, origins, audit };
+        RestState { app, keyring, clock, began, shape, body, calls, streams, origins, audit };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes(passes) {
         router = router.route(&path, handler);
@@ -150,7 +150,7 @@ fn without_slash_at_the_end(mut request: Request) -> Request {
 
 /// As Nest says it, also where the path is known and the method is not; and as in WAHA, only to those who
 /// have a key.
-async fn no_such_path(State(gateway): State<Gateway>, request: Request) -> Response {
+async fn no_such_path(State(gateway): State<RestState>, request: Request) -> Response {
     let asked = asked(&gateway, &request);
     match request::caller_of(&gateway, request.headers(), &asked.uri) {
         Ok(_) => asked.no_such_path().into_response(),
@@ -158,14 +158,14 @@ async fn no_such_path(State(gateway): State<Gateway>, request: Request) -> Respo
     }
 }
 
-fn asked(gateway: &Gateway, request: &Request) -> Asked {
+fn asked(gateway: &RestState, request: &Request) -> RequestInfo {
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    Asked { method, uri, time: gateway.clock.now(), shape: gateway.shape }
+    RequestInfo { method, uri, time: gateway.clock.now(), shape: gateway.shape }
 }
 
 /// Counts and audits each request, refuses those that came by a stranger's name or for which there is no place, and
 /// lets a panic of one be the end of that one alone.
-async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+async fn watch_over(State(gateway): State<RestState>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -198,7 +198,7 @@ async fn watch_over(State(gateway): State<Gateway>, request: Request, next: Next
 }
 
 /// A place for the request. Whether its caller may do what it asks for is decided later.
-fn admit(gateway: &Gateway, request: &Request) -> Result<Arc<Call>, Error> {
+fn admit(gateway: &RestState, request: &Request) -> Result<Arc<Call>, Error> {
     let caller = request::caller_of(gateway, request.headers(), request.uri()).ok();
     let who = caller.as_ref().map_or(Who::Stranger, |caller| Who::Key(caller.key_name()));
     let call = gateway.calls.admit(who, request.extensions().get::<Arc<Connection>>())?;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::Gateway;
+use super::RestState;
 use super::group_routes::{group_after, read};
 use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
@@ -65,17 +65,17 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn list(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let shape = gateway.shape;
     list_as(&gateway, &mut incoming, shape).await
 }
 
 /// The normalised list, on all engines.
-async fn list_v2(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn list_v2(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     list_as(&gateway, &mut incoming, Shape::Normalized).await
 }
 
-async fn list_as(gateway: &Gateway, incoming: &mut Incoming, shape: Shape) -> Answered {
+async fn list_as(gateway: &RestState, incoming: &mut Incoming, shape: Shape) -> Answered {
     let group = incoming.group();
     let (session, group_id) = incoming.finish(group)?;
     let group = read(gateway, incoming, &session, &group_id).await;
@@ -83,23 +83,23 @@ async fn list_as(gateway: &Gateway, incoming: &mut Incoming, shape: Shape) -> An
     Ok(shape.participants(&group))
 }
 
-async fn add(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn add(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     change(&gateway, incoming, MemberAction::Join).await
 }
 
-async fn remove(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn remove(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     change(&gateway, incoming, MemberAction::Leave).await
 }
 
-async fn promote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn promote(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     change(&gateway, incoming, MemberAction::Promote).await
 }
 
-async fn demote(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn demote(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     change(&gateway, incoming, MemberAction::Demote).await
 }
 
-async fn change(gateway: &Gateway, mut incoming: Incoming, action: MemberAction) -> Answered {
+async fn change(gateway: &RestState, mut incoming: Incoming, action: MemberAction) -> Answered {
     let target = incoming.target();
     let participants = incoming.participants(1);
     let target = incoming.finish(target)?;

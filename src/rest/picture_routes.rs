@@ -8,7 +8,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use serde_json::Value;
 
-use super::Gateway;
+use super::RestState;
 use super::answers::plain::{PictureResponse, Success};
 use super::openapi::{Body, Tag, flag, optional, says};
 use super::refusal::Refusal;
@@ -57,7 +57,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// Where the picture is; `null` where there is none, and where it cannot be had: WAHA makes no difference.
-async fn get_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn get_picture(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let refresh = incoming.query_flag("refresh");
     let (session, group_id) = incoming.finish(group)?;
@@ -75,7 +75,7 @@ async fn get_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> 
 }
 
 /// WAHA takes a missing `file` for a wish to delete; this refuses it.
-async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn set(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let picture = source(&mut incoming);
     let (target, picture) = incoming.finish(target.zip(picture))?;
@@ -85,7 +85,7 @@ async fn set(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered
     Ok(changed(&mutated, json(&Success { success: true })))
 }
 
-async fn delete_picture(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn delete_picture(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let target = incoming.target();
     let target = incoming.finish(target)?;
     let mutation = target.mutation(|group_id| DeleteGroupPicture { group_id });

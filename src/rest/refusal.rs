@@ -36,7 +36,7 @@ pub struct Refusal {
     error: Error,
     /// Where it is another than the reason's.
     status: Option<StatusCode>,
-    asked: Box<Asked>,
+    asked: Box<RequestInfo>,
 }
 
 impl Refusal {
@@ -47,7 +47,7 @@ impl Refusal {
 
 /// What the request was, as far as an error repeats it. Never the body: it is the caller's own.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct RequestInfo {
     pub method: Method,
     pub uri: Uri,
     pub time: Timestamp,
@@ -55,7 +55,7 @@ pub struct Asked {
     pub shape: Shape,
 }
 
-impl Asked {
+impl RequestInfo {
     pub fn refuse(&self, error: Error) -> Refusal {
         Refusal { error, status: None, asked: Box::new(self.clone()) }
     }
@@ -122,7 +122,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn body(error: &Error, status: StatusCode, asked: &Asked) -> String {
+fn body(error: &Error, status: StatusCode, asked: &RequestInfo) -> String {
     let phrase = status.canonical_reason().unwrap_or_default();
     let status_code = status.as_u16();
     let plain = |message: Message, error: Option<&'static str>| {
@@ -176,7 +176,7 @@ fn session_body(error: &Error) -> OfSession {
 }
 
 /// WAHA repeats the caller's body and a stack here; this does not.
-fn exception_body(error: &Error, asked: &Asked) -> Thrown {
+fn exception_body(error: &Error, asked: &RequestInfo) -> Thrown {
     Thrown {
         status_code: 500,
         timestamp: asked.time.to_string(),

@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::Gateway;
+use super::RestState;
 use super::body::{Described, Fields};
 use super::form;
-use super::refusal::{Asked, Refusal};
+use super::refusal::{Refusal, RequestInfo};
 use super::wire::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES, PICTURE, at};
 use crate::app::Call;
 use crate::app::groups::Target;
@@ -26,7 +26,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// A request, read whole.
 pub struct Incoming {
     pub call: Call,
-    pub asked: Asked,
+    pub asked: RequestInfo,
     session: String,
     group_id: String,
     query: Vec<(String, String)>,
@@ -40,11 +40,11 @@ pub struct Incoming {
     share: Option<BodyShare>,
 }
 
-impl FromRequest<Gateway> for Incoming {
+impl FromRequest<RestState> for Incoming {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Refusal> {
-        let asked = Asked {
+    async fn from_request(request: Request, gateway: &RestState) -> Result<Self, Refusal> {
+        let asked = RequestInfo {
             method: request.method().clone(),
             uri: request.uri().clone(),
             time: gateway.clock.now(),
@@ -107,7 +107,7 @@ fn query_of(uri: &Uri) -> Vec<(String, String)> {
 }
 
 fn caller(
-    gateway: &Gateway,
+    gateway: &RestState,
     headers: &HeaderMap,
     query: &[(String, String)],
 ) -> Result<Caller, Error> {
@@ -119,13 +119,13 @@ fn caller(
 }
 
 /// Who calls, of a request that is not read any further.
-pub fn caller_of(gateway: &Gateway, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Error> {
+pub fn caller_of(gateway: &RestState, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Error> {
     caller(gateway, headers, &query_of(uri))
 }
 
 /// Where no keys are set, a browser on this machine could be made to call by any page that it shows. Browsers
 /// say where a request comes from; nobody else sends these headers.
-pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
+pub fn refuse_foreign_pages(gateway: &RestState, headers: &HeaderMap) -> Result<(), Error> {
     let (site, origin) = (headers.get("sec-fetch-site"), headers.get(ORIGIN));
     if !gateway.keyring.is_open() {
         return Ok(());
@@ -149,7 +149,7 @@ pub fn refuse_foreign_pages(gateway: &Gateway, headers: &HeaderMap) -> Result<()
 
 /// A name that leads here for a moment makes any page one of this site's (DNS rebinding), and browsers leave out
 /// where a request comes from where the page is not one of HTTPS. What they always say is by which name.
-pub fn refuse_foreign_names(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Error> {
+pub fn refuse_foreign_names(gateway: &RestState, headers: &HeaderMap) -> Result<(), Error> {
     if !gateway.keyring.is_open() || HostNames::default().admit(headers) {
         return Ok(());
     }

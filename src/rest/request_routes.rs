@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::Gateway;
+use super::RestState;
 use super::answers::plain::{self, GroupJoinRequest, GroupJoinRequestResult};
 use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
@@ -48,7 +48,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn list(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let group = incoming.group();
     let (session, group_id) = incoming.finish(group)?;
     let query = JoinRequestQuery { session, group_id };
@@ -92,16 +92,16 @@ fn request(request: &JoinRequest) -> GroupJoinRequest {
     }
 }
 
-async fn approve(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn approve(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     answer(&gateway, incoming, RequestAnswer::Approve).await
 }
 
-async fn reject(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn reject(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     answer(&gateway, incoming, RequestAnswer::Reject).await
 }
 
 /// WAHA on WEBJS takes an empty list for everybody; this refuses it.
-async fn answer(gateway: &Gateway, mut incoming: Incoming, said: RequestAnswer) -> Answered {
+async fn answer(gateway: &RestState, mut incoming: Incoming, said: RequestAnswer) -> Answered {
     let target = incoming.target();
     let participants = incoming.participants(1);
     let target = incoming.finish(target)?;

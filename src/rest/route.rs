@@ -5,22 +5,22 @@ use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
 use utoipa::openapi::HttpMethod;
 
-use super::Gateway;
-use super::openapi::says::Says;
+use super::RestState;
+use super::openapi::says::OperationDoc;
 pub use super::wire::at;
 
 pub struct Route {
     pub method: HttpMethod,
     pub path: String,
-    pub handler: MethodRouter<Gateway>,
-    pub says: Says,
+    pub handler: MethodRouter<RestState>,
+    pub says: OperationDoc,
 }
 
 macro_rules! methods {
     ($($name:ident, $method:ident;)+) => {
-        $(pub fn $name<H, T>(path: impl Into<String>, handler: H, says: Says) -> Route
+        $(pub fn $name<H, T>(path: impl Into<String>, handler: H, says: OperationDoc) -> Route
         where
-            H: Handler<T, Gateway>,
+            H: Handler<T, RestState>,
             T: 'static,
         {
             let (method, handler) = (HttpMethod::$method, routing::$name(handler));

@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
-use super::Gateway;
+use super::RestState;
 use super::answers::server::{Check, Health, Pong, ServerStatus};
-use super::openapi::{Body, Says, Tag, says};
+use super::openapi::{Body, OperationDoc, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::json;
@@ -23,8 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn routes() -> Vec<Route> {
     let asked = |id, summary| says(id, Tag::Server, summary);
-    let of_version =
-        |says: Says| says.answers(200, "The version, in WAHA's words.", Body::Json("Version"));
+    let of_version = |says: OperationDoc| {
+        says.answers(200, "The version, in WAHA's words.", Body::Json("Version"))
+    };
     vec![
         get(
             "/ping",
@@ -66,7 +67,7 @@ async fn ping() -> Response {
 }
 
 /// In the words of the library that WAHA uses. Its own checks are of disks that this service does not have.
-async fn health(State(gateway): State<Gateway>, incoming: Incoming) -> Result<Response, Refusal> {
+async fn health(State(gateway): State<RestState>, incoming: Incoming) -> Result<Response, Refusal> {
     if !incoming.call.caller.sees_all() {
         let message = "only an API key that sees all sessions may ask how the service is";
         return Err(incoming.refuse(Error::new(Reason::PermissionDenied, message)));
@@ -95,11 +96,11 @@ async fn health(State(gateway): State<Gateway>, incoming: Incoming) -> Result<Re
     Ok((code, json(&body)).into_response())
 }
 
-async fn tell_version(State(gateway): State<Gateway>, _incoming: Incoming) -> Response {
+async fn tell_version(State(gateway): State<RestState>, _incoming: Incoming) -> Response {
     json(&version(gateway.shape.engine()))
 }
 
-async fn tell_status(State(gateway): State<Gateway>, _incoming: Incoming) -> Response {
+async fn tell_status(State(gateway): State<RestState>, _incoming: Incoming) -> Response {
     let (began, now) = (gateway.began.as_millis(), gateway.clock.now().as_millis());
     let uptime = now.saturating_sub(began);
     json(&ServerStatus { start_timestamp: began, uptime, worker: Worker::default() })

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::Gateway;
+use super::RestState;
 use super::answers::plain;
 use super::openapi::{Body, Tag, flag, optional, says};
 use super::refusal::Refusal;
@@ -43,7 +43,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// Those that the key may see; without `all`, those that run.
-async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn list(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let all = incoming.query_flag("all");
     incoming.finish(Some(()))?;
     let mut statuses = SessionStatus::ALL.to_vec();
@@ -61,7 +61,7 @@ async fn list(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answere
     }
 }
 
-async fn get_session(State(gateway): State<Gateway>, mut incoming: Incoming) -> Answered {
+async fn get_session(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let name = incoming.session();
     let name = incoming.finish(name)?;
     let got = gateway.app.get_session(&incoming.call, &name).await;

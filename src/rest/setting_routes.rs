@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::Gateway;
+use super::RestState;
 use super::group_routes::read;
 use super::openapi::{Body, Tag, says};
 use super::refusal::Refusal;
@@ -94,7 +94,7 @@ const APPROVAL: &str = "newMembersApprovalRequired";
 const SHARE_HISTORY: &str = "membersCanShareHistory";
 
 async fn read_setting(
-    gateway: &Gateway,
+    gateway: &RestState,
     mut incoming: Incoming,
     field: &str,
     value: impl Fn(&pb::GroupSettings) -> bool,
@@ -112,7 +112,7 @@ fn said() -> Response {
 }
 
 async fn set_setting(
-    gateway: &Gateway,
+    gateway: &RestState,
     mut incoming: Incoming,
     field: &str,
     setting: impl Fn(bool) -> Setting,
@@ -128,31 +128,31 @@ async fn set_setting(
     Ok(changed(&mutated, done()))
 }
 
-async fn info_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn info_admin_only(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     read_setting(&gateway, incoming, ADMINS_ONLY, |settings| settings.info_admin_only).await
 }
 
-async fn set_info_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn set_info_admin_only(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     set_setting(&gateway, incoming, ADMINS_ONLY, Setting::InfoAdminOnly, || gateway.shape.done())
         .await
 }
 
-async fn messages_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn messages_admin_only(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     read_setting(&gateway, incoming, ADMINS_ONLY, |settings| settings.messages_admin_only).await
 }
 
-async fn set_messages_admin_only(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn set_messages_admin_only(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     let done = || gateway.shape.done();
     set_setting(&gateway, incoming, ADMINS_ONLY, Setting::MessagesAdminOnly, done).await
 }
 
-async fn member_add_mode(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn member_add_mode(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     let all =
         |settings: &pb::GroupSettings| settings.member_add_mode() != pb::MemberAddMode::Admins;
     read_setting(&gateway, incoming, CAN_ADD, all).await
 }
 
-async fn set_member_add_mode(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn set_member_add_mode(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     let mode = |all| {
         let mode = if all { MemberAddMode::AllMembers } else { MemberAddMode::AdminsOnly };
         Setting::MemberAddMode(mode)
@@ -160,18 +160,21 @@ async fn set_member_add_mode(State(gateway): State<Gateway>, incoming: Incoming)
     set_setting(&gateway, incoming, CAN_ADD, mode, || gateway.shape.done()).await
 }
 
-async fn membership_approval(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn membership_approval(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     read_setting(&gateway, incoming, APPROVAL, |settings| settings.membership_approval).await
 }
 
-async fn set_membership_approval(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn set_membership_approval(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     set_setting(&gateway, incoming, APPROVAL, Setting::MembershipApproval, said).await
 }
 
-async fn member_share_history(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn member_share_history(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
     read_setting(&gateway, incoming, SHARE_HISTORY, |settings| settings.member_share_history).await
 }
 
-async fn set_member_share_history(State(gateway): State<Gateway>, incoming: Incoming) -> Answered {
+async fn set_member_share_history(
+    State(gateway): State<RestState>,
+    incoming: Incoming,
+) -> Answered {
     set_setting(&gateway, incoming, SHARE_HISTORY, Setting::MemberShareHistory, said).await
 }

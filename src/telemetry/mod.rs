@@ -1,11 +1,11 @@
 //! What the service tells of itself: metrics, logs; and the only ambient time and chance there is.
 
-mod ambient;
 mod logging;
 mod metrics;
 mod rpc_series;
+mod system_clock;
 
-pub use ambient::{SystemClock, SystemEntropy};
 pub use logging::{LoggingError, init as init_logging};
 pub use metrics::*;
 pub use rpc_series::{RpcRunning, RpcSeries, RpcsRunning};
+pub use system_clock::{SystemClock, SystemEntropy};

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::context::MutationContext;
 use super::prepared::Prepared;
-use super::reservations::{self, Taken, Turn, outcome_unknown};
+use super::reservations::{self, ReservationOutcome, Taken, outcome_unknown};
 use crate::app::log::{CallAnswer, CallKey, WriteContent, WriteRequest};
 use crate::app::{App, Call, Inner, draining};
 use crate::domain::answer::Answer;
@@ -233,8 +233,8 @@ async fn run(
         Some((key, digest)) => {
             let group_id = mutation.command.group_id().cloned();
             match reservations::reserve(inner, key, digest, group_id).await? {
-                Turn::Answered(answer) => return Ok(answer),
-                Turn::Ours(taken) => Some(taken),
+                ReservationOutcome::Answered(answer) => return Ok(answer),
+                ReservationOutcome::Ours(taken) => Some(taken),
             }
         }
     };

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::app::Inner;
 use crate::app::log::{LAST_PAUSE, RETRY_PAUSES};
-use crate::domain::answer::{Answer, Settled};
+use crate::domain::answer::{Answer, StoredResponse};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::GroupId;
 use crate::domain::operation::Digest;
@@ -64,7 +64,7 @@ impl Abandoned {
 }
 
 /// What to do about a call with a request id.
-pub(in crate::app) enum Turn {
+pub(in crate::app) enum ReservationOutcome {
     /// It is the first: make the call.
     Ours(Taken),
     /// It was made before, with this answer.
@@ -77,14 +77,16 @@ pub(in crate::app) async fn reserve(
     key: &ReservationKey,
     digest: Digest,
     group_id: Option<GroupId>,
-) -> Result<Turn> {
+) -> Result<ReservationOutcome> {
     let nonce = inner.entropy.u64();
     match take(inner, key, nonce, digest, group_id).await? {
         Reserved::New => {
             telemetry::reservation("new");
-            Ok(Turn::Ours(Taken { key: key.clone(), nonce }))
+            Ok(ReservationOutcome::Ours(Taken { key: key.clone(), nonce }))
         }
-        Reserved::Existing(existing) => settled(inner, key, digest, &existing).map(Turn::Answered),
+        Reserved::Existing(existing) => {
+            settled(inner, key, digest, &existing).map(ReservationOutcome::Answered)
+        }
     }
 }
 
@@ -136,8 +138,8 @@ fn settled(
     if let Some(answer) = &existing.answer {
         telemetry::reservation("replayed");
         return match serde_json::from_slice(answer).map_err(Error::internal)? {
-            Settled::Answered(answer) => Ok(Answer { repeated: true, ..answer }),
-            Settled::Refused(error) => Err(error),
+            StoredResponse::Answered(answer) => Ok(Answer { repeated: true, ..answer }),
+            StoredResponse::Refused(error) => Err(error),
         };
     }
     let remaining = existing.deadline.since(inner.clock.now());
@@ -184,11 +186,11 @@ pub(in crate::app) async fn resume(
 /// Keeps the answer of a call whose events were committed before. Says whether it is kept: who is
 /// answered before it is may later be answered otherwise.
 pub(in crate::app) async fn answer(inner: &Inner, key: &ReservationKey, answer: &Answer) -> bool {
-    keep(inner, key, &Settled::Answered(answer.clone())).await
+    keep(inner, key, &StoredResponse::Answered(answer.clone())).await
 }
 
 /// Stays at it until the answer is kept, or the service stops.
-async fn keep(inner: &Inner, key: &ReservationKey, settled: &Settled) -> bool {
+async fn keep(inner: &Inner, key: &ReservationKey, settled: &StoredResponse) -> bool {
     let Ok(answer) = serde_json::to_vec(settled) else { return false };
     let answer = bytes::Bytes::from(answer);
     let mut pauses = RETRY_PAUSES.iter();
@@ -231,14 +233,14 @@ pub(in crate::app) async fn refuse(inner: &Inner, taken: &Taken, error: &Error) 
     if invites_retry(error) {
         release(inner, taken).await;
     } else {
-        keep(inner, &taken.key, &Settled::Refused(error.clone())).await;
+        keep(inner, &taken.key, &StoredResponse::Refused(error.clone())).await;
     }
 }
 
 /// The same for a job whose id an earlier process may have taken.
 pub(in crate::app) async fn refuse_job(inner: &Inner, key: &ReservationKey, error: &Error) {
     if !invites_retry(error) {
-        keep(inner, key, &Settled::Refused(error.clone())).await;
+        keep(inner, key, &StoredResponse::Refused(error.clone())).await;
         return;
     }
     let nonce = inner.entropy.u64();

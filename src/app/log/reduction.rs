@@ -11,7 +11,7 @@ use super::working_set::{GroupKey, WorkingGroup};
 use super::write_request::{
     CallAnswer, EngineChanges, Fetched, Identities, WriteContent, WriteOutcome, WriteResult,
 };
-use crate::domain::answer::{Answer, Settled};
+use crate::domain::answer::{Answer, StoredResponse};
 use crate::domain::clock::{Entropy, Timestamp};
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
@@ -112,7 +112,7 @@ impl Reduction<'_> {
             }
         }
         if let Some((key, verdict)) = &answer.stored {
-            let settled = Settled::Answered(Answer {
+            let settled = StoredResponse::Answered(Answer {
                 verdict: verdict.clone(),
                 changed: result.changed,
                 sequence: result.sequence,

@@ -7,7 +7,7 @@ use crate::app::log::{Identities, WriteContent, WriteRequest};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::SessionName;
 use crate::domain::participant::Account;
-use crate::domain::port::engine::{AccountWish, GroupEngine, Login, Started};
+use crate::domain::port::engine::{GroupEngine, Login, RequestedAccount, Started};
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineKind, Session};
@@ -21,7 +21,7 @@ impl Inner {
         &self,
         engine: &Arc<dyn GroupEngine>,
         name: &SessionName,
-        wish: &AccountWish,
+        wish: &RequestedAccount,
     ) -> Result<Option<Started>> {
         engine.configure(name, &self.sessions.directory.get(name)?.config);
         let login = engine.log_in(name, wish).await.map_err(|error| error.error)?;

@@ -20,7 +20,7 @@ use crate::domain::fair_share::FairShare;
 use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
 use crate::domain::page::{decode_page_token, encode_page_token};
-use crate::domain::port::engine::AccountWish;
+use crate::domain::port::engine::RequestedAccount;
 use crate::domain::port::repository::{Repository, SessionInsert, SessionPatch};
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus, WebhookSecret};
@@ -198,8 +198,10 @@ impl Inner {
         let placing = self.sessions.directory.placing().await;
         let config = self.placed(new.config)?;
         self.claim(caller, &new.name, &config)?;
-        let wish =
-            AccountWish { phone_number: config.phone_number(), push_name: new.push_name.clone() };
+        let wish = RequestedAccount {
+            phone_number: config.phone_number(),
+            push_name: new.push_name.clone(),
+        };
         if self.sessions.directory.contains(&new.name) {
             return Err(already_exists(&new.name));
         }
@@ -342,7 +344,7 @@ impl Inner {
         engine.configure(name, &session.config);
         if session.wanted {
             // What is wrong there stands in the status; the move itself is done.
-            if let Err(error) = self.bring_up(name, &AccountWish::default()).await {
+            if let Err(error) = self.bring_up(name, &RequestedAccount::default()).await {
                 tracing::warn!(session = %name, %error, "a session could not be started on its new server");
             }
         }

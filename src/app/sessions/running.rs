@@ -13,7 +13,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::operation::{EngineError, OperationName, Outcome};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionEvent, GroupEngine, PairingCode, Started,
+    ConnectionEvent, GroupEngine, PairingCode, RequestedAccount, Started,
 };
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
@@ -208,13 +208,13 @@ impl App {
             (ConnectionEvent::Linked | ConnectionEvent::Online, SessionStatus::ScanQrCode)
                 if session.wanted =>
             {
-                inner.bring_up(name, &AccountWish::default()).await
+                inner.bring_up(name, &RequestedAccount::default()).await
             }
             // Somebody linked it again at its server.
             (ConnectionEvent::Online, SessionStatus::LoggedOut)
                 if session.wanted && session.config.is_linked_elsewhere() =>
             {
-                inner.bring_up(name, &AccountWish::default()).await
+                inner.bring_up(name, &RequestedAccount::default()).await
             }
             // Late news of a session that was stopped or started anew meanwhile.
             (
@@ -234,9 +234,9 @@ impl App {
 }
 
 /// What an engine needs to find the session's account.
-fn wish(session: &Session) -> AccountWish {
+fn wish(session: &Session) -> RequestedAccount {
     let known = session.account.and_then(|account| account.phone());
-    AccountWish { phone_number: session.config.phone_number().or(known), push_name: None }
+    RequestedAccount { phone_number: session.config.phone_number().or(known), push_name: None }
 }
 
 /// A session that only takes webhooks is told of WhatsApp, and cannot ask anything of it.
@@ -343,7 +343,7 @@ impl Inner {
         }
     }
 
-    pub(super) async fn bring_up(&self, name: &SessionName, wish: &AccountWish) -> Result<()> {
+    pub(super) async fn bring_up(&self, name: &SessionName, wish: &RequestedAccount) -> Result<()> {
         let session = self.sessions.directory.get(name)?;
         if session.config.takes_webhooks_only() {
             return self.await_webhooks(&session).await;
@@ -378,14 +378,14 @@ impl Inner {
     /// others link it, perhaps with another account.
     async fn come_online(&self, session: &Session) -> Result<()> {
         if session.account.is_none() {
-            return self.bring_up(&session.name, &AccountWish::default()).await;
+            return self.bring_up(&session.name, &RequestedAccount::default()).await;
         }
         if session.config.is_linked_elsewhere() {
             let engine = self.engine(session.engine)?;
-            let login = engine.log_in(&session.name, &AccountWish::default()).await;
+            let login = engine.log_in(&session.name, &RequestedAccount::default()).await;
             let adopted = match login.map_err(|error| error.error)? {
                 Some(login) => self.adopt_login(session, login).await,
-                None => return self.bring_up(&session.name, &AccountWish::default()).await,
+                None => return self.bring_up(&session.name, &RequestedAccount::default()).await,
             };
             if let Err(error) = adopted {
                 self.set_status(&session.name, SessionStatus::Failed, error.message()).await?;

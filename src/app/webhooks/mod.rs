@@ -23,7 +23,7 @@ use crate::domain::event::EventId;
 use crate::domain::id::{RequestId, SessionName};
 use crate::domain::other_event::OtherEventName;
 use crate::domain::page::{decode_page_token, encode_page_token};
-use crate::domain::port::courier::{Parcel, Undelivered};
+use crate::domain::port::courier::{DeliveryError, DeliveryRequest};
 use crate::domain::reason::Reason;
 use crate::domain::session::WebhookSecret;
 use crate::domain::token::ResumeToken;
@@ -32,7 +32,7 @@ use crate::domain::webhook::{
     EventName, Header, Progress, Retries, Webhook, WebhookConfig, WebhookId, WebhookState,
     WebhookStatus,
 };
-use crate::envelope::{self, Words};
+use crate::envelope::{self, WahaDialect};
 pub(super) use registry::WebhookRegistry;
 
 /// What an operator may set; `config` says what it means.
@@ -42,7 +42,7 @@ pub struct Options {
     pub max_in_flight: usize,
     pub pause_after: Duration,
     /// In whose words events are told.
-    pub words: Words,
+    pub words: WahaDialect,
     /// All keys there are; where none are needed, whoever calls.
     pub callers: Vec<Caller>,
 }
@@ -88,7 +88,7 @@ pub struct WebhookChange {
 /// What came of a test.
 #[derive(Debug, Clone)]
 pub struct WebhookTest {
-    pub outcome: Result<u16, Undelivered>,
+    pub outcome: Result<u16, DeliveryError>,
     pub elapsed: Duration,
 }
 
@@ -259,7 +259,7 @@ impl App {
         let now = inner.clock.now();
         let event_id = EventId::new(now, inner.entropy.as_ref());
         let body = envelope::test(event_id, now, id, inner.hooks.options.words);
-        let parcel = Parcel {
+        let parcel = DeliveryRequest {
             url: config.url,
             headers: config.headers,
             hmac_key: config.hmac_key,

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::registry::WebhookHandle;
 use crate::app::Inner;
 use crate::app::relay::{Subscription, Waiting, Wish};
-use crate::domain::port::courier::Parcel;
+use crate::domain::port::courier::DeliveryRequest;
 use crate::domain::webhook::{FailureCause, WebhookConfig, WebhookId};
 use crate::telemetry;
 
@@ -87,7 +87,7 @@ impl To {
     /// Whether the receiver took it.
     async fn post(&self, waiting: &Waiting) -> bool {
         let (hooks, event) = (&self.inner.hooks, &waiting.event);
-        let parcel = Parcel {
+        let parcel = DeliveryRequest {
             url: self.config.url.clone(),
             headers: self.config.headers.clone(),
             hmac_key: self.config.hmac_key.clone(),

@@ -14,13 +14,13 @@ use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Result;
 use crate::domain::fair_share::FairShare;
-use crate::domain::port::courier::Courier;
+use crate::domain::port::courier::WebhookSender;
 use crate::domain::port::repository::Repository;
 use crate::domain::webhook::{Webhook, WebhookId, WebhookState};
 
 #[derive(Debug)]
 pub(in crate::app) struct WebhookRegistry {
-    pub courier: Arc<dyn Courier>,
+    pub courier: Arc<dyn WebhookSender>,
     pub options: Options,
     /// Posts that are out at the same time, over all webhooks.
     pub places: Places,
@@ -55,7 +55,7 @@ pub(super) struct Running {
 impl WebhookRegistry {
     pub async fn load(
         repository: &dyn Repository,
-        courier: Arc<dyn Courier>,
+        courier: Arc<dyn WebhookSender>,
         options: Options,
     ) -> Result<Self> {
         let is_shared = options.callers.len() > 1;

@@ -23,7 +23,7 @@ const MAX_BYTES: usize = 256 * 1024;
 pub(super) struct Window {
     /// In the order of the log.
     slots: VecDeque<Slot>,
-    lanes: BTreeMap<SessionName, Lane>,
+    lanes: BTreeMap<SessionName, SessionQueue>,
     /// Everything up to here is done.
     place: LogPosition,
     bytes: usize,
@@ -38,16 +38,16 @@ struct Slot {
 }
 
 #[derive(Debug)]
-struct Lane {
+struct SessionQueue {
     /// The first one is tried.
     events: VecDeque<Arc<EventRecord>>,
-    turn: Turn,
+    turn: QueueState,
     /// Of the first one.
     failure: Option<Failure>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum QueueState {
     Out,
     /// Whoever has waited longest goes first.
     Since(Instant),
@@ -71,9 +71,9 @@ impl Window {
         for event in events {
             self.slots.push_back(Slot { place: LogPosition::from(event.as_ref()), is_done: false });
             self.bytes += event.wire.len();
-            let lane = self.lanes.entry(event.session.clone()).or_insert_with(|| Lane {
+            let lane = self.lanes.entry(event.session.clone()).or_insert_with(|| SessionQueue {
                 events: VecDeque::new(),
-                turn: Turn::Since(now),
+                turn: QueueState::Since(now),
                 failure: None,
             });
             lane.events.push_back(event);
@@ -91,19 +91,19 @@ impl Window {
     /// The next event that may go out; its lane waits for what becomes of it.
     pub fn take(&mut self, now: Instant) -> Option<Arc<EventRecord>> {
         let due = self.lanes.values_mut().filter_map(|lane| match lane.turn {
-            Turn::Since(time) if time <= now => Some((time, lane)),
-            Turn::Since(_) | Turn::Out => None,
+            QueueState::Since(time) if time <= now => Some((time, lane)),
+            QueueState::Since(_) | QueueState::Out => None,
         });
         let (_, lane) = due.min_by_key(|(time, _)| *time)?;
-        lane.turn = Turn::Out;
+        lane.turn = QueueState::Out;
         lane.events.front().cloned()
     }
 
     /// When the next try is due of those whose time is yet to come.
     pub fn next_try(&self, now: Instant) -> Option<Instant> {
         let times = self.lanes.values().filter_map(|lane| match lane.turn {
-            Turn::Since(time) => Some(time),
-            Turn::Out => None,
+            QueueState::Since(time) => Some(time),
+            QueueState::Out => None,
         });
         times.filter(|time| *time > now).min()
     }
@@ -111,7 +111,7 @@ impl Window {
     /// The event that was out is delivered.
     pub fn done(&mut self, session: &SessionName, now: Instant) {
         let Some(lane) = self.lanes.get_mut(session) else { return };
-        (lane.turn, lane.failure) = (Turn::Since(now), None);
+        (lane.turn, lane.failure) = (QueueState::Since(now), None);
         let Some(event) = lane.events.pop_front() else { return };
         if lane.events.is_empty() {
             self.lanes.remove(session);
@@ -156,7 +156,7 @@ impl Window {
     /// The lane's event is tried again at this time.
     pub fn wait(&mut self, session: &SessionName, until: Instant) {
         if let Some(lane) = self.lanes.get_mut(session) {
-            lane.turn = Turn::Since(until);
+            lane.turn = QueueState::Since(until);
         }
     }
 

@@ -19,14 +19,14 @@ use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
 use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
-use crate::domain::port::courier::{Parcel, Undelivered};
+use crate::domain::port::courier::{DeliveryError, DeliveryRequest};
 use crate::domain::port::webhooks::ProgressWrite;
 use crate::domain::reason::Reason;
 use crate::domain::token::{LogId, ResumeToken};
 use crate::domain::webhook::{
     EventName, FailureCause, MAX_DELAY, WebhookConfig, WebhookId, WebhookState,
 };
-use crate::envelope::Teller;
+use crate::envelope::WahaRenderer;
 use crate::pb;
 use crate::telemetry;
 
@@ -79,7 +79,7 @@ enum Outcome {
     Delivered,
     /// WAHA has no word for it.
     Untold,
-    Failed(Undelivered),
+    Failed(DeliveryError),
 }
 
 /// Why a worker ends.
@@ -387,8 +387,8 @@ async fn sleep_until(time: Option<Instant>) {
     }
 }
 
-fn internal() -> Undelivered {
-    Undelivered { cause: FailureCause::Internal, retry_after: None }
+fn internal() -> DeliveryError {
+    DeliveryError { cause: FailureCause::Internal, retry_after: None }
 }
 
 /// Tells the receiver of one event, once.
@@ -409,9 +409,10 @@ async fn post(
         }
     };
     let session = inner.sessions.directory.get(&record.session).ok();
-    let teller = Teller::new(session.as_deref(), hooks.options.words, config.events.clone());
-    let Some(told) = teller.tell(&event) else { return Outcome::Untold };
-    let parcel = Parcel {
+    let renderer =
+        WahaRenderer::new(session.as_deref(), hooks.options.words, config.events.clone());
+    let Some(told) = renderer.render(&event) else { return Outcome::Untold };
+    let parcel = DeliveryRequest {
         url: config.url.clone(),
         headers: config.headers.clone(),
         hmac_key: config.hmac_key.clone(),

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Operation, OperationName};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::Field;
-use crate::domain::facts::Stamp;
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
+use crate::domain::lww_state::Stamp;
 use crate::domain::reducer::Change;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use crate::domain::webhook::{FailureCause, Header};
 
 /// One post to one receiver.
 #[derive(Debug, Clone)]
-pub struct Parcel {
+pub struct DeliveryRequest {
     pub url: WebUrl,
     pub headers: Vec<Header>,
     /// What the body is signed with; `None` = it is not.
@@ -26,18 +26,18 @@ pub struct Parcel {
 
 /// Why a parcel was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Undelivered {
+pub struct DeliveryError {
     pub cause: FailureCause,
     /// How long the receiver asks to be left alone.
     pub retry_after: Option<Duration>,
 }
 
 #[async_trait]
-pub trait Courier: Send + Sync + fmt::Debug + 'static {
+pub trait WebhookSender: Send + Sync + fmt::Debug + 'static {
     /// Whether a URL may be posted to, as far as it says so itself; a name is looked up with each post.
     fn may_post_to(&self, url: &WebUrl) -> bool;
 
     /// Posts once, as WAHA does. `Ok` with the status where the receiver answered 2xx. Dropped, it may or
     /// may not have arrived.
-    async fn post(&self, parcel: Parcel) -> Result<u16, Undelivered>;
+    async fn post(&self, parcel: DeliveryRequest) -> Result<u16, DeliveryError>;
 }

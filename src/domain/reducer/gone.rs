@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{GroupState, Reduction};
 use crate::domain::event::{EventBody, Field, FieldValue};
-use crate::domain::facts::{Facts, Stamp};
 use crate::domain::group::Group;
+use crate::domain::lww_state::{LwwState, Stamp};
 use crate::domain::participant::Account;
 
 pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Stamp>) -> Reduction {
@@ -32,7 +32,8 @@ pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Sta
     if newer_stay {
         let stamp = stamp.cloned();
         let held = state.group.take();
-        let mut facts = Facts { gone: stamp.clone(), aliases, create_time, ..Facts::default() };
+        let mut facts =
+            LwwState { gone: stamp.clone(), aliases, create_time, ..LwwState::default() };
         let before = std::mem::take(&mut state.facts);
         let mut partial = None;
         if let Some(held) = &held {
@@ -79,7 +80,7 @@ pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Sta
         return reduction;
     }
     let gone = stamp.cloned().or_else(|| state.facts.gone.clone());
-    state.facts = Facts { gone, aliases, create_time, ..Facts::default() };
+    state.facts = LwwState { gone, aliases, create_time, ..LwwState::default() };
     if state.group.take().is_some() {
         reduction.events.push(body);
     }

@@ -22,10 +22,10 @@ use super::clock::Timestamp;
 use super::event::{
     EventBody, Field, FieldValue, JoinRequestChanged, MemberAction, PictureChanged,
 };
-use super::facts::{Facts, Stamp};
 use super::group::Group;
 use super::id::{GroupId, Lid, ParticipantId, PhoneNumber};
 use super::join_request::JoinRequest;
+use super::lww_state::{LwwState, Stamp};
 use super::participant::{Account, Participant, Role};
 
 /// What a source reports of one group.
@@ -110,7 +110,7 @@ impl Change {
 pub struct GroupState {
     /// `None` while we are not in the group.
     pub group: Option<Arc<Group>>,
-    pub facts: Facts,
+    pub facts: LwwState,
 }
 
 #[derive(Debug, Default, PartialEq)]

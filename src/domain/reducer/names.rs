@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::moves::Moves;
 use super::{GroupState, Reduction};
 use crate::domain::event::{EventBody, FieldChange, MemberAction};
-use crate::domain::facts::{Facts, Stamp};
 use crate::domain::group::Group;
 use crate::domain::id::ParticipantId;
+use crate::domain::lww_state::{LwwState, Stamp};
 use crate::domain::participant::{Account, Participant};
 
 /// The account under all names that we know of it.
-pub(super) fn known_account(facts: &Facts, account: Account) -> Account {
+pub(super) fn known_account(facts: &LwwState, account: Account) -> Account {
     let lid = account
         .lid()
         .or_else(|| account.phone().and_then(|phone| facts.aliases.get(&phone).copied()));
@@ -32,7 +32,7 @@ pub(super) enum United {
 }
 
 /// Makes one of what was kept under an account's two names; the newer report of the two stands.
-pub(super) fn unite(group: &mut Group, facts: &mut Facts, account: Account) -> United {
+pub(super) fn unite(group: &mut Group, facts: &mut LwwState, account: Account) -> United {
     let Some((lid, phone)) = account.both_names() else { return United::Nothing };
     let (by_lid, by_phone) = (ParticipantId::Lid(lid), ParticipantId::Phone(phone));
     let find = |id: ParticipantId| group.participants().iter().find(|p| p.id() == id).copied();
@@ -66,7 +66,7 @@ pub(super) fn unite(group: &mut Group, facts: &mut Facts, account: Account) -> U
     }
 }
 
-pub(super) fn teach(facts: &mut Facts, participants: &[Participant], stamp: Option<&Stamp>) {
+pub(super) fn teach(facts: &mut LwwState, participants: &[Participant], stamp: Option<&Stamp>) {
     for participant in participants {
         if let Some((lid, phone)) = participant.account.both_names() {
             facts.learn_alias(lid, phone, stamp);
@@ -74,7 +74,7 @@ pub(super) fn teach(facts: &mut Facts, participants: &[Participant], stamp: Opti
     }
 }
 
-pub(super) fn with_known_names(facts: &Facts, group: &mut Group) {
+pub(super) fn with_known_names(facts: &LwwState, group: &mut Group) {
     let renamed: Vec<Participant> = group
         .participants()
         .iter()

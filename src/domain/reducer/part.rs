@@ -6,9 +6,9 @@ use super::moves::{Moves, rank_change};
 use super::names::{United, known_account, teach, unite};
 use super::{Change, GroupState, Reduction, requests};
 use crate::domain::event::{EventBody, Field, FieldChange, FieldValue, MemberAction};
-use crate::domain::facts::{Facts, Stamp};
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, ParticipantId};
+use crate::domain::lww_state::{LwwState, Stamp};
 use crate::domain::participant::{Account, Participant, Role};
 
 pub(super) fn reduce(
@@ -121,7 +121,7 @@ pub(super) fn reduce(
 /// become of whom is not known.
 fn renumber(
     group: &mut Group,
-    facts: &mut Facts,
+    facts: &mut LwwState,
     before: ParticipantId,
     now: Account,
     stamp: Option<&Stamp>,
@@ -141,7 +141,7 @@ fn renumber(
 
 fn reduce_members(
     group: &mut Group,
-    facts: &mut Facts,
+    facts: &mut LwwState,
     action: MemberAction,
     members: &[Participant],
     stamp: Option<&Stamp>,

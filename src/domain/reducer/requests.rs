@@ -3,13 +3,13 @@
 use super::{GroupState, Reduction};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{EventBody, JoinRequestAction, JoinRequestChanged};
-use crate::domain::facts::{Facts, RequestFact, Stamp};
 use crate::domain::join_request::JoinRequest;
+use crate::domain::lww_state::{LwwState, RequestFact, Stamp};
 use crate::domain::participant::Account;
 
 /// Someone asked, or their request was answered or withdrawn.
 pub(super) fn reduce_one(
-    facts: &mut Facts,
+    facts: &mut LwwState,
     reported: &JoinRequestChanged,
     stamp: Option<&Stamp>,
     reduction: &mut Reduction,
@@ -72,7 +72,7 @@ pub(super) fn reduce_all(
 
 /// Who is a member has no open request any more: WhatsApp tells of an approval by the newcomer alone.
 pub(super) fn settle_joined(
-    facts: &mut Facts,
+    facts: &mut LwwState,
     member: &Account,
     stamp: Option<&Stamp>,
     reduction: &mut Reduction,

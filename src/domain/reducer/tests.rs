@@ -11,11 +11,11 @@ use crate::domain::event::{
     EventBody, Field, FieldChange, FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction,
     PictureChanged,
 };
-use crate::domain::facts::Stamp;
 use crate::domain::fold::fold;
 use crate::domain::group::{AddressingMode, Description, Group, Subject};
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber};
 use crate::domain::join_request::JoinRequest;
+use crate::domain::lww_state::Stamp;
 use crate::domain::participant::{Account, Participant, Role};
 
 fn group_id() -> GroupId {

@@ -8,9 +8,9 @@ use super::{GroupState, Reduction, requests};
 use crate::domain::event::{
     EventBody, Field, FieldChange, FieldValue, MemberAction, PictureChanged,
 };
-use crate::domain::facts::{Facts, Stamp};
 use crate::domain::group::{AddressingMode, Group};
 use crate::domain::id::ParticipantId;
+use crate::domain::lww_state::{LwwState, Stamp};
 use crate::domain::participant::{Account, Participant};
 
 /// `untold` are the fields of which the source never speaks.
@@ -136,7 +136,7 @@ fn shows_all(merged: &Group, snapshot: &Group) -> bool {
 }
 
 /// Notes how new what was described is.
-fn settle(facts: &mut Facts, merged: &Group, snapshot: &Group, stamp: Option<&Stamp>) {
+fn settle(facts: &mut LwwState, merged: &Group, snapshot: &Group, stamp: Option<&Stamp>) {
     let Some(stamp) = stamp else { return };
     // The description settles every older fact of its source, so their stamps say nothing more.
     let settled = |own: &Stamp| own.source == stamp.source && !own.is_after(stamp);

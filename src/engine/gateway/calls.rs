@@ -8,7 +8,7 @@ use super::Gateway;
 use crate::domain::error::Error;
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::operation::{EngineCall, Operation, OperationName as Op, Perform, Result};
-use crate::domain::port::engine::{AccountWish, GroupEngine, Login, PairingCode, Started};
+use crate::domain::port::engine::{GroupEngine, Login, PairingCode, RequestedAccount, Started};
 use crate::domain::session::{EngineConfig, EngineKind};
 
 #[async_trait]
@@ -41,7 +41,11 @@ impl GroupEngine for Gateway {
         self.engine.configure(session, config);
     }
 
-    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Option<Login>> {
+    async fn log_in(
+        &self,
+        session: &SessionName,
+        wish: &RequestedAccount,
+    ) -> Result<Option<Login>> {
         self.timely(session, || self.engine.log_in(session, wish)).await
     }
 

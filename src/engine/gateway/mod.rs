@@ -5,7 +5,7 @@
 //! that cannot go out in time are refused before anything is sent. Only reads are ever sent twice.
 
 mod calls;
-mod lane;
+mod session_limiter;
 #[cfg(test)]
 mod tests;
 mod upstream;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use self::lane::{Lane, Lanes};
+use self::session_limiter::{SessionLimiter, SessionLimiters};
 use self::upstream::{Upstream, Upstreams};
 use crate::domain::backoff::Backoff;
 use crate::domain::clock::Entropy;
@@ -58,7 +58,7 @@ pub struct Gateway {
     engine: Arc<dyn GroupEngine>,
     entropy: Arc<dyn Entropy>,
     options: Options,
-    lanes: Lanes,
+    lanes: SessionLimiters,
     upstreams: Upstreams,
 }
 
@@ -74,7 +74,7 @@ impl Gateway {
             engine,
             entropy,
             options,
-            lanes: Lanes::new(options.pace),
+            lanes: SessionLimiters::new(options.pace),
             upstreams: Upstreams::default(),
         }
     }
@@ -115,7 +115,7 @@ impl Gateway {
     where
         Fut: Future<Output = Result<T>> + Send,
     {
-        let way = Way {
+        let way = CallPath {
             lane: self.lanes.of(session),
             upstream: self.upstreams.of(&self.engine.upstream(session)),
             fetches_all: self.engine.fetches_all(session),
@@ -135,7 +135,7 @@ impl Gateway {
 
     async fn pass_once<T, Fut>(
         &self,
-        way: &Way,
+        way: &CallPath,
         operation: OperationName,
         call: &(impl Fn() -> Fut + Sync),
     ) -> Result<T>
@@ -212,13 +212,13 @@ impl Gateway {
 }
 
 /// What a session's call passes through.
-struct Way {
-    lane: Arc<Lane>,
+struct CallPath {
+    lane: Arc<SessionLimiter>,
     upstream: Arc<Upstream>,
     fetches_all: bool,
 }
 
-impl Way {
+impl CallPath {
     /// Whether the engine itself lets reads wait for each other, so that they are out together as one.
     fn is_shared(&self, operation: OperationName) -> bool {
         let is_fetch = matches!(operation, OperationName::FetchGroup | OperationName::FetchAll);
@@ -228,7 +228,7 @@ impl Way {
     async fn enter(
         &self,
         operation: OperationName,
-    ) -> Result<(lane::Place, Option<upstream::Place>)> {
+    ) -> Result<(session_limiter::Permit, Option<upstream::Permit>)> {
         let is_shared = self.is_shared(operation);
         let in_lane = self.lane.enter(operation, is_shared).await?;
         let is_out = match is_shared {

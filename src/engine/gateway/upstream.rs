@@ -41,16 +41,16 @@ impl Default for Upstream {
 }
 
 /// A call's place; given back when it is dropped.
-pub(super) struct Place {
+pub(super) struct Permit {
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Upstream {
     /// Waits for a place, or refuses the call where that would take too long. Lists of all groups take none:
     /// sessions have one each, engines bound them, and they wait for each other for minutes.
-    pub async fn enter(&self, operation: OperationName) -> Result<Place> {
+    pub async fn enter(&self, operation: OperationName) -> Result<Permit> {
         if operation == OperationName::FetchAll {
-            return Ok(Place { _place: None });
+            return Ok(Permit { _place: None });
         }
         let place = timeout(PATIENCE, self.0.clone().acquire_owned()).await.map_err(|_| {
             let message = "too many calls wait for their answers already; nothing was sent";
@@ -58,7 +58,7 @@ impl Upstream {
             EngineError::not_sent(error.retry_after(Duration::from_secs(1)))
         })?;
         // Never closed.
-        Ok(Place { _place: place.ok() })
+        Ok(Permit { _place: place.ok() })
     }
 }
 

@@ -21,7 +21,7 @@ use crate::domain::operation::{
 };
 use crate::domain::participant::ParticipantResult;
 use crate::domain::picture::GroupPicture;
-use crate::domain::port::engine::{AccountWish, GroupEngine, Login, PairingCode, Started};
+use crate::domain::port::engine::{GroupEngine, Login, PairingCode, RequestedAccount, Started};
 use crate::domain::port::picture::Picture;
 use crate::domain::session::EngineKind;
 
@@ -47,7 +47,11 @@ impl GroupEngine for SimulatorEngine {
         true
     }
 
-    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Option<Login>> {
+    async fn log_in(
+        &self,
+        session: &SessionName,
+        wish: &RequestedAccount,
+    ) -> Result<Option<Login>> {
         self.log_in_session(session, wish).await.map(Some)
     }
 

@@ -20,7 +20,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{GroupId, PhoneNumber, SessionName};
 use crate::domain::operation::{EngineCall, EngineError, OperationName, Outcome, Result};
 use crate::domain::port::engine::{
-    AccountWish, ConnectionEvent, EngineEventSink, Login, PairingCode, QrCode, Started,
+    ConnectionEvent, EngineEventSink, Login, PairingCode, QrCode, RequestedAccount, Started,
 };
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
@@ -132,7 +132,7 @@ impl SimulatorEngine {
     pub(super) async fn log_in_session(
         &self,
         session: &SessionName,
-        wish: &AccountWish,
+        wish: &RequestedAccount,
     ) -> Result<Login> {
         let (name, wish) = (session.clone(), wish.clone());
         self.ledger

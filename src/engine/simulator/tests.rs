@@ -20,8 +20,8 @@ use crate::domain::operation::{
 };
 use crate::domain::participant::Account;
 use crate::domain::port::engine::{
-    AccountWish, ConnectionEvent, EngineEvent, EngineEventContent, EngineEventSink, GroupChanges,
-    GroupEngine, IngestOutcome,
+    ConnectionEvent, EngineEvent, EngineEventContent, EngineEventSink, GroupChanges, GroupEngine,
+    IngestOutcome, RequestedAccount,
 };
 use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::port::world::WorldStore;
@@ -180,8 +180,12 @@ impl Scene {
     }
 
     async fn account(&self, name: &str) -> Account {
-        let login =
-            self.engine.log_in(&session(name), &AccountWish::default()).await.unwrap().unwrap();
+        let login = self
+            .engine
+            .log_in(&session(name), &RequestedAccount::default())
+            .await
+            .unwrap()
+            .unwrap();
         self.engine.start(&session(name)).await.unwrap();
         login.account
     }

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::carried::{Carried, Serve};
 use super::monitor::Monitor;
 use super::others::Others;
+use super::routed_session::{RoutedSession, Serve};
 use super::routes::{Route, Routes};
 use super::server::{Limits, Server, ServerOptions};
 use super::webhook::WahaEngine;
@@ -24,7 +24,7 @@ use crate::domain::operation::{
     EngineCall, EngineError, Operation, OperationName as Op, Perform, Result,
 };
 use crate::domain::port::engine::{
-    AccountWish, ConnectionEvent, EngineEventSink, GroupEngine, Login, PairingCode, Started,
+    ConnectionEvent, EngineEventSink, GroupEngine, Login, PairingCode, RequestedAccount, Started,
 };
 use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::port::other_events::OtherEvents;
@@ -134,14 +134,14 @@ impl WahaServers {
         self.routes.get(session)
     }
 
-    async fn carried(&self, session: &SessionName) -> Result<Carried> {
+    async fn carried(&self, session: &SessionName) -> Result<RoutedSession> {
         let Some(route) = self.routes.get(session) else {
             let message = format!("session {session} is on no WAHA server; start it");
             let error = Error::new(Reason::SessionNotWorking, message).about("session", session);
             return Err(EngineError::not_sent(error.with("session", session)));
         };
         let info = route.server.info().await?;
-        Ok(Carried {
+        Ok(RoutedSession {
             server: route.server,
             info,
             session: session.clone(),
@@ -284,7 +284,7 @@ impl GroupEngine for WahaServers {
         }
     }
 
-    async fn log_in(&self, session: &SessionName, _: &AccountWish) -> Result<Option<Login>> {
+    async fn log_in(&self, session: &SessionName, _: &RequestedAccount) -> Result<Option<Login>> {
         // Also where its server is away just now: its return is to be noticed.
         self.routes.set_started(session, true);
         self.bring_up(session, self.look_up(session)).await
@@ -324,7 +324,7 @@ impl GroupEngine for WahaServers {
 #[async_trait]
 impl<O: Operation> Perform<O> for WahaServers
 where
-    Carried: Serve<O>,
+    RoutedSession: Serve<O>,
 {
     async fn perform(&self, call: EngineCall<'_>, operation: &O) -> Result<O::Answer> {
         self.carried(call.session).await?.serve(operation).await

@@ -15,8 +15,8 @@ use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::carried::Carried;
 use super::native::Seen;
+use super::routed_session::RoutedSession;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::operation::{EngineError, Result};
@@ -134,7 +134,7 @@ fn not_yet(wait: Duration) -> EngineError {
     EngineError::not_sent(Error::new(Reason::RateLimited, message).retry_after(wait))
 }
 
-impl Carried {
+impl RoutedSession {
     /// All groups as they were after this was asked.
     pub async fn list_anew(&self) -> Result<Arc<Listed>> {
         let fetches = self.server.shared_lists.of(&self.session);

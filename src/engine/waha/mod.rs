@@ -4,7 +4,6 @@
 mod breaker;
 mod calls;
 mod capability;
-mod carried;
 mod engine;
 mod exception;
 mod lists;
@@ -18,6 +17,7 @@ mod raw;
 mod refusal;
 mod registration;
 mod restarts;
+mod routed_session;
 mod routes;
 mod server;
 mod spellings;

@@ -11,8 +11,8 @@ use moka::Expiry;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::carried::Carried;
 use super::names;
+use super::routed_session::RoutedSession;
 use super::server::{Answer, Ask};
 use crate::domain::id::{Likeness, PhoneNumber};
 use crate::domain::operation::{OperationName, Result};
@@ -86,7 +86,7 @@ impl Spellings {
     }
 }
 
-impl Carried {
+impl RoutedSession {
     /// People under the names by which WhatsApp knows them, where their numbers have two spellings and nothing
     /// confirms the one that was given.
     pub(super) async fn as_registered(&self, people: Vec<Account>) -> Vec<Account> {

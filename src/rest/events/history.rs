@@ -12,9 +12,9 @@ use crate::domain::error::{Error, Result as DomainResult};
 use crate::domain::page::EventQuery;
 use crate::domain::reason::Reason;
 use crate::domain::webhook::EventName;
-use crate::envelope::Teller;
+use crate::envelope::WahaRenderer;
 use crate::pb;
-use crate::rest::Gateway;
+use crate::rest::RestState;
 use crate::rest::answers::plain::EventPage;
 use crate::rest::openapi;
 use crate::rest::refusal::Refusal;
@@ -31,7 +31,7 @@ pub fn limit() -> ObjectBuilder {
 }
 
 pub async fn of_group(
-    State(gateway): State<Gateway>,
+    State(gateway): State<RestState>,
     mut incoming: Incoming,
 ) -> Result<Response, Refusal> {
     let group = incoming.group();
@@ -48,11 +48,11 @@ pub async fn of_group(
         }
     };
     let (session, group_id) = incoming.finish(group)?;
-    let teller = match gateway.app.get_session(&incoming.call, &session).await {
-        Ok(known) => Teller::new(Some(&known), gateway.shape.words(), names),
+    let renderer = match gateway.app.get_session(&incoming.call, &session).await {
+        Ok(known) => WahaRenderer::new(Some(&known), gateway.shape.words(), names),
         // What is left of a session that was deleted.
         Err(error) if error.reason() == Reason::SessionNotFound => {
-            Teller::new(None, gateway.shape.words(), names)
+            WahaRenderer::new(None, gateway.shape.words(), names)
         }
         Err(error) => return Err(incoming.refuse(error)),
     };
@@ -70,7 +70,7 @@ pub async fn of_group(
     let page =
         gateway.app.list_group_events(&incoming.call, &query, size, "", Sequence::ZERO).await;
     let page = page.map_err(|error| incoming.refuse(error))?;
-    let told = page.events.iter().map(|event| tell(&teller, &event.wire));
+    let told = page.events.iter().map(|event| tell(&renderer, &event.wire));
     let told: Vec<Option<Value>> =
         told.collect::<DomainResult<_>>().map_err(|error| incoming.refuse(error))?;
     let last = page.events.last().filter(|_| !page.next_page_token.is_empty());
@@ -82,9 +82,9 @@ pub async fn of_group(
     Ok(at_sequence(page.as_of_sequence, json(&body)))
 }
 
-fn tell(teller: &Teller, wire: &[u8]) -> DomainResult<Option<Value>> {
+fn tell(renderer: &WahaRenderer, wire: &[u8]) -> DomainResult<Option<Value>> {
     let event = pb::GroupEvent::decode(wire).map_err(Error::internal)?;
-    Ok(teller.tell(&event).map(|told| told.body))
+    Ok(renderer.render(&event).map(|told| told.body))
 }
 
 /// A number of the query from 1 to `most`.

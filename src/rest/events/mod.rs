@@ -19,7 +19,7 @@ use futures::StreamExt as _;
 use prost::Message as _;
 use serde_json::json;
 
-use super::Gateway;
+use super::RestState;
 use super::openapi::{
     Body, Tag, group_id_text, header, number, one_of, optional, repeated, says, text,
 };
@@ -34,7 +34,7 @@ use crate::domain::id::GroupId;
 use crate::domain::log_position::LogPosition;
 use crate::domain::token::{LogId, ResumeToken};
 use crate::domain::webhook::EventName;
-use crate::envelope::Teller;
+use crate::envelope::WahaRenderer;
 use crate::pb;
 pub use streams::Streams;
 
@@ -97,7 +97,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn follow(
-    State(gateway): State<Gateway>,
+    State(gateway): State<RestState>,
     mut incoming: Incoming,
 ) -> Result<Response, Refusal> {
     let session = incoming.session();
@@ -114,18 +114,18 @@ async fn follow(
     };
     let known = gateway.app.get_session(&incoming.call, &session).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
-    let teller = Teller::new(Some(&known), gateway.shape.words(), names);
+    let renderer = WahaRenderer::new(Some(&known), gateway.shape.words(), names);
     let place = gateway.streams.take(&incoming.call.caller);
     let place = place.map_err(|error| incoming.refuse(error))?;
     let items = gateway.app.watch(&incoming.call, request).await;
     let items = items.map_err(|error| incoming.refuse(error))?;
     // A watch has a seat of its own; the request's place is for requests that end.
     drop(incoming);
-    let teller = Arc::new(teller);
+    let renderer = Arc::new(renderer);
     let messages = items.flat_map(move |item| {
         // Until the stream is dropped, however it ends.
         let _ = &place;
-        futures::stream::iter(messages(teller.clone(), item)).map(Ok::<_, Infallible>)
+        futures::stream::iter(messages(renderer.clone(), item)).map(Ok::<_, Infallible>)
     });
     Ok(Sse::new(messages).into_response())
 }
@@ -190,14 +190,14 @@ fn start(incoming: &mut Incoming) -> Option<WatchStart> {
 /// The messages of one step, each made when it is about to be sent: in WAHA's words an event is several times as
 /// long as in the log. Each ends with an id, so that a client that is cut off repeats nothing.
 fn messages(
-    teller: Arc<Teller>,
+    renderer: Arc<WahaRenderer>,
     item: DomainResult<WatchItem>,
 ) -> Box<dyn Iterator<Item = Event> + Send> {
     match item {
         Ok(WatchItem::Events { events, token: Some(token) }) => {
             let last = events.len().saturating_sub(1);
             Box::new(events.into_iter().enumerate().filter_map(move |(index, event)| {
-                let told = message(&teller, &event, token.log_id);
+                let told = message(&renderer, &event, token.log_id);
                 // Where the last of them says nothing in WAHA's words, its place is passed all the same.
                 told.or_else(|| (index == last).then(|| place(&token)))
             }))
@@ -215,10 +215,10 @@ fn messages(
     }
 }
 
-fn message(teller: &Teller, event: &EventRecord, log_id: LogId) -> Option<Event> {
+fn message(renderer: &WahaRenderer, event: &EventRecord, log_id: LogId) -> Option<Event> {
     let token = ResumeToken { log_id, at: LogPosition::from(event) };
     let event = pb::GroupEvent::decode(event.wire.clone()).ok()?;
-    let told = teller.tell(&event)?;
+    let told = renderer.render(&event)?;
     Some(Event::default().id(id(&token)).event(told.name.as_str()).data(told.body.to_string()))
 }
 

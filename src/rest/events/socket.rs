@@ -29,12 +29,12 @@ use crate::domain::id::SessionName;
 use crate::domain::other_event::{MAX_NAMES, OtherEventName, OtherEventNames};
 use crate::domain::reason::Reason;
 use crate::domain::webhook::EventName;
-use crate::envelope::Teller;
+use crate::envelope::WahaRenderer;
 use crate::middleware::audit::note_caller;
 use crate::middleware::{Audited, Peer};
 use crate::pb;
-use crate::rest::Gateway;
-use crate::rest::refusal::Asked;
+use crate::rest::RestState;
+use crate::rest::refusal::RequestInfo;
 use crate::rest::request::{caller_of, refuse_foreign_pages};
 use crate::telemetry;
 
@@ -52,14 +52,14 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 const FRAMES_AHEAD: Duration = Duration::from_secs(10);
 
 pub async fn open(
-    State(gateway): State<Gateway>,
+    State(gateway): State<RestState>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     extensions: Extensions,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let asked = Asked { method, uri, time: gateway.clock.now(), shape: gateway.shape };
+    let asked = RequestInfo { method, uri, time: gateway.clock.now(), shape: gateway.shape };
     let Ok(upgrade) = upgrade else {
         return match caller_of(&gateway, &headers, &asked.uri) {
             Ok(_) => asked.no_such_path().into_response(),
@@ -131,7 +131,7 @@ impl Wished {
     }
 }
 
-async fn follow(gateway: Gateway, wished: Wished, mut socket: WebSocket, audited: Audited) {
+async fn follow(gateway: RestState, wished: Wished, mut socket: WebSocket, audited: Audited) {
     let key = wished.key.as_deref().map(str::as_bytes);
     let Ok(caller) = gateway.keyring.identify_or(&HeaderMap::new(), key) else {
         audited.end(Reason::Unauthenticated.as_str());
@@ -179,7 +179,7 @@ async fn follow(gateway: Gateway, wished: Wished, mut socket: WebSocket, audited
 
 /// Whose events; `None` where the key must not see them. A session that is not there yet may come, so that
 /// all are followed then, and the name is compared with each event.
-fn sessions(gateway: &Gateway, caller: &Caller, wished: &Wished) -> Option<Vec<SessionName>> {
+fn sessions(gateway: &RestState, caller: &Caller, wished: &Wished) -> Option<Vec<SessionName>> {
     if wished.session.is_empty() {
         return Some(Vec::new());
     }
@@ -189,7 +189,7 @@ fn sessions(gateway: &Gateway, caller: &Caller, wished: &Wished) -> Option<Vec<S
 }
 
 struct Frames {
-    gateway: Gateway,
+    gateway: RestState,
     call: Call,
     wished: Wished,
 }
@@ -270,8 +270,8 @@ impl Frames {
         }
         let session = self.gateway.app.get_session(&self.call, &event.session).await.ok()?;
         let (words, names) = (self.gateway.shape.words(), self.wished.events.clone());
-        let teller = Teller::new(Some(&session), words, names);
-        let told = teller.tell(&pb::GroupEvent::decode(event.wire.clone()).ok()?)?;
+        let renderer = WahaRenderer::new(Some(&session), words, names);
+        let told = renderer.render(&pb::GroupEvent::decode(event.wire.clone()).ok()?)?;
         Some(Message::Text(told.body.to_string().into()))
     }
 }

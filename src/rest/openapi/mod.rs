@@ -19,7 +19,7 @@ use utoipa::openapi::{
 };
 
 pub use self::says::{
-    Body, Says, Tag, flag, header, number, one_of, optional, repeated, required, says, text,
+    Body, OperationDoc, Tag, flag, header, number, one_of, optional, repeated, required, says, text,
 };
 use super::answers::{browser, errors as bodies, gows, normalized, noweb, plain, server};
 use super::route::Route;

@@ -78,7 +78,7 @@ pub enum Body {
 }
 
 /// An operation, said in a few words; all else follows from them.
-pub struct Says {
+pub struct OperationDoc {
     id: &'static str,
     tag: Tag,
     summary: &'static str,
@@ -97,8 +97,8 @@ pub struct Says {
     needs_no_key: bool,
 }
 
-pub fn says(id: &'static str, tag: Tag, summary: &'static str) -> Says {
-    Says {
+pub fn says(id: &'static str, tag: Tag, summary: &'static str) -> OperationDoc {
+    OperationDoc {
         id,
         tag,
         summary,
@@ -116,7 +116,7 @@ pub fn says(id: &'static str, tag: Tag, summary: &'static str) -> Says {
     }
 }
 
-impl Says {
+impl OperationDoc {
     pub fn detail(self, detail: &str) -> Self {
         Self { detail: detail.to_owned(), ..self }
     }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing;
 use bytes::Bytes;
 
-use super::Gateway;
+use super::RestState;
 
 /// Nothing but what comes from here, and in no frame: a page of others must not dress itself in this one.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -44,7 +44,7 @@ const FILES: [File; 16] = files! {
     "/assets/docs.js", "docs.js", "text/javascript; charset=utf-8";
 };
 
-pub fn router(document: Bytes) -> Router<Gateway> {
+pub fn router(document: Bytes) -> Router<RestState> {
     let mut router = Router::new();
     for File { path, content_type, bytes } in FILES {
         let answer = move || async move { page(content_type, Bytes::from_static(bytes)) };

@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use utoipa::openapi::HttpMethod;
 
 use self::allowed::{ALLOWED, Allowed, Place};
-use super::Gateway;
+use super::RestState;
 use super::body::{Described, UTF8_MARK};
-use super::openapi::{Body as Answer, Says, Tag, required, says, session_name_text};
-use super::refusal::{Asked, Refusal};
+use super::openapi::{Body as Answer, OperationDoc, Tag, required, says, session_name_text};
+use super::refusal::{Refusal, RequestInfo};
 use super::request::caller_of;
 use super::route::Route;
 use super::wire::KEY_IN_QUERY;
@@ -48,10 +48,10 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn route(allowed: &'static Allowed) -> Route {
-    let handler = move |State(gateway): State<Gateway>, request: Request| async move {
+    let handler = move |State(gateway): State<RestState>, request: Request| async move {
         pass(gateway, request, allowed).await
     };
-    let (method, handler): (HttpMethod, MethodRouter<Gateway>) = match allowed.method.as_str() {
+    let (method, handler): (HttpMethod, MethodRouter<RestState>) = match allowed.method.as_str() {
         "POST" => (HttpMethod::Post, routing::post(handler)),
         "PUT" => (HttpMethod::Put, routing::put(handler)),
         "DELETE" => (HttpMethod::Delete, routing::delete(handler)),
@@ -60,7 +60,7 @@ fn route(allowed: &'static Allowed) -> Route {
     Route { method, path: allowed.path.to_owned(), handler, says: said(allowed) }
 }
 
-fn said(allowed: &Allowed) -> Says {
+fn said(allowed: &Allowed) -> OperationDoc {
     let says = says(allowed.id, Tag::Carried, "As WAHA has it, of a session that a WAHA server carries")
         .detail("It is passed on as it is, and so is the answer: WAHA's own documentation says what it takes.")
         .answers(200, "What the server answers.", Answer::Nothing)
@@ -74,7 +74,7 @@ fn said(allowed: &Allowed) -> Says {
 }
 
 async fn pass(
-    gateway: Gateway,
+    gateway: RestState,
     request: Request,
     allowed: &'static Allowed,
 ) -> Result<Response, Refusal> {
@@ -128,7 +128,7 @@ async fn pass(
 async fn address(
     parts: &mut Parts,
     template: &str,
-    asked: &Asked,
+    asked: &RequestInfo,
 ) -> Result<(Vec<Part>, Option<String>), Refusal> {
     let params = RawPathParams::from_request_parts(parts, &())
         .await
@@ -160,7 +160,7 @@ fn is_one_part(value: &str) -> bool {
 }
 
 /// The query but for keys, and the sessions that it names.
-fn query(asked: &Asked) -> (Vec<(String, Part)>, Vec<String>) {
+fn query(asked: &RequestInfo) -> (Vec<(String, Part)>, Vec<String>) {
     let (mut query, mut sessions) = (Vec::new(), Vec::new());
     let pairs = url::form_urlencoded::parse(asked.uri.query().unwrap_or_default().as_bytes());
     for (name, value) in pairs {
@@ -179,7 +179,11 @@ fn query(asked: &Asked) -> (Vec<(String, Part)>, Vec<String>) {
 }
 
 /// The session, which the key may use. Whether it exists is said later, as in WAHA.
-fn authorized(name: Option<&str>, caller: &Caller, asked: &Asked) -> Result<SessionName, Refusal> {
+fn authorized(
+    name: Option<&str>,
+    caller: &Caller,
+    asked: &RequestInfo,
+) -> Result<SessionName, Refusal> {
     let name: SessionName =
         name.unwrap_or_default().parse().map_err(|error: crate::domain::id::ParseError| {
             refuse_field(asked, SESSION, &error.to_string())
@@ -189,7 +193,7 @@ fn authorized(name: Option<&str>, caller: &Caller, asked: &Asked) -> Result<Sess
     Ok(name)
 }
 
-fn refuse_field(asked: &Asked, field: &str, must: &str) -> Refusal {
+fn refuse_field(asked: &RequestInfo, field: &str, must: &str) -> Refusal {
     let mut violations = Violations::default();
     violations.add(field, must);
     match crate::domain::error::checked(violations, None::<()>) {
@@ -202,7 +206,7 @@ fn refuse_field(asked: &Asked, field: &str, must: &str) -> Refusal {
 fn named(
     headers: &HeaderMap,
     body: &BoundedBody,
-    asked: &Asked,
+    asked: &RequestInfo,
 ) -> Result<(String, Vec<u8>), Refusal> {
     let described = Described::by(headers, asked)?;
     let bytes = match described.form(body.bytes(), asked)? {
@@ -216,7 +220,7 @@ fn named(
 }
 
 /// A body that is passed on as it comes, within the bounds of any.
-fn streamed(gateway: &Gateway, body: Body) -> PassedBody {
+fn streamed(gateway: &RestState, body: Body) -> PassedBody {
     if body.is_end_stream() {
         return PassedBody::Nothing;
     }
@@ -288,7 +292,7 @@ mod tests {
     #[test]
     fn no_key_and_no_session_is_left_in_a_query() {
         let uri = "/api/contacts?X-Api-Key=secret&session=a&Session[]=b&contactId=1&limit=2";
-        let asked = Asked {
+        let asked = RequestInfo {
             method: http::Method::GET,
             uri: uri.parse().expect("a path"),
             time: crate::domain::clock::Timestamp::from_micros(0),

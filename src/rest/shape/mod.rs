@@ -18,7 +18,7 @@ use super::respond::{empty, encoded, json, text};
 use crate::domain::event::MemberAction;
 use crate::domain::id::InviteCode;
 use crate::domain::participant::{ParticipantResult, ParticipantStatus};
-use crate::envelope::Words;
+use crate::envelope::WahaDialect;
 use crate::envelope::words::names;
 use crate::pb;
 
@@ -70,13 +70,13 @@ impl Shape {
     }
 
     /// Whose words events are told in.
-    pub fn words(self) -> Words {
+    pub fn words(self) -> WahaDialect {
         match self {
-            Self::Normalized => Words::NORMALIZED,
-            Self::Gows => Words::GOWS,
-            Self::Noweb => Words::NOWEB,
-            Self::Webjs => Words::WEBJS,
-            Self::Wpp => Words::WPP,
+            Self::Normalized => WahaDialect::NORMALIZED,
+            Self::Gows => WahaDialect::GOWS,
+            Self::Noweb => WahaDialect::NOWEB,
+            Self::Webjs => WahaDialect::WEBJS,
+            Self::Wpp => WahaDialect::WPP,
         }
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use wagroups::domain::group::Group;
 use wagroups::domain::id::{GroupId, ParticipantId, SessionName};
 use wagroups::domain::operation::{EngineCall, FetchGroup, Perform};
-use wagroups::domain::port::engine::{AccountWish, GroupEngine, Started};
+use wagroups::domain::port::engine::{GroupEngine, RequestedAccount, Started};
 use wagroups::domain::session::{EngineConfig, EngineKind};
 use wagroups::engine::gateway::{self, Gateway};
 use wagroups::engine::simulator::world::Operation;
@@ -50,7 +50,7 @@ impl Stage for World {
 
 async fn online(engine: &dyn GroupEngine, name: &str) -> Member {
     let session: SessionName = name.parse().expect("a name");
-    let login = engine.log_in(&session, &AccountWish::default()).await.expect("a login");
+    let login = engine.log_in(&session, &RequestedAccount::default()).await.expect("a login");
     let login = login.expect("an account");
     assert_eq!(engine.start(&session).await.expect("a start"), Started::Online);
     Member { session, account: login.account }

@@ -13,7 +13,7 @@ use wagroups::domain::operation::{
     SetGroupDescription, SetGroupPicture, SetGroupSubject,
 };
 use wagroups::domain::participant::{ParticipantStatus, Role};
-use wagroups::domain::port::engine::{AccountWish, ConnectionEvent, Started};
+use wagroups::domain::port::engine::{ConnectionEvent, RequestedAccount, Started};
 use wagroups::domain::port::picture::Picture;
 use wagroups::domain::setting::Setting;
 
@@ -376,7 +376,7 @@ fn looks(scene: &Scene) -> BoxFuture<'_, ()> {
 fn links(scene: &Scene) -> BoxFuture<'_, ()> {
     async move {
         let session = "dora".parse().expect("a name");
-        let wish = AccountWish::default();
+        let wish = RequestedAccount::default();
         scene.engine.configure(&session, &scene.config);
         let login = scene.engine.log_in(&session, &wish).await.expect("a login");
         let login = login.expect("an account");

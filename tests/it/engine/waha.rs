@@ -9,7 +9,7 @@ use wagroups::domain::group::{Group, GroupSettings};
 use wagroups::domain::id::{GroupId, ParticipantId, SessionName};
 use wagroups::domain::operation::{EngineCall, FetchGroup, OperationName as Op, Perform};
 use wagroups::domain::participant::{Account, Participant, Role};
-use wagroups::domain::port::engine::{AccountWish, GroupEngine, Started};
+use wagroups::domain::port::engine::{GroupEngine, RequestedAccount, Started};
 use wagroups::domain::port::fetch_budget::Unlimited;
 use wagroups::domain::session::EngineConfig;
 use wagroups::engine::gateway::{self, Gateway};
@@ -177,7 +177,8 @@ async fn conforms_on(engine: WahaEngine) {
         if name == "dora" {
             continue;
         }
-        let login = engine_port.log_in(&session, &AccountWish::default()).await.expect("a login");
+        let login =
+            engine_port.log_in(&session, &RequestedAccount::default()).await.expect("a login");
         let account = login.expect("an account").account;
         assert_eq!(engine_port.start(&session).await.expect("a start"), Started::Online);
         members.push(Member { session, account });

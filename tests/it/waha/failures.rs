@@ -131,7 +131,10 @@ async fn a_failed_read_is_sent_again() {
         let before = scene.asked("GET", &path);
         let what = format!("{fault:?}");
         scene.server().fail_next(("GET", path.as_str()), fault);
-        scene.refresh(&group_id).await.unwrap_or_else(|failed| panic!("{what}: {failed}"));
+        // One that comes while another read of the group is on its way shares its answer, and asks nothing itself.
+        while scene.asked("GET", &path) == before {
+            scene.refresh(&group_id).await.unwrap_or_else(|failed| panic!("{what}: {failed}"));
+        }
         assert_eq!(scene.asked("GET", &path) - before, 2, "{what}");
     }
     for _ in 0..3 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wagroups::domain::id::{GroupId, SessionName};
 use wagroups::domain::participant::Account;
-use wagroups::domain::port::engine::{AccountWish, ConnectionEvent, GroupEngine, Started};
+use wagroups::domain::port::engine::{ConnectionEvent, GroupEngine, RequestedAccount, Started};
 use wagroups::engine::waha::webhook::WahaEngine;
 
 use super::WahaServer;
@@ -100,7 +100,7 @@ impl WahaServer {
     pub(super) async fn make_session(self: &Arc<Self>, name: &str, config: Value) {
         let simulated: SessionName = format!("w{}-{name}", self.number).parse().expect("a name");
         self.whatsapp.connect(simulated.clone(), self);
-        let login = self.simulator().log_in(&simulated, &AccountWish::default()).await;
+        let login = self.simulator().log_in(&simulated, &RequestedAccount::default()).await;
         let login = login.expect("a login").expect("an account");
         let groups = self.simulator().groups_of(&simulated).await.expect("groups");
         let session = Session {

@@ -226,25 +226,25 @@ impl SettingsArgs {
 }
 
 /// What is sent, and what is wanted for the people whom it names.
-pub struct Deed {
+pub struct ActInvocation {
     pub request: pb::ActRequest,
     pub wanted: Option<Wanted>,
 }
 
 impl Actor {
-    fn does(self, action: Action) -> Deed {
+    fn does(self, action: Action) -> ActInvocation {
         let request = pb::ActRequest {
             actor: self.actor,
             group_id: String::new(),
             force: self.force,
             action: Some(action),
         };
-        Deed { request, wanted: None }
+        ActInvocation { request, wanted: None }
     }
 }
 
 impl InGroup {
-    fn does(self, action: Action) -> Deed {
+    fn does(self, action: Action) -> ActInvocation {
         let mut deed = self.actor.does(action);
         deed.request.group_id = self.group;
         deed
@@ -252,7 +252,7 @@ impl InGroup {
 }
 
 impl People {
-    fn does(self, wanted: Wanted, action: impl FnOnce(Vec<String>) -> Action) -> Deed {
+    fn does(self, wanted: Wanted, action: impl FnOnce(Vec<String>) -> Action) -> ActInvocation {
         let mut deed = self.place.does(action(self.people));
         deed.wanted = Some(wanted);
         deed
@@ -260,20 +260,20 @@ impl People {
 }
 
 impl CreateGroupArgs {
-    fn deed(self) -> Deed {
+    fn deed(self) -> ActInvocation {
         let wanted = (!self.people.is_empty()).then_some(Wanted::Added);
         let action = pb::CreateGroupAction {
             subject: self.subject,
             participant_ids: self.people,
             addressing_mode: AddressingMode::from(self.addressing).into(),
         };
-        Deed { wanted, ..self.actor.does(Action::CreateGroup(action)) }
+        ActInvocation { wanted, ..self.actor.does(Action::CreateGroup(action)) }
     }
 }
 
 impl ActCommand {
     /// Reads what is to be read for it.
-    pub fn into_deed(self) -> Result<Deed, Failure> {
+    pub fn into_deed(self) -> Result<ActInvocation, Failure> {
         Ok(match self {
             Self::CreateGroup(args) => args.deed(),
             Self::JoinByInvite { actor, invite } => {
@@ -371,7 +371,7 @@ mod tests {
         command: ActCommand,
     }
 
-    fn deed(words: &[&str]) -> Option<Deed> {
+    fn deed(words: &[&str]) -> Option<ActInvocation> {
         let words = std::iter::once("act").chain(words.iter().copied());
         Line::try_parse_from(words).ok()?.command.into_deed().ok()
     }

@@ -11,10 +11,10 @@ use crate::pb;
 
 pub use arguments::ActCommand;
 
-use arguments::Deed;
+use arguments::ActInvocation;
 
 pub async fn run(world: &World, command: ActCommand) -> Result<Done, Failure> {
-    let Deed { request, wanted } = command.into_deed()?;
+    let ActInvocation { request, wanted } = command.into_deed()?;
     let send = async |request| world.connection.simulator().act(request).await;
     // Not idempotent, and without a request id.
     let answer = world.connection.unary(&Effect::Once, request, send).await?;

@@ -74,7 +74,8 @@ pub trait GroupEngine: PerformsAll + Send + Sync + 'static {
 
     /// Says who the session is, having made or found its account; `None` where nobody has linked one yet.
     /// Nothing is delivered yet.
-    async fn log_in(&self, session: &SessionName, wish: &AccountWish) -> Result<Option<Login>>;
+    async fn log_in(&self, session: &SessionName, wish: &RequestedAccount)
+    -> Result<Option<Login>>;
 
     /// Brings the session online: from now on what it is told goes to the sink that the engine was
     /// built with, also what it was told while it was away. Repeating it is harmless.
@@ -99,7 +100,7 @@ pub trait GroupEngine: PerformsAll + Send + Sync + 'static {
 
 /// Which account a new session would like to be, where the engine lets one choose.
 #[derive(Debug, Clone, Default)]
-pub struct AccountWish {
+pub struct RequestedAccount {
     pub phone_number: Option<PhoneNumber>,
     pub push_name: Option<String>,
 }

@@ -5,7 +5,7 @@ use crate::domain::operation::{
     ChangeParticipants, EngineCall, FetchGroup, LeaveGroup, Outcome, Perform,
 };
 use crate::domain::participant::{ParticipantStatus, Role};
-use crate::domain::port::engine::{AccountWish, GroupEngine};
+use crate::domain::port::engine::{GroupEngine, RequestedAccount};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, GroupState, reduce};
 use crate::engine::simulator::world::{AccountSettings, AddPrivacy, Operation};
@@ -99,8 +99,10 @@ async fn what_nothing_changes_has_no_echo() {
 #[tokio::test(start_paused = true)]
 async fn a_number_is_one_sessions() {
     let scene = Scene::with_sessions().await;
-    let wish =
-        AccountWish { phone_number: "+49 151 0000777".parse().ok(), push_name: Some("Eve".into()) };
+    let wish = RequestedAccount {
+        phone_number: "+49 151 0000777".parse().ok(),
+        push_name: Some("Eve".into()),
+    };
     let eve = scene.engine.log_in(&session("eve"), &wish).await.unwrap().unwrap();
     assert_eq!(eve.account.phone(), wish.phone_number);
     assert_eq!(eve.push_name, "Eve");

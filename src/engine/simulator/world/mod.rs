@@ -50,8 +50,8 @@ use self::pictures::StoredPicture;
 use self::rows::{CallSlot, Meta, PictureKey, QueueKey, TallyKey, TheOne};
 use self::table::Table;
 use crate::domain::clock::Timestamp;
-use crate::domain::facts::Stamp;
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber, SessionName};
+use crate::domain::lww_state::Stamp;
 use crate::domain::participant::Account;
 use crate::domain::port::repository::StoreError;
 

@@ -7,10 +7,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::event::{
     FieldValue, JoinRequestAction, JoinRequestChanged, MemberAction, PictureChanged,
 };
-use crate::domain::facts::Stamp;
 use crate::domain::group::{Description, GroupKind, Subject};
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::join_request::JoinRequest;
+use crate::domain::lww_state::Stamp;
 use crate::domain::participant::Participant;
 use crate::domain::port::engine::{EngineEvent, EngineEventContent, GroupChanges};
 use crate::domain::reducer::{Change, Observation};

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
-use crate::domain::port::engine::AccountWish;
+use crate::domain::port::engine::RequestedAccount;
 
 impl World {
     /// Logs the session in: with the number it wishes, else the one it has, else one that follows
@@ -17,7 +17,7 @@ impl World {
     pub fn log_in(
         &mut self,
         session: &SessionName,
-        wish: &AccountWish,
+        wish: &RequestedAccount,
     ) -> Result<PhoneNumber, Refusal> {
         // Who was unlinked is known, and stays unlinked until somebody links the device.
         if let Some(phone) = self.index.unlinked.get(session)
@@ -67,7 +67,7 @@ impl World {
     /// The account's holder links the device again. `false` where it was not unlinked.
     pub fn link(&mut self, session: &SessionName) -> Result<bool, Refusal> {
         let Some(phone) = self.forget_unlinked(session) else { return Ok(false) };
-        let wish = AccountWish { phone_number: Some(phone), push_name: None };
+        let wish = RequestedAccount { phone_number: Some(phone), push_name: None };
         self.log_in(session, &wish).map(|_| true)
     }
 

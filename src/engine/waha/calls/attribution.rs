@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::domain::matching::{Asked, Found, Trust, rows_of};
 use crate::domain::participant::Account;
-use crate::engine::waha::carried::Carried;
+use crate::engine::waha::routed_session::RoutedSession;
 
 /// How long names are looked up once a call is done: that it is done must not depend on it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ pub(super) struct Said {
     pub is_looked_up: bool,
 }
 
-impl Carried {
+impl RoutedSession {
     /// Finds the row about each by name. Where names are left on both sides the server is asked for their other names,
     /// once; what fits nobody then is about nobody. Rows that name nobody are `None`.
     pub(super) async fn attribute(

@@ -14,14 +14,14 @@ use crate::domain::operation::{
 use crate::domain::participant::{Account, Participant, ParticipantResult, Role};
 use crate::domain::reducer::Change;
 use crate::domain::setting::Setting;
-use crate::engine::waha::carried::{Carried, Serve, people, unsupported};
 use crate::engine::waha::native::{self, Seen};
+use crate::engine::waha::routed_session::{RoutedSession, Serve, people, unsupported};
 use crate::engine::waha::server::Answer;
 use crate::engine::waha::verdict::{self, Verdict, Verdicts};
 use crate::engine::waha::webhook::WahaEngine;
 use crate::engine::waha::{names, text};
 
-impl Carried {
+impl RoutedSession {
     /// The group as it is now: its members as they are, since the answer may list some who are not in it.
     /// And whether they could be read.
     async fn see_made(
@@ -116,7 +116,7 @@ impl Carried {
 
 /// WAHA makes a group of a name and people; what else is wished follows in calls of their own. The group
 /// is there by then, so that what fails of it is seen in the answer and not an error of the whole.
-impl Serve<CreateGroup> for Carried {
+impl Serve<CreateGroup> for RoutedSession {
     async fn serve(&self, new: &CreateGroup) -> Result<EngineAnswer<Created>> {
         let operation = OperationName::CreateGroup;
         let wished = wished(&new.settings);
@@ -156,7 +156,7 @@ impl Serve<CreateGroup> for Carried {
     }
 }
 
-fn described(carried: &Carried, new: &CreateGroup) -> Description {
+fn described(carried: &RoutedSession, new: &CreateGroup) -> Description {
     Description {
         text: new.description.as_str().to_owned(),
         id: String::new(),

@@ -12,14 +12,16 @@ use crate::domain::operation::{
 };
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::{Carried, Serve, ineffective, no_admin_perhaps, unsupported};
 use crate::engine::waha::native::{self, Words};
 use crate::engine::waha::raw::Raw;
+use crate::engine::waha::routed_session::{
+    RoutedSession, Serve, ineffective, no_admin_perhaps, unsupported,
+};
 use crate::engine::waha::server::Answer;
 use crate::engine::waha::webhook::WahaEngine;
 use crate::engine::waha::{names, text};
 
-impl Carried {
+impl RoutedSession {
     /// WEBJS refuses whoever is in the group already in the same letter as an invite that leads nowhere.
     async fn or_member(&self, refused: EngineError, invite: &Invite) -> EngineError {
         if !self.is_browser() || refused.error.reason() != Reason::InviteInvalid {
@@ -87,7 +89,7 @@ impl Carried {
 }
 
 /// WAHA says of a request to join the same as of joining; whether we are in it, the group shows.
-impl Serve<JoinGroup> for Carried {
+impl Serve<JoinGroup> for RoutedSession {
     async fn serve(&self, command: &JoinGroup) -> Result<EngineAnswer<Joined>> {
         let JoinGroup { invite } = command;
         let operation = OperationName::JoinGroup;
@@ -129,19 +131,19 @@ impl Serve<JoinGroup> for Carried {
     }
 }
 
-impl Serve<GetJoinInfo> for Carried {
+impl Serve<GetJoinInfo> for RoutedSession {
     async fn serve(&self, query: &GetJoinInfo) -> Result<GroupPreview> {
         self.join_info(&query.invite).await
     }
 }
 
-impl Serve<GetInviteCode> for Carried {
+impl Serve<GetInviteCode> for RoutedSession {
     async fn serve(&self, query: &GetInviteCode) -> Result<InviteCode> {
         self.invite_code(&query.group_id).await
     }
 }
 
-impl Serve<RevokeInviteCode> for Carried {
+impl Serve<RevokeInviteCode> for RoutedSession {
     async fn serve(&self, command: &RevokeInviteCode) -> Result<EngineAnswer<InviteCode>> {
         let RevokeInviteCode { group_id } = command;
         let operation = OperationName::RevokeInviteCode;

@@ -7,12 +7,12 @@ use crate::domain::id::ParticipantId;
 use crate::domain::operation::{OperationName, Outcome, Result};
 use crate::domain::participant::Account;
 use crate::domain::reason::Reason;
-use crate::engine::waha::carried::Carried;
 use crate::engine::waha::names;
+use crate::engine::waha::routed_session::RoutedSession;
 use crate::engine::waha::server::Ask;
 use crate::engine::waha::webhook::WahaEngine;
 
-impl Carried {
+impl RoutedSession {
     pub(super) fn is_browser(&self) -> bool {
         match self.info.engine {
             WahaEngine::Webjs | WahaEngine::Wpp => true,

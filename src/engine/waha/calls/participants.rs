@@ -15,12 +15,14 @@ use crate::domain::participant::{
 };
 use crate::domain::reducer::Change;
 use crate::domain::whatsapp_code::participant_status;
-use crate::engine::waha::carried::{Carried, Serve, no_admin_perhaps, not_admin, people};
+use crate::engine::waha::routed_session::{
+    RoutedSession, Serve, no_admin_perhaps, not_admin, people,
+};
 use crate::engine::waha::server::Answer;
 use crate::engine::waha::verdict::{self, Verdict, Verdicts};
 use crate::engine::waha::webhook::WahaEngine;
 
-impl Carried {
+impl RoutedSession {
     /// WPP refuses all where one is no member, or no admin who is to be demoted (wa-js 4.6.0); so it is asked for the
     /// others alone, and once more where somebody went meanwhile.
     async fn send_to_people(
@@ -140,7 +142,7 @@ impl Carried {
     }
 }
 
-impl Serve<ChangeParticipants> for Carried {
+impl Serve<ChangeParticipants> for RoutedSession {
     async fn serve(
         &self,
         command: &ChangeParticipants,

@@ -17,11 +17,11 @@ use crate::domain::operation::{
 use crate::domain::picture::GroupPicture;
 use crate::domain::port::picture::Picture;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::{Carried, Serve, not_admin};
+use crate::engine::waha::routed_session::{RoutedSession, Serve, not_admin};
 use crate::engine::waha::server::Ask;
 use crate::engine::waha::text;
 
-impl Serve<SetGroupPicture<Picture>> for Carried {
+impl Serve<SetGroupPicture<Picture>> for RoutedSession {
     async fn serve(&self, command: &SetGroupPicture<Picture>) -> Result<EngineAnswer<()>> {
         let SetGroupPicture { group_id, picture } = command;
         let operation = command.name();
@@ -45,7 +45,7 @@ impl Serve<SetGroupPicture<Picture>> for Carried {
     }
 }
 
-impl Serve<DeleteGroupPicture> for Carried {
+impl Serve<DeleteGroupPicture> for RoutedSession {
     async fn serve(&self, command: &DeleteGroupPicture) -> Result<EngineAnswer<()>> {
         let DeleteGroupPicture { group_id } = command;
         let path = [group_id.as_str(), "picture"];
@@ -61,7 +61,7 @@ impl Serve<DeleteGroupPicture> for Carried {
 }
 
 /// Past the server's own cache, which keeps an answer for a day, also that there is none.
-impl Serve<GetGroupPicture> for Carried {
+impl Serve<GetGroupPicture> for RoutedSession {
     async fn serve(&self, query: &GetGroupPicture) -> Result<Option<GroupPicture>> {
         let GetGroupPicture { group_id } = query;
         let ask = self.get(OperationName::GetGroupPicture, &[group_id.as_str(), "picture"]);

@@ -15,15 +15,15 @@ use crate::domain::operation::{
 use crate::domain::participant::{Account, Participant};
 use crate::domain::reason::Reason;
 use crate::domain::reconcile;
-use crate::engine::waha::carried::{Carried, Serve};
 use crate::engine::waha::native::{self, Seen};
+use crate::engine::waha::routed_session::{RoutedSession, Serve};
 use crate::engine::waha::server::Answer;
 use crate::engine::waha::webhook::WahaEngine;
 
 /// A group of which a server knows nothing yet is no better known a moment later.
 const BLANK_REST: Duration = Duration::from_secs(60);
 
-impl Carried {
+impl RoutedSession {
     /// The group as the server has it.
     pub(super) async fn fetch(&self, group_id: &GroupId) -> Result<FetchedGroup> {
         let seen = match self.info.engine {
@@ -141,13 +141,13 @@ impl Carried {
     }
 }
 
-impl Serve<FetchGroup> for Carried {
+impl Serve<FetchGroup> for RoutedSession {
     async fn serve(&self, query: &FetchGroup) -> Result<FetchedGroup> {
         self.fetch(&query.group_id).await
     }
 }
 
-impl Serve<FetchAll> for Carried {
+impl Serve<FetchAll> for RoutedSession {
     async fn serve(&self, _: &FetchAll) -> Result<Snapshot> {
         let listed = match self.info.engine {
             WahaEngine::Noweb => self.list_anew().await?.values().cloned().collect(),

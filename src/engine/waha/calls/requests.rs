@@ -21,11 +21,11 @@ use crate::domain::participant::{
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
 use crate::domain::whatsapp_code::participant_status;
-use crate::engine::waha::carried::{Carried, Serve, people};
 use crate::engine::waha::names;
 use crate::engine::waha::raw::Raw;
+use crate::engine::waha::routed_session::{RoutedSession, Serve, people};
 
-impl Carried {
+impl RoutedSession {
     fn request(&self, listed: &Value) -> Option<JoinRequest> {
         let raw = Raw::new(listed, self.now);
         Some(JoinRequest {
@@ -43,7 +43,7 @@ impl Carried {
     }
 }
 
-impl Serve<ListJoinRequests> for Carried {
+impl Serve<ListJoinRequests> for RoutedSession {
     async fn serve(&self, query: &ListJoinRequests) -> Result<Vec<JoinRequest>> {
         let ListJoinRequests { group_id } = query;
         let operation = OperationName::ListJoinRequests;
@@ -56,7 +56,7 @@ impl Serve<ListJoinRequests> for Carried {
 
 /// Answers those who have an open request, under the id by which it is listed. An empty list of people
 /// would mean all of them to WEBJS.
-impl Serve<AnswerJoinRequests> for Carried {
+impl Serve<AnswerJoinRequests> for RoutedSession {
     async fn serve(
         &self,
         command: &AnswerJoinRequests,

@@ -10,8 +10,8 @@ use crate::domain::id::PhoneNumber;
 use crate::domain::operation::{EngineError, OperationName, Outcome, Result};
 use crate::domain::port::engine::{Login, PairingCode, QrCode, Started};
 use crate::domain::reason::Reason;
-use crate::engine::waha::carried::Carried;
 use crate::engine::waha::names;
+use crate::engine::waha::routed_session::RoutedSession;
 use crate::engine::waha::server::{Answer, Ask};
 use crate::engine::waha::webhook::WahaStatus;
 
@@ -22,7 +22,7 @@ const QR_CODE_LIFE: Duration = Duration::from_secs(20);
 /// To find or start a session may be done again.
 const LOOK: OperationName = OperationName::FetchAll;
 
-impl Carried {
+impl RoutedSession {
     /// Who is linked there; `None` where nobody is, or there is no such session yet.
     pub async fn login(&self) -> Result<Option<Login>> {
         let session = self.session().await?;

@@ -8,9 +8,9 @@ use crate::domain::id::GroupId;
 use crate::domain::operation::{ChangeSetting, EngineAnswer, OperationName, Result};
 use crate::domain::reducer::Change;
 use crate::domain::setting::Setting;
-use crate::engine::waha::carried::{Carried, Serve, unsupported};
+use crate::engine::waha::routed_session::{RoutedSession, Serve, unsupported};
 
-impl Carried {
+impl RoutedSession {
     pub(super) async fn write_setting(&self, group_id: &GroupId, setting: Setting) -> Result<()> {
         let operation = OperationName::of_setting(setting);
         let (name, body) =
@@ -20,7 +20,7 @@ impl Carried {
     }
 }
 
-impl Serve<ChangeSetting> for Carried {
+impl Serve<ChangeSetting> for RoutedSession {
     async fn serve(&self, command: &ChangeSetting) -> Result<EngineAnswer<()>> {
         let ChangeSetting { group_id, setting } = command;
         self.write_setting(group_id, *setting).await?;

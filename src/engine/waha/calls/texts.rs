@@ -13,9 +13,9 @@ use crate::domain::operation::{
 };
 use crate::domain::reason::Reason;
 use crate::domain::reducer::Change;
-use crate::engine::waha::carried::{Carried, Serve, unsupported};
+use crate::engine::waha::routed_session::{RoutedSession, Serve, unsupported};
 
-impl Carried {
+impl RoutedSession {
     pub(super) async fn write_description(
         &self,
         group_id: &GroupId,
@@ -47,7 +47,7 @@ impl Carried {
     }
 }
 
-impl Serve<LeaveGroup> for Carried {
+impl Serve<LeaveGroup> for RoutedSession {
     async fn serve(&self, command: &LeaveGroup) -> Result<EngineAnswer<()>> {
         let LeaveGroup { group_id } = command;
         let path = [group_id.as_str(), "leave"];
@@ -56,7 +56,7 @@ impl Serve<LeaveGroup> for Carried {
     }
 }
 
-impl Serve<SetGroupSubject> for Carried {
+impl Serve<SetGroupSubject> for RoutedSession {
     async fn serve(&self, command: &SetGroupSubject) -> Result<EngineAnswer<()>> {
         let SetGroupSubject { group_id, subject } = command;
         let operation = OperationName::SetGroupSubject;
@@ -72,7 +72,7 @@ impl Serve<SetGroupSubject> for Carried {
 }
 
 /// WAHA takes no id of the description that is to be replaced, so that it is compared here.
-impl Serve<SetGroupDescription> for Carried {
+impl Serve<SetGroupDescription> for RoutedSession {
     async fn serve(&self, command: &SetGroupDescription) -> Result<EngineAnswer<()>> {
         let SetGroupDescription { group_id, description, expected_id } = command;
         if let Some(expected) = expected_id {

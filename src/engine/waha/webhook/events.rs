@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::names;
 use super::envelope::{Envelope, WahaEngine};
-use super::info::{self, Told};
+use super::info::{self, GroupEventKind};
 use super::{Content, Ignored, WahaStatus, order};
 use crate::domain::event::{JoinRequestAction, JoinRequestChanged, MemberAction};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId};
@@ -64,7 +64,7 @@ fn observe(envelope: &Envelope, group_id: &GroupId, change: Change) -> Observati
 /// group begins with what it knows.
 fn group_join(envelope: &Envelope) -> Read {
     let (group, id) = group(envelope)?;
-    let fields = info::fields(envelope, group, Told::Join);
+    let fields = info::fields(envelope, group, GroupEventKind::Join);
     match info::whole(envelope, &id, &fields, info::participants(envelope, group)) {
         Some((group, untold)) => {
             Ok(vec![observe(envelope, &id, Change::FullExcept { group: Box::new(group), untold })])
@@ -133,7 +133,7 @@ fn renumbered(envelope: &Envelope, id: &GroupId) -> Read {
 
 fn group_update(envelope: &Envelope) -> Read {
     let (group, id) = group(envelope)?;
-    let fields = info::fields(envelope, group, Told::Update);
+    let fields = info::fields(envelope, group, GroupEventKind::Update);
     let mut observations = Vec::new();
     match info::whole(envelope, &id, &fields, info::participants(envelope, group)) {
         Some((group, untold)) => {
@@ -149,7 +149,7 @@ fn group_update(envelope: &Envelope) -> Read {
     if tells_of_new_invite(envelope, group) {
         observations.push(observe(envelope, &id, Change::InviteRevoked));
     }
-    if info::doubts_approval(envelope, group, Told::Update) {
+    if info::doubts_approval(envelope, group, GroupEventKind::Update) {
         observations.push(observe(envelope, &id, Change::Unclear));
     }
     if observations.is_empty() {

@@ -14,17 +14,17 @@ use crate::domain::participant::{Participant, Role};
 
 /// Which of the two events holds the group; the same field means different things in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum GroupEventKind {
     Join,
     Update,
 }
 
 /// The fields that the event tells, in the order of [`Field::VALUED`]. `group` is the normalised group,
 /// `_data` of the payload the engine's own.
-pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<FieldValue> {
+pub(super) fn fields(envelope: &Envelope, group: &Value, told: GroupEventKind) -> Vec<FieldValue> {
     let raw = raw(envelope);
     let mut fields = Vec::new();
-    let time = || (told == Told::Update).then(|| order::occur_time(envelope));
+    let time = || (told == GroupEventKind::Update).then(|| order::occur_time(envelope));
     let subject = group.get("subject").and_then(Value::as_str);
     let subject = subject.map(|subject| text::kept(subject, text::MAX_SUBJECT_BYTES));
     // A blank subject is a group that the engine knows too little of: WhatsApp allows none.
@@ -95,8 +95,8 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: Told) -> Vec<Fiel
 
 /// Of a change whatsmeow says that approval is on, whichever way it was switched: it does not read the state in the
 /// notification's `membership_approval_mode`.
-pub(super) fn doubts_approval(envelope: &Envelope, group: &Value, told: Told) -> bool {
-    told == Told::Update
+pub(super) fn doubts_approval(envelope: &Envelope, group: &Value, told: GroupEventKind) -> bool {
+    told == GroupEventKind::Update
         && envelope.engine() == Some(WahaEngine::Gows)
         && flag(group.get("newMembersApprovalRequired")) == Some(true)
 }
@@ -108,7 +108,7 @@ fn messages_admin_only(
     envelope: &Envelope,
     group: &Value,
     raw: &Raw<'_>,
-    told: Told,
+    told: GroupEventKind,
 ) -> Option<bool> {
     const ANNOUNCE: [&str; 4] =
         ["/IsAnnounce", "/Announce/IsAnnounce", "/announce", "/groupMetadata/announce"];
@@ -117,8 +117,10 @@ fn messages_admin_only(
     }
     let said = flag(group.get("membersCanSendMessages"))?;
     match (envelope.engine()?, told) {
-        (WahaEngine::Gows, Told::Update) | (WahaEngine::Wpp, _) => Some(!said),
-        (WahaEngine::Gows, Told::Join) | (WahaEngine::Noweb | WahaEngine::Webjs, _) => Some(said),
+        (WahaEngine::Gows, GroupEventKind::Update) | (WahaEngine::Wpp, _) => Some(!said),
+        (WahaEngine::Gows, GroupEventKind::Join) | (WahaEngine::Noweb | WahaEngine::Webjs, _) => {
+            Some(said)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::raw::time;
 use super::envelope::Envelope;
 use crate::domain::clock::Timestamp;
-use crate::domain::facts::Stamp;
+use crate::domain::lww_state::Stamp;
 
 /// How old a group that an engine tells as a whole may be: it reads it, and tells of it a moment later.
 const READING: Duration = Duration::from_secs(5);

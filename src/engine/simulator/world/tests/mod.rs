@@ -6,7 +6,7 @@ use super::{Done, Operation, Refusal, World};
 use crate::domain::clock::Timestamp;
 use crate::domain::group::{AddressingMode, GroupSettings};
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
-use crate::domain::port::engine::AccountWish;
+use crate::domain::port::engine::RequestedAccount;
 
 pub(super) fn phone(number: u64) -> PhoneNumber {
     PhoneNumber::new(number).unwrap()
@@ -33,7 +33,7 @@ pub(super) const DAVE: u64 = 4_915_100_000_005;
 pub(super) fn world() -> World {
     let mut world = World::new(7);
     for (name, number) in [("alice", ALICE), ("bob", BOB)] {
-        let wish = AccountWish { phone_number: Some(phone(number)), push_name: None };
+        let wish = RequestedAccount { phone_number: Some(phone(number)), push_name: None };
         world.log_in(&session(name), &wish).unwrap();
     }
     world

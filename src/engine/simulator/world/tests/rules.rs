@@ -7,7 +7,7 @@ use crate::domain::event::MemberAction;
 use crate::domain::group::{AddressingMode, GroupKind, GroupSettings, MemberAddMode};
 use crate::domain::id::GroupId;
 use crate::domain::participant::{ParticipantStatus, Role};
-use crate::domain::port::engine::AccountWish;
+use crate::domain::port::engine::RequestedAccount;
 use crate::domain::setting::Setting;
 
 fn roles(world: &World, group_id: &GroupId) -> Vec<(u64, Role)> {
@@ -310,10 +310,10 @@ fn force_leaves_out_who_may_do_what_and_nothing_else() {
 #[test]
 fn a_number_belongs_to_one_session() {
     let mut world = world();
-    let wish = AccountWish { phone_number: Some(phone(ALICE)), push_name: None };
+    let wish = RequestedAccount { phone_number: Some(phone(ALICE)), push_name: None };
     assert_eq!(world.log_in(&session("eve"), &wish), Err(Refusal::NumberTaken));
-    let number = world.log_in(&session("eve"), &AccountWish::default()).unwrap();
-    assert_eq!(world.log_in(&session("eve"), &AccountWish::default()), Ok(number));
+    let number = world.log_in(&session("eve"), &RequestedAccount::default()).unwrap();
+    assert_eq!(world.log_in(&session("eve"), &RequestedAccount::default()), Ok(number));
     world.log_out(&session("alice"));
     assert_eq!(world.log_in(&session("eve"), &wish), Ok(phone(ALICE)));
     assert_eq!(world.session_account(&session("alice")), None);

@@ -38,7 +38,7 @@ impl Stamp {
 
 /// The stamps behind a group's state. Empty for what was never reported with a stamp.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
+pub struct LwwState {
     /// When we were last out of the group; nothing older counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Stamp>,
@@ -78,7 +78,7 @@ pub struct RequestFact {
     pub stamp: Option<Stamp>,
 }
 
-impl Facts {
+impl LwwState {
     /// Whether a report with this stamp says anything about a fact last stamped `own`.
     /// A report without a stamp counts as it arrives.
     pub fn is_news(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {

@@ -30,19 +30,19 @@ const IDLE: Duration = Duration::from_secs(3600);
 const MAX_LANES: u64 = 100_000;
 
 /// One lane for each session.
-pub(super) struct Lanes {
-    lanes: moka::sync::Cache<SessionName, Arc<Lane>>,
+pub(super) struct SessionLimiters {
+    lanes: moka::sync::Cache<SessionName, Arc<SessionLimiter>>,
     pace: Option<Pace>,
 }
 
-impl Lanes {
+impl SessionLimiters {
     pub fn new(pace: Option<Pace>) -> Self {
         let lanes = moka::sync::Cache::builder().max_capacity(MAX_LANES).time_to_idle(IDLE).build();
         Self { lanes, pace }
     }
 
-    pub fn of(&self, session: &SessionName) -> Arc<Lane> {
-        self.lanes.get_with_by_ref(session, || Arc::new(Lane::new(self.pace)))
+    pub fn of(&self, session: &SessionName) -> Arc<SessionLimiter> {
+        self.lanes.get_with_by_ref(session, || Arc::new(SessionLimiter::new(self.pace)))
     }
 
     pub fn forget(&self, session: &SessionName) {
@@ -52,7 +52,7 @@ impl Lanes {
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Moment>>;
 
-pub(super) struct Lane {
+pub(super) struct SessionLimiter {
     paced: Option<Paced>,
     /// Lists of all groups are large and seldom: one at a time.
     lists: Arc<Semaphore>,
@@ -65,11 +65,11 @@ struct Paced {
 }
 
 /// A call's place; given back when it is dropped.
-pub(super) struct Place {
+pub(super) struct Permit {
     _places: Vec<OwnedSemaphorePermit>,
 }
 
-impl Lane {
+impl SessionLimiter {
     fn new(pace: Option<Pace>) -> Self {
         let paced = pace.map(|pace| {
             let rate = NonZeroU32::new(pace.calls_per_second).unwrap_or(NonZeroU32::MIN);
@@ -84,7 +84,7 @@ impl Lane {
 
     /// Waits for the call's turn, or refuses it where that would take too long. What is shared takes no place: changes
     /// must not wait for it.
-    pub async fn enter(&self, operation: OperationName, is_shared: bool) -> Result<Place> {
+    pub async fn enter(&self, operation: OperationName, is_shared: bool) -> Result<Permit> {
         self.refuse_if_resting()?;
         let turn = async {
             let mut places = Vec::new();
@@ -99,7 +99,7 @@ impl Lane {
                     sleep(not_yet.wait_time_from(paced.limiter.clock().now())).await;
                 }
             }
-            Place { _places: places }
+            Permit { _places: places }
         };
         // A list may well wait for the one before it.
         let patience = match operation {

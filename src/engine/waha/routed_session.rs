@@ -24,7 +24,7 @@ pub(super) trait Serve<O: Operation> {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Carried {
+pub(super) struct RoutedSession {
     pub server: Arc<Server>,
     pub info: ServerInfo,
     pub session: SessionName,
@@ -35,7 +35,7 @@ pub(super) struct Carried {
     pub now: Timestamp,
 }
 
-impl Carried {
+impl RoutedSession {
     /// Below `/api/{session}/groups`.
     pub fn path<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
         let mut path = vec!["api", &self.remote, "groups"];
