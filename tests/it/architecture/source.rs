@@ -63,12 +63,12 @@ impl Source {
 
     /// The modules below the crate's root that the file names, each with its line.
     pub fn uses(&self) -> Vec<(usize, String)> {
-        self.names(below_root)
+        self.names(|path, root, home| below(&[], path, root, home))
     }
 
     /// What the file names right below a module that it is part of, each with its line.
     pub fn uses_below(&self, module: &str) -> Vec<(usize, String)> {
-        self.names(|path, root, home| below_module(module, path, root, home))
+        self.names(|path, root, home| below(&[module], path, root, home))
     }
 
     fn names(
@@ -182,24 +182,9 @@ impl Source {
     }
 }
 
-/// The first module below the root that a path names; `None` where it stays inside its own.
-fn below_root(path: &[(usize, String)], root: &str, home: &[String]) -> Option<(usize, String)> {
-    let mut place = home.to_vec();
-    for (line, segment) in path {
-        match segment.as_str() {
-            "self" => {}
-            "super" => {
-                place.pop();
-            }
-            word if word == root => place.clear(),
-            _ => return place.is_empty().then(|| (*line, segment.clone())),
-        }
-    }
-    None
-}
-
-fn below_module(
-    module: &str,
+/// What a path names first below the module `base`; `None` where it stays outside, or inside its own.
+fn below(
+    base: &[&str],
     path: &[(usize, String)],
     root: &str,
     home: &[String],
@@ -212,12 +197,8 @@ fn below_module(
                 place.pop();
             }
             word if word == root => place.clear(),
-            word => {
-                place.push(word.to_owned());
-                if place.len() == 2 {
-                    return (place[0] == module).then(|| (*line, segment.clone()));
-                }
-            }
+            word if place.len() < base.len() => place.push(word.to_owned()),
+            _ => return (place == base).then(|| (*line, segment.clone())),
         }
     }
     None
