@@ -27,7 +27,7 @@ RUN touch build.rs src/lib.rs src/main.rs \
 # C's and C++'s libraries, certificates, time zones. Its user `nonroot` is 65532.
 FROM gcr.io/distroless/cc-debian12:nonroot
 
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="wagroups" \
       org.opencontainers.image.description="WhatsApp groups as a gRPC service, with a durable log of every change" \

@@ -20,8 +20,12 @@ const FILES: [&str; 5] = [
 ];
 
 /// Variants so much larger than their siblings that they would set the size of the whole enum.
-const BOXED: [&str; 2] =
-    [".wagroups.v1.GroupEvent.body.joined", ".wagroups.v1.GroupChange.change.completed"];
+const BOXED: [&str; 4] = [
+    ".wagroups.v1.GroupEvent.body.joined",
+    ".wagroups.v1.GroupEvent.body.left",
+    ".wagroups.v1.GroupEvent.body.deleted",
+    ".wagroups.v1.GroupChange.change.completed",
+];
 
 /// Messages that carry groups or events already encoded; `src/pb/shared.rs` declares them.
 const SHARED: [&str; 5] = [

@@ -1,35 +1,14 @@
 #!/usr/bin/env bash
 # Checks form, contract, dependencies and code, the quick checks first.
 #
-# The tools come from scripts/tools.sh. The contract is compared
-# with the last release (tag `v*`) or, before the first, with the commit before this one;
-# WAGROUPS_BREAKING_AGAINST names another revision, or `none` for a break that is meant.
+# The tools come from scripts/tools.sh. The contract is compared with proto/baseline.binpb, the accepted one, which
+# `make baseline` writes anew: for a release, or for a break that is meant.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PATH=$(scripts/tools.sh)
 
 step() { printf 'lint: %s\n' "$*" >&2; }
-
-check_breaking() {
-  local against
-  against=${WAGROUPS_BREAKING_AGAINST-$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null ||
-    git rev-parse --verify --quiet --short 'HEAD~1' || true)}
-  if [[ -z $against || $against == none ]]; then
-    step 'buf breaking: skipped, there is no revision to compare with'
-    return
-  fi
-  if ! git cat-file -e "$against:proto" 2>/dev/null; then
-    step "buf breaking: skipped, $against has no proto/"
-    return
-  fi
-  step "buf breaking, against $against"
-  before=$(mktemp -d)
-  trap 'rm -rf "$before"' EXIT
-  # An archive works in shallow clones and linked work trees too, which buf cannot read by itself.
-  git archive "$against" proto buf.yaml | tar -x -C "$before"
-  buf breaking --against "$before"
-}
 
 step 'cargo fmt'
 cargo fmt --check
@@ -38,7 +17,8 @@ step 'buf lint'
 buf lint
 step 'buf format'
 buf format --diff --exit-code
-check_breaking
+step 'buf breaking, against proto/baseline.binpb'
+buf breaking --against proto/baseline.binpb
 step 'the contract'"'"'s reference'
 scripts/reference.sh --check
 

@@ -2,32 +2,27 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap_complete::CompleteEnv;
+use tokio::runtime::Runtime;
 use wagroups::cli::{self, Cli, Command};
-use wagroups::server::Signals;
+use wagroups::server::{HeldSignals, Signals};
 
 /// It gives back what a burst has taken. After 19,000 connections that said nothing, glibc's allocator kept 200 MiB.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Before anything else: until a signal is listened for, it ends the process on the spot.
-    let started =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().and_then(|runtime| {
-            let inside = runtime.enter();
-            let signals =
-                cli::asks_to_serve(std::env::args_os()).then(Signals::listen).transpose()?;
-            drop(inside);
-            Ok((runtime, signals))
-        });
-    let (runtime, signals) = match started {
+    // A shell that completes a line asks by this variable; it is answered, and that is all.
+    CompleteEnv::with_factory(cli::command).complete();
+    let is_service = cli::asks_to_serve(cli::in_order(std::env::args_os()));
+    let (runtime, signals) = match started(is_service) {
         Ok(started) => started,
         Err(error) => {
             eprintln!("wagroups: cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let command = Cli::parse().into_command();
+    let command = Cli::of_process().into_command();
     runtime.block_on(async {
         match command {
             Command::Serve(args) => cli::serve(args, signals).await,
@@ -36,4 +31,17 @@ fn main() -> ExitCode {
             Command::Client(client) => cli::run(client).await,
         }
     })
+}
+
+/// The runtime, and for the service what tells it to stop.
+fn started(is_service: bool) -> std::io::Result<(Runtime, Option<Signals>)> {
+    let held = is_service.then(HeldSignals::hold).transpose()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let inside = runtime.enter();
+    let signals = is_service.then(Signals::listen).transpose()?;
+    drop(inside);
+    if let Some(held) = held {
+        held.release()?;
+    }
+    Ok((runtime, signals))
 }

@@ -102,6 +102,6 @@ async fn make_groups_that_nobody_tells_us_of(channel: Channel, count: usize) {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    let all = pb::ClearFaultsRequest::default();
+    let all = pb::ClearFaultsRequest { all: true, ..Default::default() };
     simulator.clone().clear_faults(all).await.expect("no faults");
 }

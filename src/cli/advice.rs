@@ -61,6 +61,7 @@ pub fn for_reason(reason: Reason) -> &'static str {
         R::InvalidPicture => "give a JPEG, PNG or WebP of at most 10 MiB",
         R::PictureFetchFailed => "use a public URL, or send the file itself",
         R::DescriptionConflict => "read the group, then decide anew: `wagroups groups get GROUP`",
+        R::SessionConflict => "read the session, then decide anew: `wagroups sessions get NAME`",
         R::GroupLocked => "wait, or ask WhatsApp's support",
         R::RefusedByWhatsapp => "look WhatsApp's code up; the same again will be refused again",
         R::PictureRejected => "use another picture",

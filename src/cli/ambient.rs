@@ -25,3 +25,9 @@ pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
 pub fn request_id() -> Result<String, Failure> {
     Ok(uuid::Builder::from_random_bytes(random()?).into_uuid().to_string())
 }
+
+/// Whether somebody is there who can be asked. Tests are not, wherever they run.
+pub fn is_at_terminal() -> bool {
+    use std::io::IsTerminal as _;
+    !cfg!(test) && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}

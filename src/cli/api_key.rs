@@ -6,6 +6,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::errors::Failure;
+use super::format::FormatOptions;
 use super::output::Output;
 use super::{Done, ambient};
 use crate::domain::auth::SessionPattern;
@@ -14,9 +15,8 @@ use crate::domain::auth::SessionPattern;
 pub struct ApiKeyArgs {
     #[command(subcommand)]
     command: ApiKeyCommand,
-    /// One JSON document instead of text
-    #[arg(long, global = true)]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: FormatOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -36,9 +36,9 @@ pub fn run(args: &ApiKeyArgs, output: Output) -> Result<Done, Failure> {
     let key = key_of(ambient::random()?);
     let sha256 = hex::encode(Sha256::digest(&key));
     let sessions: Vec<String> = sessions.iter().map(ToString::to_string).collect();
-    if args.json {
+    if output.is_structured() {
         let document = json!({ "name": name, "key": key, "sha256": sha256, "sessions": sessions });
-        output.json_document(&document)?;
+        output.document(&document)?;
         return Ok(Done::Fully);
     }
     output.line(&key)?;

@@ -11,6 +11,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use super::errors::Failure;
+use super::format::FormatOptions;
 use crate::pb::groups_service_client::GroupsServiceClient;
 use crate::pb::sessions_service_client::SessionsServiceClient;
 use crate::pb::simulator_service_client::SimulatorServiceClient;
@@ -72,9 +73,8 @@ pub struct ClientOptions {
         value_parser = humantime::parse_duration
     )]
     pub timeout: Option<Duration>,
-    /// JSON, as proto3 maps it, instead of text
-    #[arg(long, global = true, help_heading = HEADING)]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: FormatOptions,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape that clap wants")]

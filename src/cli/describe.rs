@@ -9,7 +9,7 @@ use super::spans::Timer;
 use super::text;
 use crate::pb::group_change::Change;
 use crate::pb::group_event::Body;
-use crate::pb::{self, JoinRequestAction, MemberAddMode, Origin, ParticipantAction};
+use crate::pb::{self, JoinRequestAction, MemberAddMode, Origin, ParticipantAction, Role};
 
 const GROUP: Style = Style::new().bold();
 const NEWS: Style = AnsiColor::Cyan.on_default();
@@ -47,7 +47,7 @@ impl Subjects {
                 for change in &updated.changes {
                     match &change.change {
                         Some(Change::Subject(subject)) => {
-                            let text = subject.new.as_ref().map_or("", |new| &new.text);
+                            let text = subject.current.as_ref().map_or("", |current| &current.text);
                             self.learn(&event.session, &event.group_id, text);
                         }
                         Some(Change::Completed(group)) => self.learn_group(&event.session, group),
@@ -122,6 +122,9 @@ fn background(event: &pb::GroupEvent) -> String {
     if !event.actor.is_empty() && !themselves {
         background.push(format!("by {}", text::person_id(&event.actor)));
     }
+    if !event.key_name.is_empty() {
+        background.push(format!("with key {}", text::safe(&event.key_name)));
+    }
     if event.origin() == Origin::Reconciled {
         background.push("found by comparing".to_owned());
     }
@@ -144,7 +147,10 @@ fn what(event: &pb::GroupEvent) -> (Style, String) {
             let members = text::count(usize::try_from(members).unwrap_or(0), "member", "members");
             (GOOD, format!("we are in the group: {members}"))
         }
-        Body::Left(_) => (BAD, "we are no longer in the group".to_owned()),
+        Body::Left(left) => {
+            let role = left.group.as_ref().map_or(Role::Unspecified, pb::Group::my_role);
+            (BAD, format!("we are no longer in the group{}", as_admin(role)))
+        }
         Body::ParticipantsChanged(changed) => participants_changed(changed),
         Body::Updated(updated) => {
             let changes: Vec<String> = updated
@@ -176,7 +182,14 @@ fn what(event: &pb::GroupEvent) -> (Style, String) {
                 JoinRequestAction::Unspecified => (ODD, format!("the request of {who} changed")),
             }
         }
-        Body::SessionDeleted(_) => (BAD, "the session was deleted".to_owned()),
+        Body::SessionDeleted(deleted) => {
+            let account = deleted.account.as_ref().map(|account| match &account.phone_number_id {
+                phone if phone.is_empty() => text::person_id(&account.id),
+                phone => text::person_id(phone),
+            });
+            let whose = account.map(|account| format!(" of {account}")).unwrap_or_default();
+            (BAD, format!("the session{whose} was deleted"))
+        }
     }
 }
 
@@ -189,7 +202,10 @@ fn participants_changed(changed: &pb::ParticipantsChanged) -> (Style, String) {
     let one = changed.participants.len() == 1;
     match changed.action() {
         ParticipantAction::Join => (GOOD, format!("{who} joined")),
-        ParticipantAction::Leave => (BAD, format!("{who} left")),
+        ParticipantAction::Leave => {
+            let role = changed.previous_roles().next().filter(|_| one).unwrap_or_default();
+            (BAD, format!("{who} left{}", as_admin(role)))
+        }
         ParticipantAction::Promote => {
             (NEWS, format!("{who} {} now", if one { "is admin" } else { "are admins" }))
         }
@@ -197,6 +213,15 @@ fn participants_changed(changed: &pb::ParticipantsChanged) -> (Style, String) {
             (NEWS, format!("{who} {} no longer", if one { "is admin" } else { "are admins" }))
         }
         ParticipantAction::Unspecified => (ODD, format!("{who} changed")),
+    }
+}
+
+/// As what somebody left, where it is worth a word.
+fn as_admin(role: Role) -> &'static str {
+    match role {
+        Role::Admin => ", who was admin",
+        Role::Superadmin => ", who was superadmin",
+        Role::Participant | Role::Left | Role::Unspecified => "",
     }
 }
 
@@ -210,7 +235,7 @@ fn names(participants: &[pb::Participant]) -> String {
 
 fn changed(change: &Change) -> String {
     let admins_only = |what: &str, change: &pb::BoolChange| {
-        format!("{} may {what}", if change.new { "only admins" } else { "all members" })
+        format!("{} may {what}", if change.current { "only admins" } else { "all members" })
     };
     match change {
         Change::Subject(change) => {
@@ -218,9 +243,9 @@ fn changed(change: &Change) -> String {
                 let text = subject.as_ref().map_or("", |subject| &subject.text);
                 text::quoted(&text::shortened(text, TEXT_LENGTH))
             };
-            format!("subject {} → {}", text_of(&change.old), text_of(&change.new))
+            format!("subject {} → {}", text_of(&change.previous), text_of(&change.current))
         }
-        Change::Description(change) => match &change.new {
+        Change::Description(change) => match &change.current {
             Some(new) if !new.text.is_empty() => {
                 format!("description {}", text::quoted(&text::shortened(&new.text, TEXT_LENGTH)))
             }
@@ -228,45 +253,47 @@ fn changed(change: &Change) -> String {
         },
         Change::InfoAdminOnly(change) => admins_only("change the group's info", change),
         Change::MessagesAdminOnly(change) => admins_only("send messages", change),
-        Change::MemberAddMode(change) => match change.new() {
+        Change::MemberAddMode(change) => match change.current() {
             MemberAddMode::AllMembers => "all members may add people".to_owned(),
             MemberAddMode::Admins => "only admins may add people".to_owned(),
             MemberAddMode::Unspecified => "who may add people changed".to_owned(),
         },
-        Change::MembershipApproval(change) if change.new => {
+        Change::MembershipApproval(change) if change.current => {
             "admins must approve who joins".to_owned()
         }
         Change::MembershipApproval(_) => "nobody must approve who joins".to_owned(),
         Change::MemberShareHistory(change) => {
-            let may = if change.new { "may" } else { "may not" };
+            let may = if change.current { "may" } else { "may not" };
             format!("members {may} share recent messages with those they add")
         }
-        Change::DisappearingTimer(change) => match &change.new {
+        Change::DisappearingTimer(change) => match &change.current {
             Some(span) if span.seconds > 0 => {
                 format!("messages disappear after {}", Timer::of(Some(span)))
             }
             _ => "messages stay".to_owned(),
         },
-        Change::Owner(change) if change.new.is_empty() => "owner unknown".to_owned(),
-        Change::Owner(change) => format!("owner {}", text::person_id(&change.new)),
+        Change::Owner(change) if change.current.is_empty() => "owner unknown".to_owned(),
+        Change::Owner(change) => format!("owner {}", text::person_id(&change.current)),
         Change::AddressingMode(change) => {
-            let mode = text::enum_words(change.new().as_str_name(), "ADDRESSING_MODE_");
+            let mode = text::enum_words(change.current().as_str_name(), "ADDRESSING_MODE_");
             format!("members go by {mode}")
         }
-        Change::ParentGroupId(change) if change.new.is_empty() => "left its community".to_owned(),
-        Change::ParentGroupId(change) => {
-            format!("belongs to community {}", text::safe(&change.new))
+        Change::ParentGroupId(change) if change.current.is_empty() => {
+            "left its community".to_owned()
         }
-        Change::Suspended(change) if change.new => "suspended by WhatsApp".to_owned(),
+        Change::ParentGroupId(change) => {
+            format!("belongs to community {}", text::safe(&change.current))
+        }
+        Change::Suspended(change) if change.current => "suspended by WhatsApp".to_owned(),
         Change::Suspended(_) => "no longer suspended".to_owned(),
-        Change::Kind(change) => match change.new() {
+        Change::Kind(change) => match change.current() {
             pb::GroupKind::Community => "is a community".to_owned(),
             pb::GroupKind::Announcement => "is the announcement group of a community".to_owned(),
             pb::GroupKind::Ordinary | pb::GroupKind::Unspecified => {
                 "is an ordinary group".to_owned()
             }
         },
-        Change::IncompleteMembers(change) => match change.new {
+        Change::IncompleteMembers(change) => match change.current {
             Some(members) => {
                 format!("WhatsApp counts {} members and shows a part", members.member_count)
             }
@@ -307,7 +334,11 @@ mod tests {
 
     fn joined(participants: Vec<pb::Participant>) -> Body {
         let action = ParticipantAction::Join.into();
-        Body::ParticipantsChanged(pb::ParticipantsChanged { action, participants })
+        Body::ParticipantsChanged(pb::ParticipantsChanged {
+            action,
+            participants,
+            previous_roles: Vec::new(),
+        })
     }
 
     #[test]
@@ -336,18 +367,18 @@ mod tests {
     fn a_groups_subject_is_shown_once_it_is_known() {
         let subject =
             |text: &str| Some(pb::GroupSubject { text: text.into(), ..Default::default() });
-        let change = pb::SubjectChange { old: subject("A"), new: subject("B\u{1b}[2J") };
+        let change = pb::SubjectChange { previous: subject("A"), current: subject("B\u{1b}[2J") };
         let changes = vec![pb::GroupChange { change: Some(Change::Subject(change)) }];
         let mut subjects = Subjects::default();
         let line = plain(&subjects.line(&event(Body::Updated(pb::GroupUpdated { changes }))));
         assert!(line.ends_with("subject \"A\" → \"B\\u{1b}[2J\""), "{line}");
-        let line = plain(&subjects.line(&event(Body::Left(pb::GroupLeft {}))));
+        let line = plain(&subjects.line(&event(Body::Left(Box::default()))));
         assert!(line.contains("  \"B\\u{1b}[2J\" 1@g.us  we are no longer"), "{line}");
     }
 
     #[test]
     fn an_event_of_a_newer_service_is_still_a_line() {
-        let mut event = event(Body::Left(pb::GroupLeft {}));
+        let mut event = event(Body::Left(Box::default()));
         event.body = None;
         assert!(plain(&Subjects::default().line(&event)).contains("does not know"));
     }

@@ -15,6 +15,7 @@ pub const UNAVAILABLE: u8 = 3;
 pub const OUTCOME_UNKNOWN: u8 = 4;
 pub const TOKEN_UNUSABLE: u8 = 5;
 pub const IN_PART: u8 = 6;
+pub const CONFLICT: u8 = 7;
 
 #[derive(Debug)]
 pub enum Failure {
@@ -84,6 +85,9 @@ fn exit_code_of(status: &Status, call: &Effect) -> u8 {
             | Reason::LogMismatch
             | Reason::LogDiverged,
         ) => TOKEN_UNUSABLE,
+        Some(Reason::ConcurrentUpdate | Reason::DescriptionConflict | Reason::SessionConflict) => {
+            CONFLICT
+        }
         Some(reason) if reason.invites_retry() || reason == Reason::DeadlineExceeded => UNAVAILABLE,
         Some(_) => REFUSED,
         None if is_lost(status) => if_lost(call),

@@ -3,9 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::errors::Failure;
 use crate::tls::Trust;
+
+/// Whether standard input was read, of which nothing is left then.
+static IS_READ: AtomicBool = AtomicBool::new(false);
 
 /// A secret with its line break.
 const MAX_SECRET_BYTES: u64 = 1024;
@@ -14,6 +18,11 @@ const MAX_SECRET_BYTES: u64 = 1024;
 pub fn read(path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
     let failed = |error: io::Error| Failure::Local(format!("cannot read {}: {error}", name(path)));
     if path == "-" {
+        if IS_READ.swap(true, Ordering::Relaxed) {
+            return Err(Failure::Usage(
+                "- can stand for one thing only: it is read once".to_owned(),
+            ));
+        }
         return bounded(io::stdin().lock(), path, limit);
     }
     bounded(File::open(path).map_err(failed)?, path, limit)
@@ -22,6 +31,16 @@ pub fn read(path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
 pub fn read_text(path: &str, limit: u64) -> Result<String, Failure> {
     String::from_utf8(read(path, limit)?)
         .map_err(|_| Failure::Usage(format!("{} is no text in UTF-8", name(path))))
+}
+
+/// A text that is given on the line, or from standard input where it is `-`: without the line break at its end.
+pub fn text_argument(text: String, limit: u64) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text);
+    }
+    let text = read_text("-", limit)?;
+    let without = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(without.strip_suffix('\r').unwrap_or(without).to_owned())
 }
 
 /// A secret in a file, without the line break that editors leave at its end.

@@ -61,6 +61,7 @@ mod tests {
             origin: pb::Origin::Api.into(),
             body: Some(pb::group_event::Body::ParticipantsChanged(pb::ParticipantsChanged {
                 action: pb::ParticipantAction::Join.into(),
+                previous_roles: Vec::new(),
                 participants: vec![pb::Participant {
                     id: "77@lid".into(),
                     phone_number_id: "4915100000001@c.us".into(),

@@ -7,11 +7,16 @@ mod advice;
 mod ambient;
 mod api_key;
 mod call;
+mod candidates;
+mod command;
 mod completions;
+mod confirm;
 mod connect;
 mod describe;
 mod effect;
 mod errors;
+mod examples;
+mod format;
 mod groups;
 mod healthcheck;
 mod import;
@@ -19,6 +24,7 @@ mod input;
 mod json;
 mod moment;
 mod output;
+mod people;
 mod progress;
 mod reconnect;
 mod report;
@@ -39,10 +45,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use command::{command, in_order};
 pub use serve::{config, migrate, serve};
 pub use settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 
 use errors::Failure;
+use format::{Format, FormatOptions};
 use output::Output;
 
 const EXIT_CODES: &str = "\
@@ -53,7 +61,8 @@ Exit codes of the client commands:
   3  nothing was done: the service cannot be reached, is busy or starting; try again
   4  the outcome of a change is unknown
   5  a watch cannot resume: its token has expired or belongs to another log
-  6  done in part: some of the people named, or of the webhooks imported, were refused";
+  6  done in part: some of the people named, or of the webhooks imported, were refused
+  7  a conflict: it was changed meanwhile; look, and decide anew";
 
 /// WhatsApp groups as a gRPC service, and a client for it.
 ///
@@ -125,15 +134,14 @@ pub enum ClientCommand {
 
 #[derive(Debug, Args)]
 pub struct VersionArgs {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatOptions,
 }
 
 fn version(output: Output) -> Result<Done, Failure> {
     let version = env!("CARGO_PKG_VERSION");
-    if output.is_json() {
-        output.json_line(&serde_json::json!({ "version": version }))?;
+    if output.is_structured() {
+        output.one_of_many(&serde_json::json!({ "name": "wagroups", "version": version }))?;
     } else {
         output.line(&format!("wagroups {version}"))?;
     }
@@ -141,19 +149,17 @@ fn version(output: Output) -> Result<Done, Failure> {
 }
 
 impl ClientCommand {
-    fn wants_json(&self) -> bool {
+    fn format(&self) -> Format {
         match self {
-            Self::Healthcheck(_) => false,
-            Self::ApiKey(args) => args.json,
-            Self::Sessions(args) => args.client.json,
-            Self::Groups(args) => args.client.json,
-            Self::Watch(args) => args.client.json,
-            Self::Webhooks(args) => args.client.json,
-            Self::Import(args) => args.json,
-            Self::Simulator(args) => args.client.json,
-            Self::Waha(_) => false,
-            Self::Completions(_) => false,
-            Self::Version(args) => args.json,
+            Self::ApiKey(args) => args.format.format(),
+            Self::Sessions(args) => args.client.format.format(),
+            Self::Groups(args) => args.client.format.format(),
+            Self::Watch(args) => args.client.format.format(),
+            Self::Webhooks(args) => args.client.format.format(),
+            Self::Import(args) => args.format.format(),
+            Self::Simulator(args) => args.client.format.format(),
+            Self::Version(args) => args.format.format(),
+            Self::Healthcheck(_) | Self::Waha(_) | Self::Completions(_) => Format::Text,
         }
     }
 }
@@ -168,8 +174,7 @@ enum Done {
 
 /// Carries the command out and prints what came of it: answers to stdout, everything else to stderr.
 pub async fn run(command: ClientCommand) -> ExitCode {
-    let json = command.wants_json();
-    let output = Output::new(json);
+    let output = Output::new(command.format());
     let result = match command {
         ClientCommand::Healthcheck(args) => healthcheck::run(args, output).await,
         ClientCommand::ApiKey(args) => api_key::run(&args, output),
@@ -188,7 +193,7 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         Ok(Done::InPart) => ExitCode::from(errors::IN_PART),
         Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(failure) => {
-            report::report(&failure, json);
+            report::report(&failure, output.format());
             ExitCode::from(failure.exit_code())
         }
     }

@@ -8,6 +8,7 @@ use prost::Message;
 use serde_json::Value;
 
 use super::errors::Failure;
+use super::format::Format;
 use super::{json, text};
 
 pub const DIM: Style = Style::new().dimmed();
@@ -72,19 +73,24 @@ pub mod streams {
     }
 }
 
-/// Prints as text or as JSON. Colours go to terminals only, and not where `NO_COLOR` is set.
+/// Prints as text, or for programs. Colours go to terminals only, and not where `NO_COLOR` is set.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
-    json: bool,
+    format: Format,
 }
 
 impl Output {
-    pub fn new(json: bool) -> Self {
-        Self { json }
+    pub fn new(format: Format) -> Self {
+        Self { format }
     }
 
-    pub fn is_json(self) -> bool {
-        self.json
+    pub fn format(self) -> Format {
+        self.format
+    }
+
+    /// Whether the answer is for programs.
+    pub fn is_structured(self) -> bool {
+        self.format != Format::Text
     }
 
     /// A line of an answer.
@@ -103,28 +109,31 @@ impl Output {
     }
 
     /// The whole answer as one document, over several lines.
-    pub fn json_document(self, document: &Value) -> Result<(), Failure> {
-        let mut stdout = streams::plain();
-        writeln!(stdout, "{document:#}").map_err(Failure::from_output)
+    pub fn document(self, document: &Value) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Text | Format::Json => format!("{document:#}\n"),
+            Format::Yaml | Format::Name => self.format.one_of_many(document)?,
+        };
+        streams::plain().write_all(text.as_bytes()).map_err(Failure::from_output)
     }
 
-    /// One of many documents, on a line of its own.
-    pub fn json_line(self, document: &Value) -> Result<(), Failure> {
-        let mut stdout = streams::plain();
-        writeln!(stdout, "{document}").map_err(Failure::from_output)
+    /// One of many documents, in JSON on a line of its own.
+    pub fn one_of_many(self, document: &Value) -> Result<(), Failure> {
+        let text = self.format.one_of_many(document)?;
+        streams::plain().write_all(text.as_bytes()).map_err(Failure::from_output)
     }
 
-    /// The answer as JSON where that was asked for; else says that text is wanted.
-    pub fn json_answer(self, name: &str, message: &impl Message) -> Result<bool, Failure> {
-        if self.json {
-            self.json_document(&json::of_message(name, message)?)?;
+    /// The answer as a document where that was asked for; else says that text is wanted.
+    pub fn answer(self, name: &str, message: &impl Message) -> Result<bool, Failure> {
+        if self.is_structured() {
+            self.document(&json::of_message(name, message)?)?;
         }
-        Ok(self.json)
+        Ok(self.is_structured())
     }
 
     /// Something about the answer that is no part of it.
     pub fn note(self, note: &str) -> Result<(), Failure> {
-        if self.json {
+        if self.is_structured() {
             return Ok(());
         }
         // Nobody who closed stderr waits for a note.

@@ -20,7 +20,7 @@ pub struct Progress(ProgressBar);
 impl Progress {
     /// Says what is being waited for, and for how long already.
     pub fn begin(output: Output, what: &str) -> Self {
-        if output.is_json() || !std::io::stderr().is_terminal() {
+        if output.is_structured() || !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -76,6 +76,7 @@ pub async fn during<T>(output: Output, what: &str, work: impl Future<Output = T>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::format::Format;
 
     #[test]
     fn the_templates_are_well_formed() {
@@ -85,7 +86,7 @@ mod tests {
 
     #[tokio::test]
     async fn json_is_never_disturbed() {
-        let output = Output::new(true);
+        let output = Output::new(Format::Json);
         let progress = Progress::begin(output, "removing");
         progress.advance(1, 2);
         assert!(!progress.is_shown());

@@ -9,15 +9,16 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::effect::Effect;
 use super::errors::{Failure, is_lost, reason, retry_delay};
+use super::format::Format;
 use super::output::{BAD, streams};
 use super::{advice, text};
 use crate::domain::reason::Reason;
 
 /// Tells the user on stderr, in text or as one line of JSON.
-pub fn report(failure: &Failure, as_json: bool) {
+pub fn report(failure: &Failure, format: Format) {
     let mut stderr = streams::errors();
     // With stderr closed there is nobody left to tell; the exit code still says it.
-    let _ = if as_json {
+    let _ = if format == Format::Json {
         writeln!(stderr, "{}", to_json(failure))
     } else {
         writeln!(stderr, "{BAD}error:{BAD:#} {failure}")

@@ -108,7 +108,8 @@ fn failed(cause: &dyn std::fmt::Display) -> ExitCode {
 /// Where it listens and what to try next.
 fn greet(settings: &Settings, server: &Server) {
     let grpc = server.grpc_addr();
-    let mut lines = vec![format!("wagroups listens on {grpc} (gRPC)")];
+    let mut lines =
+        vec![format!("wagroups listens on {grpc} (gRPC), as process {}", std::process::id())];
     if let Some(ops) = server.ops_addr() {
         lines.push(format!("  health and metrics: http://{ops}/readyz http://{ops}/metrics"));
     }

@@ -11,7 +11,7 @@ use super::waha::parse_servers;
 const PREFIX: &str = "WAGROUPS_";
 
 /// Variables with our prefix that are no settings: the client's, and those of tests.
-const NOT_SETTINGS: [&str; 8] = [
+const NOT_SETTINGS: [&str; 7] = [
     "WAGROUPS_CONFIG",
     "WAGROUPS_ADDR",
     "WAGROUPS_API_KEY",
@@ -19,7 +19,6 @@ const NOT_SETTINGS: [&str; 8] = [
     "WAGROUPS_FAILPOINT",
     "WAGROUPS_BIN",
     "WAGROUPS_REQUIRE_POSTGRES",
-    "WAGROUPS_BREAKING_AGAINST",
 ];
 
 /// Where settings may come from.

@@ -1,5 +1,6 @@
 //! Events: what changed in a group, as the log keeps it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use super::group::{AddressingMode, Description, Group, GroupKind, MemberAddMode,
 use super::id::{GroupId, ParticipantId, RequestId, SessionName};
 use super::join_request::JoinRequest;
 use super::log_position::{Fingerprint, LogPosition};
-use super::participant::Participant;
-use super::session::EngineKind;
+use super::participant::{Account, Participant, Role};
+use super::session::{EngineKind, Session};
 
 /// `evt_` + ULID in lower case. The log's order is the position, never this id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,39 +149,49 @@ pub struct Event {
     pub engine: EngineKind,
     pub origin: Origin,
     pub actor: Option<ParticipantId>,
-    pub request_id: Option<RequestId>,
+    /// The call that caused it; empty with other origins.
+    pub initiator: Initiator,
     pub body: EventBody,
+}
+
+/// Whose call caused a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Initiator {
+    /// The name of the caller's API key; empty where none is needed.
+    pub key_name: Arc<str>,
+    pub request_id: Option<RequestId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventBody {
     /// We are in the group now, and this is all of it (or, where `partial`, all that is known).
     Joined(Arc<Group>),
-    /// We are no longer in the group.
-    Left,
+    /// We are no longer in the group. With the group as it was, but for its members; events of older versions have none.
+    Left(Option<Arc<Group>>),
     ParticipantsChanged(ParticipantsChanged),
     Updated(Vec<FieldChange>),
-    /// The group is gone for everyone.
-    Deleted,
+    /// The group is gone for everyone. With the group as [`Self::Left`] has it.
+    Deleted(Option<Arc<Group>>),
     PictureChanged(PictureChanged),
     InviteRevoked,
     JoinRequest(JoinRequestChanged),
-    /// The session was deleted with all its groups; its log stays readable until retention.
-    SessionDeleted,
+    /// The session was deleted with all its groups; its log stays readable until retention. Events of older versions
+    /// do not say what it was.
+    SessionDeleted(Option<Box<DeletedSession>>),
 }
 
 impl EventBody {
     pub fn event_type(&self) -> EventType {
         match self {
             Self::Joined(_) => EventType::Joined,
-            Self::Left => EventType::Left,
+            Self::Left(_) => EventType::Left,
             Self::ParticipantsChanged(_) => EventType::ParticipantsChanged,
             Self::Updated(_) => EventType::Updated,
-            Self::Deleted => EventType::Deleted,
+            Self::Deleted(_) => EventType::Deleted,
             Self::PictureChanged(_) => EventType::PictureChanged,
             Self::InviteRevoked => EventType::InviteRevoked,
             Self::JoinRequest(_) => EventType::JoinRequest,
-            Self::SessionDeleted => EventType::SessionDeleted,
+            Self::SessionDeleted(_) => EventType::SessionDeleted,
         }
     }
 }
@@ -188,8 +199,38 @@ impl EventBody {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParticipantsChanged {
     pub action: MemberAction,
-    /// Only those that changed, with the role they have now (the one they had, where they left).
-    pub participants: Vec<Participant>,
+    /// Only those that changed.
+    pub participants: Vec<ParticipantChange>,
+}
+
+/// What a change of members was to one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParticipantChange {
+    pub account: Account,
+    /// `None` where they were no member; in events of older versions also where it was not kept.
+    pub previous: Option<Role>,
+    /// `None` where they are no member any more.
+    pub current: Option<Role>,
+}
+
+/// What a session was when it was deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeletedSession {
+    pub account: Option<Account>,
+    pub push_name: String,
+    pub metadata: BTreeMap<String, String>,
+    pub create_time: Timestamp,
+}
+
+impl From<&Session> for DeletedSession {
+    fn from(session: &Session) -> Self {
+        Self {
+            account: session.account,
+            push_name: session.push_name.clone(),
+            metadata: session.metadata.clone(),
+            create_time: session.create_time,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -204,7 +245,7 @@ pub enum MemberAction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldChange {
     /// A field of the group has another value.
-    Value { old: FieldValue, new: FieldValue },
+    Value { previous: FieldValue, current: FieldValue },
     /// A member turned out to go by a second name; no one joined or left.
     Alias(Participant),
     /// The group was known in parts, and this is all of it.

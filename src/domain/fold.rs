@@ -2,32 +2,29 @@
 
 use std::sync::Arc;
 
-use super::event::{EventBody, FieldChange, MemberAction};
+use super::event::{EventBody, FieldChange};
 use super::group::Group;
 use super::id::GroupId;
+use super::participant::Participant;
 
 /// Applies one event of the group to what was known of it. `None` = we are not in it.
 pub fn fold(state: &mut Option<Arc<Group>>, group_id: &GroupId, body: &EventBody) {
     match body {
         EventBody::Joined(group) => *state = Some(group.clone()),
-        EventBody::Left | EventBody::Deleted | EventBody::SessionDeleted => *state = None,
+        EventBody::Left(_) | EventBody::Deleted(_) | EventBody::SessionDeleted(_) => *state = None,
         EventBody::ParticipantsChanged(changed) => {
             let group = existing(state, group_id);
-            for participant in &changed.participants {
-                match changed.action {
-                    MemberAction::Leave => {
-                        group.remove_participant(&participant.account);
-                    }
-                    MemberAction::Join | MemberAction::Promote | MemberAction::Demote => {
-                        group.put_participant(*participant);
-                    }
+            for change in &changed.participants {
+                match change.current {
+                    Some(role) => group.put_participant(Participant::new(change.account, role)),
+                    None => drop(group.remove_participant(&change.account)),
                 }
             }
         }
         EventBody::Updated(changes) => {
             for change in changes {
                 match change {
-                    FieldChange::Value { new, .. } => new.set_on(existing(state, group_id)),
+                    FieldChange::Value { current, .. } => current.set_on(existing(state, group_id)),
                     FieldChange::Alias(participant) => {
                         existing(state, group_id).put_participant(*participant);
                     }

@@ -1,5 +1,7 @@
 //! Lists in pages: what to list, in which order, and where the next page starts.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -101,27 +103,47 @@ impl EventQuery {
     }
 }
 
-/// A page token: the place, and a hash of the arguments it belongs to.
-#[derive(Debug, Serialize, Deserialize)]
-struct PageToken<C> {
-    v: u8,
-    args: [u8; 8],
-    at: C,
+/// The form of page tokens: this byte, the fingerprint of the arguments, a checksum, and the place.
+const TOKEN_VERSION: u8 = 2;
+const ARGUMENTS: usize = 8;
+const CHECKSUM: usize = 4;
+
+fn fingerprint<Q: Serialize>(query: &Q) -> Result<[u8; ARGUMENTS]> {
+    let bytes = serde_json::to_vec(query).map_err(Error::internal)?;
+    Ok(first(Sha256::digest(&bytes)))
 }
 
-fn fingerprint<Q: Serialize>(query: &Q) -> Result<[u8; 8]> {
-    let bytes = serde_json::to_vec(query).map_err(Error::internal)?;
-    let mut short = [0; 8];
-    short.copy_from_slice(&Sha256::digest(&bytes)[..8]);
-    Ok(short)
+fn checksum(arguments: [u8; ARGUMENTS], place: &[u8]) -> [u8; CHECKSUM] {
+    first(Sha256::new().chain_update(arguments).chain_update(place).finalize())
+}
+
+fn first<const N: usize>(digest: impl AsRef<[u8]>) -> [u8; N] {
+    let mut short = [0; N];
+    short.copy_from_slice(&digest.as_ref()[..N]);
+    short
+}
+
+/// Covers the place, or uncovers it. It is no secret of the caller's: it is covered so that nobody comes to read or make
+/// tokens, which could then not change.
+fn masked(arguments: [u8; ARGUMENTS], place: &[u8]) -> Vec<u8> {
+    let mut covered = Vec::with_capacity(place.len());
+    for (number, block) in (0_u64..).zip(place.chunks(32)) {
+        let key = Sha256::new().chain_update(arguments).chain_update(number.to_be_bytes());
+        let key = key.chain_update(b"page token").finalize();
+        covered.extend(block.iter().zip(key).map(|(byte, key)| byte ^ key));
+    }
+    covered
 }
 
 /// The token that continues `query` after `cursor`.
 pub fn encode_page_token<Q: Serialize, C: Serialize>(query: &Q, cursor: C) -> Result<String> {
-    use base64::Engine as _;
-    let token = PageToken { v: 1, args: fingerprint(query)?, at: cursor };
-    let json = serde_json::to_vec(&token).map_err(Error::internal)?;
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json))
+    let arguments = fingerprint(query)?;
+    let place = serde_json::to_vec(&cursor).map_err(Error::internal)?;
+    let mut token = vec![TOKEN_VERSION];
+    token.extend(arguments);
+    token.extend(checksum(arguments, &place));
+    token.extend(masked(arguments, &place));
+    Ok(URL_SAFE_NO_PAD.encode(token))
 }
 
 /// The place that a token names; `None` for the empty token, the first page.
@@ -129,25 +151,11 @@ pub fn decode_page_token<Q: Serialize, C: serde::de::DeserializeOwned>(
     query: &Q,
     token: &str,
 ) -> Result<Option<C>> {
-    use base64::Engine as _;
     if token.is_empty() {
         return Ok(None);
     }
-    let invalid = || {
-        Error::new(
-            Reason::InvalidPageToken,
-            "page_token is not one that this service gave out; pass next_page_token unchanged, or leave it empty \
-             for the first page",
-        )
-        .blaming("page_token", "must be empty or a next_page_token")
-    };
-    let json =
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
-    let token: PageToken<C> = serde_json::from_slice(&json).map_err(|_| invalid())?;
-    if token.v != 1 {
-        return Err(invalid());
-    }
-    if token.args != fingerprint(query)? {
+    let (arguments, place) = uncovered(token).ok_or_else(invalid_token)?;
+    if arguments != fingerprint(query)? {
         return Err(Error::new(
             Reason::PageTokenMismatch,
             "page_token belongs to a list with other arguments; repeat the arguments of the first page, or \
@@ -155,5 +163,52 @@ pub fn decode_page_token<Q: Serialize, C: serde::de::DeserializeOwned>(
         )
         .blaming("page_token", "must belong to these arguments"));
     }
-    Ok(Some(token.at))
+    serde_json::from_slice(&place).map(Some).map_err(|_| invalid_token())
+}
+
+/// Which arguments a token belongs to, and its place; `None` where it is none of ours.
+fn uncovered(token: &str) -> Option<([u8; ARGUMENTS], Vec<u8>)> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let bytes = bytes.strip_prefix(&[TOKEN_VERSION])?;
+    let (arguments, bytes) = bytes.split_first_chunk()?;
+    let (sum, covered) = bytes.split_first_chunk()?;
+    let place = masked(*arguments, covered);
+    (checksum(*arguments, &place) == *sum).then_some((*arguments, place))
+}
+
+fn invalid_token() -> Error {
+    Error::new(
+        Reason::InvalidPageToken,
+        "page_token is not one that this service gave out; pass next_page_token unchanged, or leave it empty \
+         for the first page",
+    )
+    .blaming("page_token", "must be empty or a next_page_token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_shows_nothing_and_takes_no_change() {
+        let query = ("shop", 7);
+        let cursor = "120363000000000001@g.us".repeat(3);
+        let token = encode_page_token(&query, &cursor).expect("a token");
+        let shown = URL_SAFE_NO_PAD.decode(&token).expect("base64");
+        assert!(!shown.windows(6).any(|part| cursor.as_bytes().windows(6).any(|own| own == part)));
+        let place = |token: &str| decode_page_token::<_, String>(&query, token);
+        assert_eq!(place(&token).expect("a place"), Some(cursor));
+        assert_eq!(place("").expect("the first page"), None);
+        for index in 0..shown.len() {
+            let mut other = shown.clone();
+            other[index] ^= 1;
+            let error = place(&URL_SAFE_NO_PAD.encode(other)).expect_err("a changed token");
+            assert_eq!(error.reason(), Reason::InvalidPageToken, "byte {index}");
+        }
+        for cut in ["x", &token[..8], &token[..16]] {
+            assert!(place(cut).is_err(), "{cut}");
+        }
+        let other = decode_page_token::<_, String>(&("shop", 8), &token).expect_err("another list");
+        assert_eq!(other.reason(), Reason::PageTokenMismatch);
+    }
 }

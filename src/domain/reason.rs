@@ -100,6 +100,7 @@ reasons! {
     GroupLocked = "GROUP_LOCKED" => FailedPrecondition, 409, 500;
     RefusedByWhatsapp = "REFUSED_BY_WHATSAPP" => FailedPrecondition, 409, 500;
     PictureRejected = "PICTURE_REJECTED" => FailedPrecondition, 409, 500;
+    SessionConflict = "SESSION_CONFLICT" => Aborted, 409, 409;
     ConcurrentUpdate = "CONCURRENT_UPDATE" => Aborted, 409, 500;
     RequestInProgress = "REQUEST_IN_PROGRESS" => Aborted, 409, 409;
     OutcomeUnknown = "OUTCOME_UNKNOWN" => Unknown, 504, 504;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::clock::Timestamp;
 use super::counter::Sequence;
@@ -168,6 +171,13 @@ impl EngineConfig {
         self
     }
 
+    fn without_secret(mut self) -> Self {
+        if let Self::Waha { webhook_secret, .. } = &mut self {
+            *webhook_secret = None;
+        }
+        self
+    }
+
     /// The session's name at that server.
     pub fn name_at_server<'a>(&'a self, session: &'a SessionName) -> &'a str {
         match self {
@@ -282,6 +292,17 @@ pub struct Session {
     pub create_time: Timestamp,
     /// When its groups were last compared with WhatsApp's in full.
     pub synced_time: Option<Timestamp>,
+}
+
+impl Session {
+    /// Stands for the labels and the engine's settings as they are. The secret is no part of it: what is made of it must
+    /// not be shown, and nobody decides anything by one that cannot be read.
+    pub fn etag(&self) -> String {
+        let config = self.config.clone().without_secret();
+        let settings = serde_json::to_vec(&(config, &self.metadata)).unwrap_or_default();
+        let digest = Sha256::digest(settings);
+        URL_SAFE_NO_PAD.encode(&digest[..12])
+    }
 }
 
 /// Limits of a session's metadata.

@@ -6,44 +6,48 @@ use super::words;
 use crate::pb;
 use crate::pb::group_change::Change;
 
-/// A field with its old and its new value.
+/// A field with its previous and its current value.
 pub fn change(change: &Change) -> Value {
-    let (field, old, new) = match change {
+    let (field, previous, current) = match change {
         Change::Subject(c) => {
             let text =
                 |subject: &Option<pb::GroupSubject>| json!(subject.as_ref().map(|s| &s.text));
-            ("subject", text(&c.old), text(&c.new))
+            ("subject", text(&c.previous), text(&c.current))
         }
         Change::Description(c) => {
             let text =
                 |said: &Option<pb::GroupDescription>| json!(said.as_ref().map(|said| &said.text));
-            ("description", text(&c.old), text(&c.new))
+            ("description", text(&c.previous), text(&c.current))
         }
-        Change::InfoAdminOnly(c) => ("infoAdminOnly", json!(c.old), json!(c.new)),
-        Change::MessagesAdminOnly(c) => ("messagesAdminOnly", json!(c.old), json!(c.new)),
+        Change::InfoAdminOnly(c) => ("infoAdminOnly", json!(c.previous), json!(c.current)),
+        Change::MessagesAdminOnly(c) => ("messagesAdminOnly", json!(c.previous), json!(c.current)),
         Change::MemberAddMode(c) => {
-            ("memberAddMode", json!(add_mode(c.old())), json!(add_mode(c.new())))
+            ("memberAddMode", json!(add_mode(c.previous())), json!(add_mode(c.current())))
         }
-        Change::MembershipApproval(c) => ("membershipApproval", json!(c.old), json!(c.new)),
-        Change::MemberShareHistory(c) => ("memberShareHistory", json!(c.old), json!(c.new)),
+        Change::MembershipApproval(c) => {
+            ("membershipApproval", json!(c.previous), json!(c.current))
+        }
+        Change::MemberShareHistory(c) => {
+            ("memberShareHistory", json!(c.previous), json!(c.current))
+        }
         Change::DisappearingTimer(c) => {
             let seconds = |span: &Option<prost_types::Duration>| {
                 json!(span.as_ref().map_or(0, |s| s.seconds))
             };
-            ("disappearingTimer", seconds(&c.old), seconds(&c.new))
+            ("disappearingTimer", seconds(&c.previous), seconds(&c.current))
         }
-        Change::Owner(c) => ("owner", json!(c.old), json!(c.new)),
+        Change::Owner(c) => ("owner", json!(c.previous), json!(c.current)),
         Change::AddressingMode(c) => {
-            ("addressingMode", json!(addressing(c.old())), json!(addressing(c.new())))
+            ("addressingMode", json!(addressing(c.previous())), json!(addressing(c.current())))
         }
-        Change::ParentGroupId(c) => ("parentGroupId", json!(c.old), json!(c.new)),
-        Change::Suspended(c) => ("suspended", json!(c.old), json!(c.new)),
-        Change::Kind(c) => ("kind", json!(kind(c.old())), json!(kind(c.new()))),
+        Change::ParentGroupId(c) => ("parentGroupId", json!(c.previous), json!(c.current)),
+        Change::Suspended(c) => ("suspended", json!(c.previous), json!(c.current)),
+        Change::Kind(c) => ("kind", json!(kind(c.previous())), json!(kind(c.current()))),
         Change::IncompleteMembers(c) => {
             let count = |members: &Option<pb::IncompleteMembers>| {
                 json!(members.map(|members| members.member_count))
             };
-            ("incompleteMembers", count(&c.old), count(&c.new))
+            ("incompleteMembers", count(&c.previous), count(&c.current))
         }
         Change::Alias(participant) => {
             ("alias", Value::Null, json!(words::participant(participant)))
@@ -51,7 +55,7 @@ pub fn change(change: &Change) -> Value {
         // All of it, which is the group in the event's payload.
         Change::Completed(_) => ("completed", Value::Null, json!(true)),
     };
-    json!({ "field": field, "old": old, "new": new })
+    json!({ "field": field, "previous": previous, "current": current })
 }
 
 fn kind(kind: pb::GroupKind) -> &'static str {

@@ -77,17 +77,19 @@ impl WahaRenderer {
             json!(if self.words.in_milliseconds { millis } else { time.seconds });
         payload["_data"] = json!({
             "sequence": event.sequence, "author": event.actor, "requestId": event.request_id,
-            "origin": event.origin().as_str_name(),
+            "keyName": event.key_name, "origin": event.origin().as_str_name(),
         });
-        if let Some(Body::Updated(updated)) = &event.body {
-            let changes = updated.changes.iter().filter_map(|change| change.change.as_ref());
-            payload["_data"]["changes"] = changes.map(changes::change).collect();
-        }
+        history(event, &mut payload["_data"]);
         let time = self::millis(&event.record_time.unwrap_or_default());
         let mut body = envelope(&event.id, time, name.as_str(), payload, self.words);
         body["session"] = json!(event.session);
-        body["metadata"] = self.metadata.clone();
-        body["me"] = self.me.clone();
+        (body["metadata"], body["me"]) = match &event.body {
+            // Its name may be another session's by now.
+            Some(Body::SessionDeleted(deleted)) => {
+                (json!(deleted.metadata), json!(deleted.account.as_ref().map(MeInfo::from)))
+            }
+            _ => (self.metadata.clone(), self.me.clone()),
+        };
         Some(WebhookPayload { name, time, body })
     }
 }
@@ -101,6 +103,42 @@ pub struct MeInfo {
     #[schema(required)]
     lid: Option<String>,
     push_name: String,
+}
+
+impl From<&pb::SessionAccount> for MeInfo {
+    fn from(account: &pb::SessionAccount) -> Self {
+        let phone = Some(&account.phone_number_id).filter(|phone| !phone.is_empty());
+        Self {
+            id: phone.unwrap_or(&account.id).clone(),
+            lid: Some(account.lid.clone()).filter(|lid| !lid.is_empty()),
+            push_name: account.push_name.clone(),
+        }
+    }
+}
+
+/// What was before, for those who keep a history: WAHA has no place for it.
+fn history(event: &pb::GroupEvent, data: &mut Value) {
+    let last = match &event.body {
+        Some(Body::Updated(updated)) => {
+            let changes = updated.changes.iter().filter_map(|change| change.change.as_ref());
+            data["changes"] = changes.map(changes::change).collect();
+            return;
+        }
+        Some(Body::ParticipantsChanged(changed)) => {
+            let previous = changed.participants.iter().zip(changed.previous_roles());
+            let roles = previous.filter_map(|(participant, role)| {
+                Some((participant.id.clone(), json!(words::role(role)?)))
+            });
+            data["previousRoles"] = Value::Object(roles.collect());
+            return;
+        }
+        Some(Body::Left(left)) => left.group.as_ref(),
+        Some(Body::Deleted(deleted)) => deleted.group.as_ref(),
+        _ => None,
+    };
+    if let Some(group) = last {
+        data["group"] = json!(words::info(group));
+    }
 }
 
 /// Who a session is; nobody before it is linked.
@@ -207,16 +245,18 @@ fn note(change: &Change, group: &mut Map<String, Value>) {
     let mut put = |name: &str, value: Value| drop(group.insert(name.to_owned(), value));
     match change {
         Change::Subject(change) => {
-            put("subject", json!(change.new.as_ref().map_or("", |new| &new.text)));
+            put("subject", json!(change.current.as_ref().map_or("", |current| &current.text)));
         }
         Change::Description(change) => {
-            put("description", json!(change.new.as_ref().map_or("", |new| &new.text)));
+            put("description", json!(change.current.as_ref().map_or("", |current| &current.text)));
         }
-        Change::MessagesAdminOnly(change) => put("membersCanSendMessages", json!(!change.new)),
+        Change::MessagesAdminOnly(change) => put("membersCanSendMessages", json!(!change.current)),
         Change::MemberAddMode(change) => {
-            put("membersCanAddNewMember", json!(change.new() != pb::MemberAddMode::Admins));
+            put("membersCanAddNewMember", json!(change.current() != pb::MemberAddMode::Admins));
         }
-        Change::MembershipApproval(change) => put("newMembersApprovalRequired", json!(change.new)),
+        Change::MembershipApproval(change) => {
+            put("newMembersApprovalRequired", json!(change.current))
+        }
         Change::Completed(all) => {
             if let Value::Object(fields) = whole(all) {
                 group.extend(fields);

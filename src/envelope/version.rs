@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// Who answers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Version {
-    #[schema(example = "0.1.0")]
+    #[schema(example = "0.2.0")]
     version: &'static str,
     engine: String,
     #[schema(example = "CORE")]

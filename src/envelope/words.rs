@@ -57,13 +57,18 @@ pub fn participants(group: &pb::Group) -> Vec<GroupParticipant> {
 pub fn participant(participant: &pb::Participant) -> GroupParticipant {
     let (_, phone) = names(participant);
     let pn = Some(phone).filter(|phone| !phone.is_empty()).map(str::to_owned);
-    let role = match participant.role() {
-        pb::Role::Superadmin => ParticipantRole::Superadmin,
-        pb::Role::Admin => ParticipantRole::Admin,
-        pb::Role::Participant => ParticipantRole::Participant,
-        pb::Role::Left | pb::Role::Unspecified => ParticipantRole::Left,
-    };
+    let role = role(participant.role()).unwrap_or(ParticipantRole::Left);
     GroupParticipant { id: participant.id.clone(), pn, role }
+}
+
+/// Nothing where it is not known.
+pub fn role(role: pb::Role) -> Option<ParticipantRole> {
+    match role {
+        pb::Role::Superadmin => Some(ParticipantRole::Superadmin),
+        pb::Role::Admin => Some(ParticipantRole::Admin),
+        pb::Role::Participant => Some(ParticipantRole::Participant),
+        pb::Role::Left | pb::Role::Unspecified => None,
+    }
 }
 
 /// The names of a member: hidden id, phone number; empty where unknown.

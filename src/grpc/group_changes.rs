@@ -82,7 +82,8 @@ impl Groups {
         let message = request.get_ref();
         let mut fields = Fields::default();
         let target = fields.target(message);
-        let description = fields.parse("description", &message.description);
+        let description = fields.required("description", message.description.as_ref());
+        let description = description.and_then(|text| fields.parse("description", text));
         let expected = &message.expected_description_id;
         if expected.len() > 128 {
             fields.add("expected_description_id", "must have at most 128 bytes");

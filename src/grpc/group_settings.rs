@@ -57,14 +57,10 @@ impl Groups {
         &self,
         request: Request<pb::SetInfoAdminOnlyRequest>,
     ) -> Result<Response<pb::SetInfoAdminOnlyResponse>, Status> {
-        let fields = Fields::default();
-        let answer = self
-            .change_setting(
-                &request,
-                fields,
-                Some(Setting::InfoAdminOnly(request.get_ref().info_admin_only)),
-            )
-            .await?;
+        let mut fields = Fields::default();
+        let value = fields.required("info_admin_only", request.get_ref().info_admin_only);
+        let setting = value.map(Setting::InfoAdminOnly);
+        let answer = self.change_setting(&request, fields, setting).await?;
         Ok(Response::new(group_response!(SetInfoAdminOnlyResponse, answer)))
     }
 
@@ -85,14 +81,10 @@ impl Groups {
         &self,
         request: Request<pb::SetMessagesAdminOnlyRequest>,
     ) -> Result<Response<pb::SetMessagesAdminOnlyResponse>, Status> {
-        let fields = Fields::default();
-        let answer = self
-            .change_setting(
-                &request,
-                fields,
-                Some(Setting::MessagesAdminOnly(request.get_ref().messages_admin_only)),
-            )
-            .await?;
+        let mut fields = Fields::default();
+        let value = fields.required("messages_admin_only", request.get_ref().messages_admin_only);
+        let setting = value.map(Setting::MessagesAdminOnly);
+        let answer = self.change_setting(&request, fields, setting).await?;
         Ok(Response::new(group_response!(SetMessagesAdminOnlyResponse, answer)))
     }
 
@@ -143,14 +135,10 @@ impl Groups {
         &self,
         request: Request<pb::SetMembershipApprovalRequest>,
     ) -> Result<Response<pb::SetMembershipApprovalResponse>, Status> {
-        let fields = Fields::default();
-        let answer = self
-            .change_setting(
-                &request,
-                fields,
-                Some(Setting::MembershipApproval(request.get_ref().membership_approval)),
-            )
-            .await?;
+        let mut fields = Fields::default();
+        let value = fields.required("membership_approval", request.get_ref().membership_approval);
+        let setting = value.map(Setting::MembershipApproval);
+        let answer = self.change_setting(&request, fields, setting).await?;
         Ok(Response::new(group_response!(SetMembershipApprovalResponse, answer)))
     }
 
@@ -171,14 +159,10 @@ impl Groups {
         &self,
         request: Request<pb::SetMemberShareHistoryRequest>,
     ) -> Result<Response<pb::SetMemberShareHistoryResponse>, Status> {
-        let fields = Fields::default();
-        let answer = self
-            .change_setting(
-                &request,
-                fields,
-                Some(Setting::MemberShareHistory(request.get_ref().member_share_history)),
-            )
-            .await?;
+        let mut fields = Fields::default();
+        let value = fields.required("member_share_history", request.get_ref().member_share_history);
+        let setting = value.map(Setting::MemberShareHistory);
+        let answer = self.change_setting(&request, fields, setting).await?;
         Ok(Response::new(group_response!(SetMemberShareHistoryResponse, answer)))
     }
 
@@ -200,11 +184,12 @@ impl Groups {
         request: Request<pb::SetDisappearingTimerRequest>,
     ) -> Result<Response<pb::SetDisappearingTimerResponse>, Status> {
         let mut fields = Fields::default();
-        let timer = request.get_ref().disappearing_timer.as_ref();
-        let seconds = fields.seconds("disappearing_timer", timer, MAX_TIMER_SECONDS);
-        let answer = self
-            .change_setting(&request, fields, Some(Setting::DisappearingTimer(seconds)))
-            .await?;
+        let timer = request.get_ref().disappearing_timer;
+        let timer = fields.required("disappearing_timer", timer).map(|timer| {
+            let seconds = fields.seconds("disappearing_timer", Some(&timer), MAX_TIMER_SECONDS);
+            Setting::DisappearingTimer(seconds)
+        });
+        let answer = self.change_setting(&request, fields, timer).await?;
         Ok(Response::new(group_response!(SetDisappearingTimerResponse, answer)))
     }
 

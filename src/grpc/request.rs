@@ -52,6 +52,14 @@ impl Fields {
         self.violations.check(field, text.parse::<T>())
     }
 
+    /// What must be said: left out, it would mean something by its default.
+    pub fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.add(field, "must be set: an omitted value changes nothing");
+        }
+        value
+    }
+
     pub fn session(&mut self, text: &str) -> Option<SessionName> {
         let session = self.parse("session", text)?;
         note_session(&session);

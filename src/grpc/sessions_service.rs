@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::request::{Fields, call};
 use super::respond::refuse;
 use crate::app::App;
-use crate::app::sessions::{NewSession, SessionQuery, SessionState, SessionUpdate};
+use crate::app::sessions::{MetadataUpdate, NewSession, SessionQuery, SessionState, SessionUpdate};
 use crate::domain::excerpt::Quoted;
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::session::{
@@ -68,7 +68,7 @@ fn new_session(message: &pb::CreateSessionRequest) -> Result<NewSession, Status>
         (Some(config), _) => Some(config),
         (None, engine) => engine.map(EngineConfig::default_of),
     };
-    let metadata = metadata(&mut fields, &message.metadata);
+    let metadata = metadata(&mut fields, "metadata", &message.metadata);
     fields.finish(name.zip(config).map(|(name, config)| NewSession {
         name,
         config,
@@ -110,10 +110,28 @@ fn webhook_secret(fields: &mut Fields, config: &pb::WahaConfig) -> Option<Webhoo
 fn update(fields: &mut Fields, message: &pb::UpdateSessionRequest) -> SessionUpdate {
     use update_session_request::Config;
     let mut update = SessionUpdate::default();
-    for path in fields.paths(message.update_mask.as_ref(), PATHS) {
+    let merges = !message.set_metadata.is_empty() || !message.remove_metadata.is_empty();
+    let named = message.update_mask.as_ref().filter(|mask| !mask.paths.is_empty() || !merges);
+    let paths = if named.is_none() && merges { &[] } else { fields.paths(named, PATHS) };
+    let replaces = paths.iter().any(|path| path == "metadata");
+    if merges && replaces {
+        fields.add("set_metadata", "must not be there where update_mask replaces all labels");
+    }
+    if merges && fields.is_short("remove_metadata", &message.remove_metadata, MAX_METADATA_ENTRIES)
+    {
+        let set = metadata(fields, "set_metadata", &message.set_metadata);
+        let remove = message.remove_metadata.clone();
+        update.metadata = MetadataUpdate::Merge { set, remove };
+    }
+    if message.expected_etag.len() > 64 {
+        fields.add("expected_etag", "must have at most 64 bytes");
+    }
+    update.expected_etag = Some(message.expected_etag.clone()).filter(|etag| !etag.is_empty());
+    for path in paths {
         let given = match (path.as_str(), &message.config) {
             ("metadata", _) => {
-                update.metadata = Some(metadata(fields, &message.metadata));
+                let replaced = metadata(fields, "metadata", &message.metadata);
+                update.metadata = MetadataUpdate::Replace(replaced);
                 continue;
             }
             ("waha.webhook_secret", Some(Config::Waha(given))) => {
@@ -168,19 +186,20 @@ fn state(state: &SessionState) -> pb::WatchSessionResponse {
 
 fn metadata(
     fields: &mut Fields,
+    field: &str,
     entries: &std::collections::HashMap<String, String>,
 ) -> BTreeMap<String, String> {
     if entries.len() > MAX_METADATA_ENTRIES {
-        fields.add("metadata", format!("must have at most {MAX_METADATA_ENTRIES} entries"));
+        fields.add(field, format!("must have at most {MAX_METADATA_ENTRIES} entries"));
         return BTreeMap::new();
     }
     for (key, value) in entries {
         if key.is_empty() || key.len() > MAX_METADATA_KEY_BYTES {
-            fields.add("metadata", format!("keys must have 1 to {MAX_METADATA_KEY_BYTES} bytes"));
+            fields.add(field, format!("keys must have 1 to {MAX_METADATA_KEY_BYTES} bytes"));
         }
         if value.len() > MAX_METADATA_VALUE_BYTES {
             fields.add(
-                format_args!("metadata[{}]", Quoted(key)),
+                format_args!("{field}[{}]", Quoted(key)),
                 format_args!("must have at most {MAX_METADATA_VALUE_BYTES} bytes"),
             );
         }

@@ -49,19 +49,20 @@ enum Start<'a> {
     Token(&'a [u8]),
     Time(&'a prost_types::Timestamp),
     Earliest,
+    Latest,
 }
 
 /// `None` where a field is refused. A token that is none is kept apart: it has a reason of its own.
 fn start(
     fields: &mut Fields,
-    start: Option<Start<'_>>,
+    start: Start<'_>,
     refused_token: &mut Option<Error>,
 ) -> Option<WatchStart> {
     match start {
-        None => Some(WatchStart::Now),
-        Some(Start::Earliest) => Some(WatchStart::Earliest),
-        Some(Start::Time(time)) => fields.time("start_time", Some(time)).map(WatchStart::Time),
-        Some(Start::Token(token)) => match ResumeToken::decode(token) {
+        Start::Latest => Some(WatchStart::Now),
+        Start::Earliest => Some(WatchStart::Earliest),
+        Start::Time(time) => fields.time("start_time", Some(time)).map(WatchStart::Time),
+        Start::Token(token) => match ResumeToken::decode(token) {
             Ok(token) => Some(WatchStart::After(token)),
             Err(error) => {
                 *refused_token = Some(error);
@@ -85,11 +86,12 @@ fn new_webhook(message: &pb::CreateWebhookRequest) -> Result<NewWebhook, Status>
     let hmac_key = hmac_key(&mut fields, &message.hmac_key);
     let headers = headers(&mut fields, &message.headers);
     let retries = retries(&mut fields, message.retries.as_ref());
-    let given = message.start.as_ref().map(|start| match start {
-        Given::ResumeToken(token) => Start::Token(token),
-        Given::StartTime(time) => Start::Time(time),
-        Given::Earliest(pb::Earliest {}) => Start::Earliest,
-    });
+    let given = match &message.start {
+        None => Start::Latest,
+        Some(Given::ResumeToken(token)) => Start::Token(token),
+        Some(Given::StartTime(time)) => Start::Time(time),
+        Some(Given::Earliest(pb::Earliest {})) => Start::Earliest,
+    };
     let mut refused_token = None;
     let start = start(&mut fields, given, &mut refused_token);
     if let Some(error) = refused_token {
@@ -325,9 +327,11 @@ impl WebhooksService for Webhooks {
             Given::ResumeToken(token) => Start::Token(token),
             Given::StartTime(time) => Start::Time(time),
             Given::Earliest(pb::Earliest {}) => Start::Earliest,
+            Given::Latest(pb::Latest {}) => Start::Latest,
         });
         let mut refused_token = None;
-        let start = start(&mut fields, given, &mut refused_token);
+        let given = fields.required("start", given);
+        let start = given.and_then(|given| start(&mut fields, given, &mut refused_token));
         if let Some(error) = refused_token {
             fields.finish(id)?;
             return Err(refuse(error));

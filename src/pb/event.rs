@@ -5,18 +5,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message;
 
-use super::group::{seconds, text, to_seconds};
-use super::participant::optional;
+use super::change::{field_change, to_field_change};
+use super::group::text;
+use super::participant::{account, optional};
 use super::{self as pb, DecodeError, group_event, wire};
 use crate::domain::counter::Sequence;
 use crate::domain::event::{
-    Event, EventBody, EventType, FieldChange, FieldValue, JoinRequestAction, JoinRequestChanged,
-    MemberAction, Origin, ParticipantsChanged, PictureChanged,
+    Event, EventBody, EventType, Initiator, JoinRequestAction, JoinRequestChanged, MemberAction,
+    Origin, ParticipantChange, ParticipantsChanged, PictureChanged,
 };
-use crate::domain::group::{Description, Subject};
-use crate::domain::participant::Account;
+use crate::domain::group::Group;
+use crate::domain::participant::{Account, Role};
 use crate::domain::session::EngineKind;
-use pb::group_change::Change;
 
 /// The event but for its sequence and record time, which the log adds ([`wire::complete_event`]).
 pub fn encode_payload(event: &Event, me: Option<&Account>) -> Bytes {
@@ -29,7 +29,8 @@ pub fn encode_payload(event: &Event, me: Option<&Account>) -> Bytes {
         engine: pb::Engine::from(event.engine).into(),
         origin: pb::Origin::from(event.origin).into(),
         actor: text(event.actor),
-        request_id: text(event.request_id),
+        request_id: text(event.initiator.request_id),
+        key_name: event.initiator.key_name.as_ref().into(),
         sequence: 0,
         record_time: None,
         body: Some(body(&event.body, me)),
@@ -49,27 +50,17 @@ fn body(body: &EventBody, me: Option<&Account>) -> group_event::Body {
         EventBody::Joined(group) => {
             Body::Joined(Box::new(pb::GroupJoined { group: Some(pb::group::message(group, me)) }))
         }
-        EventBody::Left => Body::Left(pb::GroupLeft {}),
-        EventBody::ParticipantsChanged(changed) => {
-            let mut participants: Vec<pb::Participant> =
-                changed.participants.iter().map(Into::into).collect();
-            if changed.action == MemberAction::Leave {
-                for participant in &mut participants {
-                    participant.set_role(pb::Role::Left);
-                }
-            }
-            Body::ParticipantsChanged(pb::ParticipantsChanged {
-                action: pb::ParticipantAction::from(changed.action).into(),
-                participants,
-            })
-        }
+        EventBody::Left(group) => Body::Left(Box::new(pb::GroupLeft { group: last(group, me) })),
+        EventBody::ParticipantsChanged(changed) => Body::ParticipantsChanged(changed.into()),
         EventBody::Updated(changes) => Body::Updated(pb::GroupUpdated {
             changes: changes
                 .iter()
                 .map(|change| pb::GroupChange { change: Some(field_change(change, me)) })
                 .collect(),
         }),
-        EventBody::Deleted => Body::Deleted(pb::GroupDeleted {}),
+        EventBody::Deleted(group) => {
+            Body::Deleted(Box::new(pb::GroupDeleted { group: last(group, me) }))
+        }
         EventBody::PictureChanged(changed) => Body::PictureChanged(pb::GroupPictureChanged {
             picture_id: changed.picture_id.clone().unwrap_or_default(),
         }),
@@ -78,102 +69,56 @@ fn body(body: &EventBody, me: Option<&Account>) -> group_event::Body {
             action: pb::JoinRequestAction::from(changed.action).into(),
             request: Some((&changed.request).into()),
         }),
-        EventBody::SessionDeleted => Body::SessionDeleted(pb::SessionDeleted {}),
-    }
-}
-
-fn field_change(change: &FieldChange, me: Option<&Account>) -> Change {
-    use FieldValue as V;
-    let (old, new) = match change {
-        FieldChange::Alias(participant) => return Change::Alias(participant.into()),
-        FieldChange::Completed(group) => {
-            return Change::Completed(Box::new(pb::group::message(group, me)));
-        }
-        FieldChange::Value { old, new } => (old, new),
-    };
-    let bools = |new: bool| pb::BoolChange { old: !new, new };
-    match new {
-        V::Subject(new) => Change::Subject(pb::SubjectChange {
-            old: if let V::Subject(old) = old { Some(old.into()) } else { None },
-            new: Some(new.into()),
-        }),
-        V::Description(new) => Change::Description(pb::DescriptionChange {
-            old: if let V::Description(old) = old { Some(old.into()) } else { None },
-            new: Some(new.into()),
-        }),
-        V::InfoAdminOnly(new) => Change::InfoAdminOnly(bools(*new)),
-        V::MessagesAdminOnly(new) => Change::MessagesAdminOnly(bools(*new)),
-        V::MemberAddMode(new) => {
-            let old = if let V::MemberAddMode(old) = old { *old } else { *new };
-            Change::MemberAddMode(pb::MemberAddModeChange {
-                old: pb::MemberAddMode::from(old).into(),
-                new: pb::MemberAddMode::from(*new).into(),
-            })
-        }
-        V::MembershipApproval(new) => Change::MembershipApproval(bools(*new)),
-        V::MemberShareHistory(new) => Change::MemberShareHistory(bools(*new)),
-        V::DisappearingTimer(new) => {
-            let old = if let V::DisappearingTimer(old) = old { *old } else { 0 };
-            Change::DisappearingTimer(pb::DurationChange {
-                old: Some(old).filter(|old| *old != 0).map(seconds),
-                new: Some(*new).filter(|new| *new != 0).map(seconds),
-            })
-        }
-        V::Owner(new) => {
-            let old = if let V::Owner(old) = old { text(*old) } else { String::new() };
-            Change::Owner(pb::StringChange { old, new: text(*new) })
-        }
-        V::AddressingMode(new) => {
-            let old = if let V::AddressingMode(old) = old { *old } else { *new };
-            Change::AddressingMode(pb::AddressingModeChange {
-                old: pb::AddressingMode::from(old).into(),
-                new: pb::AddressingMode::from(*new).into(),
-            })
-        }
-        V::Parent(new) => {
-            let old = if let V::Parent(old) = old { text(old.as_ref()) } else { String::new() };
-            Change::ParentGroupId(pb::StringChange { old, new: text(new.as_ref()) })
-        }
-        V::Suspended(new) => Change::Suspended(bools(*new)),
-        V::Kind(new) => {
-            let old = if let V::Kind(old) = old { *old } else { *new };
-            Change::Kind(pb::GroupKindChange {
-                old: pb::GroupKind::from(old).into(),
-                new: pb::GroupKind::from(*new).into(),
-            })
-        }
-        V::Counted(new) => {
-            let old = if let V::Counted(old) = old { *old } else { *new };
-            Change::IncompleteMembers(pb::IncompleteMembersChange {
-                old: old.map(incomplete),
-                new: new.map(incomplete),
-            })
+        EventBody::SessionDeleted(session) => {
+            Body::SessionDeleted(session.as_deref().map(Into::into).unwrap_or_default())
         }
     }
 }
 
-fn incomplete(counted: u32) -> pb::IncompleteMembers {
-    pb::IncompleteMembers { member_count: i32::try_from(counted).unwrap_or(i32::MAX) }
+/// A group as it was when it ended for us.
+fn last(group: &Option<Arc<Group>>, me: Option<&Account>) -> Option<pb::Group> {
+    group.as_deref().map(|group| pb::group::basic(group, me))
 }
 
-impl From<&Subject> for pb::GroupSubject {
-    fn from(subject: &Subject) -> Self {
+fn to_last(group: Option<&pb::Group>) -> Result<Option<Arc<Group>>, DecodeError> {
+    group.map(|group| group.to_domain().map(Arc::new)).transpose()
+}
+
+impl From<&ParticipantsChanged> for pb::ParticipantsChanged {
+    fn from(changed: &ParticipantsChanged) -> Self {
+        let role = |role: Option<Role>, none: pb::Role| role.map_or(none, pb::Role::from);
+        let participants = changed.participants.iter();
+        let previous =
+            participants.clone().map(|change| role(change.previous, pb::Role::Unspecified));
         Self {
-            text: subject.text.clone(),
-            time: subject.time.map(wire::timestamp),
-            owner: text(subject.owner),
+            action: pb::ParticipantAction::from(changed.action).into(),
+            previous_roles: match changed.action {
+                MemberAction::Join => Vec::new(),
+                MemberAction::Leave | MemberAction::Promote | MemberAction::Demote => {
+                    previous.map(i32::from).collect()
+                }
+            },
+            participants: participants
+                .map(|change| account(&change.account, role(change.current, pb::Role::Left)))
+                .collect(),
         }
     }
 }
 
-impl From<&Description> for pb::GroupDescription {
-    fn from(description: &Description) -> Self {
-        Self {
-            text: description.text.clone(),
-            id: description.id.clone(),
-            time: description.time.map(wire::timestamp),
-            owner: text(description.owner),
-        }
+impl pb::ParticipantsChanged {
+    fn to_domain(&self) -> Result<ParticipantsChanged, DecodeError> {
+        let action = self.action().to_domain();
+        let previous_roles = self.previous_roles().map(pb::Role::to_domain);
+        let changes = self.participants.iter().zip(previous_roles.chain(std::iter::repeat(None)));
+        let change = |(participant, previous): (&pb::Participant, Option<Role>)| {
+            let (account, current) = (participant.to_account()?, participant.role().to_domain());
+            Ok(ParticipantChange { account, previous, current })
+        };
+        Ok(ParticipantsChanged {
+            action: action
+                .ok_or_else(|| DecodeError::value("participants_changed without an action"))?,
+            participants: changes.map(change).collect::<Result<_, DecodeError>>()?,
+        })
     }
 }
 
@@ -194,7 +139,10 @@ impl pb::GroupEvent {
             engine: self.engine().to_domain().ok_or_else(|| missing("an engine"))?,
             origin: self.origin().to_domain().ok_or_else(|| missing("an origin"))?,
             actor: optional(&self.actor)?,
-            request_id: optional(&self.request_id)?,
+            initiator: Initiator {
+                key_name: self.key_name.as_str().into(),
+                request_id: optional(&self.request_id)?,
+            },
             body: self.body.as_ref().ok_or_else(|| missing("a body"))?.to_domain()?,
         })
     }
@@ -210,26 +158,9 @@ impl group_event::Body {
                     .ok_or_else(|| DecodeError::value("joined without a group"))?
                     .to_domain()?,
             )),
-            Self::Left(_) => EventBody::Left,
+            Self::Left(left) => EventBody::Left(to_last(left.group.as_ref())?),
             Self::ParticipantsChanged(changed) => {
-                let action = changed
-                    .action()
-                    .to_domain()
-                    .ok_or_else(|| DecodeError::value("participants_changed without an action"))?;
-                let participants = changed
-                    .participants
-                    .iter()
-                    .map(|participant| {
-                        // Who left has no role any more; the lowest stands in for it.
-                        let role = participant.role().to_domain();
-                        let role = role.unwrap_or(crate::domain::participant::Role::Participant);
-                        Ok(crate::domain::participant::Participant::new(
-                            participant.to_account()?,
-                            role,
-                        ))
-                    })
-                    .collect::<Result<_, DecodeError>>()?;
-                EventBody::ParticipantsChanged(ParticipantsChanged { action, participants })
+                EventBody::ParticipantsChanged(changed.to_domain()?)
             }
             Self::Updated(updated) => EventBody::Updated(
                 updated
@@ -239,7 +170,7 @@ impl group_event::Body {
                     .map(to_field_change)
                     .collect::<Result<_, _>>()?,
             ),
-            Self::Deleted(_) => EventBody::Deleted,
+            Self::Deleted(deleted) => EventBody::Deleted(to_last(deleted.group.as_ref())?),
             Self::PictureChanged(changed) => EventBody::PictureChanged(PictureChanged {
                 picture_id: Some(changed.picture_id.clone()).filter(|id| !id.is_empty()),
             }),
@@ -256,75 +187,11 @@ impl group_event::Body {
                         .to_domain()?,
                 })
             }
-            Self::SessionDeleted(_) => EventBody::SessionDeleted,
+            Self::SessionDeleted(deleted) => {
+                EventBody::SessionDeleted(deleted.to_domain()?.map(Box::new))
+            }
         })
     }
-}
-
-fn to_field_change(change: &Change) -> Result<FieldChange, DecodeError> {
-    use FieldValue as V;
-    let (old, new) = match change {
-        Change::Alias(participant) => return Ok(FieldChange::Alias(participant.to_domain()?)),
-        Change::Completed(group) => {
-            return Ok(FieldChange::Completed(Arc::new(group.to_domain()?)));
-        }
-        Change::Subject(c) => {
-            (V::Subject(to_subject(c.old.as_ref())?), V::Subject(to_subject(c.new.as_ref())?))
-        }
-        Change::Description(c) => (
-            V::Description(to_description(c.old.as_ref())?),
-            V::Description(to_description(c.new.as_ref())?),
-        ),
-        Change::InfoAdminOnly(c) => (V::InfoAdminOnly(c.old), V::InfoAdminOnly(c.new)),
-        Change::MessagesAdminOnly(c) => (V::MessagesAdminOnly(c.old), V::MessagesAdminOnly(c.new)),
-        Change::MemberAddMode(c) => {
-            (V::MemberAddMode(c.old().to_domain()), V::MemberAddMode(c.new().to_domain()))
-        }
-        Change::MembershipApproval(c) => {
-            (V::MembershipApproval(c.old), V::MembershipApproval(c.new))
-        }
-        Change::MemberShareHistory(c) => {
-            (V::MemberShareHistory(c.old), V::MemberShareHistory(c.new))
-        }
-        Change::DisappearingTimer(c) => {
-            let value =
-                |timer: &Option<prost_types::Duration>| timer.as_ref().map(to_seconds).unwrap_or(0);
-            (V::DisappearingTimer(value(&c.old)), V::DisappearingTimer(value(&c.new)))
-        }
-        Change::Owner(c) => (V::Owner(optional(&c.old)?), V::Owner(optional(&c.new)?)),
-        Change::AddressingMode(c) => {
-            (V::AddressingMode(c.old().to_domain()), V::AddressingMode(c.new().to_domain()))
-        }
-        Change::ParentGroupId(c) => (V::Parent(optional(&c.old)?), V::Parent(optional(&c.new)?)),
-        Change::Suspended(c) => (V::Suspended(c.old), V::Suspended(c.new)),
-        Change::Kind(c) => (V::Kind(c.old().to_domain()), V::Kind(c.new().to_domain())),
-        Change::IncompleteMembers(c) => {
-            let count = |members: &Option<pb::IncompleteMembers>| {
-                members.map(|members| u32::try_from(members.member_count).unwrap_or_default())
-            };
-            (V::Counted(count(&c.old)), V::Counted(count(&c.new)))
-        }
-    };
-    Ok(FieldChange::Value { old, new })
-}
-
-fn to_subject(subject: Option<&pb::GroupSubject>) -> Result<Subject, DecodeError> {
-    let Some(subject) = subject else { return Ok(Subject::default()) };
-    Ok(Subject {
-        text: subject.text.clone(),
-        time: subject.time.as_ref().map(wire::to_timestamp),
-        owner: optional(&subject.owner)?,
-    })
-}
-
-fn to_description(description: Option<&pb::GroupDescription>) -> Result<Description, DecodeError> {
-    let Some(description) = description else { return Ok(Description::default()) };
-    Ok(Description {
-        text: description.text.clone(),
-        id: description.id.clone(),
-        time: description.time.as_ref().map(wire::to_timestamp),
-        owner: optional(&description.owner)?,
-    })
 }
 
 /// Two enums with the same values, the contract's one having UNSPECIFIED on top.
@@ -369,17 +236,81 @@ same_values!(EngineKind, Engine, Simulator, Waha, Native);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::DeletedSession;
+
+    fn event(body: EventBody) -> Event {
+        Event {
+            id: "evt_01k9zvhc7w0p4d2m8q6r1s3t5v".parse().unwrap(),
+            session: "shop".parse().unwrap(),
+            sequence: Sequence::ZERO,
+            group_id: Some("120363000000000001@g.us".parse().unwrap()),
+            occur_time: crate::domain::Timestamp::from_micros(1_500_000),
+            record_time: crate::domain::Timestamp::default(),
+            engine: EngineKind::Waha,
+            origin: Origin::Api,
+            actor: None,
+            initiator: Initiator { key_name: "sales".into(), request_id: None },
+            body,
+        }
+    }
+
+    fn account(number: u64) -> Account {
+        Account::new(format!("{number}@lid").parse().unwrap())
+    }
 
     #[test]
-    fn no_timer_is_absent_before_and_after() {
-        let timer = FieldValue::DisappearingTimer;
-        for (old, new) in [(0, 86_400), (86_400, 0), (86_400, 604_800)] {
-            let change = FieldChange::Value { old: timer(old), new: timer(new) };
-            let Change::DisappearingTimer(told) = field_change(&change, None) else {
-                panic!("another kind of change")
-            };
-            let present = (told.old.is_some(), told.new.is_some());
-            assert_eq!(present, (old != 0, new != 0), "{old} to {new}");
+    fn what_was_before_is_kept() {
+        let change =
+            |previous, current| ParticipantChange { account: account(7), previous, current };
+        let (admin, member) = (Some(Role::Admin), Some(Role::Participant));
+        let changed = |action, previous, current| {
+            let participants = vec![change(previous, current)];
+            EventBody::ParticipantsChanged(ParticipantsChanged { action, participants })
+        };
+        let mut group = Group::partial("120363000000000001@g.us".parse().unwrap());
+        group.subject.text = "Team".to_owned();
+        let group = Some(Arc::new(group));
+        let session = DeletedSession {
+            account: Some(account(7)),
+            push_name: "Shop".to_owned(),
+            metadata: [("team".to_owned(), "sales".to_owned())].into(),
+            create_time: crate::domain::Timestamp::from_micros(1),
+        };
+        for body in [
+            changed(MemberAction::Join, None, member),
+            changed(MemberAction::Promote, member, admin),
+            changed(MemberAction::Demote, admin, member),
+            changed(MemberAction::Leave, admin, None),
+            EventBody::Left(group.clone()),
+            EventBody::Deleted(group),
+            EventBody::SessionDeleted(Some(Box::new(session))),
+        ] {
+            let event = event(body);
+            assert_eq!(decode(&encode_payload(&event, None)).unwrap(), event);
+        }
+    }
+
+    /// Bytes as version 0.1 has stored them: `left`, `session_deleted`, and an admin who left.
+    #[test]
+    fn events_of_version_0_1_are_read() {
+        const HEAD: &str = "0a1e6576745f30316b397a766863377730703464326d387136723173337435761204\
+                            73686f70221731323033363330303030303030303030303140672e7573";
+        const TAIL: &str = "320808011080cab5ee0140024802";
+        let changed =
+            vec![ParticipantChange { account: account(7), previous: None, current: None }];
+        let (action, participants) = (MemberAction::Leave, changed);
+        for (kind, hex, body) in [
+            ("2802", "7a00", EventBody::Left(None)),
+            ("2809", "a20100", EventBody::SessionDeleted(None)),
+            (
+                "2803",
+                "620d080212090a0537406c69642004",
+                EventBody::ParticipantsChanged(ParticipantsChanged { action, participants }),
+            ),
+        ] {
+            let bytes = hex::decode(format!("{HEAD}{kind}{TAIL}{hex}")).unwrap();
+            let read = decode(&bytes).unwrap();
+            assert_eq!((read.body, &*read.initiator.key_name), (body, ""));
         }
     }
 }

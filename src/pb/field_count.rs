@@ -87,7 +87,8 @@ mod tests {
     fn a_picture_is_one_field() {
         for head in [&b"\xff\xd8\xff\xe0\0\x10JFIF"[..], b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"] {
             let data = [head, &[10, 0].repeat(1 << 20)].concat();
-            let message = act(Action::ChangePicture(pb::ChangePictureAction { data: data.into() }));
+            let message =
+                act(Action::ChangePicture(pb::ChangePictureAction { data: Some(data.into()) }));
             assert!(!has_more_fields(&message, 16));
         }
     }

@@ -50,7 +50,8 @@ pub fn message(group: &Group, me: Option<&Account>) -> pb::Group {
     message
 }
 
-fn basic(group: &Group, me: Option<&Account>) -> pb::Group {
+/// Everything but the members.
+pub(super) fn basic(group: &Group, me: Option<&Account>) -> pb::Group {
     let my_role = me.and_then(|me| group.role_of(me));
     pb::Group {
         id: group.id.to_string(),

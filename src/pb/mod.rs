@@ -1,5 +1,6 @@
 //! The generated contract, and the conversions between it and the domain.
 
+mod change;
 mod codec;
 pub mod event;
 mod field_count;

@@ -1,6 +1,9 @@
 //! Sessions.
 
-use super::{self as pb, wire};
+use super::participant::optional;
+use super::{self as pb, DecodeError, wire};
+use crate::domain::event::DeletedSession;
+use crate::domain::participant::Account;
 use crate::domain::port::engine::PairingCode;
 use crate::domain::session::{EngineConfig, Session, SessionStatus};
 pub use crate::pb::generated::session::Config;
@@ -39,6 +42,45 @@ impl From<&PairingCode> for pb::PairingCode {
     }
 }
 
+fn account(account: Option<Account>, push_name: &str) -> Option<pb::SessionAccount> {
+    account.map(|account| pb::SessionAccount {
+        id: account.id().to_string(),
+        lid: pb::group::text(account.lid()),
+        phone_number_id: pb::group::text(account.phone()),
+        push_name: push_name.to_owned(),
+    })
+}
+
+impl From<&DeletedSession> for pb::SessionDeleted {
+    fn from(deleted: &DeletedSession) -> Self {
+        Self {
+            account: account(deleted.account, &deleted.push_name),
+            metadata: deleted.metadata.clone().into_iter().collect(),
+            create_time: Some(wire::timestamp(deleted.create_time)),
+        }
+    }
+}
+
+impl pb::SessionDeleted {
+    /// `None` where an older version did not say what it was.
+    pub(super) fn to_domain(&self) -> Result<Option<DeletedSession>, DecodeError> {
+        let Some(create_time) = &self.create_time else { return Ok(None) };
+        let account = self.account.as_ref();
+        Ok(Some(DeletedSession {
+            account: match account {
+                Some(account) => Account::from_names(
+                    optional(&account.lid)?,
+                    optional(&account.phone_number_id)?,
+                ),
+                None => None,
+            },
+            push_name: account.map(|account| account.push_name.clone()).unwrap_or_default(),
+            metadata: self.metadata.clone().into_iter().collect(),
+            create_time: wire::to_timestamp(create_time),
+        }))
+    }
+}
+
 impl From<&Session> for pb::Session {
     fn from(session: &Session) -> Self {
         let phone = session.account.and_then(|account| account.phone());
@@ -65,17 +107,13 @@ impl From<&Session> for pb::Session {
             status_time: Some(wire::timestamp(session.status_time)),
             status_reason: session.status_reason.clone(),
             desired_running: session.wanted,
-            account: session.account.map(|account| pb::SessionAccount {
-                id: account.id().to_string(),
-                lid: pb::group::text(account.lid()),
-                phone_number_id: pb::group::text(account.phone()),
-                push_name: session.push_name.clone(),
-            }),
+            account: account(session.account, &session.push_name),
             sequence: session.sequence.as_i64(),
             synced_time: session.synced_time.map(wire::timestamp),
             create_time: Some(wire::timestamp(session.create_time)),
             metadata: session.metadata.clone().into_iter().collect(),
             config: Some(config),
+            etag: session.etag(),
         }
     }
 }

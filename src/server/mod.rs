@@ -23,7 +23,7 @@ use crate::middleware::{Audit, HostNames};
 use crate::repository::SeaRepository;
 use crate::telemetry;
 
-pub use signals::{Signals, Stop, outlive_file_size_limit};
+pub use signals::{HeldSignals, Signals, Stop, outlive_file_size_limit};
 pub use startup::{StartError, connect, trust};
 
 /// How long connections may take to close once every call has ended.

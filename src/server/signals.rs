@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Why the service is to stop.
@@ -32,6 +33,28 @@ const SIGXFSZ: i32 = 25;
 pub fn outlive_file_size_limit() -> std::io::Result<()> {
     // Nobody waits for it: that there is a handler is what counts, and it stays.
     signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+}
+
+/// Signals to stop that are held back, by this thread and those that it makes. One that comes before anything listens for
+/// it would end the process on the spot, and one that comes while that is being set up would be lost: tokio installs the
+/// handler first, and then who hears of it (a start with cold pages was seen to lose one).
+#[derive(Debug)]
+pub struct HeldSignals(SigSet);
+
+impl HeldSignals {
+    /// To be called before there is any other thread.
+    pub fn hold() -> std::io::Result<Self> {
+        let mut signals = SigSet::empty();
+        signals.add(nix::sys::signal::SIGTERM);
+        signals.add(nix::sys::signal::SIGINT);
+        signals.thread_block()?;
+        Ok(Self(signals))
+    }
+
+    /// What came meanwhile comes now.
+    pub fn release(self) -> std::io::Result<()> {
+        Ok(self.0.thread_unblock()?)
+    }
 }
 
 /// SIGTERM (as Kubernetes sends it) and SIGINT (Ctrl-C).

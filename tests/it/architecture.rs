@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, Kind, ReflectMessage, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MapKey, ReflectMessage, Value};
 use wagroups::config::Settings;
 use wagroups::pb;
 
@@ -351,6 +351,11 @@ fn filled(message: &DynamicMessage) -> DynamicMessage {
             Kind::String => Value::String("seven".to_owned()),
             Kind::Bytes => Value::Bytes(bytes::Bytes::from_static(b"seven")),
             Kind::Enum(_) => Value::EnumNumber(1),
+            Kind::Message(inner) if field.is_map() => {
+                assert_eq!(inner.map_entry_value_field().kind(), Kind::String);
+                let seven = || "seven".to_owned();
+                Value::Map([(MapKey::String(seven()), Value::String(seven()))].into())
+            }
             Kind::Message(inner) => Value::Message(filled(&DynamicMessage::new(inner))),
             other => panic!("{other:?} is new in these messages"),
         };

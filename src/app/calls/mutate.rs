@@ -18,6 +18,7 @@ use crate::app::log::{CallAnswer, CallKey, WriteContent, WriteRequest};
 use crate::app::{App, Call, Inner, draining};
 use crate::domain::answer::Answer;
 use crate::domain::error::{Error, Result};
+use crate::domain::event::Initiator;
 use crate::domain::id::{GroupId, RequestId, SessionName};
 use crate::domain::operation::{Command, Digest, EngineError, OperationName, Outcome};
 use crate::domain::port::engine::GroupEngine;
@@ -277,9 +278,10 @@ async fn run(
     send(context, engine, prepared, taken).await
 }
 
-/// A call of the service's own, which no request id guards. Whom it means, it says by the group's own names.
+/// A step of what was asked for with `key_name`, which no request id guards. Whom it means, it says by the group's own names.
 pub(in crate::app) async fn perform(
     inner: &Arc<Inner>,
+    key_name: &str,
     mutation: Mutation,
     call_key: CallKey,
 ) -> Result<Answer> {
@@ -287,7 +289,7 @@ pub(in crate::app) async fn perform(
     inner.log.refuse_if_late()?;
     let engine = inner.working_engine(&session, command.name())?;
     let prepared = Prepared::literally(command);
-    let context = MutationContext { inner, session: &session, key_name: "", request_id, call_key };
+    let context = MutationContext { inner, session: &session, key_name, request_id, call_key };
     send(context, engine, prepared, None).await
 }
 
@@ -299,12 +301,13 @@ async fn send(
     taken: Option<&Taken>,
 ) -> Result<Answer> {
     let MutationContext { inner, session, request_id, .. } = context;
+    let initiator = Initiator { key_name: context.key_name.into(), request_id };
     let command = prepared.command();
     let (name, group_id) = (command.name(), command.group_id().cloned());
     let window = inner.log.open_echo_window(
         session,
         &context.call_key,
-        request_id,
+        initiator.clone(),
         group_id.clone(),
         command.expected(),
     );
@@ -341,7 +344,7 @@ async fn send(
     }
     let content = WriteContent::CallAnswer(CallAnswer {
         call_key: context.call_key.clone(),
-        request_id,
+        initiator,
         is_creation: is_creation(name, &answered.observations),
         observations: answered.observations,
         source_ids: answered.source_ids,

@@ -113,6 +113,7 @@ mod tests {
     use super::*;
     use crate::app::log::echo_window::CallKey;
     use crate::app::log::write_request::{CallAnswer, EngineChanges, WriteContent};
+    use crate::domain::event::Initiator;
     use crate::domain::group::Group;
     use crate::domain::participant::Account;
     use crate::domain::port::repository::SessionHead;
@@ -140,7 +141,7 @@ mod tests {
     fn answer(observation: Observation) -> WriteRequest {
         let content = WriteContent::CallAnswer(CallAnswer {
             call_key: "call".into(),
-            request_id: None,
+            initiator: Initiator::default(),
             observations: vec![observation],
             source_ids: Vec::new(),
             is_creation: false,
@@ -280,7 +281,13 @@ mod tests {
                 Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
             batch.reduce(&described, Some(&numbers), &echo_windows, &Zero);
             let expected = vec![Change::InviteRevoked];
-            let window = echo_windows.open(&session, &key, None, Some(group_id.clone()), expected);
+            let window = echo_windows.open(
+                &session,
+                &key,
+                Initiator::default(),
+                Some(group_id.clone()),
+                expected,
+            );
             if is_news_first {
                 batch.reduce(&revoked("first", None), Some(&numbers), &echo_windows, &Zero);
             }

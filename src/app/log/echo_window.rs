@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 use super::echo::{Echo, is_echo};
 use super::own_changes::OwnChanges;
 use crate::domain::counter::Sequence;
-use crate::domain::id::{GroupId, RequestId, SessionName};
+use crate::domain::event::Initiator;
+use crate::domain::id::{GroupId, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::reducer::{Change, Observation};
 
@@ -29,7 +30,7 @@ pub(super) struct EchoWindows {
 #[derive(Debug)]
 struct PendingCall {
     key: CallKey,
-    request_id: Option<RequestId>,
+    initiator: Initiator,
     group_id: Option<GroupId>,
     expected: Vec<Change>,
     /// Sequence of the event that the echo became.
@@ -40,7 +41,7 @@ struct PendingCall {
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub key: CallKey,
-    pub request_id: Option<RequestId>,
+    pub initiator: Initiator,
 }
 
 /// Keeps the window open; dropped when the call has ended.
@@ -55,11 +56,11 @@ impl EchoWindows {
         self: &Arc<Self>,
         session: &SessionName,
         key: &CallKey,
-        request_id: Option<RequestId>,
+        initiator: Initiator,
         group_id: Option<GroupId>,
         expected: Vec<Change>,
     ) -> EchoWindow {
-        let call = PendingCall { key: key.clone(), request_id, group_id, expected, logged: None };
+        let call = PendingCall { key: key.clone(), initiator, group_id, expected, logged: None };
         self.calls.lock().entry(session.clone()).or_default().push(call);
         EchoWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
     }
@@ -83,7 +84,7 @@ impl EchoWindows {
                     && call.expected.iter().any(|expected| is_echo(expected, &seen.change))
             }
         })?;
-        Some(Claim { key: call.key.clone(), request_id: call.request_id })
+        Some(Claim { key: call.key.clone(), initiator: call.initiator.clone() })
     }
 
     /// What news is beside what calls of ours did that were answered a moment ago.

@@ -26,8 +26,8 @@ use tokio::sync::watch;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::counter::{Epoch, Position, Sequence};
 use crate::domain::error::Result;
-use crate::domain::event::EventRecord;
-use crate::domain::id::{GroupId, RequestId, SessionName};
+use crate::domain::event::{EventRecord, Initiator};
+use crate::domain::id::{GroupId, SessionName};
 use crate::domain::log_position::LogPosition;
 use crate::domain::port::repository::Repository;
 use crate::domain::reducer::{Change, GroupState};
@@ -40,7 +40,8 @@ use tail::LogTail;
 pub(super) use tail::Recent;
 pub use views::View;
 pub(super) use write_request::{
-    CallAnswer, EngineChanges, Fetched, Identities, WriteContent, WriteRequest, WriteResult,
+    CallAnswer, EngineChanges, Fetched, Identities, SessionEnd, WriteContent, WriteRequest,
+    WriteResult,
 };
 use writer::{Writer, WriterParts};
 
@@ -135,11 +136,11 @@ impl Log {
         &self,
         session: &SessionName,
         key: &CallKey,
-        request_id: Option<RequestId>,
+        initiator: Initiator,
         group_id: Option<GroupId>,
         expected: Vec<Change>,
     ) -> EchoWindow {
-        self.echo_windows.open(session, key, request_id, group_id, expected)
+        self.echo_windows.open(session, key, initiator, group_id, expected)
     }
 
     /// What a call of ours has changed, so that late news of it is known.

@@ -9,15 +9,16 @@ use super::own_changes::contradicts;
 use super::session_draft::{DraftGroup, SessionDraft};
 use super::working_set::{GroupKey, WorkingGroup};
 use super::write_request::{
-    CallAnswer, EngineChanges, Fetched, Identities, WriteContent, WriteOutcome, WriteResult,
+    CallAnswer, EngineChanges, Fetched, Identities, SessionEnd, WriteContent, WriteOutcome,
+    WriteResult,
 };
 use crate::domain::answer::{Answer, StoredResponse};
 use crate::domain::clock::{Entropy, Timestamp};
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
-use crate::domain::event::{Event, EventBody, EventId, Origin};
+use crate::domain::event::{Event, EventBody, EventId, Initiator, Origin};
 use crate::domain::group::Group;
-use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
+use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::port::repository::AnswerWrite;
 use crate::domain::reducer::{Change, Observation, reduce};
 use crate::domain::session::EngineKind;
@@ -35,15 +36,19 @@ pub(super) struct Reduction<'a> {
 }
 
 /// Whose change an event is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Cause {
     origin: Origin,
-    request_id: Option<RequestId>,
+    initiator: Initiator,
 }
 
 impl Cause {
     fn of(origin: Origin) -> Self {
-        Self { origin, request_id: None }
+        Self { origin, initiator: Initiator::default() }
+    }
+
+    fn call(initiator: Initiator) -> Self {
+        Self { origin: Origin::Api, initiator }
     }
 }
 
@@ -54,7 +59,7 @@ impl Reduction<'_> {
             WriteContent::CallAnswer(answer) => self.call_answer(answer),
             WriteContent::Fetched(fetched) => Ok(self.fetched(fetched)),
             WriteContent::Identities(identities) => Ok(self.identities(identities)),
-            WriteContent::SessionDeleted => Ok(self.session_deleted()),
+            WriteContent::SessionDeleted(ended) => Ok(self.session_deleted(ended)),
         }
     }
 
@@ -74,10 +79,10 @@ impl Reduction<'_> {
                 continue;
             }
             let cause = match &claim {
-                Some(claim) => Cause { origin: Origin::Api, request_id: claim.request_id },
+                Some(claim) => Cause::call(claim.initiator.clone()),
                 None => Cause::of(Origin::Engine),
             };
-            let has_events = self.apply(observation, cause, false);
+            let has_events = self.apply(observation, &cause, false);
             if let Some(claim) = claim.filter(|_| has_events) {
                 self.draft.claimed.push((claim.key, self.draft.last_sequence()));
             }
@@ -90,12 +95,12 @@ impl Reduction<'_> {
         for id in &answer.source_ids {
             self.note_source(id);
         }
-        let cause = Cause { origin: Origin::Api, request_id: answer.request_id };
+        let cause = Cause::call(answer.initiator.clone());
         for observation in &answer.observations {
             // Of a revoke WhatsApp tells no state by which its news would be the same as the answer.
             let is_revoke = observation.change == Change::InviteRevoked;
             if !(is_revoke && self.echoed(&answer.call_key).is_some()) {
-                self.apply(observation, cause, false);
+                self.apply(observation, &cause, false);
             }
         }
         let mut result = self.result_since(before);
@@ -132,7 +137,7 @@ impl Reduction<'_> {
             let outcome = WriteOutcome::Overtaken;
             return WriteResult { outcome, ..WriteResult::unchanged(before) };
         }
-        self.apply(&fetched.observation, Cause::of(Origin::Reconciled), false);
+        self.apply(&fetched.observation, &Cause::of(Origin::Reconciled), false);
         self.result_since(before)
     }
 
@@ -145,14 +150,15 @@ impl Reduction<'_> {
             occur_time: self.now,
             stamp: None,
         };
-        self.apply(&observation, Cause::of(Origin::Engine), identities.rewrites);
+        self.apply(&observation, &Cause::of(Origin::Engine), identities.rewrites);
         self.result_since(before)
     }
 
-    fn session_deleted(&mut self) -> WriteResult {
+    fn session_deleted(&mut self, ended: &SessionEnd) -> WriteResult {
         let before = self.draft.last_sequence();
         self.draft.deletes_session = true;
-        self.append(None, EventBody::SessionDeleted, self.now, None, Cause::of(Origin::Api));
+        let body = EventBody::SessionDeleted(Some(Box::new(ended.session.clone())));
+        self.append(None, body, self.now, None, &Cause::call(ended.initiator.clone()));
         self.result_since(before)
     }
 
@@ -212,7 +218,7 @@ impl Reduction<'_> {
     }
 
     /// Says whether it became any event.
-    fn apply(&mut self, observation: &Observation, cause: Cause, rewrites: bool) -> bool {
+    fn apply(&mut self, observation: &Observation, cause: &Cause, rewrites: bool) -> bool {
         let bodies = self.draft.apply(self.session, observation, self.loaded, rewrites);
         let has_events = !bodies.is_empty();
         for body in bodies {
@@ -228,7 +234,7 @@ impl Reduction<'_> {
         body: EventBody,
         occur_time: Timestamp,
         actor: Option<ParticipantId>,
-        cause: Cause,
+        cause: &Cause,
     ) {
         self.draft.append(Event {
             id: EventId::new(self.now, self.entropy),
@@ -240,7 +246,7 @@ impl Reduction<'_> {
             engine: self.engine,
             origin: cause.origin,
             actor,
-            request_id: cause.request_id,
+            initiator: cause.initiator.clone(),
             body,
         });
     }

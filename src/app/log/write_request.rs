@@ -3,7 +3,8 @@
 use super::echo_window::CallKey;
 use crate::domain::answer::Verdict;
 use crate::domain::counter::Sequence;
-use crate::domain::id::{GroupId, Lid, PhoneNumber, RequestId, SessionName};
+use crate::domain::event::{DeletedSession, Initiator};
+use crate::domain::id::{GroupId, Lid, PhoneNumber, SessionName};
 use crate::domain::port::engine::IngestOutcome;
 use crate::domain::port::repository::ReservationKey;
 use crate::domain::reducer::Observation;
@@ -28,7 +29,7 @@ pub(in crate::app) enum WriteContent {
     /// Who is who in a group, as it was learned elsewhere.
     Identities(Identities),
     /// The session ends, by request.
-    SessionDeleted,
+    SessionDeleted(SessionEnd),
 }
 
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ pub(in crate::app) struct EngineChanges {
 #[derive(Debug, Clone)]
 pub(in crate::app) struct CallAnswer {
     pub call_key: CallKey,
-    pub request_id: Option<RequestId>,
+    pub initiator: Initiator,
     pub observations: Vec<Observation>,
     /// Under which ids the engine will say the same of its own accord.
     pub source_ids: Vec<String>,
@@ -73,6 +74,13 @@ pub(in crate::app) struct Identities {
     pub rewrites: bool,
 }
 
+#[derive(Debug, Clone)]
+pub(in crate::app) struct SessionEnd {
+    pub initiator: Initiator,
+    /// What the session was.
+    pub session: DeletedSession,
+}
+
 impl WriteRequest {
     /// The groups that it is about.
     pub fn group_ids(&self) -> impl Iterator<Item = &GroupId> {
@@ -81,7 +89,7 @@ impl WriteRequest {
             WriteContent::EngineChanges(_)
             | WriteContent::CallAnswer(_)
             | WriteContent::Fetched(_)
-            | WriteContent::SessionDeleted => None,
+            | WriteContent::SessionDeleted(_) => None,
         };
         self.observations().iter().map(|observation| &observation.group_id).chain(one)
     }
@@ -93,7 +101,7 @@ impl WriteRequest {
             WriteContent::CallAnswer(_)
             | WriteContent::Fetched(_)
             | WriteContent::Identities(_)
-            | WriteContent::SessionDeleted => None,
+            | WriteContent::SessionDeleted(_) => None,
         }
     }
 
@@ -102,7 +110,7 @@ impl WriteRequest {
             WriteContent::EngineChanges(changes) => &changes.observations,
             WriteContent::CallAnswer(answer) => &answer.observations,
             WriteContent::Fetched(fetched) => std::slice::from_ref(&fetched.observation),
-            WriteContent::Identities(_) | WriteContent::SessionDeleted => &[],
+            WriteContent::Identities(_) | WriteContent::SessionDeleted(_) => &[],
         }
     }
 
@@ -115,7 +123,7 @@ impl WriteRequest {
             WriteContent::EngineChanges(_) => 1,
             WriteContent::CallAnswer(answer) => answer.source_ids.len(),
             WriteContent::Identities(identities) => 1 + identities.aliases.len(),
-            WriteContent::Fetched(_) | WriteContent::SessionDeleted => 0,
+            WriteContent::Fetched(_) | WriteContent::SessionDeleted(_) => 0,
         };
         1 + observations.len() + beside + members
     }

@@ -6,16 +6,18 @@ mod connections;
 mod directory;
 mod reported_status;
 mod running;
+mod update;
 mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::log::{WriteContent, WriteRequest};
+use super::log::{SessionEnd, WriteContent, WriteRequest};
 use super::{App, Call, Inner};
 use crate::domain::auth::Caller;
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
+use crate::domain::event::Initiator;
 use crate::domain::fair_share::FairShare;
 use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
@@ -23,12 +25,13 @@ use crate::domain::page::{decode_page_token, encode_page_token};
 use crate::domain::port::engine::RequestedAccount;
 use crate::domain::port::repository::{Repository, SessionInsert, SessionPatch};
 use crate::domain::reason::Reason;
-use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus, WebhookSecret};
+use crate::domain::session::{EngineConfig, EngineKind, Session, SessionStatus};
 use connections::Connections;
 use directory::Directory;
 pub use directory::SessionState;
 pub(super) use reported_status::ReportedStatus;
 use reported_status::ReportedStatuses;
+pub use update::{MetadataUpdate, SessionUpdate};
 pub use watch::SessionWatch;
 
 /// The sessions that there are, and what is heard of them.
@@ -54,16 +57,6 @@ pub struct NewSession {
     pub push_name: Option<String>,
     pub metadata: BTreeMap<String, String>,
     pub start: bool,
-}
-
-/// What to change of a session; `None` leaves it as it is.
-#[derive(Debug, Clone, Default)]
-pub struct SessionUpdate {
-    pub metadata: Option<BTreeMap<String, String>>,
-    /// The engine's settings but for the webhooks' secret.
-    pub config: Option<EngineConfig>,
-    /// `Some(None)` removes it.
-    pub webhook_secret: Option<Option<WebhookSecret>>,
 }
 
 /// What `ListSessions` lists; part of its page token.
@@ -124,7 +117,7 @@ impl App {
         Ok((self.with_sequences(page), String::new()))
     }
 
-    /// Replaces the labels or the engine's settings, where they are given. What concerns webhooks counts at
+    /// Changes the labels or the engine's settings, where they are given. What concerns webhooks counts at
     /// once, other settings take effect at the next start.
     pub async fn update_session(
         &self,
@@ -141,12 +134,13 @@ impl App {
 
     /// Ends the session. Its log stays readable until retention, under its name.
     pub async fn delete_session(&self, call: &Call, name: &SessionName) -> Result<Sequence> {
+        let key_name = call.caller.key_name().to_owned();
         self.in_turn(call, name, |inner, session| async move {
             inner.log.refuse_if_late()?;
             if let Ok(engine) = inner.engine(session.engine) {
                 engine.stop(&session.name).await.map_err(|error| error.error)?;
             }
-            inner.remove(&session.name, session.engine).await
+            inner.remove(&session, &key_name).await
         })
         .await
     }
@@ -239,7 +233,7 @@ impl Inner {
             if let Err(error) = self.bring_up(&new.name, &wish).await {
                 // A wish that the engine refuses makes no session.
                 if error.reason() == Reason::InvalidRequest {
-                    self.remove(&new.name, kind).await?;
+                    self.unmake(&new.name, caller).await?;
                     return Err(error);
                 }
             }
@@ -247,43 +241,11 @@ impl Inner {
             // The engine remembers the wish; the account is known before the session runs.
             let engine = self.engine(kind)?;
             if let Err(error) = self.adopt_account(&engine, &new.name, &wish).await {
-                self.remove(&new.name, kind).await?;
+                self.unmake(&new.name, caller).await?;
                 return Err(error);
             }
         }
         self.refreshed(&new.name).await
-    }
-
-    async fn change_session(
-        &self,
-        caller: &Caller,
-        session: &Session,
-        update: SessionUpdate,
-    ) -> Result<SessionChange> {
-        let name = &session.name;
-        let metadata = update.metadata.clone().filter(|metadata| *metadata != session.metadata);
-        let placing = self.sessions.directory.placing().await;
-        let config = updated_config(session, update)?.filter(|config| *config != session.config);
-        let config = match config {
-            Some(config) if config.server() != session.config.server() => {
-                Some(self.placed(config)?)
-            }
-            config => config,
-        };
-        let moved = config.as_ref().filter(|config| config.route() != session.config.route());
-        if let Some(config) = moved {
-            self.claim(caller, name, config)?;
-        }
-        let is_moved = moved.is_some();
-        let changed = metadata.is_some() || config.is_some();
-        if changed {
-            self.patch(name, SessionPatch { metadata, config, ..Default::default() }).await?;
-        }
-        drop(placing);
-        if is_moved {
-            self.reroute(name).await?;
-        }
-        Ok(SessionChange { session: self.refreshed(name).await?, changed })
     }
 
     /// The settings of a new session, completed by its engine.
@@ -377,8 +339,17 @@ impl Inner {
         Ok(())
     }
 
-    async fn remove(self: &Arc<Self>, name: &SessionName, engine: EngineKind) -> Result<Sequence> {
-        let content = WriteContent::SessionDeleted;
+    /// Takes back a session that could not be made as it was wished.
+    async fn unmake(self: &Arc<Self>, name: &SessionName, caller: &Caller) -> Result<Sequence> {
+        let session = self.sessions.directory.get(name)?;
+        self.remove(&session, caller.key_name()).await
+    }
+
+    async fn remove(self: &Arc<Self>, session: &Session, key_name: &str) -> Result<Sequence> {
+        let (name, engine) = (&session.name, session.engine);
+        let initiator = Initiator { key_name: key_name.into(), request_id: None };
+        let content =
+            WriteContent::SessionDeleted(SessionEnd { initiator, session: session.into() });
         let request = WriteRequest { session: name.clone(), engine, content };
         let written = self.log.write(request).await?;
         self.sessions.directory.remove(name);
@@ -395,26 +366,6 @@ impl Inner {
         let sequence = self.log.sequence(name);
         Ok(Arc::new(Session { sequence, ..(*session).clone() }))
     }
-}
-
-/// The engine's settings as they are to be; `None` where the update is not about them.
-fn updated_config(session: &Session, update: SessionUpdate) -> Result<Option<EngineConfig>> {
-    let SessionUpdate { config, webhook_secret, metadata: _ } = update;
-    if config.is_none() && webhook_secret.is_none() {
-        return Ok(None);
-    }
-    let is_foreign = config.as_ref().is_some_and(|config| config.kind() != session.engine)
-        || (webhook_secret.is_some() && !session.config.takes_webhooks());
-    if is_foreign {
-        let engine = session.engine.as_str();
-        return Err(Error::new(
-            Reason::InvalidRequest,
-            format!("session {} runs on engine {engine}, which never changes", session.name),
-        )
-        .blaming("config", &format!("must hold the settings of engine {engine}")));
-    }
-    let config = config.unwrap_or_else(|| session.config.clone());
-    Ok(Some(config.updating(&session.config, webhook_secret)))
 }
 
 fn already_exists(name: &SessionName) -> Error {

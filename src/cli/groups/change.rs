@@ -8,19 +8,23 @@ use super::results::{self, Wanted};
 use crate::cli::Done;
 use crate::cli::call::ChangeOptions;
 use crate::cli::errors::Failure;
+use crate::cli::input;
+use crate::cli::people::People;
 use crate::cli::spans::Timer;
 use crate::cli::text;
 use crate::pb;
 
+/// Far more than a text may have.
+const MAX_TEXT_BYTES: u64 = 64 * 1024;
+
 #[derive(Debug, Args)]
 pub struct CreateArgs {
-    /// The subject, at most 100 characters
+    /// The subject, at most 100 characters; - for standard input
     #[arg(long, value_name = "TEXT")]
     subject: String,
-    /// Whom to add: +49 151…, bare digits, …@c.us or …@lid
-    #[arg(value_name = "PERSON")]
-    participants: Vec<String>,
-    /// The description
+    #[command(flatten)]
+    people: People,
+    /// The description; - for standard input
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     description: String,
     /// Only admins may change the subject, the description, the picture and the timer
@@ -83,7 +87,7 @@ pub enum SubjectCommand {
     Set {
         /// The group, …@g.us
         group: String,
-        /// 1 to 100 characters
+        /// 1 to 100 characters; - for standard input
         text: String,
         #[command(flatten)]
         change: ChangeOptions,
@@ -96,7 +100,7 @@ pub enum DescriptionCommand {
     Set {
         /// The group, …@g.us
         group: String,
-        /// At most 2,048 characters
+        /// At most 2,048 characters; - for standard input
         text: String,
         #[command(flatten)]
         options: DescriptionOptions,
@@ -125,15 +129,15 @@ pub async fn create(target: &Target, args: CreateArgs) -> Result<Done, Failure> 
     let request = pb::CreateGroupRequest {
         session: target.session.clone(),
         request_id,
-        subject: args.subject,
-        participant_ids: args.participants,
-        description: args.description,
+        subject: input::text_argument(args.subject, MAX_TEXT_BYTES)?,
+        participant_ids: args.people.read()?,
+        description: input::text_argument(args.description, MAX_TEXT_BYTES)?,
         settings,
     };
     let send = async |request| target.connection.groups().create_group(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
     let done = results::done(Wanted::Added, &answer.results);
-    if target.output.json_answer("CreateGroupResponse", &answer)? {
+    if target.output.answer("CreateGroupResponse", &answer)? {
         return Ok(done);
     }
     let group = answer.group.unwrap_or_default();
@@ -155,7 +159,7 @@ pub async fn leave(target: &Target, args: LeaveArgs) -> Result<Done, Failure> {
         pb::LeaveGroupRequest { session: target.session.clone(), group_id: args.group, request_id };
     let send = async |request| target.connection.groups().leave_group(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("LeaveGroupResponse", &answer)? {
+    if !target.output.answer("LeaveGroupResponse", &answer)? {
         target.output.line(&format!("left {group}"))?;
         note_changed(target, answer.changed, answer.sequence)?;
     }
@@ -169,11 +173,11 @@ pub async fn subject(target: &Target, command: SubjectCommand) -> Result<Done, F
         session: target.session.clone(),
         group_id: group,
         request_id,
-        subject,
+        subject: input::text_argument(subject, MAX_TEXT_BYTES)?,
     };
     let send = async |request| target.connection.groups().set_group_subject(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("SetGroupSubjectResponse", &answer)? {
+    if !target.output.answer("SetGroupSubjectResponse", &answer)? {
         let group = answer.group.unwrap_or_default();
         target.output.line(&format!(
             "{}  {}",
@@ -187,7 +191,9 @@ pub async fn subject(target: &Target, command: SubjectCommand) -> Result<Done, F
 
 pub async fn description(target: &Target, command: DescriptionCommand) -> Result<Done, Failure> {
     let (group, description, options) = match command {
-        DescriptionCommand::Set { group, text, options } => (group, text, options),
+        DescriptionCommand::Set { group, text, options } => {
+            (group, input::text_argument(text, MAX_TEXT_BYTES)?, options)
+        }
         DescriptionCommand::Clear { group, options } => (group, String::new(), options),
     };
     let (request_id, call) = options.change.begin()?;
@@ -195,12 +201,12 @@ pub async fn description(target: &Target, command: DescriptionCommand) -> Result
         session: target.session.clone(),
         group_id: group,
         request_id,
-        description,
+        description: Some(description),
         expected_description_id: options.expected_id,
     };
     let send = async |request| target.connection.groups().set_group_description(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("SetGroupDescriptionResponse", &answer)? {
+    if !target.output.answer("SetGroupDescriptionResponse", &answer)? {
         let group = answer.group.unwrap_or_default();
         let description = text::safe(&group.description);
         target.output.line(&format!("{}  {description}", text::safe(&group.id)))?;

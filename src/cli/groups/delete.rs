@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Target;
 use super::change::note_changed;
 use crate::cli::call::ChangeOptions;
+use crate::cli::confirm::Confirmation;
 use crate::cli::connect::DEFAULT_TIMEOUT;
 use crate::cli::errors::Failure;
 use crate::cli::output::Output;
@@ -29,17 +30,20 @@ pub struct DeleteArgs {
     #[arg(long)]
     no_wait: bool,
     #[command(flatten)]
+    confirmation: Confirmation,
+    #[command(flatten)]
     change: ChangeOptions,
 }
 
 pub async fn delete(target: &Target, args: DeleteArgs) -> Result<Done, Failure> {
+    let group = text::safe(&args.group);
+    args.confirmation.ask(&format!("Remove all members of {group}, then leave it"))?;
     let (request_id, call) = args.change.begin()?;
     let request = pb::DeleteGroupRequest {
         session: target.session.clone(),
         group_id: args.group,
         request_id,
     };
-    let group = text::safe(&request.group_id);
     let patience = target.connection.patience(DEFAULT_TIMEOUT);
     let ask = async |limit| {
         let send = async |request| target.connection.groups().delete_group(request).await;
@@ -50,7 +54,7 @@ pub async fn delete(target: &Target, args: DeleteArgs) -> Result<Done, Failure> 
     } else {
         until_completed(target.output, patience, ask).await?
     };
-    if !target.output.json_answer("DeleteGroupResponse", &answer)? {
+    if !target.output.answer("DeleteGroupResponse", &answer)? {
         target.output.line(&summary(&group, &answer))?;
         note_changed(target, answer.changed, answer.sequence)?;
     }
@@ -119,6 +123,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::cli::format::Format;
 
     #[test]
     fn it_says_how_far_the_deletion_is() {
@@ -159,7 +164,7 @@ mod tests {
             Ok(answer(state, asked.get()))
         };
         let begin = Instant::now();
-        let last = until_completed(Output::new(true), Duration::from_secs(30), ask).await;
+        let last = until_completed(Output::new(Format::Json), Duration::from_secs(30), ask).await;
         assert_eq!(last.map(|answer| answer.removed_count).ok(), Some(3));
         assert_eq!((asked.get(), begin.elapsed()), (3, PAUSE * 2));
     }
@@ -167,7 +172,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failure_ends_the_waiting() {
         let ask = async |_: Duration| Err(Failure::Local("no".into()));
-        let ended = until_completed(Output::new(true), Duration::from_secs(30), ask).await;
+        let ended = until_completed(Output::new(Format::Json), Duration::from_secs(30), ask).await;
         assert!(ended.is_err());
     }
 }

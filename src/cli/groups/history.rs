@@ -101,8 +101,8 @@ pub async fn events(target: &Target, args: EventsArgs) -> Result<Done, Failure> 
         let send = async |request| target.connection.groups().list_group_events(request).await;
         let page = target.connection.unary(&Effect::Read, request.clone(), send).await?;
         for encoded in &page.events {
-            if target.output.is_json() {
-                target.output.json_line(&json::of_bytes("GroupEvent", encoded)?)?;
+            if target.output.is_structured() {
+                target.output.one_of_many(&json::of_bytes("GroupEvent", encoded)?)?;
                 continue;
             }
             let event = pb::GroupEvent::decode(encoded.as_ref()).map_err(|error| {

@@ -9,6 +9,7 @@ use super::results::{self, Wanted};
 use crate::cli::call::{ChangeOptions, PageOptions, ReadOptions};
 use crate::cli::effect::Effect;
 use crate::cli::errors::Failure;
+use crate::cli::people::People;
 use crate::cli::{Done, json, text};
 use crate::pb;
 
@@ -43,9 +44,8 @@ pub struct ListArgs {
 pub struct PeopleArgs {
     /// The group, …@g.us
     pub group: String,
-    /// +49 151…, bare digits, …@c.us or …@lid
-    #[arg(value_name = "PERSON", required = true)]
-    pub people: Vec<String>,
+    #[command(flatten)]
+    pub people: People,
     #[command(flatten)]
     pub change: ChangeOptions,
 }
@@ -74,18 +74,18 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     loop {
         let send = async |request| target.connection.groups().list_participants(request).await;
         let page = target.connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !args.pages.all && output.json_answer("ListParticipantsResponse", &page)? {
+        if !args.pages.all && output.answer("ListParticipantsResponse", &page)? {
             return Ok(Done::Fully);
         }
-        if output.is_json() {
+        if output.is_structured() {
             for participant in &page.participants {
-                output.json_line(&json::of_message("Participant", participant)?)?;
+                output.one_of_many(&json::of_message("Participant", participant)?)?;
             }
         } else {
             members.extend(page.participants);
         }
         if !args.pages.all || page.next_page_token.is_empty() {
-            if !output.is_json() {
+            if !output.is_structured() {
                 output.table(&mut member_table(&members))?;
                 let total = text::count(
                     usize::try_from(page.member_count).unwrap_or(0),
@@ -118,11 +118,11 @@ async fn add(target: &Target, args: PeopleArgs) -> Result<Done, Failure> {
         session: target.session.clone(),
         group_id: args.group,
         request_id,
-        participant_ids: args.people,
+        participant_ids: args.people.read_some()?,
     };
     let send = async |request| target.connection.groups().add_participants(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("AddParticipantsResponse", &answer)? {
+    if !target.output.answer("AddParticipantsResponse", &answer)? {
         show(target, Wanted::Added, &answer.results, answer.changed, answer.sequence)?;
     }
     Ok(results::done(Wanted::Added, &answer.results))
@@ -134,11 +134,11 @@ async fn remove(target: &Target, args: PeopleArgs) -> Result<Done, Failure> {
         session: target.session.clone(),
         group_id: args.group,
         request_id,
-        participant_ids: args.people,
+        participant_ids: args.people.read_some()?,
     };
     let send = async |request| target.connection.groups().remove_participants(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("RemoveParticipantsResponse", &answer)? {
+    if !target.output.answer("RemoveParticipantsResponse", &answer)? {
         show(target, Wanted::Removed, &answer.results, answer.changed, answer.sequence)?;
     }
     Ok(results::done(Wanted::Removed, &answer.results))
@@ -150,11 +150,11 @@ async fn promote(target: &Target, args: PeopleArgs) -> Result<Done, Failure> {
         session: target.session.clone(),
         group_id: args.group,
         request_id,
-        participant_ids: args.people,
+        participant_ids: args.people.read_some()?,
     };
     let send = async |request| target.connection.groups().promote_participants(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("PromoteParticipantsResponse", &answer)? {
+    if !target.output.answer("PromoteParticipantsResponse", &answer)? {
         show(target, Wanted::Promoted, &answer.results, answer.changed, answer.sequence)?;
     }
     Ok(results::done(Wanted::Promoted, &answer.results))
@@ -166,11 +166,11 @@ async fn demote(target: &Target, args: PeopleArgs) -> Result<Done, Failure> {
         session: target.session.clone(),
         group_id: args.group,
         request_id,
-        participant_ids: args.people,
+        participant_ids: args.people.read_some()?,
     };
     let send = async |request| target.connection.groups().demote_participants(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("DemoteParticipantsResponse", &answer)? {
+    if !target.output.answer("DemoteParticipantsResponse", &answer)? {
         show(target, Wanted::Demoted, &answer.results, answer.changed, answer.sequence)?;
     }
     Ok(results::done(Wanted::Demoted, &answer.results))

@@ -46,8 +46,8 @@ pub struct GetArgs {
     /// The group, …@g.us
     group: String,
     /// Write the JPEG here; - for standard output
-    #[arg(long, short, value_name = "FILE", conflicts_with = "json")]
-    output: Option<String>,
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "format"])]
+    file: Option<String>,
     /// Ask WhatsApp now
     #[arg(long)]
     refresh: bool,
@@ -78,7 +78,7 @@ async fn get(target: &Target, args: GetArgs) -> Result<Done, Failure> {
         return Ok(Done::Fully);
     };
     let picture = answer.picture.unwrap_or_default();
-    if let Some(path) = args.output {
+    if let Some(path) = args.file {
         return store(target, &picture, &path);
     }
     target.output.table(&mut text::properties(rows(&picture)))?;
@@ -145,7 +145,7 @@ async fn set(
     let send = async |request| target.connection.groups().set_group_picture(request).await;
     let sent = target.connection.unary_within(limit, &call, request, send);
     let answer = progress::during(target.output, &what, sent).await?;
-    if !target.output.json_answer("SetGroupPictureResponse", &answer)? {
+    if !target.output.answer("SetGroupPictureResponse", &answer)? {
         show(target, answer.group.as_ref(), answer.changed, answer.sequence)?;
     }
     Ok(Done::Fully)

@@ -140,18 +140,18 @@ pub async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     loop {
         let send = async |request| connection.groups().list_groups(request).await;
         let page = connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !args.pages.all && output.json_answer("ListGroupsResponse", &page)? {
+        if !args.pages.all && output.answer("ListGroupsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for encoded in &page.groups {
-            if output.is_json() {
-                output.json_line(&json::of_bytes("Group", encoded)?)?;
+            if output.is_structured() {
+                output.one_of_many(&json::of_bytes("Group", encoded)?)?;
             } else {
                 add_group(&mut table, &decoded(encoded)?);
             }
         }
         if !args.pages.all || page.next_page_token.is_empty() {
-            if !output.is_json() {
+            if !output.is_structured() {
                 output.table(&mut table)?;
                 let synced = text::time(page.synced_time.as_ref());
                 let shown = text::count(table.row_count(), "group", "groups");
@@ -189,7 +189,7 @@ pub async fn count(target: &Target, args: CountArgs) -> Result<Done, Failure> {
     };
     let send = async |request| target.connection.groups().count_groups(request).await;
     let answer = target.connection.unary(&Effect::Read, request, send).await?;
-    if !target.output.json_answer("CountGroupsResponse", &answer)? {
+    if !target.output.answer("CountGroupsResponse", &answer)? {
         target.output.line(&answer.count.to_string())?;
     }
     Ok(Done::Fully)
@@ -205,7 +205,7 @@ pub async fn get(target: &Target, args: GetArgs) -> Result<Done, Failure> {
     };
     let send = async |request| target.connection.groups().get_group(request).await;
     let answer = target.connection.unary(&Effect::Read, request, send).await?;
-    if target.output.json_answer("GetGroupResponse", &answer)? {
+    if target.output.answer("GetGroupResponse", &answer)? {
         return Ok(Done::Fully);
     }
     show(target.output, &decoded(&answer.group)?)?;

@@ -49,7 +49,7 @@ pub async fn refresh(target: &Target, args: RefreshArgs) -> Result<Done, Failure
     };
     drop(progress);
     let answer = answer?;
-    if target.output.json_answer("RefreshGroupsResponse", &answer)? {
+    if target.output.answer("RefreshGroupsResponse", &answer)? {
         return Ok(Done::Fully);
     }
     target.output.line(&summary(&answer))?;

@@ -57,18 +57,18 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     loop {
         let send = async |request| target.connection.groups().list_join_requests(request).await;
         let page = target.connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !args.pages.all && output.json_answer("ListJoinRequestsResponse", &page)? {
+        if !args.pages.all && output.answer("ListJoinRequestsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for join_request in &page.join_requests {
-            if output.is_json() {
-                output.json_line(&json::of_message("JoinRequest", join_request)?)?;
+            if output.is_structured() {
+                output.one_of_many(&json::of_message("JoinRequest", join_request)?)?;
             } else {
                 add_request(&mut table, join_request);
             }
         }
         if !args.pages.all || page.next_page_token.is_empty() {
-            if !output.is_json() {
+            if !output.is_structured() {
                 output.table(&mut table)?;
                 target.note_synced(page.as_of_sequence, page.synced_time.as_ref())?;
                 args.pages.note_rest(output, &page.next_page_token)?;
@@ -112,11 +112,11 @@ async fn approve(target: &Target, args: PeopleArgs) -> Result<Done, Failure> {
         session: target.session.clone(),
         group_id: args.group,
         request_id,
-        participant_ids: args.people,
+        participant_ids: args.people.read_some()?,
     };
     let send = async |request| target.connection.groups().approve_join_requests(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("ApproveJoinRequestsResponse", &answer)? {
+    if !target.output.answer("ApproveJoinRequestsResponse", &answer)? {
         show(target, Wanted::LetIn, &answer.results, answer.changed, answer.sequence)?;
     }
     Ok(results::done(Wanted::LetIn, &answer.results))
@@ -128,11 +128,11 @@ async fn reject(target: &Target, args: PeopleArgs) -> Result<Done, Failure> {
         session: target.session.clone(),
         group_id: args.group,
         request_id,
-        participant_ids: args.people,
+        participant_ids: args.people.read_some()?,
     };
     let send = async |request| target.connection.groups().reject_join_requests(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
-    if !target.output.json_answer("RejectJoinRequestsResponse", &answer)? {
+    if !target.output.answer("RejectJoinRequestsResponse", &answer)? {
         show(target, Wanted::TurnedDown, &answer.results, answer.changed, answer.sequence)?;
     }
     Ok(results::done(Wanted::TurnedDown, &answer.results))

@@ -14,6 +14,7 @@ use self::post::{Answered, Poster};
 use self::summary::Summary;
 use super::Done;
 use super::errors::Failure;
+use super::format::FormatOptions;
 use super::input::{read_secret, trusting};
 use super::output::Output;
 use super::progress::Progress;
@@ -23,9 +24,8 @@ use crate::domain::id::SessionName;
 pub struct ImportArgs {
     #[command(subcommand)]
     command: ImportCommand,
-    /// The summary as one JSON document
-    #[arg(long, global = true)]
-    pub json: bool,
+    #[command(flatten)]
+    pub format: FormatOptions,
 }
 
 #[derive(Debug, Subcommand)]

@@ -54,8 +54,8 @@ impl Summary {
     }
 
     pub fn print(&self, output: Output) -> Result<(), Failure> {
-        if output.is_json() {
-            return output.json_document(&json!({
+        if output.is_structured() {
+            return output.document(&json!({
                 "accepted": self.accepted, "duplicate": self.duplicate, "ignored": self.ignored,
                 "refused": self.refused(), "refusedByReason": self.refused, "firstRefused": self.named,
             }));

@@ -1,5 +1,7 @@
 //! Creating and deleting sessions, changing them, and wanting them running or stopped.
 
+use std::collections::HashMap;
+
 use clap::Args;
 
 use super::engine::{EngineArgs, EngineName};
@@ -32,12 +34,18 @@ pub struct CreateArgs {
 pub struct UpdateArgs {
     /// The session
     name: String,
-    /// A label of your own; may be repeated. Those given replace all that there were
+    /// A label to set; may be repeated. Others stay
     #[arg(long, value_name = "NAME=VALUE", value_parser = settings::path_and_value)]
     metadata: Vec<(String, String)>,
-    /// Remove all labels
-    #[arg(long, conflicts_with = "metadata")]
+    /// A label to remove; may be repeated
+    #[arg(long, value_name = "NAME", conflicts_with = "clear_metadata")]
+    remove_metadata: Vec<String>,
+    /// Remove all labels that are not set by --metadata
+    #[arg(long)]
     clear_metadata: bool,
+    /// Change it only if it still has this etag, as `sessions get --json` shows it
+    #[arg(long, value_name = "ETAG", default_value = "", hide_default_value = true)]
+    expected_etag: String,
     /// The engine's settings replace those there were, and count from the next start; what concerns
     /// webhooks counts at once
     #[command(flatten)]
@@ -47,23 +55,30 @@ pub struct UpdateArgs {
 impl UpdateArgs {
     fn request(self) -> Result<pb::UpdateSessionRequest, Failure> {
         let mut paths = Vec::new();
-        if self.clear_metadata || !self.metadata.is_empty() {
+        if self.clear_metadata {
             paths.push("metadata".to_owned());
         }
+        let merges = !self.metadata.is_empty() || !self.remove_metadata.is_empty();
         paths.extend(self.settings.paths());
         let config = self.settings.config()?;
-        if paths.is_empty() {
+        if paths.is_empty() && !merges {
             return Err(Failure::Usage(
-                "say what to change: --metadata, --clear-metadata, --phone-number, --waha-server, \
+                "say what to change: --metadata, --remove-metadata, --clear-metadata, --phone-number, --waha-server, \
                  --waha-session or --webhook-secret-file"
                     .to_owned(),
             ));
         }
+        let given = self.metadata.into_iter().collect();
+        let (metadata, set_metadata) =
+            if self.clear_metadata { (given, HashMap::new()) } else { (HashMap::new(), given) };
         Ok(pb::UpdateSessionRequest {
             session: self.name,
             update_mask: Some(prost_types::FieldMask { paths }),
-            metadata: self.metadata.into_iter().collect(),
+            metadata,
             config: config.map(Into::into),
+            set_metadata,
+            remove_metadata: self.remove_metadata,
+            expected_etag: self.expected_etag,
         })
     }
 }
@@ -76,7 +91,7 @@ pub async fn update(
     let request = args.request()?;
     let send = async |request| connection.sessions().update_session(request).await;
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("UpdateSessionResponse", &answer)? {
+    if !output.answer("UpdateSessionResponse", &answer)? {
         show_changed(answer.changed, answer.session.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -100,7 +115,7 @@ pub async fn create(
     };
     let send = async |request| connection.sessions().create_session(request).await;
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("CreateSessionResponse", &answer)? {
+    if !output.answer("CreateSessionResponse", &answer)? {
         show(answer.session.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -114,7 +129,7 @@ pub async fn delete(
     let request = pb::DeleteSessionRequest { session: session.clone() };
     let send = async |request| connection.sessions().delete_session(request).await;
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("DeleteSessionResponse", &answer)? {
+    if !output.answer("DeleteSessionResponse", &answer)? {
         output.line(&format!(
             "deleted {session}; its history ends at sequence {}",
             answer.sequence
@@ -130,7 +145,7 @@ pub async fn start(
 ) -> Result<Done, Failure> {
     let send = async |request| connection.sessions().start_session(request).await;
     let answer = connection.unary(&Effect::Once, pb::StartSessionRequest { session }, send).await?;
-    if !output.json_answer("StartSessionResponse", &answer)? {
+    if !output.answer("StartSessionResponse", &answer)? {
         show_changed(answer.changed, answer.session.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -143,7 +158,7 @@ pub async fn stop(
 ) -> Result<Done, Failure> {
     let send = async |request| connection.sessions().stop_session(request).await;
     let answer = connection.unary(&Effect::Once, pb::StopSessionRequest { session }, send).await?;
-    if !output.json_answer("StopSessionResponse", &answer)? {
+    if !output.answer("StopSessionResponse", &answer)? {
         show_changed(answer.changed, answer.session.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -169,15 +184,19 @@ mod tests {
     #[test]
     fn only_what_is_named_is_changed() {
         let paths = |words: &[&str]| Some(request(words)?.update_mask?.paths);
-        assert_eq!(paths(&["--metadata", "k=v"]), Some(vec!["metadata".to_owned()]));
+        assert_eq!(paths(&["--metadata", "k=v"]), Some(Vec::new()));
+        let set = |words: &[&str]| request(words).map(|request| request.set_metadata);
+        assert_eq!(set(&["--metadata", "k=v"]), Some([("k".to_owned(), "v".to_owned())].into()));
+        assert_eq!(set(&["--metadata", "k=v", "--clear-metadata"]), Some(HashMap::new()));
+        assert_eq!(paths(&["--remove-metadata", "k"]), Some(Vec::new()));
         assert_eq!(paths(&["--clear-metadata"]), Some(vec!["metadata".to_owned()]));
         assert_eq!(
             paths(&["--waha-server", "w", "--metadata", "k=v"]),
-            Some(vec!["metadata".to_owned(), "waha".to_owned()])
+            Some(vec!["waha".to_owned()])
         );
         assert_eq!(paths(&["--phone-number", ""]), Some(vec!["simulator".to_owned()]));
         assert_eq!(paths(&[]), None);
-        assert_eq!(paths(&["--clear-metadata", "--metadata", "k=v"]), None);
+        assert_eq!(paths(&["--clear-metadata", "--remove-metadata", "k"]), None);
         assert_eq!(paths(&["--phone-number", "1", "--waha-server", "w"]), None);
     }
 }

@@ -27,7 +27,7 @@ pub async fn logout(
     let send = async |request| connection.sessions().logout_session(request).await;
     let answer =
         connection.unary(&Effect::Once, pb::LogoutSessionRequest { session }, send).await?;
-    if !output.json_answer("LogoutSessionResponse", &answer)? {
+    if !output.answer("LogoutSessionResponse", &answer)? {
         show_changed(answer.changed, answer.session.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -43,7 +43,7 @@ pub async fn pairing_code(
     let send = async |request| connection.sessions().request_pairing_code(request).await;
     // Each call voids the code before, so it is not sent twice by itself.
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("RequestPairingCodeResponse", &answer)? {
+    if !output.answer("RequestPairingCodeResponse", &answer)? {
         let code = answer.pairing_code.unwrap_or_default();
         output.line(&grouped(&code.code))?;
         output.note(&instruction(&code))?;

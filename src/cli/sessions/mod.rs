@@ -10,6 +10,7 @@ mod watch;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::call::PageOptions;
+use super::confirm::Confirmation;
 use super::connect::{ClientOptions, Connection};
 use super::effect::Effect;
 use super::errors::Failure;
@@ -45,6 +46,8 @@ enum SessionsCommand {
     Delete {
         /// The session
         name: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Want a session running
     Start {
@@ -109,7 +112,10 @@ pub async fn run(args: SessionsArgs, output: Output) -> Result<Done, Failure> {
         SessionsCommand::Get { name } => get(&connection, name, output).await,
         SessionsCommand::Create(args) => change::create(&connection, args, output).await,
         SessionsCommand::Update(args) => change::update(&connection, args, output).await,
-        SessionsCommand::Delete { name } => change::delete(&connection, name, output).await,
+        SessionsCommand::Delete { name, confirmation } => {
+            confirmation.ask(&format!("Delete session {name} with all its groups"))?;
+            change::delete(&connection, name, output).await
+        }
         SessionsCommand::Start { name } => change::start(&connection, name, output).await,
         SessionsCommand::Stop { name } => change::stop(&connection, name, output).await,
         SessionsCommand::Logout { name } => link::logout(&connection, name, output).await,
@@ -130,18 +136,18 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
     loop {
         let send = async |request| connection.sessions().list_sessions(request).await;
         let page = connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !pages.all && output.json_answer("ListSessionsResponse", &page)? {
+        if !pages.all && output.answer("ListSessionsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for session in &page.sessions {
-            if output.is_json() {
-                output.json_line(&json::of_message("Session", session)?)?;
+            if output.is_structured() {
+                output.one_of_many(&json::of_message("Session", session)?)?;
             } else {
                 add_session(&mut table, session);
             }
         }
         if !pages.all || page.next_page_token.is_empty() {
-            if !output.is_json() {
+            if !output.is_structured() {
                 output.table(&mut table)?;
                 pages.note_rest(output, &page.next_page_token)?;
             }
@@ -154,7 +160,7 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
 async fn get(connection: &Connection, session: String, output: Output) -> Result<Done, Failure> {
     let send = async |request| connection.sessions().get_session(request).await;
     let answer = connection.unary(&Effect::Read, pb::GetSessionRequest { session }, send).await?;
-    if !output.json_answer("GetSessionResponse", &answer)? {
+    if !output.answer("GetSessionResponse", &answer)? {
         show(answer.session.as_ref(), output)?;
     }
     Ok(Done::Fully)

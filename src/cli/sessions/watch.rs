@@ -103,8 +103,8 @@ impl Watch<'_> {
         if self.shown.as_ref() == Some(state) {
             return Ok(());
         }
-        if self.output.is_json() {
-            return self.output.json_line(&json::of_message("WatchSessionResponse", state)?);
+        if self.output.is_structured() {
+            return self.output.one_of_many(&json::of_message("WatchSessionResponse", state)?);
         }
         let lines = lines(self.shown.as_ref(), state);
         if !lines.is_empty() {

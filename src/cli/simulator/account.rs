@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::Table;
+use prost_types::FieldMask;
 use serde_json::{Deserializer, Value};
 
 use super::World;
@@ -15,7 +16,7 @@ const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
-    /// Make an account, or replace all settings of one
+    /// Make an account, or change what is given of one
     Put(PutArgs),
     /// Show an account
     Get {
@@ -34,26 +35,36 @@ pub struct PutArgs {
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     lid: String,
     /// The name shown to others
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    name: String,
-    /// The number has no WhatsApp account
-    #[arg(long)]
-    not_on_whatsapp: bool,
-    /// Who may add it to groups
-    #[arg(long, value_enum, default_value_t = Privacy::Everyone)]
-    add_privacy: Privacy,
-    /// A contact, who may add it with --add-privacy contacts; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
+    /// Whether the number has no WhatsApp account
+    #[arg(
+        long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    not_on_whatsapp: Option<bool>,
+    /// Who may add it to groups; everyone unless it was set
+    #[arg(long, value_enum)]
+    add_privacy: Option<Privacy>,
+    /// A contact, who may add it with --add-privacy contacts; may be repeated, and replaces those there were
     #[arg(long, value_name = "PERSON")]
     contact: Vec<String>,
-    /// Someone it has blocked, who cannot add it; may be repeated
+    /// It has no contacts
+    #[arg(long, conflicts_with = "contact")]
+    no_contacts: bool,
+    /// Someone it has blocked, who cannot add it; may be repeated, and replaces those there were
     #[arg(long, value_name = "PERSON")]
     blocked: Vec<String>,
+    /// It has blocked nobody
+    #[arg(long, conflicts_with = "blocked")]
+    no_blocked: bool,
     /// Many accounts instead, as JSON one after another, as `account get --json` prints them; - for
     /// standard input
     #[arg(
         long,
         value_name = "FILE|-",
-        conflicts_with_all = ["lid", "name", "not_on_whatsapp", "add_privacy", "contact", "blocked"]
+        conflicts_with_all = [
+            "lid", "name", "not_on_whatsapp", "add_privacy", "contact", "no_contacts", "blocked", "no_blocked"
+        ]
     )]
     file: Option<String>,
 }
@@ -93,25 +104,48 @@ pub async fn run(world: &World, command: AccountCommand) -> Result<Done, Failure
     }
 }
 
-async fn put(world: &World, account: SimulatorAccount) -> Result<pb::PutAccountResponse, Failure> {
-    let request = pb::PutAccountRequest { account: Some(account) };
+/// All settings of an account, as a file has it.
+const SETTINGS: [&str; 5] =
+    ["push_name", "not_on_whatsapp", "add_privacy", "contact_ids", "blocked_ids"];
+
+impl PutArgs {
+    /// The account, and which of its settings were given.
+    fn request(self) -> pb::PutAccountRequest {
+        let given = [
+            self.name.is_some(),
+            self.not_on_whatsapp.is_some(),
+            self.add_privacy.is_some(),
+            self.no_contacts || !self.contact.is_empty(),
+            self.no_blocked || !self.blocked.is_empty(),
+        ];
+        let paths = SETTINGS.iter().zip(given).filter(|(_, is_given)| *is_given);
+        let paths: Vec<String> = paths.map(|(path, _)| (*path).to_owned()).collect();
+        let account = SimulatorAccount {
+            phone_number_id: self.phone_number.unwrap_or_default(),
+            lid: self.lid,
+            push_name: self.name.unwrap_or_default(),
+            not_on_whatsapp: self.not_on_whatsapp.unwrap_or_default(),
+            add_privacy: self.add_privacy.map_or(AddPrivacy::Unspecified, Into::into).into(),
+            contact_ids: self.contact,
+            blocked_ids: self.blocked,
+            session: String::new(),
+        };
+        let update_mask = (!paths.is_empty()).then_some(FieldMask { paths });
+        pb::PutAccountRequest { account: Some(account), update_mask }
+    }
+}
+
+async fn put(
+    world: &World,
+    request: pb::PutAccountRequest,
+) -> Result<pb::PutAccountResponse, Failure> {
     let send = async |request| world.connection.simulator().put_account(request).await;
     world.connection.unary(&Effect::Once, request, send).await
 }
 
 async fn put_one(world: &World, args: PutArgs) -> Result<Done, Failure> {
-    let account = SimulatorAccount {
-        phone_number_id: args.phone_number.unwrap_or_default(),
-        lid: args.lid,
-        push_name: args.name,
-        not_on_whatsapp: args.not_on_whatsapp,
-        add_privacy: AddPrivacy::from(args.add_privacy).into(),
-        contact_ids: args.contact,
-        blocked_ids: args.blocked,
-        session: String::new(),
-    };
-    let answer = put(world, account).await?;
-    if !world.output.json_answer("PutAccountResponse", &answer)? {
+    let answer = put(world, args.request()).await?;
+    if !world.output.answer("PutAccountResponse", &answer)? {
         show(world, answer.account.as_slice())?;
     }
     Ok(Done::Fully)
@@ -126,16 +160,18 @@ async fn put_all(world: &World, file: &str) -> Result<Done, Failure> {
     let progress = Progress::begin(world.output, "making accounts");
     progress.advance(0, all);
     for (done, account) in (1..).zip(accounts) {
-        let answer = put(world, account).await?;
-        if world.output.is_json() {
-            world.output.json_line(&json::of_message("PutAccountResponse", &answer)?)?;
+        let update_mask = Some(FieldMask { paths: SETTINGS.map(str::to_owned).to_vec() });
+        let request = pb::PutAccountRequest { account: Some(account), update_mask };
+        let answer = put(world, request).await?;
+        if world.output.is_structured() {
+            world.output.one_of_many(&json::of_message("PutAccountResponse", &answer)?)?;
         } else {
             put_accounts.extend(answer.account);
         }
         progress.advance(done, all);
     }
     drop(progress);
-    if !world.output.is_json() {
+    if !world.output.is_structured() {
         show(world, &put_accounts)?;
     }
     Ok(Done::Fully)

@@ -61,18 +61,18 @@ pub async fn calls(world: &World, args: CallsArgs) -> Result<Done, Failure> {
     loop {
         let send = async |request| world.connection.simulator().list_calls(request).await;
         let page = world.connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !args.pages.all && output.json_answer("ListCallsResponse", &page)? {
+        if !args.pages.all && output.answer("ListCallsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for call in &page.calls {
-            if output.is_json() {
-                output.json_line(&json::of_message("SimulatorCall", call)?)?;
+            if output.is_structured() {
+                output.one_of_many(&json::of_message("SimulatorCall", call)?)?;
             } else {
                 add_call(&mut table, call);
             }
         }
         if !args.pages.all || page.next_page_token.is_empty() {
-            if !output.is_json() {
+            if !output.is_structured() {
                 output.table(&mut table)?;
                 output.note(&text::count(table.row_count(), "call", "calls"))?;
                 args.pages.note_rest(output, &page.next_page_token)?;

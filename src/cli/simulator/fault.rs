@@ -220,7 +220,8 @@ pub async fn run(world: &World, command: FaultCommand) -> Result<Done, Failure> 
             }
         }
         FaultCommand::Clear { faults, session } => {
-            let request = pb::ClearFaultsRequest { fault_ids: faults, session };
+            let all = faults.is_empty() && session.is_empty();
+            let request = pb::ClearFaultsRequest { fault_ids: faults, session, all };
             let send = async |request| world.connection.simulator().clear_faults(request).await;
             let answer = world.ask(&Effect::Once, "ClearFaultsResponse", request, send).await?;
             if let Some(answer) = answer {

@@ -71,18 +71,18 @@ async fn list(world: &World, member_id: String, pages: PageOptions) -> Result<Do
     loop {
         let send = async |request| world.connection.simulator().list_world_groups(request).await;
         let page = world.connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !pages.all && output.json_answer("ListWorldGroupsResponse", &page)? {
+        if !pages.all && output.answer("ListWorldGroupsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for group in &page.groups {
-            if output.is_json() {
-                output.json_line(&json::of_message("Group", group)?)?;
+            if output.is_structured() {
+                output.one_of_many(&json::of_message("Group", group)?)?;
             } else {
                 add_group(&mut table, group);
             }
         }
         if !pages.all || page.next_page_token.is_empty() {
-            if !output.is_json() {
+            if !output.is_structured() {
                 output.table(&mut table)?;
                 output.note(&text::count(table.row_count(), "group", "groups"))?;
                 pages.note_rest(output, &page.next_page_token)?;

@@ -65,7 +65,7 @@ impl World {
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<Option<A>, Failure> {
         let answer = self.connection.unary(call, request, send).await?;
-        Ok((!self.output.json_answer(answer_name, &answer)?).then_some(answer))
+        Ok((!self.output.answer(answer_name, &answer)?).then_some(answer))
     }
 }
 

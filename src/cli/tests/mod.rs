@@ -80,5 +80,5 @@ fn options_of_the_client_may_stand_after_the_last_command() {
         "--json",
     ]);
     let Command::Client(command) = cli.into_command() else { panic!("not the client") };
-    assert!(command.wants_json());
+    assert!(command.format() == Format::Json);
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use bytes::Bytes;
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use http::{HeaderMap, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -17,7 +17,7 @@ use serde_json::Value;
 use tonic::Status;
 
 use crate::cli::output::streams;
-use crate::cli::{Cli, Command, run};
+use crate::cli::{Cli, Command, command, in_order, run};
 use crate::pb;
 
 /// Before each message: not compressed, and its length.
@@ -125,7 +125,9 @@ pub type Case = (&'static str, &'static str, Value);
 
 /// How the command ended, and what it printed.
 pub async fn outcome(line: &str) -> (ExitCode, String) {
-    let cli = Cli::try_parse_from(line.split_whitespace());
+    let words = in_order(line.split_whitespace().map(Into::into));
+    let parsed = command().try_get_matches_from(words);
+    let cli = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| panic!("{line}: {error}"));
     let Command::Client(command) = cli.into_command() else { panic!("{line}") };
     (run(command).await, streams::printed())

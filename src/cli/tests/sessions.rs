@@ -36,8 +36,8 @@ async fn every_call_of_sessions_has_a_command() {
             update,
             "UpdateSession",
             json!({
-                "session": "a", "updateMask": "metadata,waha",
-                "metadata": { "k": "v" }, "waha": { "server": "w" },
+                "session": "a", "updateMask": "waha",
+                "setMetadata": { "k": "v" }, "waha": { "server": "w" },
             }),
         ),
         (

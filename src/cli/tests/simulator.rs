@@ -16,7 +16,14 @@ fn calls() -> Vec<Case> {
                 "phoneNumberId": ANN, "lid": "7@lid", "pushName": "Ann", "notOnWhatsapp": true,
                 "addPrivacy": "ADD_PRIVACY_CONTACTS", "contactIds": ["+492"],
                 "blockedIds": ["+493"],
-            }}),
+            }, "updateMask": "pushName,notOnWhatsapp,addPrivacy,contactIds,blockedIds" }),
+        ),
+        (
+            "simulator account put +491 --not-on-whatsapp=false --no-blocked",
+            "PutAccount",
+            json!({
+                "account": { "phoneNumberId": ANN }, "updateMask": "notOnWhatsapp,blockedIds",
+            }),
         ),
         ("simulator account get +491", "GetAccount", json!({ "id": ANN })),
         (
@@ -24,6 +31,7 @@ fn calls() -> Vec<Case> {
             "ClearFaults",
             json!({ "faultIds": ["f1", "f2"], "session": "a" }),
         ),
+        ("simulator fault clear", "ClearFaults", json!({ "all": true })),
         (
             "simulator group get 1@g.us --viewer +491",
             "GetWorldGroup",
@@ -121,7 +129,7 @@ fn acts() -> Vec<Case> {
         (
             "simulator act change-picture +491 1@g.us --remove",
             "Act",
-            act("changePicture", json!({})),
+            act("changePicture", json!({ "data": "" })),
         ),
         ("simulator act revoke-invite +491 1@g.us", "Act", act("revokeInvite", json!({}))),
         ("simulator act request-to-join +491 1@g.us", "Act", act("requestToJoin", json!({}))),
@@ -146,7 +154,11 @@ fn acts() -> Vec<Case> {
             json!({ "actor": ANN, "changeNumber": { "newPhoneNumber": "+499" } }),
         ),
         ("simulator act suspend +491 1@g.us", "Act", act("suspend", json!({ "suspended": true }))),
-        ("simulator act suspend +491 1@g.us --lift", "Act", act("suspend", json!({}))),
+        (
+            "simulator act suspend +491 1@g.us --lift",
+            "Act",
+            act("suspend", json!({ "suspended": false })),
+        ),
         ("simulator act migrate-to-lid +491 1@g.us", "Act", act("migrateToLid", json!({}))),
         (
             "simulator act place-in-community +491 1@g.us --kind announcement --parent 2@g.us",

@@ -51,7 +51,11 @@ async fn every_call_of_webhooks_has_a_command() {
             "ReplayWebhook",
             json!({ "webhookId": "w", "resumeToken": "AQID" }),
         ),
-        ("webhooks replay w --from now", "ReplayWebhook", id.clone()),
+        (
+            "webhooks replay w --from now",
+            "ReplayWebhook",
+            json!({ "webhookId": "w", "latest": {} }),
+        ),
         ("webhooks test w", "TestWebhook", id),
     ];
     assert!(check("WebhooksService", "", &cases).await.is_empty());

@@ -94,7 +94,7 @@ pub async fn run(args: WatchArgs, output: Output) -> Result<Done, Failure> {
         reconnect: !args.no_reconnect,
         output,
         place,
-        printer: Printer::new(output.is_json(), args.progress),
+        printer: Printer::new(output.format(), args.progress),
         file,
     };
     let stop = stop_signal()?;
@@ -109,7 +109,7 @@ pub async fn run(args: WatchArgs, output: Output) -> Result<Done, Failure> {
 fn explain_loss(failure: &Failure, file: Option<&std::path::Path>, output: Output) {
     use tonic_types::StatusExt as _;
 
-    if failure.exit_code() != super::errors::TOKEN_UNUSABLE || output.is_json() {
+    if failure.exit_code() != super::errors::TOKEN_UNUSABLE || output.is_structured() {
         return;
     }
     let Failure::Refused { status, .. } = failure else { return };

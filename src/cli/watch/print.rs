@@ -8,37 +8,39 @@ use serde_json::{Value, json};
 use super::start::token_to_text;
 use crate::cli::describe::Subjects;
 use crate::cli::errors::Failure;
+use crate::cli::format::Format;
 use crate::cli::output::DIM;
 use crate::cli::{json, text};
 use crate::pb;
 
 /// Holds lines back until [`Printer::flush`], so that catching up writes in large pieces.
 pub struct Printer {
-    json: bool,
+    format: Format,
     progress: bool,
     subjects: Subjects,
     out: BufWriter<Box<dyn Write + Send>>,
 }
 
 impl Printer {
-    pub fn new(json: bool, progress: bool) -> Self {
-        Self::to(Box::new(anstream::stdout()), json, progress)
+    pub fn new(format: Format, progress: bool) -> Self {
+        Self::to(Box::new(anstream::stdout()), format, progress)
     }
 
-    pub fn to(out: Box<dyn Write + Send>, json: bool, progress: bool) -> Self {
+    pub fn to(out: Box<dyn Write + Send>, format: Format, progress: bool) -> Self {
         let out = BufWriter::with_capacity(64 * 1024, out);
-        Self { json, progress, subjects: Subjects::default(), out }
+        Self { format, progress, subjects: Subjects::default(), out }
     }
 
     pub fn response(&mut self, response: &pb::WatchGroupEventsResponse) -> Result<(), Failure> {
-        if self.json {
-            for line in json_lines(response, self.progress)? {
-                self.line(&line.to_string())?;
-            }
-        } else {
+        if self.format == Format::Text {
             for line in text_lines(response, &mut self.subjects, self.progress)? {
                 self.line(&line)?;
             }
+            return Ok(());
+        }
+        for document in documents(response, self.progress)? {
+            let text = self.format.one_of_many(&document)?;
+            self.out.write_all(text.as_bytes()).map_err(Failure::from_output)?;
         }
         Ok(())
     }
@@ -84,7 +86,7 @@ fn text_lines(
     Ok(lines)
 }
 
-fn json_lines(
+fn documents(
     response: &pb::WatchGroupEventsResponse,
     progress: bool,
 ) -> Result<Vec<Value>, Failure> {
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_last_json_line_of_a_response_carries_its_token() {
-        let lines = json_lines(&response(), false).expect("lines");
+        let lines = documents(&response(), false).expect("lines");
         assert_eq!(lines[0], json!({ "event": { "session": "default", "sequence": "1" } }));
         assert_eq!(lines[1]["resumeToken"], "AQID");
     }
@@ -139,9 +141,9 @@ mod tests {
             resume_token: vec![1].into(),
             ..Default::default()
         };
-        assert!(json_lines(&response, false).expect("lines").is_empty());
+        assert!(documents(&response, false).expect("lines").is_empty());
         assert_eq!(
-            json_lines(&response, true).expect("lines"),
+            documents(&response, true).expect("lines"),
             [json!({ "progress": { "caughtUp": true }, "resumeToken": "AQ==" })]
         );
         assert!(text_lines(&response, &mut Subjects::default(), false).expect("lines").is_empty());
@@ -164,7 +166,7 @@ mod tests {
             session: "default".into(),
             group_id: "1@g.us".into(),
             sequence: 5,
-            body: Some(pb::group_event::Body::Left(pb::GroupLeft {})),
+            body: Some(pb::group_event::Body::Left(Box::default())),
             ..Default::default()
         };
         let response = pb::WatchGroupEventsResponse {

@@ -22,6 +22,7 @@ use super::start::{Place, Start};
 use super::token_file::TokenFile;
 use crate::cli::connect::ClientOptions;
 use crate::cli::errors::Failure;
+use crate::cli::format::{Format, FormatOptions};
 use crate::cli::output::Output;
 use crate::domain::reason::Reason;
 use crate::pb::watch_group_events_request::Start as Wire;
@@ -136,16 +137,16 @@ async fn follower(scripts: Vec<Vec<Item>>, page: &Page, file: &Path) -> (Followe
         api_key: None,
         connect_timeout: Duration::from_secs(5),
         timeout: Some(Duration::from_secs(5)),
-        json: true,
+        format: FormatOptions::default(),
     };
     let follower = Follower {
         options,
         request: WatchGroupEventsRequest::default(),
         silence: Duration::from_secs(30),
         reconnect: true,
-        output: Output::new(true),
+        output: Output::new(Format::Json),
         place: Place::new(&Start::Earliest, false),
-        printer: Printer::to(Box::new(page.clone()), true, false),
+        printer: Printer::to(Box::new(page.clone()), Format::Json, false),
         file: Some(TokenFile::open(file.to_owned()).expect("a file")),
     };
     (follower, service)

@@ -124,7 +124,7 @@ pub async fn create(
     };
     let send = async |request| connection.webhooks().create_webhook(request).await;
     let answer = connection.unary(&call, request, send).await?;
-    if !output.json_answer("CreateWebhookResponse", &answer)? {
+    if !output.answer("CreateWebhookResponse", &answer)? {
         show::one(answer.webhook.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -138,7 +138,7 @@ pub async fn update(
     let request = args.request()?;
     let send = async |request| connection.webhooks().update_webhook(request).await;
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("UpdateWebhookResponse", &answer)? {
+    if !output.answer("UpdateWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -152,7 +152,7 @@ pub async fn delete(
     let request = pb::DeleteWebhookRequest { webhook_id: webhook.clone() };
     let send = async |request| connection.webhooks().delete_webhook(request).await;
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("DeleteWebhookResponse", &answer)? {
+    if !output.answer("DeleteWebhookResponse", &answer)? {
         output.line(&format!("deleted {webhook}"))?;
     }
     Ok(Done::Fully)
@@ -166,7 +166,7 @@ pub async fn pause(
     let send = async |request| connection.webhooks().pause_webhook(request).await;
     let request = pb::PauseWebhookRequest { webhook_id };
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("PauseWebhookResponse", &answer)? {
+    if !output.answer("PauseWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -180,7 +180,7 @@ pub async fn resume(
     let send = async |request| connection.webhooks().resume_webhook(request).await;
     let request = pb::ResumeWebhookRequest { webhook_id };
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("ResumeWebhookResponse", &answer)? {
+    if !output.answer("ResumeWebhookResponse", &answer)? {
         show::changed(answer.changed, answer.webhook.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -193,15 +193,16 @@ pub async fn replay(
     output: Output,
 ) -> Result<Done, Failure> {
     use replay_webhook_request::Start as Of;
-    let start = from.wire().map(|start| match start {
-        Wire::ResumeToken(token) => Of::ResumeToken(token),
-        Wire::StartTime(time) => Of::StartTime(time),
-        Wire::Earliest(earliest) => Of::Earliest(earliest),
+    let start = Some(match from.wire() {
+        None => Of::Latest(pb::Latest {}),
+        Some(Wire::ResumeToken(token)) => Of::ResumeToken(token),
+        Some(Wire::StartTime(time)) => Of::StartTime(time),
+        Some(Wire::Earliest(earliest)) => Of::Earliest(earliest),
     });
     let send = async |request| connection.webhooks().replay_webhook(request).await;
     let request = pb::ReplayWebhookRequest { webhook_id, start };
     let answer = connection.unary(&Effect::Once, request, send).await?;
-    if !output.json_answer("ReplayWebhookResponse", &answer)? {
+    if !output.answer("ReplayWebhookResponse", &answer)? {
         show::one(answer.webhook.as_ref(), output)?;
     }
     Ok(Done::Fully)

@@ -7,6 +7,7 @@ mod show;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::call::PageOptions;
+use super::confirm::Confirmation;
 use super::connect::{ClientOptions, Connection};
 use super::effect::Effect;
 use super::errors::Failure;
@@ -40,6 +41,8 @@ enum WebhooksCommand {
     Delete {
         /// The webhook, whk_…
         webhook: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Let a webhook deliver nothing; it keeps its place
     Pause {
@@ -107,7 +110,11 @@ pub async fn run(args: WebhooksArgs, output: Output) -> Result<Done, Failure> {
         WebhooksCommand::Get { webhook } => get(&connection, webhook, output).await,
         WebhooksCommand::Create(args) => change::create(&connection, args, output).await,
         WebhooksCommand::Update(args) => change::update(&connection, args, output).await,
-        WebhooksCommand::Delete { webhook } => change::delete(&connection, webhook, output).await,
+        WebhooksCommand::Delete { webhook, confirmation } => {
+            confirmation
+                .ask(&format!("Delete webhook {webhook}; what it did not deliver is lost to it"))?;
+            change::delete(&connection, webhook, output).await
+        }
         WebhooksCommand::Pause { webhook } => change::pause(&connection, webhook, output).await,
         WebhooksCommand::Resume { webhook } => change::resume(&connection, webhook, output).await,
         WebhooksCommand::Replay(args) => {
@@ -128,18 +135,18 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
     loop {
         let send = async |request| connection.webhooks().list_webhooks(request).await;
         let page = connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !pages.all && output.json_answer("ListWebhooksResponse", &page)? {
+        if !pages.all && output.answer("ListWebhooksResponse", &page)? {
             return Ok(Done::Fully);
         }
         for webhook in &page.webhooks {
-            if output.is_json() {
-                output.json_line(&json::of_message("Webhook", webhook)?)?;
+            if output.is_structured() {
+                output.one_of_many(&json::of_message("Webhook", webhook)?)?;
             } else {
                 show::add(&mut table, webhook);
             }
         }
         if !pages.all || page.next_page_token.is_empty() {
-            if !output.is_json() {
+            if !output.is_structured() {
                 output.table(&mut table)?;
                 pages.note_rest(output, &page.next_page_token)?;
             }
@@ -153,7 +160,7 @@ async fn get(connection: &Connection, webhook_id: String, output: Output) -> Res
     let send = async |request| connection.webhooks().get_webhook(request).await;
     let answer =
         connection.unary(&Effect::Read, pb::GetWebhookRequest { webhook_id }, send).await?;
-    if !output.json_answer("GetWebhookResponse", &answer)? {
+    if !output.answer("GetWebhookResponse", &answer)? {
         show::whole(answer.webhook.as_ref(), output)?;
     }
     Ok(Done::Fully)
@@ -167,7 +174,7 @@ async fn test(
     let send = async |request| connection.webhooks().test_webhook(request).await;
     let answer =
         connection.unary(&Effect::Once, pb::TestWebhookRequest { webhook_id }, send).await?;
-    if !output.json_answer("TestWebhookResponse", &answer)? {
+    if !output.answer("TestWebhookResponse", &answer)? {
         output.line(&show::tested(&answer))?;
     }
     Ok(Done::Fully)

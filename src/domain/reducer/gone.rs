@@ -8,7 +8,12 @@ use crate::domain::group::Group;
 use crate::domain::lww_state::{LwwState, Stamp};
 use crate::domain::participant::Account;
 
-pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Stamp>) -> Reduction {
+/// `told` makes the event of the group as it was.
+pub(super) fn reduce(
+    state: &mut GroupState,
+    told: fn(Option<Arc<Group>>) -> EventBody,
+    stamp: Option<&Stamp>,
+) -> Reduction {
     let mut reduction = Reduction::default();
     if !state.facts.is_news(stamp, None) {
         return reduction;
@@ -69,7 +74,7 @@ pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Sta
         state.facts = facts;
         if let (Some(held), Some(partial)) = (held, partial) {
             if !held.partial {
-                reduction.events.push(body);
+                reduction.events.push(told(Some(held)));
                 reduction.events.push(EventBody::Joined(partial.clone()));
             } else if *held != *partial {
                 reduction.events.push(EventBody::Joined(partial.clone()));
@@ -81,8 +86,8 @@ pub(super) fn reduce(state: &mut GroupState, body: EventBody, stamp: Option<&Sta
     }
     let gone = stamp.cloned().or_else(|| state.facts.gone.clone());
     state.facts = LwwState { gone, aliases, create_time, ..LwwState::default() };
-    if state.group.take().is_some() {
-        reduction.events.push(body);
+    if let Some(held) = state.group.take() {
+        reduction.events.push(told(Some(held)));
     }
     reduction
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::moves::Moves;
 use super::{GroupState, Reduction};
-use crate::domain::event::{EventBody, FieldChange, MemberAction};
+use crate::domain::event::{EventBody, FieldChange};
 use crate::domain::group::Group;
 use crate::domain::id::ParticipantId;
 use crate::domain::lww_state::{LwwState, Stamp};
@@ -110,7 +110,7 @@ pub(super) fn learn(
         match unite(&mut group, &mut state.facts, account) {
             United::Nothing => {}
             United::Renamed => aliases.extend(group.participant(&account).copied()),
-            United::Gone(gone) => moves.note(MemberAction::Leave, gone),
+            United::Gone(gone) => moves.left(gone),
         }
     }
     if !aliases.is_empty() {

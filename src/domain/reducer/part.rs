@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::moves::{Moves, rank_change};
+use super::moves::Moves;
 use super::names::{United, known_account, teach, unite};
 use super::{Change, GroupState, Reduction, requests};
 use crate::domain::event::{EventBody, Field, FieldChange, FieldValue, MemberAction};
@@ -63,7 +63,7 @@ pub(super) fn reduce(
                 let Some(old) = FieldValue::of(&group, field) else { continue };
                 if !old.says_same(value) {
                     value.set_on(&mut group);
-                    changes.push(FieldChange::Value { old, new: value.clone() });
+                    changes.push(FieldChange::Value { previous: old, current: value.clone() });
                 }
             }
             if !changes.is_empty() {
@@ -163,7 +163,7 @@ fn reduce_members(
             match outcome {
                 United::Nothing => {}
                 United::Renamed => aliases.extend(held),
-                United::Gone(participant) => moves.note(MemberAction::Leave, participant),
+                United::Gone(participant) => moves.left(participant),
             }
             continue;
         }
@@ -180,25 +180,22 @@ fn reduce_members(
         match (before, role) {
             (Some(before), None) => {
                 group.remove_participant(&account);
-                moves.note(MemberAction::Leave, before);
+                moves.left(before);
             }
             (None, Some(role)) => {
                 requests::settle_joined(facts, &account, stamp, reduction);
                 let participant = Participant::new(account, role);
                 group.put_participant(participant);
-                moves.note(MemberAction::Join, participant);
+                moves.joined(participant);
             }
             (Some(before), Some(role)) => {
                 let participant = Participant::new(before.account.merged_with(&account), role);
                 group.put_participant(participant);
-                match rank_change(before.role, role) {
-                    Some(action) => moves.note(action, participant),
-                    None if matches!(outcome, United::Renamed)
-                        || before.account != participant.account =>
-                    {
-                        aliases.push(participant);
-                    }
-                    None => {}
+                let has_moved = moves.ranked(before.role, participant);
+                let is_renamed =
+                    matches!(outcome, United::Renamed) || before.account != participant.account;
+                if is_renamed && !has_moved {
+                    aliases.push(participant);
                 }
             }
             (None, None) => {}

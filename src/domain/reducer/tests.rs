@@ -285,7 +285,7 @@ proptest! {
             for event in &reduction.events {
                 let is_going = match event {
                     EventBody::ParticipantsChanged(changed) => changed.action == MemberAction::Leave,
-                    EventBody::Left | EventBody::Deleted => true,
+                    EventBody::Left(_) | EventBody::Deleted(_) => true,
                     _ => false,
                 };
                 prop_assert!(!is_going, "{event:?}");

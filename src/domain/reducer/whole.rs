@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::moves::{Moves, rank_change};
+use super::moves::Moves;
 use super::names::{known_account, learn, teach, unite, with_known_names};
 use super::{GroupState, Reduction, requests};
-use crate::domain::event::{
-    EventBody, Field, FieldChange, FieldValue, MemberAction, PictureChanged,
-};
+use crate::domain::event::{EventBody, Field, FieldChange, FieldValue, PictureChanged};
 use crate::domain::group::{AddressingMode, Group};
 use crate::domain::id::ParticipantId;
 use crate::domain::lww_state::{LwwState, Stamp};
@@ -178,7 +176,7 @@ fn differences(held: &Group, now: &Arc<Group>) -> Vec<EventBody> {
         if let (Some(old), Some(new)) = (FieldValue::of(held, field), FieldValue::of(now, field))
             && !old.says_same(&new)
         {
-            changes.push(FieldChange::Value { old, new });
+            changes.push(FieldChange::Value { previous: old, current: new });
         }
     }
     let is_move = is_move_to_hidden_ids(held, now);
@@ -195,12 +193,10 @@ fn differences(held: &Group, now: &Arc<Group>) -> Vec<EventBody> {
         match held.participant(&participant.account) {
             None => {
                 shown_meanwhile += 1;
-                moves.note(MemberAction::Join, *participant);
+                moves.joined(*participant);
             }
             Some(old) => {
-                if let Some(action) = rank_change(old.role, participant.role) {
-                    moves.note(action, *participant);
-                } else if old.account != participant.account {
+                if !moves.ranked(old.role, *participant) && old.account != participant.account {
                     changes.push(FieldChange::Alias(*participant));
                 }
             }
@@ -208,7 +204,7 @@ fn differences(held: &Group, now: &Arc<Group>) -> Vec<EventBody> {
     }
     for participant in held.participants() {
         if now.participant(&participant.account).is_none() {
-            moves.note(MemberAction::Leave, *participant);
+            moves.left(*participant);
         }
     }
     if !changes.is_empty() {
@@ -222,7 +218,7 @@ fn differences(held: &Group, now: &Arc<Group>) -> Vec<EventBody> {
     {
         let old = FieldValue::Counted(Some(shown));
         let new = FieldValue::Counted(Some(counted));
-        events.push(EventBody::Updated(vec![FieldChange::Value { old, new }]));
+        events.push(EventBody::Updated(vec![FieldChange::Value { previous: old, current: new }]));
     }
     if held.picture_id != now.picture_id {
         events

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::delivery::{Delivered, Delivery};
 use super::faults::{Faults, Point, Struck};
 use super::ledger::Ledger;
+use super::linking::{FurtherCodes, Linking, first_code};
 use super::online::{Connection, Online};
 use super::world::{CallOutcome, CallRecord, Done, Operation, Refusal, World};
 use crate::domain::clock::Clock;
@@ -20,7 +21,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{GroupId, PhoneNumber, SessionName};
 use crate::domain::operation::{EngineCall, EngineError, OperationName, Outcome, Result};
 use crate::domain::port::engine::{
-    ConnectionEvent, EngineEventSink, Login, PairingCode, QrCode, RequestedAccount, Started,
+    ConnectionEvent, EngineEventSink, Login, PairingCode, RequestedAccount, Started,
 };
 use crate::domain::port::repository::StoreError;
 use crate::domain::port::world::WorldStore;
@@ -28,8 +29,6 @@ use crate::domain::reason::Reason;
 
 /// How long a pairing code can be typed.
 const PAIRING_CODE_LIFE: Duration = Duration::from_secs(160);
-/// How long a QR code is shown before WhatsApp would show another.
-const QR_CODE_LIFE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -48,6 +47,7 @@ pub struct SimulatorEngine {
     /// The same for calls, which must not wait for a start.
     online: Arc<Online>,
     pub(super) delivered: RwLock<HashMap<SessionName, Delivered>>,
+    pub(super) linking: Arc<Linking>,
     tasks: TaskTracker,
 }
 
@@ -81,6 +81,7 @@ impl SimulatorEngine {
             deliveries: Mutex::new(HashMap::new()),
             online: Arc::default(),
             delivered: RwLock::new(HashMap::new()),
+            linking: Arc::default(),
             tasks: TaskTracker::new(),
         })
     }
@@ -92,6 +93,7 @@ impl SimulatorEngine {
             running.cancel.cancel();
         }
         self.online.clear();
+        self.linking.end_all();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -156,9 +158,17 @@ impl SimulatorEngine {
             })
             .await?;
         if let Some(value) = qr_code {
-            let expire_time = Some(self.clock.now() + QR_CODE_LIFE);
-            return Ok(Started::Pairing(QrCode { value, expire_time }));
+            let codes = FurtherCodes {
+                session: session.clone(),
+                ledger: self.ledger.clone(),
+                sink: self.sink.clone(),
+                clock: self.clock.clone(),
+                linking: self.linking.clone(),
+            };
+            self.tasks.spawn(codes.run(self.linking.begin(session)));
+            return Ok(Started::Pairing(first_code(value, self.clock.as_ref())));
         }
+        self.linking.end(session);
         let Some(phone) = phone else {
             let message = format!("session {session} has no account in the simulator; log it in");
             let error = Error::new(Reason::LoggedOut, message).about("session", session);
@@ -194,6 +204,7 @@ impl SimulatorEngine {
 
     pub(super) async fn stop_session(&self, session: &SessionName) {
         let mut deliveries = self.deliveries.lock().await;
+        self.linking.end(session);
         self.go_offline(&mut deliveries, session).await;
     }
 

@@ -10,6 +10,7 @@ mod delivery;
 mod engine;
 mod faults;
 mod ledger;
+mod linking;
 mod online;
 mod script;
 #[cfg(test)]

@@ -6,8 +6,7 @@ use super::delivery::hand_in;
 use super::engine::SimulatorEngine;
 use super::faults::Faults;
 use super::world::{
-    AccountRecord, AccountSettings, CallFilter, CallRecord, Operation, Statistics, World,
-    requests_of,
+    AccountChange, AccountRecord, CallFilter, CallRecord, Operation, Statistics, World, requests_of,
 };
 use crate::domain::error::{Error, Result};
 use crate::domain::group::Group;
@@ -79,16 +78,17 @@ impl SimulatorEngine {
             .map_err(|failed| failed.error)?
     }
 
-    /// Sets what an account is like; all its settings are replaced.
-    pub async fn set_account(
+    /// Makes an account, or changes what one is like.
+    pub async fn change_account(
         &self,
         id: ParticipantId,
-        settings: AccountSettings,
+        change: AccountChange,
     ) -> Result<(Account, AccountRecord)> {
         self.ledger
             .apply(move |world, _| {
                 let phone = resolve(world, id)?;
-                world.set_account(phone, settings);
+                let settings = world.account(phone).settings;
+                world.set_account(phone, change.applied_to(settings));
                 Ok((world.names(phone), world.account(phone)))
             })
             .await
@@ -181,10 +181,14 @@ impl SimulatorEngine {
     /// The account's holder scans the QR code, or types the pairing code. `false` where the session does
     /// not wait for that.
     pub async fn link_device(&self, session: &SessionName) -> Result<bool> {
+        if !self.linking.is_shown(session) {
+            return Ok(false);
+        }
         let name = session.clone();
         let linked = self.ledger.apply(move |world, _| world.link(&name)).await;
         let linked = linked.map_err(|failed| failed.error)??;
         if linked {
+            self.linking.end(session);
             self.sink.connection_changed(session, ConnectionEvent::Linked).await;
         }
         Ok(linked)

@@ -1,5 +1,6 @@
 mod delivery;
 mod durability;
+mod linking;
 mod sessions;
 
 use std::collections::BTreeMap;

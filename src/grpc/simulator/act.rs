@@ -122,7 +122,8 @@ fn in_group(fields: &mut Fields, action: &Action, group_id: Option<GroupId>) -> 
         }
         Action::ChangeDescription(change) => {
             let field = "change_description.description";
-            let text = fields.parse::<DescriptionText>(field, &change.description);
+            let text = fields.required(field, change.description.as_ref());
+            let text = text.and_then(|text| fields.parse::<DescriptionText>(field, text));
             let (group_id, text) = group_id.zip(text)?;
             let text = text.as_str().to_owned();
             Some(Operation::SetDescription { group_id, text, expected_id: None })
@@ -132,17 +133,22 @@ fn in_group(fields: &mut Fields, action: &Action, group_id: Option<GroupId>) -> 
             group_id.map(|id| Operation::ChangeSettings(id, settings))
         }
         Action::ChangePicture(change) => {
-            if change.data.len() > MAX_PICTURE_BYTES {
+            let data = fields.required("change_picture.data", change.data.clone())?;
+            if data.len() > MAX_PICTURE_BYTES {
                 let limit = format!("must have at most {MAX_PICTURE_BYTES} bytes");
                 fields.add("change_picture.data", limit);
             }
-            let jpeg = Some(change.data.clone()).filter(|data| !data.is_empty());
+            let jpeg = Some(data).filter(|data| !data.is_empty());
             group_id.map(|id| Operation::SetPicture(id, jpeg))
         }
         Action::RevokeInvite(_) => group_id.map(Operation::RevokeInvite),
         Action::RequestToJoin(_) => group_id.map(Operation::RequestToJoin),
         Action::CancelJoinRequest(_) => group_id.map(Operation::CancelJoinRequest),
-        Action::Suspend(suspend) => group_id.map(|id| Operation::Suspend(id, suspend.suspended)),
+        Action::Suspend(suspend) => {
+            let suspended = fields.required("suspend.suspended", suspend.suspended);
+            let (id, suspended) = group_id.zip(suspended)?;
+            Some(Operation::Suspend(id, suspended))
+        }
         Action::MigrateToLid(_) => group_id.map(Operation::MigrateToLid),
         Action::PlaceInCommunity(place) => {
             let (kind, parent) = community(fields, place)?;
@@ -159,16 +165,21 @@ fn in_group(fields: &mut Fields, action: &Action, group_id: Option<GroupId>) -> 
 fn community(
     fields: &mut Fields,
     place: &pb::PlaceInCommunityAction,
-) -> Option<(GroupKind, Option<GroupId>)> {
+) -> Option<(Option<GroupKind>, Option<Option<GroupId>>)> {
     let Ok(kind) = pb::GroupKind::try_from(place.kind) else {
         fields.add("place_in_community.kind", "must be a known kind");
         return None;
     };
-    let parent = match place.parent_group_id.as_str() {
-        "" => None,
-        parent => Some(fields.parse("place_in_community.parent_group_id", parent)?),
+    let parent = match place.parent_group_id.as_deref() {
+        None => None,
+        Some("") => Some(None),
+        Some(parent) => Some(Some(fields.parse("place_in_community.parent_group_id", parent)?)),
     };
-    Some((kind.to_domain(), parent))
+    let kind = (kind != pb::GroupKind::Unspecified).then(|| kind.to_domain());
+    if kind.is_none() && parent.is_none() {
+        fields.add("place_in_community", "must set kind, parent_group_id or both");
+    }
+    Some((kind, parent))
 }
 
 /// The settings that are set; the others stay as they are.

@@ -6,7 +6,7 @@ use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::operation::OperationName;
 use crate::domain::participant::Account;
 use crate::engine::simulator::world::{
-    AccountRecord, AccountSettings, AddPrivacy, CallOutcome, CallRecord, Statistics, Tally,
+    AccountChange, AccountRecord, AddPrivacy, CallOutcome, CallRecord, Statistics, Tally,
 };
 use crate::grpc::request::Fields;
 use crate::pb;
@@ -32,23 +32,45 @@ pub(super) fn account((account, record): (Account, AccountRecord)) -> pb::Simula
     }
 }
 
-pub(super) fn account_settings(
+/// What may be set of an account.
+const SETTINGS: [&str; 5] =
+    ["push_name", "not_on_whatsapp", "add_privacy", "contact_ids", "blocked_ids"];
+
+/// The settings that the mask names; without one, those that the account has.
+pub(super) fn account_change(
     fields: &mut Fields,
     account: &pb::SimulatorAccount,
-) -> AccountSettings {
+    mask: Option<&prost_types::FieldMask>,
+) -> AccountChange {
     if account.push_name.len() > 100 {
         fields.add("account.push_name", "must have at most 100 bytes");
     }
-    AccountSettings {
-        push_name: account.push_name.clone(),
-        on_whatsapp: !account.not_on_whatsapp,
-        add_privacy: match account.add_privacy() {
+    let known = SETTINGS.join(", ");
+    let paths = mask.map(|mask| fields.paths(Some(mask), &known));
+    for path in paths.unwrap_or_default() {
+        if !SETTINGS.contains(&path.as_str()) {
+            fields.add_unknown_path(path, &known);
+        }
+    }
+    let is_named = |path: &str, is_there: bool| match paths {
+        Some(paths) => paths.iter().any(|named| named == path),
+        None => is_there,
+    };
+    let contacts = phones(fields, "account.contact_ids", &account.contact_ids);
+    let blocked = phones(fields, "account.blocked_ids", &account.blocked_ids);
+    let has_privacy = account.add_privacy() != pb::AddPrivacy::Unspecified;
+    AccountChange {
+        push_name: is_named("push_name", !account.push_name.is_empty())
+            .then(|| account.push_name.clone()),
+        on_whatsapp: is_named("not_on_whatsapp", account.not_on_whatsapp)
+            .then_some(!account.not_on_whatsapp),
+        add_privacy: is_named("add_privacy", has_privacy).then(|| match account.add_privacy() {
             pb::AddPrivacy::Unspecified | pb::AddPrivacy::Everyone => AddPrivacy::Everyone,
             pb::AddPrivacy::Contacts => AddPrivacy::Contacts,
             pb::AddPrivacy::Nobody => AddPrivacy::Nobody,
-        },
-        contacts: phones(fields, "account.contact_ids", &account.contact_ids),
-        blocked: phones(fields, "account.blocked_ids", &account.blocked_ids),
+        }),
+        contacts: is_named("contact_ids", !contacts.is_empty()).then_some(contacts),
+        blocked: is_named("blocked_ids", !blocked.is_empty()).then_some(blocked),
     }
 }
 

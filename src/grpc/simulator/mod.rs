@@ -107,9 +107,10 @@ impl SimulatorService for Simulator {
         let mut fields = Fields::default();
         let account = request.get_ref().account.clone().unwrap_or_default();
         let id = fields.parse::<PhoneNumber>("account.phone_number_id", &account.phone_number_id);
-        let settings = messages::account_settings(&mut fields, &account);
+        let mask = request.get_ref().update_mask.as_ref();
+        let change = messages::account_change(&mut fields, &account, mask);
         let id = fields.finish(id)?;
-        let put = engine.set_account(ParticipantId::Phone(id), settings).await.map_err(refuse)?;
+        let put = engine.change_account(ParticipantId::Phone(id), change).await.map_err(refuse)?;
         Ok(Response::new(pb::PutAccountResponse { account: Some(messages::account(put)) }))
     }
 
@@ -179,6 +180,12 @@ impl SimulatorService for Simulator {
         let mut fields = Fields::default();
         let ids = fields.each::<u64>("fault_ids", &message.fault_ids, 1000);
         let session = optional_session(&mut fields, &message.session);
+        if message.all && !(ids.is_empty() && session.is_none()) {
+            fields.add("all", "must not be set together with fault_ids or session");
+        }
+        if !message.all && message.fault_ids.is_empty() && message.session.is_empty() {
+            fields.add("fault_ids", "must name faults, unless session or all is set");
+        }
         fields.finish(Some(()))?;
         let cleared = engine.faults().clear(&ids, session.as_ref());
         let cleared_count = i32::try_from(cleared).unwrap_or(i32::MAX);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use utoipa::ToSchema;
 
-use crate::envelope::words::GroupParticipant;
+use crate::envelope::words::{GroupParticipant, ParticipantRole};
 use crate::envelope::{MeInfo, Version};
 
 /// An event in WAHA's envelope.
@@ -64,11 +64,19 @@ pub struct EventData {
     author: String,
     /// The `Idempotency-Key` of the change, where it was ours.
     request_id: String,
+    /// The name of the API key whose call it was, where it was ours and keys are set.
+    key_name: String,
     #[schema(example = "ORIGIN_API")]
     origin: String,
     /// What an update changed.
     #[schema(nullable = false)]
     changes: Option<Vec<FieldChange>>,
+    /// The roles of the participants before, by their ids.
+    #[schema(nullable = false)]
+    previous_roles: Option<HashMap<String, ParticipantRole>>,
+    /// The group as it was when we were no longer in it.
+    #[schema(nullable = false, value_type = Object)]
+    group: Option<HashMap<String, String>>,
 }
 
 #[derive(ToSchema)]
@@ -76,7 +84,7 @@ pub struct FieldChange {
     #[schema(example = "subject")]
     field: String,
     #[schema(schema_with = crate::rest::answers::schema::anything)]
-    old: String,
+    previous: String,
     #[schema(schema_with = crate::rest::answers::schema::anything)]
-    new: String,
+    current: String,
 }

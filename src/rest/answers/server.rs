@@ -74,6 +74,6 @@ pub struct LidToPhoneNumber {
     #[schema(required, example = "222@lid")]
     pub lid: Option<String>,
     /// `null` where it is unknown.
-    #[schema(required, example = "4915120000001@c.us")]
+    #[schema(required, example = "12025550123@c.us")]
     pub pn: Option<String>,
 }

@@ -26,7 +26,7 @@ pub struct Participant {
     /// A phone number with its country code, alone or as `…@c.us`, or a hidden id, `…@lid`. Numbers may be
     /// written as people write them, too: `+49 151 2000-0001`.
     #[schema(
-        example = "4915120000001@c.us",
+        example = "12025550123@c.us",
         pattern = r"^(\+?[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?|[1-9][0-9]{0,17}@lid)$"
     )]
     id: String,
@@ -148,7 +148,7 @@ pub struct MemberShareHistory {
 pub struct RequestCodeRequest {
     /// Of the account to link, with its country code.
     #[schema(
-        example = "4915120000001",
+        example = "12025550123",
         pattern = r"^\+?[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?$"
     )]
     phone_number: String,

@@ -129,7 +129,7 @@ fn lid() -> Parameter {
 /// Written as people write it, it is taken as well.
 fn phone_number() -> Parameter {
     let schema = text().pattern(Some(r"^[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?$"));
-    in_path("phone", "A phone number with its country code.", schema, "4915120000001@c.us")
+    in_path("phone", "A phone number with its country code.", schema, "12025550123@c.us")
 }
 
 fn in_path(name: &str, what: &str, schema: ObjectBuilder, example: &str) -> Parameter {

@@ -42,7 +42,7 @@ function value(field, what) {
   return String(what).replaceAll("_", " ");
 }
 
-function changed({ field, old, new: now }) {
+function changed({ field, previous: old, current: now }) {
   if (field === "alias") return ["two names are one person: ", el("b", {}, person(now.id)), " is ", el("b", {}, person(now.pn))];
   if (field === "completed") return ["the group is known in full"];
   const isText = field === "subject" || field === "description";

@@ -123,7 +123,7 @@ def test_refresh_finds_what_nobody_told(api: Api, session: Session) -> None:
     assert answer.group.subject == "Untold"
     event = session.events()[-1]
     assert (event.origin, event.sequence) == (pb.ORIGIN_RECONCILED, answer.as_of_sequence)
-    assert event.updated.changes[0].subject.new.text == "Untold"
+    assert event.updated.changes[0].subject.current.text == "Untold"
     api.simulator.ClearFaults(simulator_pb2.ClearFaultsRequest(session=session.name), timeout=PATIENCE)
 
 
@@ -259,9 +259,9 @@ def test_the_subject(api: Api, session: Session) -> None:
     events = session.events()
     assert sequences(events) == [1, 2]
     change = events[1].updated.changes[0].subject
-    assert (change.old.text, change.new.text) == ("Old", "New")
-    assert change.new.time == first.group.subject_time
-    assert change.new.owner == first.group.subject_owner == session.account.id
+    assert (change.previous.text, change.current.text) == ("Old", "New")
+    assert change.current.time == first.group.subject_time
+    assert change.current.owner == first.group.subject_owner == session.account.id
     # 100 characters, not bytes.
     assert session.set_subject(group.id, "ü" * 100).group.subject == "ü" * 100
 
@@ -296,7 +296,7 @@ def test_the_description(api: Api, session: Session) -> None:
     assert (removed.group.description, removed.group.description_id) == ("", "")
     assert len(describe("ü" * 2048).group.description) == 2048
     texts = [
-        (event.updated.changes[0].description.old.text, event.updated.changes[0].description.new.text)
+        (event.updated.changes[0].description.previous.text, event.updated.changes[0].description.current.text)
         for event in session.events()[1:]
     ]
     assert texts == [
@@ -339,7 +339,7 @@ def test_two_sessions_see_each_others_changes(api: Api, session: Session) -> Non
     assert theirs.my_role == pb.ROLE_PARTICIPANT
     assert theirs.participants == group.participants
     session.set_subject(group.id, "Still ours")
-    assert other.wait_for_events(2)[1].updated.changes[0].subject.new.text == "Still ours"
+    assert other.wait_for_events(2)[1].updated.changes[0].subject.current.text == "Still ours"
     remove = pb.RemoveParticipantsRequest(
         session=session.name, group_id=group.id, participant_ids=[other.account.lid]
     )

@@ -72,8 +72,8 @@ def test_what_happens_while_a_session_is_stopped_is_found_afterwards(api: Api, s
     api.sessions.StartSession(sessions_pb2.StartSessionRequest(session=session.name), timeout=PATIENCE)
     session.wait_until_working()
     log = session.wait_for_events(2)
-    assert log[1].updated.changes[0].subject.new.text == "Meanwhile"
-    assert log[1].updated.changes[0].subject.old.text == "Before"
+    assert log[1].updated.changes[0].subject.current.text == "Meanwhile"
+    assert log[1].updated.changes[0].subject.previous.text == "Before"
     assert log[1].origin in (pb.ORIGIN_RECONCILED, pb.ORIGIN_ENGINE)
     assert session.get_group(group_id).subject == "Meanwhile"
 

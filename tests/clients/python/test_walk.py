@@ -370,7 +370,7 @@ def walk_simulator(api: Api) -> None:
     )
     assert acted.changed
     # Told three times by WhatsApp, and then once more, it is one event.
-    assert session.wait_for_events(2)[1].updated.changes[0].subject.new.text == "Ann's"
+    assert session.wait_for_events(2)[1].updated.changes[0].subject.current.text == "Ann's"
     cleared = simulator.ClearFaults(
         simulator_pb2.ClearFaultsRequest(fault_ids=[fault.fault_id]), timeout=PATIENCE
     )

@@ -77,8 +77,8 @@ def test_each_change_is_seen_once_and_in_order(
         assert [event.actor for event in log] == [me.lid] * 5 + [ann.lid] * 3 + [eve.lid]
         assert all(event.origin == pb.ORIGIN_ENGINE and event.engine == sessions_pb2.ENGINE_WAHA for event in log)
         subject = log[6].updated.changes[0].subject
-        assert (subject.old.text, subject.new.text) == ("As it was", "As it is")
-        assert abs(subject.new.time.seconds - at) <= 1
+        assert (subject.previous.text, subject.current.text) == ("As it was", "As it is")
+        assert abs(subject.current.time.seconds - at) <= 1
 
         follower.wait_for(session, len(story))
         assert_equal(follower.mirror, session)

@@ -140,22 +140,22 @@ def _update(group: pb.Group, update: pb.GroupChange) -> None:
         return  # A kind of change that is newer than these stubs.
     new = getattr(update, field)
     if field in ("subject", "description"):
-        setattr(group, field, new.new.text)
-        setattr(group, f"{field}_owner", new.new.owner)
+        setattr(group, field, new.current.text)
+        setattr(group, f"{field}_owner", new.current.owner)
         group.ClearField(f"{field}_time")
-        if new.new.HasField("time"):
-            getattr(group, f"{field}_time").CopyFrom(new.new.time)
+        if new.current.HasField("time"):
+            getattr(group, f"{field}_time").CopyFrom(new.current.time)
         if field == "description":
-            group.description_id = new.new.id
+            group.description_id = new.current.id
     elif field in ("owner", "addressing_mode", "parent_group_id", "suspended"):
-        setattr(group, field, new.new)
+        setattr(group, field, new.current)
     elif field == "disappearing_timer":
         group.settings.ClearField(field)
-        if new.HasField("new"):
-            group.settings.disappearing_timer.CopyFrom(new.new)
+        if new.HasField("current"):
+            group.settings.disappearing_timer.CopyFrom(new.current)
     elif field == "alias":
         _put_members(group, [new], [new])
     elif field == "completed":
         group.CopyFrom(new)
     else:
-        setattr(group.settings, field, new.new)
+        setattr(group.settings, field, new.current)

@@ -178,37 +178,37 @@ function updateGroup(group: Group, { change }: GroupChange): void {
   const settings = (group.settings ??= Group.fromPartial({ settings: {} }).settings!);
   switch (change?.$case) {
     case "subject":
-      group.subject = change.value.new?.text ?? "";
-      group.subjectTime = change.value.new?.time;
-      group.subjectOwner = change.value.new?.owner ?? "";
+      group.subject = change.value.current?.text ?? "";
+      group.subjectTime = change.value.current?.time;
+      group.subjectOwner = change.value.current?.owner ?? "";
       break;
     case "description":
-      group.description = change.value.new?.text ?? "";
-      group.descriptionId = change.value.new?.id ?? "";
-      group.descriptionTime = change.value.new?.time;
-      group.descriptionOwner = change.value.new?.owner ?? "";
+      group.description = change.value.current?.text ?? "";
+      group.descriptionId = change.value.current?.id ?? "";
+      group.descriptionTime = change.value.current?.time;
+      group.descriptionOwner = change.value.current?.owner ?? "";
       break;
     case "infoAdminOnly":
     case "messagesAdminOnly":
     case "membershipApproval":
     case "memberShareHistory":
-      settings[change.$case] = change.value.new;
+      settings[change.$case] = change.value.current;
       break;
     case "memberAddMode":
-      settings.memberAddMode = change.value.new;
+      settings.memberAddMode = change.value.current;
       break;
     case "disappearingTimer":
-      settings.disappearingTimer = change.value.new;
+      settings.disappearingTimer = change.value.current;
       break;
     case "owner":
     case "parentGroupId":
-      group[change.$case] = change.value.new;
+      group[change.$case] = change.value.current;
       break;
     case "addressingMode":
-      group.addressingMode = change.value.new;
+      group.addressingMode = change.value.current;
       break;
     case "suspended":
-      group.suspended = change.value.new;
+      group.suspended = change.value.current;
       break;
     case "alias":
       putMembers(group, [change.value], [change.value]);

@@ -12,8 +12,18 @@ use crate::harness::service::eventually;
 
 const STARTS: u32 = 20;
 
-fn start(folder: &Path, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_wagroups"))
+/// Killed where a test fails: it holds the test's own output open.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(folder: &Path, arguments: &[&str]) -> Started {
+    let child = Command::new(env!("CARGO_BIN_EXE_wagroups"))
         .arg("serve")
         .args(arguments)
         .env_remove("WAGROUPS_CRASH_ROUNDS")
@@ -23,16 +33,17 @@ fn start(folder: &Path, arguments: &[&str]) -> Child {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
-        .expect("the program starts")
+        .expect("the program starts");
+    Started(child)
 }
 
-fn tell(child: &Child, signal: &str) {
-    let told = Command::new("kill").args([signal, &child.id().to_string()]).status();
+fn tell(child: &Started, signal: &str) {
+    let told = Command::new("kill").args([signal, &child.0.id().to_string()]).status();
     assert!(told.expect("kill").success(), "{signal} reaches it");
 }
 
-async fn ended(mut child: Child) -> ExitStatus {
-    eventually("it ends", || std::future::ready(child.try_wait().expect("a status"))).await
+async fn ended(mut child: Started) -> ExitStatus {
+    eventually("it ends", || std::future::ready(child.0.try_wait().expect("a status"))).await
 }
 
 /// Its settings come from a pipe into which nobody writes yet, so that it has hardly begun.
@@ -61,8 +72,8 @@ async fn a_signal_at_any_moment_of_the_start_ends_it_well() {
         let folder = TempDir::new().expect("a temporary folder");
         let mut child = start(folder.path(), &[]);
         // Nothing can be done about what comes while the kernel still loads it.
-        while !listens(&child) {
-            assert!(child.try_wait().expect("a status").is_none(), "it runs");
+        while !hears(&child) {
+            assert!(child.0.try_wait().expect("a status").is_none(), "it runs");
         }
         let moment = Instant::now() + Duration::from_micros(u64::from(number) * 1500);
         while Instant::now() < moment {
@@ -74,11 +85,14 @@ async fn a_signal_at_any_moment_of_the_start_ends_it_well() {
     }
 }
 
-/// Whether the process has a handler for SIGTERM, signal 15.
+/// Whether the process holds SIGTERM, signal 15, back, or has a handler for it.
 #[cfg(target_os = "linux")]
-fn listens(child: &Child) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+fn hears(child: &Started) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.0.id()));
     let status = status.expect("Linux tells");
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask");
-    u64::from_str_radix(caught.trim(), 16).expect("hexadecimal") & (1 << 14) != 0
+    let mask = |name: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(name)).expect("a mask");
+        u64::from_str_radix(mask.trim(), 16).expect("hexadecimal")
+    };
+    (mask("SigBlk:") | mask("SigCgt:")) & (1 << 14) != 0
 }

@@ -86,7 +86,7 @@ async fn only_the_sessions_and_events_that_are_named_are_posted(service: Service
     let lock = pb::SetInfoAdminOnlyRequest {
         session: "default".into(),
         group_id: group.clone(),
-        info_admin_only: true,
+        info_admin_only: Some(true),
         ..Default::default()
     };
     service.groups().set_info_admin_only(lock).await.expect("locked");

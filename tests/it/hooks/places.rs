@@ -19,8 +19,8 @@ fn sequences(receiver: &Receiver) -> Vec<i64> {
     receiver.taken().iter().map(super::receiver::Post::sequence).collect()
 }
 
-async fn replay(service: &Service, id: &str, start: Option<Start>) -> pb::Webhook {
-    let request = pb::ReplayWebhookRequest { webhook_id: id.into(), start };
+async fn replay(service: &Service, id: &str, start: Start) -> pb::Webhook {
+    let request = pb::ReplayWebhookRequest { webhook_id: id.into(), start: Some(start) };
     let replayed = service.webhooks().replay_webhook(request).await.expect("replayed").into_inner();
     replayed.webhook.expect("a webhook")
 }
@@ -62,7 +62,7 @@ async fn a_webhook_is_sent_to_a_token_a_time_or_the_beginning(service: Service) 
     service.until_delivered(&webhook.id).await;
     assert_eq!(sequences(&receiver), [3, 4]);
 
-    replay(&service, &webhook.id, Some(Start::Earliest(pb::Earliest {}))).await;
+    replay(&service, &webhook.id, Start::Earliest(pb::Earliest {})).await;
     let told = service.until_delivered(&webhook.id).await;
     assert_eq!(sequences(&receiver)[2..], [1, 2, 3, 4]);
     assert_eq!(told.delivered_count, 6);
@@ -74,12 +74,12 @@ async fn a_webhook_is_sent_to_a_token_a_time_or_the_beginning(service: Service) 
         .collect();
     assert_eq!(ids[0], ids[1], "a replayed event has the id that it had");
 
-    replay(&service, &webhook.id, Some(Start::ResumeToken(here.clone()))).await;
+    replay(&service, &webhook.id, Start::ResumeToken(here.clone())).await;
     service.until_delivered(&webhook.id).await;
     assert_eq!(sequences(&receiver)[6..], [3, 4]);
 
     let second = service.log("default").await[1].record_time.expect("a time");
-    replay(&service, &webhook.id, Some(Start::StartTime(second))).await;
+    replay(&service, &webhook.id, Start::StartTime(second)).await;
     service.until_delivered(&webhook.id).await;
     assert_eq!(sequences(&receiver)[8..], [2, 3, 4]);
 
@@ -87,7 +87,7 @@ async fn a_webhook_is_sent_to_a_token_a_time_or_the_beginning(service: Service) 
     let request = pb::PauseWebhookRequest { webhook_id: webhook.id.clone() };
     service.webhooks().pause_webhook(request).await.expect("paused");
     service.rename("default", &group, 3..5).await;
-    let told = replay(&service, &webhook.id, None).await;
+    let told = replay(&service, &webhook.id, Start::Latest(pb::Latest {})).await;
     assert_eq!((told.state(), told.behind_count), (WebhookState::Active, 0));
     service.rename("default", &group, 5..6).await;
     service.until_delivered(&webhook.id).await;
@@ -127,7 +127,7 @@ async fn an_event_that_is_refused_for_good_can_be_skipped(service: Service) {
     let told = service.until_state(&webhook.id, WebhookState::Failing).await;
     let failure = told.failure.expect("a failure");
     assert_eq!((failure.sequence, failure.status), (2, 422));
-    replay(&service, &webhook.id, Some(Start::ResumeToken(failure.resume_token))).await;
+    replay(&service, &webhook.id, Start::ResumeToken(failure.resume_token)).await;
     let told = service.until_delivered(&webhook.id).await;
     assert_eq!((told.state(), told.failure), (WebhookState::Active, None));
     assert_eq!(sequences(&receiver), [1, 3, 4]);
@@ -204,7 +204,7 @@ async fn a_webhook_whose_log_is_gone_is_paused_until_it_is_sent_elsewhere() {
     let request = pb::ResumeWebhookRequest { webhook_id: webhook.id.clone() };
     let status = service.webhooks().resume_webhook(request).await.expect_err("refused");
     assert_eq!(reason(&status), "LOG_MISMATCH");
-    replay(&service, &webhook.id, Some(Start::Earliest(pb::Earliest {}))).await;
+    replay(&service, &webhook.id, Start::Earliest(pb::Earliest {})).await;
     service.rename("default", &group, 0..1).await;
     service.until_delivered(&webhook.id).await;
     assert_eq!(sequences(&receiver), [1, 1, 2]);

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use tonic::Request;
 use tonic::metadata::MetadataValue;
 use wagroups::config::{ApiKey, Settings};
+use wagroups::pb::replay_webhook_request::Start;
 use wagroups::pb::{self, WebhookState};
 
 use super::receiver::Receiver;
@@ -79,7 +80,8 @@ async fn a_key_sees_its_own_webhooks_and_they_tell_of_its_sessions() {
     refused.push(webhooks.pause_webhook(by("other", pause)).await.expect_err("pause"));
     let resume = pb::ResumeWebhookRequest { webhook_id: id() };
     refused.push(webhooks.resume_webhook(by("other", resume)).await.expect_err("resume"));
-    let replay = pb::ReplayWebhookRequest { webhook_id: id(), start: None };
+    let replay =
+        pb::ReplayWebhookRequest { webhook_id: id(), start: Some(Start::Latest(pb::Latest {})) };
     refused.push(webhooks.replay_webhook(by("other", replay)).await.expect_err("replay"));
     let test = pb::TestWebhookRequest { webhook_id: id() };
     refused.push(webhooks.test_webhook(by("other", test)).await.expect_err("test"));

@@ -135,7 +135,10 @@ impl People {
                 let expected_description_id = String::new();
                 send!(
                     set_group_description,
-                    SetGroupDescriptionRequest { description, expected_description_id }
+                    SetGroupDescriptionRequest {
+                        description: Some(description),
+                        expected_description_id
+                    }
                 )
             }
             5 | 6 => send!(add_participants, AddParticipantsRequest { participant_ids }),
@@ -144,11 +147,11 @@ impl People {
             9 => send!(demote_participants, DemoteParticipantsRequest { participant_ids }),
             10 => send!(
                 set_info_admin_only,
-                SetInfoAdminOnlyRequest { info_admin_only: chance.one_in(2) }
+                SetInfoAdminOnlyRequest { info_admin_only: Some(chance.one_in(2)) }
             ),
             11 => send!(
                 set_membership_approval,
-                SetMembershipApprovalRequest { membership_approval: chance.one_in(2) }
+                SetMembershipApprovalRequest { membership_approval: Some(chance.one_in(2)) }
             ),
             12 => {
                 let seconds = *chance.of(&[0, 86_400]);
@@ -194,7 +197,7 @@ impl People {
                 subject: (*chance.of(&TEXTS)).into(),
             }),
             8 => Action::ChangeDescription(pb::ChangeDescriptionAction {
-                description: (*chance.of(&["", "a", "b"])).into(),
+                description: Some((*chance.of(&["", "a", "b"])).into()),
             }),
             9 => Action::ChangeSettings(pb::ChangeSettingsAction {
                 messages_admin_only: Some(chance.one_in(2)),
@@ -210,14 +213,18 @@ impl People {
             14 => {
                 let jpeg = [&[0xff, 0xd8, 0xff][..], &[0; 20]].concat();
                 let data = if chance.one_in(3) { Vec::new() } else { jpeg };
-                Action::ChangePicture(pb::ChangePictureAction { data: data.into() })
+                Action::ChangePicture(pb::ChangePictureAction { data: Some(data.into()) })
             }
             15 => Action::MigrateToLid(pb::MigrateToLidAction {}),
             16 => Action::PlaceInCommunity(pb::PlaceInCommunityAction {
                 kind: 1 + i32::try_from(chance.below(3)).expect("small"),
-                parent_group_id: if chance.one_in(2) { COMMUNITY.into() } else { String::new() },
+                parent_group_id: if chance.one_in(2) {
+                    Some(COMMUNITY.into())
+                } else {
+                    Some(String::new())
+                },
             }),
-            _ => Action::Suspend(pb::SuspendAction { suspended: chance.one_in(3) }),
+            _ => Action::Suspend(pb::SuspendAction { suspended: Some(chance.one_in(3)) }),
         };
         act(service, actor, &group_id, action, force).await;
     }
@@ -283,7 +290,7 @@ impl People {
 
     /// Nothing goes wrong any more, and everyone is connected.
     pub async fn come_to_rest(&self, service: &Service) {
-        let all = pb::ClearFaultsRequest::default();
+        let all = pb::ClearFaultsRequest { all: true, ..Default::default() };
         service.simulator().clear_faults(all).await.expect("no faults");
         for session in SESSIONS {
             eventually("the session works", || async {

@@ -97,7 +97,7 @@ async fn each_change_is_told_with_what_was_before(service: Service) {
         .iter()
         .map(|event| {
             let change = &event["payload"]["_data"]["changes"][0];
-            json!([event["event"], change["field"], change["old"], change["new"]])
+            json!([event["event"], change["field"], change["previous"], change["current"]])
         })
         .collect();
     let wanted = json!([

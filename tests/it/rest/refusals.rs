@@ -103,7 +103,7 @@ async fn each_route_refuses_for_the_reason_that_grpc_has(service: Service) {
     // All changes but leaving; invite code, requests to join, and the picture that is not there.
     assert_eq!(refused, 20);
     sessions_that_cannot(&mut both).await;
-    let suspend = Action::Suspend(pb::SuspendAction { suspended: true });
+    let suspend = Action::Suspend(pb::SuspendAction { suspended: Some(true) });
     act(&service, &owner, &group, suspend, false).await.expect("suspended");
     let spared = ["LeaveGroup", "DeleteGroup", "GetGroupPicture"];
     for route in ROUTES.iter().filter(|r| r.is_of_a_group() && !spared.contains(&r.rpc)) {

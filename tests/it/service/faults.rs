@@ -106,7 +106,7 @@ async fn duplicated_and_reordered_notifications_change_nothing_twice(service: Se
                 participant_ids: vec![format!("491510000010{n}")],
             }),
             _ => Action::ChangeDescription(pb::ChangeDescriptionAction {
-                description: format!("Text {n}"),
+                description: Some(format!("Text {n}")),
             }),
         };
         let request = pb::ActRequest {

@@ -151,7 +151,7 @@ async fn subject_and_description_change_once_and_say_so(service: Service) {
         .set_group_description(pb::SetGroupDescriptionRequest {
             session: "default".into(),
             group_id: id.clone(),
-            description: "What we do\nand when".into(),
+            description: Some("What we do\nand when".into()),
             ..Default::default()
         })
         .await
@@ -165,7 +165,7 @@ async fn subject_and_description_change_once_and_say_so(service: Service) {
         .set_group_description(pb::SetGroupDescriptionRequest {
             session: "default".into(),
             group_id: id.clone(),
-            description: "Later".into(),
+            description: Some("Later".into()),
             expected_description_id: "another".into(),
             ..Default::default()
         })

@@ -49,7 +49,7 @@ fn said(event: &pb::GroupEvent) -> Option<String> {
         Body::Joined(_) => "joined".to_owned(),
         Body::Updated(updated) => {
             updated.changes.iter().find_map(|change| match change.change.as_ref()? {
-                Change::Subject(subject) => Some(subject.new.as_ref()?.text.clone()),
+                Change::Subject(subject) => Some(subject.current.as_ref()?.text.clone()),
                 Change::Alias(_) | Change::Owner(_) | Change::Completed(_) => None,
                 other => Some(format!("{other:?}")),
             })?
@@ -119,13 +119,13 @@ async fn what_a_server_cannot_do_is_unimplemented_and_nothing_is_sent() {
     let approval = pb::SetMembershipApprovalRequest {
         session: session(),
         group_id: group(),
-        membership_approval: true,
+        membership_approval: Some(true),
         ..Default::default()
     };
     let history = pb::SetMemberShareHistoryRequest {
         session: session(),
         group_id: group(),
-        member_share_history: true,
+        member_share_history: Some(true),
         ..Default::default()
     };
     let requests =

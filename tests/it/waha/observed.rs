@@ -96,7 +96,7 @@ async fn whether_a_description_can_be_removed_is_said_by_the_answer() {
         let request = pb::SetGroupDescriptionRequest {
             session: "shop".into(),
             group_id: group_id.clone(),
-            description: text.into(),
+            description: Some(text.into()),
             ..Default::default()
         };
         let mut groups = scene.service.groups();
@@ -134,7 +134,7 @@ async fn approval_is_read_where_the_engine_always_says_that_it_is_on() {
     let told: Vec<bool> = changes
         .flatten()
         .filter_map(|change| match change.change.as_ref()? {
-            pb::group_change::Change::MembershipApproval(approval) => Some(approval.new),
+            pb::group_change::Change::MembershipApproval(approval) => Some(approval.current),
             _ => None,
         })
         .collect();
@@ -150,7 +150,7 @@ async fn approval_that_we_switch_off_stays_off() {
         let set = pb::SetMembershipApprovalRequest {
             session: "shop".into(),
             group_id: group_id.clone(),
-            membership_approval: on,
+            membership_approval: Some(on),
             ..Default::default()
         };
         scene.service.groups().set_membership_approval(set).await.expect("set");

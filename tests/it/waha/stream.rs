@@ -14,7 +14,9 @@ pub(super) async fn subjects(scene: &Scene) -> Vec<String> {
     let subject = |event: &pb::GroupEvent| {
         let pb::group_event::Body::Updated(updated) = event.body.as_ref()? else { return None };
         updated.changes.iter().find_map(|change| match change.change.as_ref()? {
-            pb::group_change::Change::Subject(subject) => Some(subject.new.as_ref()?.text.clone()),
+            pb::group_change::Change::Subject(subject) => {
+                Some(subject.current.as_ref()?.text.clone())
+            }
             _ => None,
         })
     };

@@ -271,8 +271,8 @@ fn changes_of(body: &EventBody) -> Vec<String> {
     let changes = changes.iter().map(|change| match change {
         FieldChange::Alias(member) => format!("the number of {}", member.id()),
         FieldChange::Completed(_) => "what it is like as a whole".to_owned(),
-        FieldChange::Value { new: FieldValue::Subject(new), .. } => new.text.clone(),
-        FieldChange::Value { new, .. } => format!("{new:?}, which nobody told"),
+        FieldChange::Value { current: FieldValue::Subject(new), .. } => new.text.clone(),
+        FieldChange::Value { current: new, .. } => format!("{new:?}, which nobody told"),
     });
     changes.collect()
 }

@@ -177,7 +177,7 @@ fn changes_of(body: &EventBody) -> Vec<String> {
     };
     match body {
         EventBody::Joined(_) => vec!["joined".into()],
-        EventBody::Left => vec!["left".into()],
+        EventBody::Left(_) => vec!["left".into()],
         EventBody::ParticipantsChanged(changed) => changed
             .participants
             .iter()
@@ -199,7 +199,7 @@ fn changes_of(body: &EventBody) -> Vec<String> {
         }
         EventBody::Updated(changes) => changes.iter().filter_map(field_change).collect(),
         EventBody::InviteRevoked => vec!["a new invite, which nobody made".into()],
-        EventBody::Deleted | EventBody::PictureChanged(_) | EventBody::SessionDeleted => {
+        EventBody::Deleted(_) | EventBody::PictureChanged(_) | EventBody::SessionDeleted(_) => {
             vec![format!("{body:?}")]
         }
     }
@@ -207,20 +207,20 @@ fn changes_of(body: &EventBody) -> Vec<String> {
 
 fn field_change(change: &FieldChange) -> Option<String> {
     match change {
-        FieldChange::Value { new: FieldValue::Subject(new), .. } => {
+        FieldChange::Value { current: FieldValue::Subject(new), .. } => {
             Some(format!("subject {}", new.text))
         }
-        FieldChange::Value { new: FieldValue::Description(new), .. } => {
+        FieldChange::Value { current: FieldValue::Description(new), .. } => {
             Some(format!("description {}", new.text))
         }
-        FieldChange::Value { new: FieldValue::MessagesAdminOnly(new), .. } => {
+        FieldChange::Value { current: FieldValue::MessagesAdminOnly(new), .. } => {
             Some(format!("announce {new}"))
         }
-        FieldChange::Value { new: FieldValue::MembershipApproval(new), .. } => {
+        FieldChange::Value { current: FieldValue::MembershipApproval(new), .. } => {
             Some(format!("approval {new}"))
         }
         // Neither changes what is so: a name was learned, or a gap of ours was closed.
         FieldChange::Alias(_) | FieldChange::Completed(_) => None,
-        FieldChange::Value { new, .. } => Some(format!("{new:?}")),
+        FieldChange::Value { current: new, .. } => Some(format!("{new:?}")),
     }
 }

@@ -188,12 +188,12 @@ impl Job {
     async fn act(&mut self, command: impl Into<Command>) -> Result<Answer> {
         self.inner.refuse_if_draining()?;
         self.step += 1;
-        let Deletion { session, request_id, start_time, .. } = &self.deletion;
+        let Deletion { session, key_name, request_id, start_time, .. } = &self.deletion;
         let (session, request_id) = (session.clone(), *request_id);
         let mutation = Mutation { session, request_id, command: command.into() };
         let epoch = self.inner.epoch;
         let call_key = format!("delete/{}/{epoch}/{}", start_time.as_micros(), self.step).into();
-        let answer = calls::perform(&self.inner, mutation, call_key).await?;
+        let answer = calls::perform(&self.inner, key_name, mutation, call_key).await?;
         let remaining = usize::try_from(self.progress.borrow().remaining_count).unwrap_or(0);
         self.note(remaining, answer.sequence);
         Ok(answer)

@@ -245,7 +245,7 @@ impl App {
         let deletion = Deletion {
             session: session.clone(),
             group_id: group_id.clone(),
-            key_name: reservation.map(|key| key.key_name.clone()).unwrap_or_default(),
+            key_name: call.caller.key_name().to_owned(),
             request_id: reservation.map(|key| key.request_id),
             removed_count: 0,
             start_time: inner.clock.now(),

@@ -44,7 +44,7 @@ pub async fn set(target: &Target, args: SetArgs) -> Result<Done, Failure> {
     let (session, group_id) = (target.session.clone(), args.group);
     let (group, changed, sequence) = match wish {
         Wish::InfoAdminOnly(switch) => {
-            let info_admin_only = switch.is_on();
+            let info_admin_only = Some(switch.is_on());
             let request =
                 pb::SetInfoAdminOnlyRequest { session, group_id, request_id, info_admin_only };
             let send =
@@ -54,7 +54,7 @@ pub async fn set(target: &Target, args: SetArgs) -> Result<Done, Failure> {
             (answer.group, answer.changed, answer.sequence)
         }
         Wish::MessagesAdminOnly(switch) => {
-            let messages_admin_only = switch.is_on();
+            let messages_admin_only = Some(switch.is_on());
             let request = pb::SetMessagesAdminOnlyRequest {
                 session,
                 group_id,
@@ -78,7 +78,7 @@ pub async fn set(target: &Target, args: SetArgs) -> Result<Done, Failure> {
             (answer.group, answer.changed, answer.sequence)
         }
         Wish::MembershipApproval(switch) => {
-            let membership_approval = switch.is_on();
+            let membership_approval = Some(switch.is_on());
             let request = pb::SetMembershipApprovalRequest {
                 session,
                 group_id,
@@ -92,7 +92,7 @@ pub async fn set(target: &Target, args: SetArgs) -> Result<Done, Failure> {
             (answer.group, answer.changed, answer.sequence)
         }
         Wish::MemberShareHistory(switch) => {
-            let member_share_history = switch.is_on();
+            let member_share_history = Some(switch.is_on());
             let request = pb::SetMemberShareHistoryRequest {
                 session,
                 group_id,

@@ -105,12 +105,12 @@ pub enum ActCommand {
     PlaceInCommunity {
         #[command(flatten)]
         place: InGroup,
-        /// What the group is from now on
-        #[arg(long, value_enum, default_value_t = Kind::Ordinary)]
-        kind: Kind,
-        /// The community that it belongs to
-        #[arg(long, value_name = "GROUP", default_value = "")]
-        parent: String,
+        /// What the group is from now on; what it is unless given
+        #[arg(long, value_enum, required_unless_present = "parent")]
+        kind: Option<Kind>,
+        /// The community that it belongs to, "" for none; the one that it belongs to unless given
+        #[arg(long, value_name = "GROUP")]
+        parent: Option<String>,
     },
 }
 
@@ -302,7 +302,9 @@ impl ActCommand {
                 place.does(Action::ChangeSubject(pb::ChangeSubjectAction { subject }))
             }
             Self::ChangeDescription { place, text: description } => {
-                place.does(Action::ChangeDescription(pb::ChangeDescriptionAction { description }))
+                place.does(Action::ChangeDescription(pb::ChangeDescriptionAction {
+                    description: Some(description),
+                }))
             }
             Self::ChangeSettings(args) => {
                 let action = args.action();
@@ -313,7 +315,7 @@ impl ActCommand {
                     Some(path) => input::read(&path, MAX_PICTURE_BYTES)?.into(),
                     None => Default::default(),
                 };
-                place.does(Action::ChangePicture(pb::ChangePictureAction { data }))
+                place.does(Action::ChangePicture(pb::ChangePictureAction { data: Some(data) }))
             }
             Self::RevokeInvite(place) => {
                 place.does(Action::RevokeInvite(pb::RevokeInviteAction {}))
@@ -336,16 +338,17 @@ impl ActCommand {
                 actor.does(Action::ChangeNumber(pb::ChangeNumberAction { new_phone_number }))
             }
             Self::Suspend { place, lift } => {
-                place.does(Action::Suspend(pb::SuspendAction { suspended: !lift }))
+                place.does(Action::Suspend(pb::SuspendAction { suspended: Some(!lift) }))
             }
             Self::MigrateToLid(place) => {
                 place.does(Action::MigrateToLid(pb::MigrateToLidAction {}))
             }
             Self::PlaceInCommunity { place, kind, parent } => {
                 let kind = match kind {
-                    Kind::Ordinary => pb::GroupKind::Ordinary,
-                    Kind::Community => pb::GroupKind::Community,
-                    Kind::Announcement => pb::GroupKind::Announcement,
+                    None => pb::GroupKind::Unspecified,
+                    Some(Kind::Ordinary) => pb::GroupKind::Ordinary,
+                    Some(Kind::Community) => pb::GroupKind::Community,
+                    Some(Kind::Announcement) => pb::GroupKind::Announcement,
                 };
                 place.does(Action::PlaceInCommunity(pb::PlaceInCommunityAction {
                     kind: kind.into(),
@@ -428,7 +431,7 @@ mod tests {
         let removed = deed(&["change-picture", "+1", "1@g.us", "--remove"]).expect("a deed");
         assert!(matches!(
             removed.request.action,
-            Some(Action::ChangePicture(picture)) if picture.data.is_empty()
+            Some(Action::ChangePicture(picture)) if picture.data.as_deref() == Some(&[])
         ));
     }
 }

@@ -19,7 +19,7 @@ pub async fn run(world: &World, command: ActCommand) -> Result<Done, Failure> {
     // Not idempotent, and without a request id.
     let answer = world.connection.unary(&Effect::Once, request, send).await?;
     let done = wanted.map_or(Done::Fully, |wanted| results::done(wanted, &answer.results));
-    if world.output.json_answer("ActResponse", &answer)? {
+    if world.output.answer("ActResponse", &answer)? {
         return Ok(done);
     }
     if let Some(wanted) = wanted {

@@ -8,7 +8,7 @@ use crate::domain::participant::{ParticipantStatus, Role};
 use crate::domain::port::engine::{GroupEngine, RequestedAccount};
 use crate::domain::reason::Reason;
 use crate::domain::reducer::{Change, GroupState, reduce};
-use crate::engine::simulator::world::{AccountSettings, AddPrivacy, Operation};
+use crate::engine::simulator::world::{AccountChange, AddPrivacy, Operation};
 use crate::engine::simulator::{CallFault, Point, Uses};
 
 #[tokio::test(start_paused = true)]
@@ -176,10 +176,9 @@ async fn other_people_act() {
         scene.engine.act(dave, Operation::SetSubject("1@g.us".parse().unwrap(), "x".into()), false);
     assert_eq!(refused.await.unwrap_err().reason(), Reason::GroupNotFound);
 
-    let settings =
-        AccountSettings { add_privacy: AddPrivacy::Nobody, ..AccountSettings::default() };
+    let change = AccountChange { add_privacy: Some(AddPrivacy::Nobody), ..Default::default() };
     let shy = person(4_915_100_000_010);
-    scene.engine.set_account(shy, settings).await.unwrap();
+    scene.engine.change_account(shy, change).await.unwrap();
     let added = scene
         .engine
         .perform(

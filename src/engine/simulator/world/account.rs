@@ -28,6 +28,28 @@ pub struct AccountSettings {
     pub blocked: BTreeSet<PhoneNumber>,
 }
 
+/// Which of them to change; `None` leaves one as it is.
+#[derive(Debug, Clone, Default)]
+pub struct AccountChange {
+    pub push_name: Option<String>,
+    pub on_whatsapp: Option<bool>,
+    pub add_privacy: Option<AddPrivacy>,
+    pub contacts: Option<BTreeSet<PhoneNumber>>,
+    pub blocked: Option<BTreeSet<PhoneNumber>>,
+}
+
+impl AccountChange {
+    pub fn applied_to(self, settings: AccountSettings) -> AccountSettings {
+        AccountSettings {
+            push_name: self.push_name.unwrap_or(settings.push_name),
+            on_whatsapp: self.on_whatsapp.unwrap_or(settings.on_whatsapp),
+            add_privacy: self.add_privacy.unwrap_or(settings.add_privacy),
+            contacts: self.contacts.unwrap_or(settings.contacts),
+            blocked: self.blocked.unwrap_or(settings.blocked),
+        }
+    }
+}
+
 impl Default for AccountSettings {
     fn default() -> Self {
         Self {

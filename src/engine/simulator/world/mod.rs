@@ -36,7 +36,7 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-pub use account::{AccountRecord, AccountSettings, AddPrivacy};
+pub use account::{AccountChange, AccountRecord, AccountSettings, AddPrivacy};
 pub use group::{Departure, GroupCore, InviteRecord, Member, Members, PendingRequest, WorldGroup};
 pub use invites::requests_of;
 pub use news::{News, Notification, SOURCE};

@@ -60,7 +60,7 @@ pub enum Operation {
     /// The group turns from phone numbers to hidden ids; the actor does not matter.
     MigrateToLid(GroupId),
     /// The group is a community from now on, or part of one; the actor does not matter.
-    PlaceInCommunity(GroupId, GroupKind, Option<GroupId>),
+    PlaceInCommunity(GroupId, Option<GroupKind>, Option<Option<GroupId>>),
 }
 
 impl Operation {

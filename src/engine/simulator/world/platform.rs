@@ -32,13 +32,15 @@ impl World {
         &mut self,
         actor: Actor,
         group_id: &GroupId,
-        kind: GroupKind,
-        parent: Option<GroupId>,
+        kind: Option<GroupKind>,
+        parent: Option<Option<GroupId>>,
     ) -> Result<Done, Refusal> {
         let group =
             self.groups.get(group_id).ok_or_else(|| Refusal::GroupNotFound(group_id.clone()))?;
         let mut group = (**group).clone();
         let mut done = Done::of(group_id);
+        let kind = kind.unwrap_or(group.core.kind);
+        let parent = parent.unwrap_or_else(|| group.core.parent.clone());
         if (group.core.kind, &group.core.parent) == (kind, &parent) {
             return Ok(done);
         }

@@ -104,7 +104,7 @@ pub async fn call(service: &Service, rpc: &str, target: &Target) -> Result<(), S
         "SetGroupDescription" => change!(
             set_group_description,
             SetGroupDescriptionRequest {
-                description: "Other".into(),
+                description: Some("Other".into()),
                 expected_description_id: String::new(),
             }
         ),
@@ -114,11 +114,11 @@ pub async fn call(service: &Service, rpc: &str, target: &Target) -> Result<(), S
         }
         "DeleteGroupPicture" => change!(delete_group_picture, DeleteGroupPictureRequest {}),
         "SetInfoAdminOnly" => {
-            change!(set_info_admin_only, SetInfoAdminOnlyRequest { info_admin_only: false })
+            change!(set_info_admin_only, SetInfoAdminOnlyRequest { info_admin_only: Some(false) })
         }
         "SetMessagesAdminOnly" => change!(
             set_messages_admin_only,
-            SetMessagesAdminOnlyRequest { messages_admin_only: true }
+            SetMessagesAdminOnlyRequest { messages_admin_only: Some(true) }
         ),
         "SetMemberAddMode" => {
             let member_add_mode = pb::MemberAddMode::Admins.into();
@@ -126,11 +126,11 @@ pub async fn call(service: &Service, rpc: &str, target: &Target) -> Result<(), S
         }
         "SetMembershipApproval" => change!(
             set_membership_approval,
-            SetMembershipApprovalRequest { membership_approval: true }
+            SetMembershipApprovalRequest { membership_approval: Some(true) }
         ),
         "SetMemberShareHistory" => change!(
             set_member_share_history,
-            SetMemberShareHistoryRequest { member_share_history: true }
+            SetMemberShareHistoryRequest { member_share_history: Some(true) }
         ),
         "SetDisappearingTimer" => {
             let disappearing_timer = Some(prost_types::Duration { seconds: 86_400, nanos: 0 });

@@ -133,7 +133,7 @@ pub async fn inject(service: &Service, session: &str, operations: &[&str], fault
 }
 
 pub async fn clear(service: &Service) {
-    let all = pb::ClearFaultsRequest::default();
+    let all = pb::ClearFaultsRequest { all: true, ..Default::default() };
     service.simulator().clear_faults(all).await.expect("no faults");
 }
 
@@ -183,7 +183,7 @@ async fn who_may_what(service: &Service, table: &mut Table) {
     }
     let member = call(service, "DeleteGroup", &Target::new("guest", &group)).await;
     table.check("DeleteGroup by a member", "NOT_GROUP_OWNER", member);
-    let suspend = Action::Suspend(pb::SuspendAction { suspended: true });
+    let suspend = Action::Suspend(pb::SuspendAction { suspended: Some(true) });
     act(service, &owner, &group, suspend, false).await.expect("suspended");
     for rpc in CHANGES.iter().filter(|rpc| **rpc != "LeaveGroup") {
         let locked = call(service, rpc, &Target::new("default", &group)).await;

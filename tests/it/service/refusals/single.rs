@@ -91,7 +91,7 @@ pub async fn invites(service: &Service, table: &mut Table) {
         let answer = join_info(service, "other", private(seconds)).await;
         table.check(&format!("GetJoinInfo by a private invite until {seconds}"), wanted, answer);
     }
-    let suspend = Action::Suspend(pb::SuspendAction { suspended: true });
+    let suspend = Action::Suspend(pb::SuspendAction { suspended: Some(true) });
     act(service, &owner, &group, suspend, false).await.expect("suspended");
     let code = code_of(service, &group).await;
     table.check("JoinGroup, suspended", "GROUP_LOCKED", join(service, "other", code).await);
@@ -120,7 +120,7 @@ pub async fn groups(service: &Service, table: &mut Table) {
     let stale = pb::SetGroupDescriptionRequest {
         session: "default".into(),
         group_id: group.clone(),
-        description: "x".into(),
+        description: Some("x".into()),
         expected_description_id: "of another time".into(),
         ..Default::default()
     };
@@ -233,6 +233,14 @@ pub async fn sessions(service: &Service, table: &mut Table) {
     let bad = pb::UpdateSessionRequest { session: "default".into(), ..Default::default() };
     let bad = service.sessions().update_session(bad).await;
     table.check("UpdateSession of nothing", "INVALID_REQUEST", bad);
+    let stale = pb::UpdateSessionRequest {
+        session: "default".into(),
+        set_metadata: [("a".to_owned(), "b".to_owned())].into(),
+        expected_etag: "of before".into(),
+        ..Default::default()
+    };
+    let stale = service.sessions().update_session(stale).await;
+    table.check("UpdateSession, stale", "SESSION_CONFLICT", stale);
     macro_rules! unknown {
         ($($method:ident: $request:ident),+ $(,)?) => {
             $(let request = pb::$request { session: "nobody".into() };

@@ -341,7 +341,7 @@ fn a_group_becomes_part_of_a_community_and_is_one_no_more() {
     let mut world = world();
     let group = group_of(&mut world, &[BOB]);
     let community: GroupId = "120363999999999999@g.us".parse().unwrap();
-    let place = |kind, parent| Operation::PlaceInCommunity(group.clone(), kind, parent);
+    let place = |kind, parent| Operation::PlaceInCommunity(group.clone(), Some(kind), Some(parent));
     for (second, kind, parent) in [
         (1, GroupKind::Announcement, Some(community)),
         (2, GroupKind::Community, None),
