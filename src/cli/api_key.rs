@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::errors::Failure;
 use super::format::FormatOptions;
 use super::output::Output;
-use super::{Done, ambient};
+use super::{Done, system};
 use crate::domain::auth::SessionPattern;
 
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ enum ApiKeyCommand {
 
 pub fn run(args: &ApiKeyArgs, output: Output) -> Result<Done, Failure> {
     let ApiKeyCommand::New { name, sessions } = &args.command;
-    let key = key_of(ambient::random()?);
+    let key = key_of(system::random()?);
     let sha256 = hex::encode(Sha256::digest(&key));
     let sessions: Vec<String> = sessions.iter().map(ToString::to_string).collect();
     if output.is_structured() {

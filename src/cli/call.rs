@@ -6,11 +6,11 @@ use clap::Args;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Code, Request, Response, Status};
 
-use super::ambient;
 use super::connect::{Connection, DEFAULT_TIMEOUT};
 use super::effect::Effect;
 use super::errors::{Failure, is_lost, reason, retry_delay};
 use super::output::Output;
+use super::system;
 use crate::domain::backoff::Backoff;
 use crate::domain::id::RequestId;
 use crate::domain::reason::Reason;
@@ -35,7 +35,7 @@ impl ChangeOptions {
     pub fn begin(&self) -> Result<(String, Effect), Failure> {
         let request_id = match self.request_id {
             Some(id) => id.to_string(),
-            None => ambient::request_id()?,
+            None => system::request_id()?,
         };
         let command = repetition(std::env::args(), &request_id);
         Ok((request_id.clone(), Effect::Change { request_id, command }))

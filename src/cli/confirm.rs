@@ -4,9 +4,9 @@ use std::io::{self, Write as _};
 
 use clap::Args;
 
-use super::ambient;
 use super::errors::Failure;
 use super::output::streams;
+use super::system;
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Confirmation {
@@ -18,7 +18,7 @@ pub struct Confirmation {
 impl Confirmation {
     /// `what` is the question but for its mark.
     pub fn ask(self, what: &str) -> Result<(), Failure> {
-        if self.yes || !ambient::is_at_terminal() {
+        if self.yes || !system::is_at_terminal() {
             return Ok(());
         }
         let asked = write!(streams::errors(), "{what}? [y/N] ");

@@ -4,7 +4,6 @@
 //! [`ClientCommand`] talks to a running service and needs nothing of this process but a socket.
 
 mod advice;
-mod ambient;
 mod api_key;
 mod call;
 mod candidates;
@@ -33,6 +32,7 @@ mod sessions;
 mod settings;
 mod simulator;
 mod spans;
+mod system;
 #[cfg(test)]
 mod tests;
 mod text;

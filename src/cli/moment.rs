@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::ambient;
+use super::system;
 use crate::domain::Timestamp;
 use crate::pb::wire;
 
@@ -23,7 +23,7 @@ impl Moment {
     }
 
     pub fn timestamp(self) -> prost_types::Timestamp {
-        wire::timestamp(self.resolve(ambient::now()))
+        wire::timestamp(self.resolve(system::now()))
     }
 }
 

@@ -8,9 +8,9 @@ use super::id::{GroupId, InviteCode};
 use super::invite::JoinOutcome;
 use super::participant::ParticipantResult;
 
-/// What is known of a mutation before its commit: verdicts, not the group's whole state.
+/// What is known of a mutation before its commit: what became of each person, not the group's whole state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct MutationOutcome {
     /// The group that the call was about or made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_id: Option<GroupId>,
@@ -27,18 +27,18 @@ pub struct Verdict {
     pub removed_count: Option<u32>,
 }
 
-impl Verdict {
+impl MutationOutcome {
     /// On a call about one group that answers no more than that it is done.
     pub fn about(group_id: &GroupId) -> Self {
         Self { group_id: Some(group_id.clone()), ..Self::default() }
     }
 }
 
-/// The outcome of a mutation.
+/// What a mutation answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     #[serde(flatten)]
-    pub verdict: Verdict,
+    pub outcome: MutationOutcome,
     /// Whether the call changed anything.
     pub changed: bool,
     /// Of the last event that the call caused; where nothing changed, the one at which it holds.

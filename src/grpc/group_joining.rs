@@ -36,13 +36,13 @@ impl Groups {
         let mutation = Mutation { session, request_id, command: JoinGroup { invite }.into() };
         let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = changed(&mutated, None)?;
-        let verdict = &mutated.answer.verdict;
+        let joined = &mutated.answer.outcome;
         // After PENDING_APPROVAL no more is known of it than its id.
         let id_only = || pb::Group {
-            id: verdict.group_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            id: joined.group_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             ..Default::default()
         };
-        let outcome = verdict.join_outcome.map_or(pb::JoinOutcome::Unspecified, Into::into);
+        let outcome = joined.join_outcome.map_or(pb::JoinOutcome::Unspecified, Into::into);
         Ok(Response::new(pb::JoinGroupResponse {
             group: Some(answer.group.unwrap_or_else(id_only)),
             changed: answer.changed,
@@ -108,7 +108,7 @@ impl Groups {
         let mutation = target.mutation(|group_id| RevokeInviteCode { group_id });
         let mutated = self.app.execute(&call, mutation).await.map_err(refuse)?;
         let answer = &mutated.answer;
-        let code = answer.verdict.invite_code.as_ref();
+        let code = answer.outcome.invite_code.as_ref();
         Ok(Response::new(pb::RevokeInviteCodeResponse {
             invite_code: code.map(ToString::to_string).unwrap_or_default(),
             invite_url: code.map(InviteCode::link).unwrap_or_default(),

@@ -30,7 +30,7 @@ pub(super) struct Changed {
 
 pub(super) fn changed(mutated: &Mutated, action: Option<MemberAction>) -> Result<Changed, Status> {
     let answer = &mutated.answer;
-    let verdicts = &answer.verdict.results;
+    let known = &answer.outcome.results;
     let group = match mutated.view.as_deref() {
         Some(view) => Some(decode(view.full.clone())?),
         None => None,
@@ -40,14 +40,14 @@ pub(super) fn changed(mutated: &Mutated, action: Option<MemberAction>) -> Result
         .flat_map(|group| &group.participants)
         .map(|member| (member.id.as_str(), member.role))
         .collect();
-    let results = verdicts
+    let results = known
         .iter()
-        .map(|verdict| {
-            let mut result = pb::ParticipantResult::from(verdict);
+        .map(|known| {
+            let mut result = pb::ParticipantResult::from(known);
             let role =
                 result.participant.as_ref().and_then(|person| members.get(person.id.as_str()));
             let was_removed =
-                action == Some(MemberAction::Leave) && verdict.status == ParticipantStatus::Ok;
+                action == Some(MemberAction::Leave) && known.status == ParticipantStatus::Ok;
             let role = match role {
                 Some(role) => *role,
                 None if was_removed => pb::Role::Left.into(),

@@ -156,7 +156,7 @@ pub fn group_after(mutated: &Mutated) -> DomainResult<pb::Group> {
     match &mutated.view {
         Some(view) => pb::Group::decode(view.full.clone()).map_err(Error::internal),
         None => {
-            let id = mutated.answer.verdict.group_id.as_ref();
+            let id = mutated.answer.outcome.group_id.as_ref();
             Ok(pb::Group {
                 id: id.map(ToString::to_string).unwrap_or_default(),
                 ..Default::default()
@@ -181,7 +181,7 @@ async fn create(State(gateway): State<RestState>, mut incoming: Incoming) -> Ans
     let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     let group = group_after(&mutated).map_err(|error| incoming.refuse(error))?;
-    let body = gateway.shape.created(&group, &mutated.answer.verdict.results);
+    let body = gateway.shape.created(&group, &mutated.answer.outcome.results);
     Ok(changed(&mutated, (StatusCode::CREATED, body)))
 }
 

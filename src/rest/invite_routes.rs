@@ -88,7 +88,7 @@ async fn join(State(gateway): State<RestState>, mut incoming: Incoming) -> Answe
     let mutation = Mutation { session, request_id, command };
     let joined = gateway.app.execute(&incoming.call, mutation).await;
     let joined = joined.map_err(|error| incoming.refuse(error))?;
-    let id = joined.answer.verdict.group_id.as_ref();
+    let id = joined.answer.outcome.group_id.as_ref();
     Ok(changed(&joined, json(&JoinGroupResponse { id: id.map(ToString::to_string) })))
 }
 
@@ -107,6 +107,6 @@ async fn revoke(State(gateway): State<RestState>, mut incoming: Incoming) -> Ans
     let mutation = target.mutation(|group_id| RevokeInviteCode { group_id });
     let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
-    let code = mutated.answer.verdict.invite_code.as_ref();
+    let code = mutated.answer.outcome.invite_code.as_ref();
     Ok(changed(&mutated, bare(code.map(|code| gateway.shape.invite(code)).unwrap_or_default())))
 }

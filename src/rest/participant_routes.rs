@@ -108,6 +108,6 @@ async fn change(gateway: &RestState, mut incoming: Incoming, action: MemberActio
     let mutated = gateway.app.execute(&incoming.call, mutation).await;
     let mutated = mutated.map_err(|error| incoming.refuse(error))?;
     let group = group_after(&mutated).map_err(|error| incoming.refuse(error))?;
-    let results = &mutated.answer.verdict.results;
+    let results = &mutated.answer.outcome.results;
     Ok(changed(&mutated, gateway.shape.results(action, &group, results)))
 }

@@ -118,7 +118,7 @@ async fn answer(gateway: &RestState, mut incoming: Incoming, said: RequestAnswer
         }
         Err(error) => return Err(incoming.refuse(error)),
     };
-    let results = mutated.answer.verdict.results.iter().map(|answered| {
+    let results = mutated.answer.outcome.results.iter().map(|answered| {
         let is_done = answered.status == ParticipantStatus::Ok;
         result(answered.requested.to_string(), (!is_done).then(|| code_of(answered)))
     });

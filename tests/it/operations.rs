@@ -190,15 +190,15 @@ fn every_answer_survives_a_round_trip() {
         private_invite: Some(private_invite()),
     };
     let group_id = group_id();
-    let verdicts = [
-        ().verdict(Some(&group_id)),
-        vec![result.clone()].verdict(Some(&group_id)),
-        id::<InviteCode>("AbCdEfGhIjKlMnOpQrStUv").verdict(Some(&group_id)),
-        Created { group_id: group_id.clone(), results: vec![result] }.verdict(None),
-        Joined { group_id: group_id.clone(), outcome: JoinOutcome::PendingApproval }.verdict(None),
+    let outcomes = [
+        ().outcome(Some(&group_id)),
+        vec![result.clone()].outcome(Some(&group_id)),
+        id::<InviteCode>("AbCdEfGhIjKlMnOpQrStUv").outcome(Some(&group_id)),
+        Created { group_id: group_id.clone(), results: vec![result] }.outcome(None),
+        Joined { group_id: group_id.clone(), outcome: JoinOutcome::PendingApproval }.outcome(None),
     ];
-    for verdict in verdicts {
-        survives(&Answer { verdict, changed: true, sequence: 7.into(), repeated: false });
+    for outcome in outcomes {
+        survives(&Answer { outcome, changed: true, sequence: 7.into(), repeated: false });
     }
     survives(&id::<InviteCode>("AbCdEfGhIjKlMnOpQrStUv"));
     survives(&GroupPicture {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::Inner;
 use crate::app::log::CallKey;
-use crate::domain::answer::Verdict;
+use crate::domain::answer::MutationOutcome;
 use crate::domain::id::{RequestId, SessionName};
 use crate::domain::operation::{
     self, CommandValue as _, EngineAnswer, EngineCall, GroupCommand, Perform,
@@ -25,10 +25,10 @@ pub(super) async fn plainly<C: GroupCommand>(
     engine: &dyn GroupEngine,
     call: EngineCall<'_>,
     command: &C,
-) -> operation::Result<EngineAnswer<Verdict>>
+) -> operation::Result<EngineAnswer<MutationOutcome>>
 where
     dyn GroupEngine: Perform<C>,
 {
     let answer = engine.perform(call, command).await?;
-    Ok(answer.map(|value| value.verdict(command.group_id())))
+    Ok(answer.map(|value| value.outcome(command.group_id())))
 }

@@ -6,7 +6,7 @@ use prost::Message as _;
 
 use super::context::{MutationContext, plainly};
 use crate::app::App;
-use crate::domain::answer::Verdict;
+use crate::domain::answer::MutationOutcome;
 use crate::domain::clock::Clock;
 use crate::domain::counter::Sequence;
 use crate::domain::id::{GroupId, SessionName};
@@ -42,7 +42,7 @@ pub(super) async fn perform(
     engine: &dyn GroupEngine,
     call: EngineCall<'_>,
     command: &JoinGroup,
-) -> operation::Result<EngineAnswer<Verdict>> {
+) -> operation::Result<EngineAnswer<MutationOutcome>> {
     let MutationContext { inner, session, .. } = *context;
     let before = inner.log.sequence(session);
     let mut answer = plainly(engine, call, command).await?;

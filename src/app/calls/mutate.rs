@@ -337,8 +337,8 @@ async fn send(
             return Err(unknown);
         }
     };
-    let verdict = answered.value;
-    if let Some(group_id) = verdict.group_id.as_ref().or(group_id.as_ref()) {
+    let outcome = answered.value;
+    if let Some(group_id) = outcome.group_id.as_ref().or(group_id.as_ref()) {
         let changes = answered.observations.iter().map(|observation| &observation.change);
         inner.log.note_own_changes(session, group_id, changes);
     }
@@ -348,14 +348,14 @@ async fn send(
         is_creation: is_creation(name, &answered.observations),
         observations: answered.observations,
         source_ids: answered.source_ids,
-        stored: taken.map(|taken| (taken.key.clone(), verdict.clone())),
+        stored: taken.map(|taken| (taken.key.clone(), outcome.clone())),
     });
     let request = WriteRequest { session: session.clone(), engine: kind, content };
     let written = inner.log.write(request).await;
     drop(window);
     match written {
         Ok(committed) => Ok(Answer {
-            verdict,
+            outcome,
             changed: committed.changed,
             sequence: committed.sequence,
             repeated: false,

@@ -6,7 +6,7 @@ use super::context::{MutationContext, plainly};
 use super::join;
 use super::members::Meant;
 use crate::app::Inner;
-use crate::domain::answer::Verdict;
+use crate::domain::answer::MutationOutcome;
 use crate::domain::error::Result;
 use crate::domain::id::SessionName;
 use crate::domain::operation::{
@@ -65,7 +65,7 @@ impl Prepared {
         self,
         context: &MutationContext<'_>,
         engine: Arc<dyn GroupEngine>,
-    ) -> operation::Result<EngineAnswer<Verdict>> {
+    ) -> operation::Result<EngineAnswer<MutationOutcome>> {
         let call = EngineCall { session: context.session, key: &context.call_key };
         let engine = &*engine;
         let mut answer = match self.command {

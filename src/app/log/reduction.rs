@@ -116,9 +116,9 @@ impl Reduction<'_> {
                 (result.changed, result.sequence) = (true, sequence);
             }
         }
-        if let Some((key, verdict)) = &answer.stored {
+        if let Some((key, outcome)) = &answer.stored {
             let settled = StoredResponse::Answered(Answer {
-                verdict: verdict.clone(),
+                outcome: outcome.clone(),
                 changed: result.changed,
                 sequence: result.sequence,
                 repeated: false,

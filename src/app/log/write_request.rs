@@ -1,7 +1,7 @@
 //! What is handed to the log to be written, and what it answers.
 
 use super::echo_window::CallKey;
-use crate::domain::answer::Verdict;
+use crate::domain::answer::MutationOutcome;
 use crate::domain::counter::Sequence;
 use crate::domain::event::{DeletedSession, Initiator};
 use crate::domain::id::{GroupId, Lid, PhoneNumber, SessionName};
@@ -54,7 +54,7 @@ pub(in crate::app) struct CallAnswer {
     /// Whether the call has brought us into the group, and so changed something whoever told of it first.
     pub is_creation: bool,
     /// What is to be answered under the call's request id.
-    pub stored: Option<(ReservationKey, Verdict)>,
+    pub stored: Option<(ReservationKey, MutationOutcome)>,
 }
 
 #[derive(Debug, Clone)]

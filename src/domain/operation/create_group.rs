@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CommandValue, EngineAnswer, GroupCommand, Operation, OperationName};
-use crate::domain::answer::Verdict;
+use crate::domain::answer::MutationOutcome;
 use crate::domain::group::{DescriptionText, GroupSettings, SubjectText};
 use crate::domain::id::{GroupId, ParticipantId};
 use crate::domain::participant::ParticipantResult;
@@ -48,7 +48,7 @@ impl GroupCommand for CreateGroup {
 }
 
 impl CommandValue for Created {
-    fn verdict(self, _: Option<&GroupId>) -> Verdict {
-        Verdict { results: self.results, ..Verdict::about(&self.group_id) }
+    fn outcome(self, _: Option<&GroupId>) -> MutationOutcome {
+        MutationOutcome { results: self.results, ..MutationOutcome::about(&self.group_id) }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CommandValue, EngineAnswer, GroupCommand, Operation, OperationName};
-use crate::domain::answer::Verdict;
+use crate::domain::answer::MutationOutcome;
 use crate::domain::id::GroupId;
 use crate::domain::invite::{GroupPreview, Invite, JoinOutcome};
 use crate::domain::participant::PrivateInvite;
@@ -45,8 +45,11 @@ impl GroupCommand for JoinGroup {
 }
 
 impl CommandValue for Joined {
-    fn verdict(self, _: Option<&GroupId>) -> Verdict {
-        Verdict { join_outcome: Some(self.outcome), ..Verdict::about(&self.group_id) }
+    fn outcome(self, _: Option<&GroupId>) -> MutationOutcome {
+        MutationOutcome {
+            join_outcome: Some(self.outcome),
+            ..MutationOutcome::about(&self.group_id)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::answer::Verdict;
+use crate::domain::answer::MutationOutcome;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, InviteCode};
 use crate::domain::participant::ParticipantResult;
@@ -74,24 +74,24 @@ impl<T> EngineAnswer<T> {
 /// What an engine answers to a command, as what the caller is answered.
 pub trait CommandValue: Send {
     /// Of a command that names this group.
-    fn verdict(self, group_id: Option<&GroupId>) -> Verdict;
+    fn outcome(self, group_id: Option<&GroupId>) -> MutationOutcome;
 }
 
 impl CommandValue for () {
-    fn verdict(self, group_id: Option<&GroupId>) -> Verdict {
-        Verdict { group_id: group_id.cloned(), ..Verdict::default() }
+    fn outcome(self, group_id: Option<&GroupId>) -> MutationOutcome {
+        MutationOutcome { group_id: group_id.cloned(), ..MutationOutcome::default() }
     }
 }
 
 /// One result for each requested participant, in the order of the request.
 impl CommandValue for Vec<ParticipantResult> {
-    fn verdict(self, group_id: Option<&GroupId>) -> Verdict {
-        Verdict { results: self, ..().verdict(group_id) }
+    fn outcome(self, group_id: Option<&GroupId>) -> MutationOutcome {
+        MutationOutcome { results: self, ..().outcome(group_id) }
     }
 }
 
 impl CommandValue for InviteCode {
-    fn verdict(self, group_id: Option<&GroupId>) -> Verdict {
-        Verdict { invite_code: Some(self), ..().verdict(group_id) }
+    fn outcome(self, group_id: Option<&GroupId>) -> MutationOutcome {
+        MutationOutcome { invite_code: Some(self), ..().outcome(group_id) }
     }
 }

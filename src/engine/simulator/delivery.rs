@@ -75,7 +75,7 @@ impl Delivery {
     }
 
     async fn deliver_all(&self) -> std::convert::Infallible {
-        let bell = self.ledger.bell(self.phone);
+        let queued = self.ledger.queue_notifier(self.phone);
         let mut is_caught_up = false;
         loop {
             let batch = self.waiting().await;
@@ -84,7 +84,7 @@ impl Delivery {
                     is_caught_up = true;
                     self.sink.connection_changed(&self.session, ConnectionEvent::Online).await;
                 }
-                bell.notified().await;
+                queued.notified().await;
                 continue;
             }
             let plan = self.faults.plan(&self.session, &batch);
@@ -104,11 +104,11 @@ impl Delivery {
         if batch.is_empty() || batch.len() >= window {
             return batch;
         }
-        let bell = self.ledger.bell(self.phone);
+        let queued = self.ledger.queue_notifier(self.phone);
         let deadline = tokio::time::Instant::now() + GATHERING;
         let mut batch = batch;
         while batch.len() < window
-            && tokio::time::timeout_at(deadline, bell.notified()).await.is_ok()
+            && tokio::time::timeout_at(deadline, queued.notified()).await.is_ok()
         {
             batch = self.queued().await;
         }

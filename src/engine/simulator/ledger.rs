@@ -45,7 +45,7 @@ type Job = Box<dyn FnOnce(Result<(&mut World, Timestamp)>) -> Option<Finish> + S
 #[derive(Clone)]
 pub(super) struct Ledger {
     jobs: mpsc::Sender<Job>,
-    bells: Arc<Bells>,
+    queues: Arc<QueueNotifiers>,
 }
 
 impl Ledger {
@@ -57,11 +57,11 @@ impl Ledger {
     ) -> std::result::Result<Self, StoreError> {
         let world = World::restore(&store.load().await?, seed)?;
         let (jobs, waiting) = mpsc::channel(MAX_WAITING);
-        let bells = Arc::new(Bells::default());
-        let keeper = Keeper { world, store, clock, seed, bells: bells.clone(), is_stale: false };
+        let queues = Arc::new(QueueNotifiers::default());
+        let keeper = Keeper { world, store, clock, seed, queues: queues.clone(), is_stale: false };
         // Ends by itself once the last handle is gone.
         tokio::spawn(keeper.run(waiting));
-        Ok(Self { jobs, bells })
+        Ok(Self { jobs, queues })
     }
 
     /// Runs a job on the world and answers once what it changed is durable. It runs to its end even
@@ -113,9 +113,9 @@ impl Ledger {
         })
     }
 
-    /// Rings when something new waits for the account.
-    pub fn bell(&self, phone: PhoneNumber) -> Arc<Notify> {
-        self.bells.of(phone)
+    /// Notified when something new is queued for the account.
+    pub fn queue_notifier(&self, phone: PhoneNumber) -> Arc<Notify> {
+        self.queues.of(phone)
     }
 }
 
@@ -123,18 +123,18 @@ pub(super) fn unavailable(message: &str) -> Error {
     Error::new(Reason::EngineUnavailable, message).retry_after(Duration::from_secs(1))
 }
 
-/// One bell for each account whose queue somebody follows.
+/// Wakes who follows the queue of an account.
 #[derive(Default)]
-struct Bells(Mutex<HashMap<PhoneNumber, Arc<Notify>>>);
+struct QueueNotifiers(Mutex<HashMap<PhoneNumber, Arc<Notify>>>);
 
-impl Bells {
+impl QueueNotifiers {
     fn of(&self, phone: PhoneNumber) -> Arc<Notify> {
         self.0.lock().entry(phone).or_default().clone()
     }
 
-    fn ring(&self, phone: PhoneNumber) {
-        if let Some(bell) = self.0.lock().get(&phone) {
-            bell.notify_one();
+    fn notify(&self, phone: PhoneNumber) {
+        if let Some(notifier) = self.0.lock().get(&phone) {
+            notifier.notify_one();
         }
     }
 }
@@ -144,7 +144,7 @@ struct Keeper {
     store: Arc<dyn WorldStore>,
     clock: Arc<dyn Clock>,
     seed: u64,
-    bells: Arc<Bells>,
+    queues: Arc<QueueNotifiers>,
     /// Whether the store may hold another world than this one, so that it must be read anew.
     is_stale: bool,
 }
@@ -185,7 +185,7 @@ impl Keeper {
             finish(&saved);
         }
         for phone in rung {
-            self.bells.ring(phone);
+            self.queues.notify(phone);
         }
     }
 

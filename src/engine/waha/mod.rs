@@ -12,6 +12,7 @@ mod names;
 mod native;
 pub mod other_event;
 mod others;
+mod participant_reply;
 mod passage;
 mod raw;
 mod refusal;
@@ -23,7 +24,6 @@ mod server;
 mod spellings;
 mod stream;
 mod text;
-mod verdict;
 pub mod webhook;
 
 pub use engine::{Options, WahaServers};

@@ -34,13 +34,13 @@ pub(super) struct Refused<'a> {
 }
 
 /// What is wrong, and whether WAHA itself said it (a proxy before it speaks for nobody).
-pub(super) struct Verdict {
+pub(super) struct ClassifiedError {
     pub error: EngineError,
     pub is_wahas: bool,
 }
 
 impl Refused<'_> {
-    pub fn verdict(&self) -> Verdict {
+    pub fn classified(&self) -> ClassifiedError {
         let body: Option<Value> = serde_json::from_slice(self.body).ok();
         let body = body.filter(Value::is_object);
         let is_wahas = body.is_some();
@@ -66,13 +66,13 @@ impl Refused<'_> {
                 whatsapp_code::refusal(self.status.as_u16().into(), message(body), self.operation),
             ),
             _ => {
-                return Verdict {
+                return ClassifiedError {
                     error: self.unclear("answers nothing that is WAHA's"),
                     is_wahas: false,
                 };
             }
         };
-        Verdict { error, is_wahas }
+        ClassifiedError { error, is_wahas }
     }
 
     fn unavailable(&self, what: &str) -> Error {
@@ -233,11 +233,11 @@ mod tests {
     use crate::domain::operation::Outcome;
     use OperationName as Op;
 
-    fn verdict(status: u16, body: &str, operation: Op) -> (Outcome, Reason, bool) {
+    fn classified(status: u16, body: &str, operation: Op) -> (Outcome, Reason, bool) {
         let status = StatusCode::from_u16(status).unwrap();
         let refused =
             Refused { server: "a", operation, status, retry_after: None, body: body.as_bytes() };
-        let Verdict { error, is_wahas } = refused.verdict();
+        let ClassifiedError { error, is_wahas } = refused.classified();
         (error.outcome, error.error.reason(), is_wahas)
     }
 
@@ -341,7 +341,7 @@ mod tests {
         for (extras, operation, reason) in cases {
             let what = extras.to_string();
             let expected = (Outcome::Rejected, reason, true);
-            assert_eq!(verdict(500, &exception(extras), operation), expected, "{what}");
+            assert_eq!(classified(500, &exception(extras), operation), expected, "{what}");
         }
     }
 
@@ -359,7 +359,11 @@ mod tests {
             (thrown("r", "r"), Op::GetInviteCode, Reason::NotGroupAdmin),
             (thrown("x is undefined", "TypeError"), Op::SetGroupSubject, Reason::GroupNotFound),
         ] {
-            assert_eq!(verdict(500, &body, operation), (Outcome::Supposed, reason, true), "{body}");
+            assert_eq!(
+                classified(500, &body, operation),
+                (Outcome::Supposed, reason, true),
+                "{body}"
+            );
         }
     }
 
@@ -382,9 +386,9 @@ mod tests {
             (504, "", false),
             (302, "", false),
         ] {
-            let change = verdict(status, body, Op::SetGroupSubject);
+            let change = classified(status, body, Op::SetGroupSubject);
             assert_eq!(change, (Outcome::Unknown, Reason::OutcomeUnknown, is_wahas), "{body}");
-            let read = verdict(status, body, Op::FetchGroup);
+            let read = classified(status, body, Op::FetchGroup);
             assert_eq!(read, (Outcome::NotSent, Reason::EngineUnavailable, is_wahas), "{body}");
         }
     }
@@ -417,10 +421,10 @@ mod tests {
             ),
         ] {
             let expected = (Outcome::NotSent, reason, true);
-            assert_eq!(verdict(status, &body, Op::SetGroupSubject), expected, "{body}");
+            assert_eq!(classified(status, &body, Op::SetGroupSubject), expected, "{body}");
         }
         let bad = json!({ "message": ["sortBy must be one of …"], "statusCode": 400 }).to_string();
-        let refused = verdict(400, &bad, Op::FetchAll);
+        let refused = classified(400, &bad, Op::FetchAll);
         assert_eq!(refused, (Outcome::Rejected, Reason::RefusedByWhatsapp, true));
     }
 
@@ -431,7 +435,7 @@ mod tests {
         let operation = Op::FetchGroup;
         let refused =
             Refused { server: "a", operation, status, retry_after: None, body: body.as_bytes() };
-        let cause = refused.verdict().error.error.cause().unwrap().len();
+        let cause = refused.classified().error.error.cause().unwrap().len();
         assert!(cause < 2 * MAX_CAUSE_BYTES, "{cause}");
     }
 }

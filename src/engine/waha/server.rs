@@ -294,14 +294,14 @@ impl Server {
         &self,
         response: Response,
         operation: OperationName,
-    ) -> super::refusal::Verdict {
+    ) -> super::refusal::ClassifiedError {
         let status = response.status();
         let retry_after = response.headers().get(http::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let retry_after = retry_after.map(Duration::from_secs);
         // It may repeat the request with all of a picture. One that is cut off is a refusal all the same.
         let body = read(response, MAX_ANSWER_BYTES).await.unwrap_or_default();
-        Refused { server: &self.name, operation, status, retry_after, body: &body }.verdict()
+        Refused { server: &self.name, operation, status, retry_after, body: &body }.classified()
     }
 
     fn request(&self, ask: Ask<'_>) -> std::result::Result<RequestBuilder, Error> {

@@ -165,7 +165,7 @@ impl Job {
         let group_id = self.deletion.group_id.clone();
         let action = MemberAction::Leave;
         let answer = self.act(ChangeParticipants { group_id, action, participants }).await?;
-        let results = &answer.verdict.results;
+        let results = &answer.outcome.results;
         let count = |status| results.iter().filter(|result| result.status == status).count();
         let removed = count(ParticipantStatus::Ok);
         if removed + count(ParticipantStatus::NotMember) == 0 {

@@ -20,7 +20,7 @@ use super::Target;
 use crate::app::calls::reservations::{self, Resumed, Taken};
 use crate::app::keyed_lock::KeyedLock;
 use crate::app::{App, Call, Inner};
-use crate::domain::answer::{Answer, Verdict};
+use crate::domain::answer::{Answer, MutationOutcome};
 use crate::domain::counter::Sequence;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{GroupId, SessionName};
@@ -358,14 +358,16 @@ fn digest(group_id: &GroupId) -> Digest {
 }
 
 fn answer(group_id: &GroupId, progress: &DeletionProgress) -> Answer {
-    let verdict =
-        Verdict { removed_count: Some(progress.removed_count), ..Verdict::about(group_id) };
-    Answer { verdict, changed: true, sequence: progress.sequence, repeated: false }
+    let outcome = MutationOutcome {
+        removed_count: Some(progress.removed_count),
+        ..MutationOutcome::about(group_id)
+    };
+    Answer { outcome, changed: true, sequence: progress.sequence, repeated: false }
 }
 
 fn completed(answer: &Answer) -> DeletionProgress {
     DeletionProgress {
-        removed_count: answer.verdict.removed_count.unwrap_or_default(),
+        removed_count: answer.outcome.removed_count.unwrap_or_default(),
         remaining_count: 0,
         sequence: answer.sequence,
         ended: Some(Ok(())),

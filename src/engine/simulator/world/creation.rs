@@ -19,7 +19,7 @@ pub(super) struct GroupTexts<'a> {
 }
 
 impl World {
-    /// The maker becomes superadmin. Who cannot be added has a verdict; the group is made even so.
+    /// The maker becomes superadmin. Who cannot be added has a status that says why; the group is made even so.
     pub(super) fn create(
         &mut self,
         actor: Actor,

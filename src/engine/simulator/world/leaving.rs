@@ -67,7 +67,7 @@ impl World {
             let role = phone.and_then(|phone| Some((phone, group.core.role_of(phone)?)));
             let account =
                 phone.map_or(Account::new(*requested), |phone| group.core.account_of(phone));
-            let verdict = match role {
+            let status = match role {
                 None => NOT_MEMBER,
                 // Nobody removes the superadmin, and nobody removes themselves: that is leaving.
                 Some((_, Role::Superadmin)) => NOT_ALLOWED,
@@ -78,7 +78,7 @@ impl World {
                     OK
                 }
             };
-            done.results.push(result(*requested, account, verdict));
+            done.results.push(result(*requested, account, status));
         }
         if gone.is_empty() {
             return Ok(done);

@@ -1,4 +1,4 @@
-//! Adding members, one verdict for each.
+//! Adding members, one result for each.
 
 use super::operation::{
     ALREADY_MEMBER, Actor, BLOCKED, GROUP_FULL, NOT_ON_WHATSAPP, OK, PENDING_APPROVAL,

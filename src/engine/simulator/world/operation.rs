@@ -231,24 +231,24 @@ impl World {
 }
 
 /// What became of one participant: WhatsApp's code and our name for it.
-pub(super) type Verdict = (ParticipantStatus, u32);
+pub(super) type CodedStatus = (ParticipantStatus, u32);
 
-pub(super) const OK: Verdict = (ParticipantStatus::Ok, 200);
-pub(super) const BLOCKED: Verdict = (ParticipantStatus::Blocked, 401);
-pub(super) const PRIVACY_INVITE_NEEDED: Verdict = (ParticipantStatus::PrivacyInviteNeeded, 403);
-pub(super) const NOT_ON_WHATSAPP: Verdict = (ParticipantStatus::NotOnWhatsapp, 404);
-pub(super) const NOT_MEMBER: Verdict = (ParticipantStatus::NotMember, 404);
-pub(super) const NOT_ALLOWED: Verdict = (ParticipantStatus::NotAllowed, 406);
-pub(super) const RECENTLY_LEFT: Verdict = (ParticipantStatus::RecentlyLeft, 408);
-pub(super) const REQUEST_NOT_FOUND: Verdict = (ParticipantStatus::RequestNotFound, 404);
-pub(super) const PENDING_APPROVAL: Verdict = (ParticipantStatus::PendingApproval, 421);
-pub(super) const ALREADY_MEMBER: Verdict = (ParticipantStatus::AlreadyMember, 409);
-pub(super) const GROUP_FULL: Verdict = (ParticipantStatus::GroupFull, 419);
+pub(super) const OK: CodedStatus = (ParticipantStatus::Ok, 200);
+pub(super) const BLOCKED: CodedStatus = (ParticipantStatus::Blocked, 401);
+pub(super) const PRIVACY_INVITE_NEEDED: CodedStatus = (ParticipantStatus::PrivacyInviteNeeded, 403);
+pub(super) const NOT_ON_WHATSAPP: CodedStatus = (ParticipantStatus::NotOnWhatsapp, 404);
+pub(super) const NOT_MEMBER: CodedStatus = (ParticipantStatus::NotMember, 404);
+pub(super) const NOT_ALLOWED: CodedStatus = (ParticipantStatus::NotAllowed, 406);
+pub(super) const RECENTLY_LEFT: CodedStatus = (ParticipantStatus::RecentlyLeft, 408);
+pub(super) const REQUEST_NOT_FOUND: CodedStatus = (ParticipantStatus::RequestNotFound, 404);
+pub(super) const PENDING_APPROVAL: CodedStatus = (ParticipantStatus::PendingApproval, 421);
+pub(super) const ALREADY_MEMBER: CodedStatus = (ParticipantStatus::AlreadyMember, 409);
+pub(super) const GROUP_FULL: CodedStatus = (ParticipantStatus::GroupFull, 419);
 
 pub(super) fn result(
     requested: ParticipantId,
     account: Account,
-    (status, code): Verdict,
+    (status, code): CodedStatus,
 ) -> ParticipantResult {
     ParticipantResult { requested, account, status, code, private_invite: None }
 }

@@ -43,7 +43,7 @@ impl World {
             let account =
                 phone.map_or(Account::new(*requested), |phone| group.core.account_of(phone));
             let member = phone.and_then(|phone| group.core.members.0.get_mut(&phone));
-            let verdict = match member {
+            let status = match member {
                 None => NOT_MEMBER,
                 Some(member) if member.role == Role::Superadmin && to < member.role => match action
                 {
@@ -58,7 +58,7 @@ impl World {
                     OK
                 }
             };
-            done.results.push(result(*requested, account, verdict));
+            done.results.push(result(*requested, account, status));
         }
         if moved.is_empty() {
             return Ok(done);

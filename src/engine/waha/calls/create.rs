@@ -15,9 +15,9 @@ use crate::domain::participant::{Account, Participant, ParticipantResult, Role};
 use crate::domain::reducer::Change;
 use crate::domain::setting::Setting;
 use crate::engine::waha::native::{self, Seen};
+use crate::engine::waha::participant_reply::{self, ParticipantReplies, ParticipantReply};
 use crate::engine::waha::routed_session::{RoutedSession, Serve, people, unsupported};
 use crate::engine::waha::server::Answer;
-use crate::engine::waha::verdict::{self, Verdict, Verdicts};
 use crate::engine::waha::webhook::WahaEngine;
 use crate::engine::waha::{names, text};
 
@@ -85,7 +85,7 @@ impl RoutedSession {
         group_id: &GroupId,
         new: &CreateGroup,
         invited: Vec<Account>,
-        verdicts: &[Verdict],
+        replies: &[ParticipantReply],
         members: Option<&[Participant]>,
     ) -> Vec<ParticipantResult> {
         // Who cannot be named is found by the name that the caller gave, or not at all.
@@ -98,16 +98,16 @@ impl RoutedSession {
         };
         let asked = new.participants.iter().zip(named);
         let asked = asked.map(|(id, account)| Asked::known_as(*id, account)).collect();
-        let rows = verdicts.iter().map(|verdict| verdict.account).collect();
+        let rows = replies.iter().map(|reply| reply.account).collect();
         let said = self.attribute(asked, rows).await;
         let operation = OperationName::CreateGroup;
         said.iter()
-            .map(|said| match (said.row.map(|row| &verdicts[row]), members) {
-                (Some(verdict), _) if verdict.code != 200 => {
-                    self.result(group_id, &said.asked, verdict, operation)
+            .map(|said| match (said.row.map(|row| &replies[row]), members) {
+                (Some(reply), _) if reply.code != 200 => {
+                    self.result(group_id, &said.asked, reply, operation)
                 }
                 (_, Some(members)) => settled(&said.asked, MemberAction::Join, None, members),
-                (Some(verdict), None) => self.result(group_id, &said.asked, verdict, operation),
+                (Some(reply), None) => self.result(group_id, &said.asked, reply, operation),
                 (None, None) => open(&said.asked),
             })
             .collect()
@@ -132,13 +132,13 @@ impl Serve<CreateGroup> for RoutedSession {
         });
         let answer = self.send(operation, Method::POST, &[], body).await?;
         let group_id = made(&answer).ok_or_else(|| unclear(&answer))?;
-        let verdicts = match verdict::read(self.info.engine, &answer, self.now) {
-            Verdicts::Each(verdicts) => verdicts,
-            Verdicts::Open | Verdicts::Failed(_) => Vec::new(),
+        let replies = match participant_reply::read(self.info.engine, &answer, self.now) {
+            ParticipantReplies::Each(replies) => replies,
+            ParticipantReplies::Open | ParticipantReplies::Failed(_) => Vec::new(),
         };
         let (mut seen, is_read) = self.see_made(&group_id, &answer, new).await;
         let members = is_read.then(|| seen.group.participants());
-        let results = self.invited(&group_id, new, invited, &verdicts, members).await;
+        let results = self.invited(&group_id, new, invited, &replies, members).await;
         if !new.description.as_str().is_empty() {
             match self.write_description(&group_id, &new.description).await {
                 Ok(()) => seen.group.description = described(self, new),

@@ -15,11 +15,11 @@ use crate::domain::participant::{
 };
 use crate::domain::reducer::Change;
 use crate::domain::whatsapp_code::participant_status;
+use crate::engine::waha::participant_reply::{self, ParticipantReplies, ParticipantReply};
 use crate::engine::waha::routed_session::{
     RoutedSession, Serve, no_admin_perhaps, not_admin, people,
 };
 use crate::engine::waha::server::Answer;
-use crate::engine::waha::verdict::{self, Verdict, Verdicts};
 use crate::engine::waha::webhook::WahaEngine;
 
 impl RoutedSession {
@@ -122,7 +122,7 @@ impl RoutedSession {
         &self,
         group_id: &GroupId,
         asked: &Asked,
-        said: &Verdict,
+        said: &ParticipantReply,
         operation: OperationName,
     ) -> ParticipantResult {
         let status = participant_status(said.code, operation);
@@ -159,18 +159,18 @@ impl Serve<ChangeParticipants> for RoutedSession {
             MemberAction::Leave | MemberAction::Promote | MemberAction::Demote => known,
         };
         let answer = self.send_to_people(group_id, action, &known, before.as_deref()).await?;
-        let verdicts = match verdict::read(self.info.engine, &answer, self.now) {
-            Verdicts::Each(verdicts) => verdicts,
-            Verdicts::Open => Vec::new(),
-            Verdicts::Failed(text) => return Err(failed(operation, &text)),
+        let replies = match participant_reply::read(self.info.engine, &answer, self.now) {
+            ParticipantReplies::Each(replies) => replies,
+            ParticipantReplies::Open => Vec::new(),
+            ParticipantReplies::Failed(text) => return Err(failed(operation, &text)),
         };
         let asked = participants.iter().zip(&known);
         let asked = asked.map(|(id, account)| Asked::known_as(*id, *account)).collect();
-        let rows = verdicts.iter().map(|verdict| verdict.account).collect();
+        let rows = replies.iter().map(|reply| reply.account).collect();
         let said = self.attribute(asked, rows).await;
         let mut results: Vec<Option<ParticipantResult>> = said
             .iter()
-            .map(|said| Some(self.result(group_id, &said.asked, &verdicts[said.row?], operation)))
+            .map(|said| Some(self.result(group_id, &said.asked, &replies[said.row?], operation)))
             .collect();
         let mut after = None;
         // A browser answers by the name that it was asked for, and shows another one ever after.

@@ -14,9 +14,9 @@ fn roles(world: &World, group_id: &GroupId) -> Vec<(u64, Role)> {
     world.group(group_id).unwrap().core.members.0.iter().map(|(p, m)| (p.get(), m.role)).collect()
 }
 
-type Verdicts = Vec<(ParticipantStatus, u32)>;
+type CodedStatuses = Vec<(ParticipantStatus, u32)>;
 
-fn verdicts(world: &mut World, second: i64, actor: u64, operation: Operation) -> Verdicts {
+fn verdicts(world: &mut World, second: i64, actor: u64, operation: Operation) -> CodedStatuses {
     let done = act(world, second, actor, operation).unwrap();
     done.results.iter().map(|result| (result.status, result.code)).collect()
 }

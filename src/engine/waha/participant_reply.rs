@@ -1,6 +1,6 @@
 //! What became of each person that a call named, in the words of WAHA's engines.
 //!
-//! A 2xx says nothing: the verdicts are in the body, in another shape on each engine, and some engines give
+//! A 2xx says nothing: the replies are in the body, in another shape on each engine, and some engines give
 //! none at all. Whom the answer leaves open is settled by looking at the members afterwards.
 
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::domain::participant::Account;
 
 /// What the answer says of one person.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Verdict {
+pub(super) struct ParticipantReply {
     /// As the answer names them; `None` where it does not, so that the order counts.
     pub account: Option<Account>,
     /// WhatsApp's code, 200 where it went well.
@@ -26,8 +26,8 @@ pub(super) struct Verdict {
 
 /// What an answer says as a whole.
 #[derive(Debug, PartialEq)]
-pub(super) enum Verdicts {
-    Each(Vec<Verdict>),
+pub(super) enum ParticipantReplies {
+    Each(Vec<ParticipantReply>),
     /// It was done, as far as it could be; for whom is not said.
     Open,
     /// A failure that came with 2xx, in the engine's words.
@@ -35,14 +35,14 @@ pub(super) enum Verdicts {
 }
 
 /// Reads the answer to add, remove, promote or demote, and to create where the engine answers it so.
-pub(super) fn read(engine: WahaEngine, answer: &Answer, now: Timestamp) -> Verdicts {
+pub(super) fn read(engine: WahaEngine, answer: &Answer, now: Timestamp) -> ParticipantReplies {
     let answer = match answer {
         // `CreateGroupError: …`, `AddParticipantsError: …`; or a flag of WPP's.
-        Answer::Text(text) if text.trim() == "true" => return Verdicts::Open,
-        Answer::Text(text) => return Verdicts::Failed(text.clone()),
-        Answer::Empty => return Verdicts::Open,
-        Answer::Json(Value::Bool(true)) => return Verdicts::Open,
-        Answer::Json(Value::Bool(false)) => return Verdicts::Failed("false".to_owned()),
+        Answer::Text(text) if text.trim() == "true" => return ParticipantReplies::Open,
+        Answer::Text(text) => return ParticipantReplies::Failed(text.clone()),
+        Answer::Empty => return ParticipantReplies::Open,
+        Answer::Json(Value::Bool(true)) => return ParticipantReplies::Open,
+        Answer::Json(Value::Bool(false)) => return ParticipantReplies::Failed("false".to_owned()),
         Answer::Json(answer) => answer,
     };
     match engine {
@@ -52,18 +52,21 @@ pub(super) fn read(engine: WahaEngine, answer: &Answer, now: Timestamp) -> Verdi
     }
 }
 
-fn of_list(answer: &Value, read: impl Fn(&Value) -> Option<Verdict>) -> Verdicts {
+fn of_list(
+    answer: &Value,
+    read: impl Fn(&Value) -> Option<ParticipantReply>,
+) -> ParticipantReplies {
     let listed = answer.as_array().or_else(|| answer.get("Participants")?.as_array());
     match listed {
         Some(listed) if !listed.is_empty() => {
-            Verdicts::Each(listed.iter().filter_map(read).collect())
+            ParticipantReplies::Each(listed.iter().filter_map(read).collect())
         }
-        Some(_) | None => Verdicts::Open,
+        Some(_) | None => ParticipantReplies::Open,
     }
 }
 
 /// whatsmeow's participant: `Error` 0 or absent where it went well.
-fn gows(listed: &Value, now: Timestamp) -> Option<Verdict> {
+fn gows(listed: &Value, now: Timestamp) -> Option<ParticipantReply> {
     let account = names::listed(listed)?;
     let code = listed.get("Error").and_then(Value::as_u64).filter(|code| *code != 0);
     let request = listed.get("AddRequest").filter(|request| request.is_object());
@@ -71,11 +74,11 @@ fn gows(listed: &Value, now: Timestamp) -> Option<Verdict> {
         let code = request.get("Code")?.as_str()?.parse().ok()?;
         Some((code, expiry(request.get("Expiration")?, now)))
     });
-    Some(Verdict { account: Some(account), code: number(code.unwrap_or(200)), invite })
+    Some(ParticipantReply { account: Some(account), code: number(code.unwrap_or(200)), invite })
 }
 
 /// Baileys': the status is a text, the id is the phone's or the hidden one.
-fn noweb(listed: &Value, now: Timestamp) -> Option<Verdict> {
+fn noweb(listed: &Value, now: Timestamp) -> Option<ParticipantReply> {
     let status = listed.get("status")?;
     let code = status.as_u64().or_else(|| status.as_str()?.parse().ok())?;
     let own = listed.get("jid");
@@ -92,24 +95,24 @@ fn noweb(listed: &Value, now: Timestamp) -> Option<Verdict> {
         let code = request.pointer("/attrs/code")?.as_str()?.parse().ok()?;
         Some((code, expiry(request.pointer("/attrs/expiration")?, now)))
     });
-    Some(Verdict { account, code: number(code), invite })
+    Some(ParticipantReply { account, code: number(code), invite })
 }
 
 /// WhatsApp Web's: a map by id, below `participants` where a group was made.
-fn of_map(answer: &Value, now: Timestamp) -> Verdicts {
+fn of_map(answer: &Value, now: Timestamp) -> ParticipantReplies {
     let map = answer.get("participants").unwrap_or(answer).as_object();
-    let verdicts = map.into_iter().flatten().filter_map(|(id, said)| {
+    let replies = map.into_iter().flatten().filter_map(|(id, said)| {
         let id = id.parse::<ParticipantId>().ok()?;
         let code = said.get("code").or_else(|| said.get("statusCode"))?.as_u64()?;
         let invite = said
             .get("invite_code")
             .and_then(Value::as_str)
             .and_then(|code| Some((code.parse().ok()?, expiry(said.get("invite_code_exp")?, now))));
-        Some(Verdict { account: Some(Account::new(id)), code: number(code), invite })
+        Some(ParticipantReply { account: Some(Account::new(id)), code: number(code), invite })
     });
-    let verdicts: Vec<Verdict> = verdicts.collect();
+    let replies: Vec<ParticipantReply> = replies.collect();
     // `{"status": 200}`, also where some were left out as unknown.
-    if verdicts.is_empty() { Verdicts::Open } else { Verdicts::Each(verdicts) }
+    if replies.is_empty() { ParticipantReplies::Open } else { ParticipantReplies::Each(replies) }
 }
 
 fn number(code: u64) -> u32 {
@@ -126,11 +129,11 @@ mod tests {
 
     fn codes(engine: WahaEngine, answer: Value) -> Vec<(String, u32, bool)> {
         match read(engine, &Answer::Json(answer), NOW) {
-            Verdicts::Each(verdicts) => verdicts
+            ParticipantReplies::Each(replies) => replies
                 .iter()
-                .map(|verdict| {
-                    let id = verdict.account.map_or_else(String::new, |a| a.id().to_string());
-                    (id, verdict.code, verdict.invite.is_some())
+                .map(|reply| {
+                    let id = reply.account.map_or_else(String::new, |a| a.id().to_string());
+                    (id, reply.code, reply.invite.is_some())
                 })
                 .collect(),
             other => panic!("{other:?}"),
@@ -176,10 +179,11 @@ mod tests {
             let said = json!({"4915100000003@c.us": {
                 "code": 403, "invite_code": "ABCDEFGHabcdefgh", "invite_code_exp": written,
             }});
-            let Verdicts::Each(verdicts) = read(WahaEngine::Wpp, &Answer::Json(said), NOW) else {
-                panic!("no verdicts");
+            let ParticipantReplies::Each(replies) = read(WahaEngine::Wpp, &Answer::Json(said), NOW)
+            else {
+                panic!("no replies");
             };
-            verdicts[0].invite.as_ref().expect("an invite").1
+            replies[0].invite.as_ref().expect("an invite").1
         };
         let now = 1_790_000_000_i64;
         for ahead in [1, 43_200, 3 * 86_400, 365 * 86_400] {
@@ -203,11 +207,14 @@ mod tests {
     #[test]
     fn an_answer_may_say_nothing_or_that_it_failed() {
         let json = Answer::Json;
-        assert_eq!(read(WahaEngine::Webjs, &json(json!({"status": 200})), NOW), Verdicts::Open);
-        assert_eq!(read(WahaEngine::Wpp, &json(json!(true)), NOW), Verdicts::Open);
-        assert_eq!(read(WahaEngine::Wpp, &Answer::Empty, NOW), Verdicts::Open);
+        assert_eq!(
+            read(WahaEngine::Webjs, &json(json!({"status": 200})), NOW),
+            ParticipantReplies::Open
+        );
+        assert_eq!(read(WahaEngine::Wpp, &json(json!(true)), NOW), ParticipantReplies::Open);
+        assert_eq!(read(WahaEngine::Wpp, &Answer::Empty, NOW), ParticipantReplies::Open);
         let text = "AddParticipantsError: You have no admin rights to add a participant to a group";
         let failed = read(WahaEngine::Webjs, &Answer::Text(text.to_owned()), NOW);
-        assert_eq!(failed, Verdicts::Failed(text.to_owned()));
+        assert_eq!(failed, ParticipantReplies::Failed(text.to_owned()));
     }
 }
