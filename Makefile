@@ -1,7 +1,7 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash nightly lint reference baseline clients waha-clients schemathesis abuse pages chart chart-readme bench
+.PHONY: help run test crash nightly mutants lint reference baseline clients waha-clients schemathesis abuse pages chart chart-readme bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ nightly: ## The long forms of what CI runs briefly: 1,000 seeds of verdicts, cra
 	VERDICT_SEEDS=1000 scripts/test.sh --test it waha::verdicts
 	$(MAKE) crash
 	$(MAKE) abuse
+	$(MAKE) mutants
+
+mutants: ## Change the rules one at a time, a part of them, and say how many changes a unit test catches
+	scripts/mutants.sh $(ARGS)
 
 lint: ## Check format, contract (buf), dependencies (cargo-deny) and code (clippy)
 	scripts/lint.sh

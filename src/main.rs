@@ -13,7 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // A shell that completes a line asks by this variable; it is answered, and that is all.
-    CompleteEnv::with_factory(cli::command).complete();
+    CompleteEnv::with_factory(cli::command).var(cli::COMPLETE).complete();
     let is_service = cli::asks_to_serve(cli::in_order(std::env::args_os()));
     let (runtime, signals) = match started(is_service) {
         Ok(started) => started,

@@ -1,4 +1,4 @@
-//! What runs besides the calls: sessions that shall run, news from other processes, retention.
+//! What runs besides the calls: sessions that shall run, other processes' events, retention.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const TRIM_ROWS: u32 = 1000;
 /// Between two steps, so that retention leaves the disk to the writer.
 const TRIM_PAUSE: Duration = Duration::from_millis(20);
 
-/// How often in an interval it is looked which sessions are due.
+/// How often in an interval it is checked which sessions are due.
 const COMPARISON_STEPS: u32 = 20;
 
 impl App {

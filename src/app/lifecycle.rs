@@ -15,7 +15,7 @@ pub(super) struct Lifecycle {
     pub tasks: TaskTracker,
     /// No new calls; watches end.
     pub draining: CancellationToken,
-    /// Whoever still waits gets what is known by now.
+    /// Callers that still wait get what is known by now.
     pub cut_off: CancellationToken,
 }
 

@@ -48,7 +48,7 @@ use sessions::Sessions;
 use watch::Watches;
 use webhooks::WebhookRegistry;
 
-/// Numbers that an operator may set; `config` says what they mean.
+/// Numbers that an operator may set; `config` documents them.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub retention: Duration,
@@ -69,7 +69,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// How so much of something is shared by those who may call.
+    /// How so much of something is shared by the API keys.
     fn share_of(&self, capacity: usize) -> FairShare {
         FairShare { capacity: capacity as u64, is_shared: self.webhooks.callers.len() > 1 }
     }
@@ -113,7 +113,7 @@ struct Inner {
     hooks: WebhookRegistry,
     /// Where WAHA's other routes are asked; none where they are not.
     passage: OnceLock<Arc<dyn Passage>>,
-    /// What servers tell beside groups.
+    /// Events of servers that are not about groups.
     relay: Arc<Relay>,
 }
 
@@ -179,7 +179,7 @@ impl App {
         Ok((Self { inner: Arc::new(inner) }, writer_loop))
     }
 
-    /// Where engines hand in what they have to say.
+    /// Where engines deliver what they report.
     pub fn sink(&self) -> Arc<Ingest> {
         Arc::new(Ingest::new(&self.inner))
     }
@@ -193,7 +193,7 @@ impl App {
         Ok(self.inner.repository.ping().await?)
     }
 
-    /// Has the writer look whether commits work; what it finds, [`commits`](Self::commits) says.
+    /// Has the writer check whether commits work; [`commits`](Self::commits) reports the result.
     pub async fn check_commits(&self) {
         self.inner.log.check().await;
     }

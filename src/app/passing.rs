@@ -11,19 +11,19 @@ use crate::domain::reason::Reason;
 impl App {
     /// From now on such requests are passed on this way.
     pub fn open_passage(&self, passage: Arc<dyn Passage>) {
-        // Once, by whoever starts the service.
+        // Set once, at the start of the service.
         let _ = self.inner.passage.set(passage);
     }
 
-    /// Whether the session's server is asked what is asked of it beside groups.
+    /// Whether requests that are not about groups are passed on to the session's server.
     pub fn is_passed_on(&self, session: &SessionName) -> bool {
         let session = self.inner.sessions.directory.get(session);
         let is_carried = session.is_ok_and(|session| session.config.server().is_some());
         is_carried && self.inner.passage.get().is_some()
     }
 
-    /// Passes a request on to the session's server. The key must be one that may change the session: whoever sees a
-    /// session may.
+    /// Passes a request on to the session's server. The key must be allowed to change the session, as every key that
+    /// sees it is.
     pub async fn pass_on(
         &self,
         call: &Call,

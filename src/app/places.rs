@@ -57,7 +57,7 @@ impl Places {
 }
 
 impl Inner {
-    /// Changes who waits or what is taken, and gives out what can be given then.
+    /// Changes the queue or what is taken, and gives out what can be given then.
     fn serve(self: &Arc<Self>, change: impl FnOnce(&mut Taken)) {
         let mut refused = Vec::new();
         {
@@ -69,7 +69,7 @@ impl Inner {
                 refused.extend(waiting.send(place).err());
             }
         }
-        // Who has hung up meanwhile takes none; its place goes back once nothing is locked.
+        // A caller that has hung up meanwhile takes none; its place goes back once nothing is locked.
         drop(refused);
     }
 
@@ -80,7 +80,7 @@ impl Inner {
 }
 
 impl Taken {
-    /// Who gets the next place: of the keys that wait and may have one, the next in turn, and of it who came first.
+    /// The caller that gets the next place: the first one of the next key in turn that waits and may have one.
     fn next(&mut self, rule: FairShare) -> Option<(String, oneshot::Sender<Place>)> {
         self.waiting.retain(|_, queue| {
             while queue.front().is_some_and(oneshot::Sender::is_closed) {

@@ -1,7 +1,7 @@
-//! Hands what WAHA servers tell beside groups to those who want it now: clients of the WebSocket, and webhooks.
+//! Passes the events of WAHA servers that are not about groups to their subscribers: WebSocket clients, and webhooks.
 //!
-//! Whoever tells never waits. Each receiver has a queue within bounds, all queues together share room by API key, and
-//! what finds none is lost to that receiver, and counted. Nothing of it touches the log.
+//! The sender never waits. Each receiver has a bounded queue, all queues together share room by API key, and an event
+//! that finds none is lost to that receiver, and counted. Nothing of it touches the log.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const CAPACITY_BYTES: u64 = 32 << 20;
 /// What an event takes besides its body, about.
 const OVERHEAD_BYTES: usize = 512;
 
-/// Who is to be told of what.
+/// Which events a receiver subscribes to.
 #[derive(Debug, Clone)]
 pub struct Wish {
     pub caller: Caller,
@@ -71,7 +71,7 @@ pub struct Waiting {
     _share: Option<Share>,
 }
 
-/// One receiver's part; dropped, it is told nothing more.
+/// One receiver's subscription; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Subscription {
     relay: Arc<Relay>,
@@ -88,7 +88,7 @@ impl Relay {
         })
     }
 
-    /// Tells of what is wished for from now on, in so many lanes.
+    /// Sends the events that are wished for from now on, in so many lanes.
     pub fn subscribe<const LANES: usize>(
         self: &Arc<Self>,
         wish: Wish,
@@ -107,7 +107,7 @@ impl Relay {
     }
 
     fn note_wanted(&self) {
-        // Under the lock, so that of two changes the later one is told last.
+        // Under the lock, so that of two changes the later one is sent last.
         let receivers = self.receivers.read();
         let names = receivers.iter().flat_map(|receiver| &receiver.wish.names);
         let wanted: OtherEventNames = names.cloned().collect();
@@ -126,7 +126,7 @@ impl Receiver {
         let Ok(permits) = u32::try_from(bytes) else { return false };
         let Ok(own) = self.room.clone().try_acquire_many_owned(permits) else { return false };
         let share = room.take(self.wish.caller.key_name(), bytes as u64);
-        // Who is not behind is told, however far behind others are with the same key.
+        // A receiver that is not behind gets it, however far behind others are with the same key.
         let is_behind = self.room.available_permits() + bytes < MAX_WAITING_BYTES;
         if share.is_none() && is_behind {
             return false;
@@ -171,18 +171,18 @@ impl Drop for Subscription {
 }
 
 impl App {
-    /// Where servers hand in what they tell beside groups.
+    /// Where servers deliver events that are not about groups.
     pub fn other_events(&self) -> Arc<dyn OtherEvents> {
         self.inner.relay.clone()
     }
 
-    /// Tells of what is wished for, from now on and for as long as the subscription is held.
+    /// Sends the events that are wished for, from now on and for as long as the subscription is held.
     pub fn subscribe(&self, wish: Wish) -> (Subscription, mpsc::Receiver<Waiting>) {
         let (subscription, [queue]) = self.inner.relay.subscribe(wish);
         (subscription, queue)
     }
 
-    /// Passes on what a session was told by a webhook, where no server's stream tells it.
+    /// Passes on an event that came by a session's webhook, where no server's event stream brings it.
     pub fn pass_event_on(&self, session: &SessionName, event: OtherEvent) {
         let known = self.inner.sessions.directory.get(session);
         let is_told_only = known.is_ok_and(|session| session.config.takes_webhooks_only());

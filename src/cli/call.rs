@@ -9,6 +9,7 @@ use tonic::{Code, Request, Response, Status};
 use super::connect::{Connection, DEFAULT_TIMEOUT};
 use super::effect::Effect;
 use super::errors::{Failure, is_lost, reason, retry_delay};
+use super::format::Format;
 use super::output::Output;
 use super::system;
 use crate::domain::backoff::Backoff;
@@ -161,12 +162,18 @@ pub struct PageOptions {
     /// Go on where the page before ended
     #[arg(long, value_name = "TOKEN", default_value = "", hide_default_value = true)]
     pub page_token: String,
-    /// All pages; with --json one element a line
+    /// All pages; with --json one element a line. With --output name always, unless a size or a token is given
     #[arg(long)]
     pub all: bool,
 }
 
 impl PageOptions {
+    /// Whether all pages are wanted. Names alone are for the next command, which would take a first page for all.
+    pub fn wants_all(&self, output: Output) -> bool {
+        let says_nothing_of_pages = self.page_size == 0 && self.page_token.is_empty();
+        self.all || (output.format() == Format::Name && says_nothing_of_pages)
+    }
+
     /// Says how to go on after the last page that was shown.
     pub fn note_rest(&self, output: Output, next_page_token: &str) -> Result<(), Failure> {
         if next_page_token.is_empty() {

@@ -20,7 +20,7 @@ const MOST: i32 = 1000;
 type Named = (String, String);
 
 pub fn sessions(typed: &OsStr) -> Vec<CompletionCandidate> {
-    candidates(typed, options(std::env::args()), async |connection| {
+    candidates(typed, words(), async |connection| {
         let request = pb::ListSessionsRequest { page_size: MOST, ..Default::default() };
         let page = connection.sessions().list_sessions(request).await.ok()?.into_inner();
         let named = |session: pb::Session| {
@@ -33,8 +33,8 @@ pub fn sessions(typed: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 pub fn groups(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let session = session_of(std::env::args());
-    candidates(typed, options(std::env::args()), async |connection| {
+    let session = session_of(words());
+    candidates(typed, words(), async |connection| {
         let request = pb::ListGroupsRequest { session, page_size: MOST, ..Default::default() };
         let page = connection.groups().list_groups(request).await.ok()?.into_inner();
         let groups = page.groups.into_iter().filter_map(|group| pb::Group::decode(group).ok());
@@ -43,16 +43,21 @@ pub fn groups(typed: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 pub fn webhooks(typed: &OsStr) -> Vec<CompletionCandidate> {
-    candidates(typed, options(std::env::args()), async |connection| {
+    candidates(typed, words(), async |connection| {
         let request = pb::ListWebhooksRequest { page_size: MOST, ..Default::default() };
         let page = connection.webhooks().list_webhooks(request).await.ok()?.into_inner();
-        Some(page.webhooks.into_iter().map(|webhook| (webhook.id, webhook.url)).collect())
+        Some(page.webhooks.into_iter().map(|webhook| (webhook.id, shown(&webhook.url))).collect())
     })
+}
+
+/// Where a webhook posts; its query may hold a secret.
+fn shown(url: &str) -> String {
+    super::text::safe(url.split('?').next().unwrap_or_default())
 }
 
 fn candidates(
     typed: &OsStr,
-    options: ClientOptions,
+    words: impl Iterator<Item = String>,
     ask: impl AsyncFnOnce(Connection) -> Option<Vec<Named>>,
 ) -> Vec<CompletionCandidate> {
     let Some(typed) = typed.to_str() else { return Vec::new() };
@@ -60,7 +65,7 @@ fn candidates(
         return Vec::new();
     };
     let asked = async {
-        let connection = Connection::open(&options).await.ok()?;
+        let connection = Connection::open(&options(words)?).await.ok()?;
         ask(connection).await
     };
     let named = runtime.block_on(async { timeout(PATIENCE, asked).await });
@@ -71,8 +76,13 @@ fn candidates(
         .collect()
 }
 
-/// The client's flags on the line that is being typed.
-fn options(words: impl Iterator<Item = String>) -> ClientOptions {
+/// The line that is being typed; what is no text on it names nothing of ours.
+fn words() -> impl Iterator<Item = String> {
+    std::env::args_os().filter_map(|word| word.into_string().ok())
+}
+
+/// The client's flags on the line, or in the environment.
+fn options(words: impl Iterator<Item = String>) -> Option<ClientOptions> {
     let of = |words: Vec<String>| {
         let command = ClientOptions::augment_args(Command::new("wagroups").no_binary_name(true));
         let matches = command.ignore_errors(true).try_get_matches_from(words).ok()?;
@@ -80,7 +90,7 @@ fn options(words: impl Iterator<Item = String>) -> ClientOptions {
     };
     let known = ["addr", "api-key", "connect-timeout", "timeout"];
     let words = flags(words, &known);
-    of(words).or_else(|| of(Vec::new())).expect("every flag has a default")
+    of(words).or_else(|| of(Vec::new()))
 }
 
 fn session_of(words: impl Iterator<Item = String>) -> String {
@@ -121,20 +131,30 @@ mod tests {
     fn the_line_says_whom_to_ask() {
         let line = "wagroups -- wagroups groups --session shop --addr http://a:1 get --timeout=3s ";
         assert_eq!(session_of(words(line)), "shop");
-        let options = options(words(line));
+        let options = options(words(line)).expect("options");
         assert_eq!(
             (options.addr.as_str(), options.timeout),
             ("http://a:1", Some(Duration::from_secs(3)))
         );
         // Half-typed, or wrong.
         assert_eq!(session_of(words("wagroups groups get --session=x --session")), "x");
-        assert_eq!(super::options(words("wagroups --timeout soon")).timeout, None);
+        assert_eq!(
+            super::options(words("wagroups --timeout soon")).expect("defaults").timeout,
+            None
+        );
     }
 
     #[test]
     fn nobody_waits_for_a_service_that_is_not_there() {
-        let options = options(words("wagroups --addr=http://127.0.0.1:1"));
-        let found = candidates(OsStr::new(""), options, async |_| Some(Vec::new()));
-        assert!(found.is_empty());
+        let named = async |_| Some(vec![("shop".to_owned(), "working".to_owned())]);
+        let absent = words("wagroups --addr=http://127.0.0.1:1");
+        assert!(candidates(OsStr::new(""), absent, named).is_empty());
+        // One that accepts and says nothing.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let line = format!("wagroups --addr=http://{}", listener.local_addr().expect("an address"));
+        let began = std::time::Instant::now();
+        let silent = async |_| std::future::pending().await;
+        assert!(candidates(OsStr::new(""), words(&line), silent).is_empty());
+        assert!(began.elapsed() < Duration::from_secs(10));
     }
 }

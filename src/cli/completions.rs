@@ -7,6 +7,9 @@ use super::Done;
 use super::errors::Failure;
 use super::output::Output;
 
+/// By which variable a shell asks this program for completions. `COMPLETE`, as others have it, may be set for them.
+pub const COMPLETE: &str = "_WAGROUPS_COMPLETE";
+
 const HELP: &str = "\
 Where they belong:
   bash        source <(wagroups completions bash), in ~/.bashrc
@@ -57,7 +60,7 @@ fn script(shell: ShellName) -> std::io::Result<Vec<u8>> {
     let shells = Shells::builtins();
     let completer = shells.completer(shell.as_str()).ok_or(std::io::ErrorKind::Unsupported)?;
     let mut script = Vec::new();
-    completer.write_registration("COMPLETE", "wagroups", "wagroups", "wagroups", &mut script)?;
+    completer.write_registration(COMPLETE, "wagroups", "wagroups", "wagroups", &mut script)?;
     Ok(script)
 }
 
@@ -69,7 +72,7 @@ mod tests {
     fn each_shell_has_a_script_that_asks_this_program() {
         for shell in ShellName::value_variants() {
             let script = String::from_utf8(script(*shell).expect("a script")).expect("text");
-            assert!(script.contains("COMPLETE") && script.contains("wagroups"), "{shell:?}");
+            assert!(script.contains(COMPLETE) && script.contains("wagroups"), "{shell:?}");
         }
     }
 }

@@ -18,8 +18,12 @@ pub struct Confirmation {
 impl Confirmation {
     /// `what` is the question but for its mark.
     pub fn ask(self, what: &str) -> Result<(), Failure> {
-        if self.yes || !system::is_at_terminal() {
+        if self.yes || !system::has_terminal_input() {
             return Ok(());
+        }
+        if !system::has_terminal_errors() {
+            let why = "cannot ask whether it is meant: standard error is no terminal; say --yes";
+            return Err(Failure::Usage(why.to_owned()));
         }
         let asked = write!(streams::errors(), "{what}? [y/N] ");
         asked.and_then(|()| streams::errors().flush()).map_err(Failure::from_output)?;

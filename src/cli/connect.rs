@@ -11,16 +11,13 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use super::errors::Failure;
-use super::format::FormatOptions;
+use super::format::{FormatOptions, HEADING};
 use crate::pb::groups_service_client::GroupsServiceClient;
 use crate::pb::sessions_service_client::SessionsServiceClient;
 use crate::pb::simulator_service_client::SimulatorServiceClient;
 use crate::pb::webhooks_service_client::WebhooksServiceClient;
 
 pub const DEFAULT_ADDR: &str = "http://127.0.0.1:50051";
-
-/// Apart from what a command is about.
-pub const HEADING: &str = "Client options";
 
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 

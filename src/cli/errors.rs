@@ -85,9 +85,7 @@ fn exit_code_of(status: &Status, call: &Effect) -> u8 {
             | Reason::LogMismatch
             | Reason::LogDiverged,
         ) => TOKEN_UNUSABLE,
-        Some(Reason::ConcurrentUpdate | Reason::DescriptionConflict | Reason::SessionConflict) => {
-            CONFLICT
-        }
+        Some(Reason::DescriptionConflict | Reason::SessionConflict) => CONFLICT,
         Some(reason) if reason.invites_retry() || reason == Reason::DeadlineExceeded => UNAVAILABLE,
         Some(_) => REFUSED,
         None if is_lost(status) => if_lost(call),

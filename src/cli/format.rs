@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use super::errors::Failure;
 
+/// Of the flags that are apart from what a command is about.
+pub const HEADING: &str = "Client options";
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
@@ -25,14 +28,14 @@ pub struct FormatOptions {
         long = "output",
         short = 'o',
         global = true,
-        help_heading = super::connect::HEADING,
+        help_heading = HEADING,
         value_enum,
         value_name = "FORMAT"
     )]
     format: Option<Format>,
     /// The same as --output json
     #[arg(
-        long, global = true, help_heading = super::connect::HEADING, conflicts_with = "format"
+        long, global = true, help_heading = HEADING, conflicts_with = "format"
     )]
     json: bool,
 }
@@ -60,7 +63,7 @@ impl Format {
 }
 
 /// What names a thing, in the order of how well it does.
-const NAMES: [&str; 6] = ["id", "name", "groupId", "faultId", "inviteUrl", "code"];
+const NAMES: [&str; 7] = ["id", "name", "groupId", "faultId", "inviteUrl", "code", "phoneNumberId"];
 
 /// The names of what a document holds: of itself, else of the one thing in it, else of the things in its list.
 fn names(document: &Value) -> Box<dyn Iterator<Item = String> + '_> {
@@ -106,6 +109,8 @@ mod tests {
         let results =
             json!({ "group": { "id": "1@g.us" }, "results": [{ "requestedId": "8@c.us" }] });
         assert_eq!(names(results), ["1@g.us"]);
+        let account = json!({ "account": { "phoneNumberId": "4915@c.us", "lid": "7@lid" } });
+        assert_eq!(names(account), ["4915@c.us"]);
         assert_eq!(names(json!({ "changed": true })), [""; 0]);
     }
 

@@ -46,6 +46,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub use command::{command, in_order};
+pub use completions::COMPLETE;
 pub use serve::{config, migrate, serve};
 pub use settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 

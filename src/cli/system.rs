@@ -1,4 +1,6 @@
-//! Where the command line takes time and secrets from the process; pauses take chance from `telemetry`.
+//! What the command line takes from the process: time, random bytes, and whether somebody types.
+
+use std::io::IsTerminal as _;
 
 use super::errors::Failure;
 use crate::domain::Timestamp;
@@ -26,8 +28,12 @@ pub fn request_id() -> Result<String, Failure> {
     Ok(uuid::Builder::from_random_bytes(random()?).into_uuid().to_string())
 }
 
-/// Whether somebody is there who can be asked. Tests are not, wherever they run.
-pub fn is_at_terminal() -> bool {
-    use std::io::IsTerminal as _;
-    !cfg!(test) && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+/// Whether somebody types. Nobody does in tests, wherever they run.
+pub fn has_terminal_input() -> bool {
+    !cfg!(test) && std::io::stdin().is_terminal()
+}
+
+/// Whether somebody reads what is asked.
+pub fn has_terminal_errors() -> bool {
+    std::io::stderr().is_terminal()
 }

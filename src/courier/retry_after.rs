@@ -6,7 +6,7 @@ use jiff::fmt::rfc2822;
 
 use crate::domain::clock::Timestamp;
 
-/// `None` where it says nothing that can be understood.
+/// `None` where it cannot be understood.
 pub fn parse(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u64>() {

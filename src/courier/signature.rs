@@ -10,7 +10,7 @@ pub fn sign(key: &WebhookSecret, body: &[u8]) -> String {
     mac(key.expose(), body).map(|mac| hex::encode(mac.finalize().into_bytes())).unwrap_or_default()
 }
 
-/// Whether the body was signed with the key. How long that takes tells nobody how near a guess is.
+/// Whether the body was signed with the key. How long that takes does not reveal how near a guess is.
 pub fn is_signed(key: &[u8], body: &[u8], signature: &[u8; 64]) -> bool {
     mac(key, body).is_some_and(|mac| mac.verify_slice(signature).is_ok())
 }

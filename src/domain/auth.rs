@@ -66,7 +66,7 @@ impl Caller {
         Self(Arc::new(Inner { key_name: key_name.into(), sessions }))
     }
 
-    /// Whoever calls where no keys are set.
+    /// The caller where no keys are set.
     pub fn anyone() -> Self {
         Self::new("", vec![SessionPattern::Prefix(String::new())])
     }

@@ -7,8 +7,8 @@ use super::clock::Entropy;
 /// Of a pause, by how much it may be shorter or longer.
 const SPREAD: f64 = 0.5;
 
-/// Pauses between tries: each about twice as long as the one before, up to about the longest. They are spread by half of
-/// themselves either way, so that those who failed together do not come back together.
+/// Pauses between tries: each about twice as long as the one before, up to about the longest. They are spread by half
+/// of themselves either way, so that those who failed together do not come back together.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
@@ -31,7 +31,7 @@ impl Backoff {
         self.tries = 0;
     }
 
-    /// The next pause; not shorter than whoever refuses asks for.
+    /// The next pause; not shorter than a refusal asked for.
     pub fn pause(&mut self, asked: Option<Duration>, entropy: &dyn Entropy) -> Duration {
         let doubled = self.first.saturating_mul(1 << self.tries.min(16));
         self.tries = self.tries.saturating_add(1);

@@ -102,8 +102,8 @@ pub trait Entropy: Send + Sync {
         u64::from_le_bytes(bytes)
     }
 
-    /// The pause, shorter or longer by at most this share of it: who failed together does not come back
-    /// together.
+    /// The pause, shorter or longer by at most this share of it: calls that failed together do not come
+    /// back together.
     fn jittered(&self, pause: Duration, share: f64) -> Duration {
         pause.mul_f64(1.0 - share + 2.0 * share * (self.u64() % 1024) as f64 / 1024.0)
     }

@@ -10,7 +10,7 @@ use super::excerpt::{excerpt, shortened};
 use super::id::{GroupId, SessionName};
 use super::reason::Reason;
 
-/// The bounds of what an error says. gRPC sends it in the trailers, of which most stubs take 8 KiB: with
+/// The bounds of an error's texts. gRPC sends it in the trailers, of which most stubs take 8 KiB: with
 /// every character escaped, all of this stays below 6 KiB there.
 const MAX_MESSAGE_BYTES: usize = 400;
 /// Of the metadata, keys and values together.
@@ -64,7 +64,7 @@ pub struct FieldViolation {
     pub description: String,
 }
 
-/// What an error speaks of.
+/// What an error is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     pub kind: String,
@@ -156,7 +156,7 @@ impl Error {
         self
     }
 
-    /// Adds what a caller knows already, where the error does not say it.
+    /// Adds what a caller knows already, where the error does not have it.
     pub fn with_context(self, key: &str, value: impl fmt::Display) -> Self {
         if self.0.metadata.contains_key(key) { self } else { self.with(key, value) }
     }
@@ -173,7 +173,7 @@ impl Error {
         &self.0.violations
     }
 
-    /// How many violations there are besides those that are told.
+    /// How many violations there are besides those that are listed.
     pub fn more_violations(&self) -> usize {
         self.0.more_violations
     }
@@ -222,7 +222,7 @@ pub struct Violations {
 
 impl Violations {
     pub fn add(&mut self, field: impl fmt::Display, description: impl fmt::Display) {
-        // Once one is left out, all that follow are: what is told are the first ones.
+        // Once one is left out, all that follow are: the first ones are listed.
         if self.more > 0 || self.kept.len() == MAX_VIOLATIONS {
             self.more += 1;
             return;

@@ -63,7 +63,7 @@ impl FromStr for EventId {
     }
 }
 
-/// Who told us of the change.
+/// How we learned of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -166,7 +166,7 @@ pub struct Initiator {
 pub enum EventBody {
     /// We are in the group now, and this is all of it (or, where `partial`, all that is known).
     Joined(Arc<Group>),
-    /// We are no longer in the group. With the group as it was, but for its members; events of older versions have none.
+    /// We are no longer in the group. With the group as it was, without its members; none in events of older versions.
     Left(Option<Arc<Group>>),
     ParticipantsChanged(ParticipantsChanged),
     Updated(Vec<FieldChange>),
@@ -333,7 +333,7 @@ impl FieldValue {
         }
     }
 
-    /// Whether both say the same. Who set a text, when and under which id is not a change of it.
+    /// Whether both values are the same. Who set a text, when and under which id is not a change of it.
     pub fn says_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Subject(a), Self::Subject(b)) => a.text == b.text,

@@ -7,7 +7,7 @@ const ELLIPSIS: char = '…';
 /// As much of a caller's text as an answer repeats.
 const MAX_QUOTED_BYTES: usize = 60;
 
-/// What there is to say, at most `max_bytes` of it. However long it is, no more is made.
+/// The text, at most `max_bytes` of it. However long it is, no more is made.
 pub fn excerpt(text: impl Display, max_bytes: usize) -> String {
     let mut page = Page { text: String::new(), max_bytes };
     // It fails where the page is full, which is no failure.

@@ -1,7 +1,7 @@
 //! A bounded resource that is shared fairly by those who hold API keys.
 //!
 //! Nobody may hold more than is still free ("dynamic threshold", Choudhury and Hahne 1998): one key alone
-//! gets half of it, two a third each, and whoever comes new finds room, without anybody having to know how
+//! gets half of it, two a third each, and a new key finds room, without anybody having to know how
 //! many keys will come. Where only one key can come, it may have all.
 
 use std::collections::HashMap;

@@ -29,14 +29,14 @@ pub struct Group {
     pub kind: GroupKind,
     /// The community that the group belongs to.
     pub parent: Option<GroupId>,
-    /// WhatsApp's id of the current picture; `None` where there is none or we never heard of one.
+    /// WhatsApp's id of the current picture; `None` where there is none or none was reported.
     pub picture_id: Option<String>,
     pub suspended: bool,
     /// Known only from updates that arrived before any full description, or from one that lacks the name or
     /// the members.
     pub partial: bool,
     /// How many members WhatsApp counts where it shows a part of them, at least as many as are shown; `None`
-    /// where all are shown. Of who is not shown then, nothing is known.
+    /// where all are shown. Of the members that are not shown, nothing is known.
     counted: Option<u32>,
     /// Sorted by `Participant::id`, each account once.
     participants: Vec<Participant>,
@@ -164,7 +164,7 @@ pub enum AddressingMode {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupKind {
-    /// A group for its own sake, in a community or not; also where the engine does not say.
+    /// A group for its own sake, in a community or not; also where the engine does not report it.
     #[default]
     Ordinary,
     /// A community itself, to which groups belong ("parent").
@@ -189,7 +189,7 @@ pub struct GroupSettings {
     /// Only admins write ("announcement").
     pub messages_admin_only: bool,
     pub member_add_mode: MemberAddMode,
-    /// Who opens the invite link asks first.
+    /// Joining by the invite link needs an admin's approval.
     pub membership_approval: bool,
     /// Members may hand the history to a newcomer.
     pub member_share_history: bool,

@@ -1,11 +1,11 @@
-//! Where in the log somebody stands: the position, and which event it was that stood there.
+//! A place in the log: the position, and which event it was that stood there.
 
 use serde::{Deserialize, Serialize};
 
 use super::counter::Position;
 
-/// Tells an event from another at the same position, as a restored database may have one: the half of its id that
-/// was drawn at random. Zero where no event stands.
+/// Distinguishes events at the same position, as a restored database may have another one there: the half of the id
+/// that was drawn at random. Zero where no event stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(pub [u8; 8]);
 

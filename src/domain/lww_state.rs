@@ -1,4 +1,4 @@
-//! What we know of when and from whom we learned a fact, so that late and repeated news loses.
+//! When and from which source each fact was learned, so that late and repeated reports lose.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::event::Field;
 use super::id::{Lid, ParticipantId, PhoneNumber};
 use super::join_request::JoinRequest;
 
-/// When a source says that something happened.
+/// When something happened, by its source's clock.
 ///
 /// Stamps of one source are totally ordered by time and id (an engine's clock often has whole
-/// seconds only). Stamps of different sources cannot be compared; their news counts as it arrives.
+/// seconds only). Stamps of different sources cannot be compared; their reports count as they arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     pub source: Arc<str>,
@@ -26,7 +26,7 @@ impl Stamp {
         (self.time, &self.id)
     }
 
-    /// Whether `self` is at least as new as `other`, as far as one can tell.
+    /// Whether `self` is at least as new as `other`, as far as that can be known.
     fn settles(&self, other: &Self) -> bool {
         self.source == other.source && self.order() >= other.order()
     }
@@ -42,10 +42,10 @@ pub struct LwwState {
     /// When we were last out of the group; nothing older counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Stamp>,
-    /// When the last full description was made; it speaks for every fact, also for absent members.
+    /// When the last full description was made; it counts for every fact, also for absent members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<Stamp>,
-    /// Whether that description listed a part of the members, so that it does not speak for absent ones.
+    /// Whether that description listed a part of the members, so that it does not count for absent ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full_in_part: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -63,12 +63,12 @@ pub struct LwwState {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<ParticipantId, RequestFact>,
     /// When all open requests were last known. `None` before the first time, and again once we are no
-    /// admin, since only admins are told of new ones.
+    /// admin, since WhatsApp notifies only admins of new ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_time: Option<Timestamp>,
 }
 
-/// The last that was heard of one person's request to join.
+/// The last report of one person's request to join.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestFact {
     /// The request, while it is open.
@@ -79,7 +79,7 @@ pub struct RequestFact {
 }
 
 impl LwwState {
-    /// Whether a report with this stamp says anything about a fact last stamped `own`.
+    /// Whether a report with this stamp counts for a fact last stamped `own`.
     /// A report without a stamp counts as it arrives.
     pub fn is_news(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {
         let Some(stamp) = stamp else { return true };
@@ -89,15 +89,15 @@ impl LwwState {
             .all(|held| !held.settles(stamp))
     }
 
-    /// The same of a member: who is absent from a list in part is not settled by it.
+    /// The same of a member: a partial list settles nothing about members absent from it.
     pub fn is_member_news(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {
         let Some(stamp) = stamp else { return true };
         let full = self.full.as_ref().filter(|_| !self.full_in_part);
         [self.gone.as_ref(), full, own].into_iter().flatten().all(|held| !held.settles(stamp))
     }
 
-    /// Learns that an account goes by both names; `false` where that is older than what is known: who
-    /// changes their number keeps the hidden id.
+    /// Learns that an account goes by both names; `false` where that is older than what is known: an
+    /// account that changes its number keeps the hidden id.
     pub fn learn_alias(&mut self, lid: Lid, phone: PhoneNumber, stamp: Option<&Stamp>) -> bool {
         let known = self.aliases.iter().find(|(_, known)| **known == lid).map(|(phone, _)| *phone);
         match known {
@@ -126,7 +126,7 @@ impl LwwState {
         self.is_news(stamp, self.fields.get(&field))
     }
 
-    /// Remembers the stamp of a field; without one, the last one stays and keeps older news out.
+    /// Remembers the stamp of a field; without one, the last one stays and keeps older reports out.
     pub fn stamp_field(&mut self, field: Field, stamp: Option<&Stamp>) {
         if let Some(stamp) = stamp {
             self.fields.insert(field, stamp.clone());
@@ -139,7 +139,7 @@ impl LwwState {
         }
     }
 
-    /// Forgets stamps from before `before` that only guard against news older than the log keeps.
+    /// Forgets stamps from before `before` that only guard against reports older than the log keeps.
     pub fn prune(&mut self, before: Timestamp) {
         self.fields.retain(|_, stamp| stamp.time >= before);
         self.members.retain(|_, stamp| stamp.time >= before);

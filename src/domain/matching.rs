@@ -2,7 +2,7 @@
 //! or by another spelling of their numbers, and in another order.
 //!
 //! Rows are matched by the names that are known, never by place: two people who change places would each get the
-//! verdict, and the private invite, of the other.
+//! result, and the private invite, of the other.
 
 use super::id::{Likeness, ParticipantId};
 use super::participant::Account;
@@ -112,7 +112,7 @@ pub fn rows_of(asked: &[Asked], rows: &[Option<Account>], trust: Trust) -> Vec<F
         {
             *found = match (fit, fitting(one).as_slice()) {
                 (_, []) => Found::Nothing,
-                // Told twice is told of the same person.
+                // Several rows of one account: the first one stands for all.
                 (Fit::Name, [first, others @ ..]) if are_one(rows, *first, others) => {
                     Found::At(*first)
                 }
@@ -201,7 +201,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order, whoever is named by one of their names gets their own row and nobody else's.
+        /// Whatever the order, an account named by one of its names gets its own row and no other.
         #[test]
         fn nobody_gets_the_row_of_another(
             people in prop::collection::btree_map(1_u64..1000, 4_915_100_000_000_u64..4_915_100_000_999, 1..12),

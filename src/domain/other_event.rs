@@ -1,5 +1,5 @@
-//! What a WAHA server tells of its sessions beside groups and statuses: messages, presence, calls, and whatever it may
-//! invent. It is passed on as it came. It is no event of the log: it has no sequence, and nobody gets it later.
+//! A WAHA server's events that are not about groups or statuses: messages, presence, calls, and any that it may add.
+//! They are passed on as they came. They are not in the log: they have no sequence, and nobody gets them later.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,7 +17,7 @@ const MAX_NAME_BYTES: usize = 64;
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
 /// All events, as WAHA means it.
 const ALL: &str = "*";
-/// These WAHA tells only to who names them: the first is all that an engine says, the second is its own state.
+/// WAHA sends these only where they are named: the first is all raw events of an engine, the second its own state.
 const NOT_IN_ALL: [&str; 2] = ["engine.event", "state.change"];
 
 /// One event, for one session here.
@@ -25,7 +25,7 @@ const NOT_IN_ALL: [&str; 2] = ["engine.event", "state.change"];
 pub struct OtherEvent {
     /// As WAHA names it.
     pub name: String,
-    /// WAHA's id of it, the same for all who are told.
+    /// WAHA's id of it, the same for all receivers.
     pub id: String,
     /// When WAHA made it, in milliseconds.
     pub time: i64,
@@ -33,13 +33,13 @@ pub struct OtherEvent {
     pub body: Bytes,
 }
 
-/// Whether an event of this name is passed on. Of groups the log tells, and where a session stands is found out by more
-/// than its events.
+/// Whether an event of this name is passed on. Groups' events are in the log, and a session's status is found out by
+/// more than its events.
 pub fn is_passed_on(name: &str) -> bool {
     !name.starts_with("group.") && name != "session.status"
 }
 
-/// The name of such an event, or `*` for all that WAHA tells to who names none.
+/// The name of such an event, or `*` for all but those that WAHA sends only where they are named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OtherEventName(String);
 
@@ -98,7 +98,7 @@ impl OtherEventNames {
         self.0.iter().any(|name| name.as_str() == event || (name.is_all() && is_in_all))
     }
 
-    /// Whether who is told of these is told of all those.
+    /// Whether a receiver of these gets all of `those`.
     pub fn cover(&self, those: &Self) -> bool {
         let has = |name: &OtherEventName| self.0.contains(name) || self.have(name.as_str());
         those.0.iter().all(has)

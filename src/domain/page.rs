@@ -123,8 +123,8 @@ fn first<const N: usize>(digest: impl AsRef<[u8]>) -> [u8; N] {
     short
 }
 
-/// Covers the place, or uncovers it. It is no secret of the caller's: it is covered so that nobody comes to read or make
-/// tokens, which could then not change.
+/// Covers the place, or uncovers it. It is no secret from the caller: it is covered so that clients do not read or
+/// make tokens, whose form could then not change.
 fn masked(arguments: [u8; ARGUMENTS], place: &[u8]) -> Vec<u8> {
     let mut covered = Vec::with_capacity(place.len());
     for (number, block) in (0_u64..).zip(place.chunks(32)) {

@@ -11,7 +11,7 @@ use super::id::{GroupId, Lid, ParticipantId, PhoneNumber, PrivateInviteCode};
 pub enum Role {
     Participant,
     Admin,
-    /// The creator, or who inherited the group. Cannot be demoted or removed.
+    /// The creator, or the member who inherited the group. Cannot be demoted or removed.
     Superadmin,
 }
 
@@ -148,7 +148,7 @@ impl Participant {
 pub struct ParticipantResult {
     /// As the caller named the participant, in canonical form.
     pub requested: ParticipantId,
-    /// The account, as far as WhatsApp told us its names.
+    /// The account, as far as WhatsApp reported its names.
     pub account: Account,
     pub status: ParticipantStatus,
     /// WhatsApp's own code, 200 where it went well; 0 where WhatsApp was not asked.

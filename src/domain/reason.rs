@@ -164,7 +164,7 @@ impl<'de> serde::Deserialize<'de> for Reason {
 mod tests {
     use super::Reason;
 
-    /// `errors.proto` tells callers what this table does; one must not change without the other.
+    /// `errors.proto` documents this table for callers; one must not change without the other.
     #[test]
     fn the_contract_documents_every_reason_with_its_codes() {
         let contract = include_str!("../../proto/wagroups/v1/errors.proto");

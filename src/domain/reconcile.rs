@@ -1,7 +1,7 @@
 //! How far to believe an engine's list of all groups.
 //!
 //! Lists lie: they lack groups and members, hold blank ones, and come from caches. What a list adds or
-//! says differently is believed. What it lacks makes a group doubtful, and a live read of that one group
+//! has differently is believed. What it lacks makes a group doubtful, and a live read of that one group
 //! decides. A list that lacks much is refused as a whole, since reading thousands of groups one by one
 //! would earn a rate limit.
 
@@ -15,7 +15,7 @@ pub const FEW_DOUBTS: usize = 10;
 /// Losses beyond one in so many are not believed.
 const ONE_IN: usize = 10;
 
-/// What a list says of a group that we hold.
+/// How a list compares with a group that we hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     Same,
@@ -69,7 +69,7 @@ impl Losses {
     }
 }
 
-/// What the list says of a group that we hold and last heard of at `heard`.
+/// Compares the list with a group that we hold, last reported at `heard`.
 pub fn find(
     snapshot: &Snapshot,
     held: &Group,
@@ -84,7 +84,7 @@ pub fn find(
     if !differs(held, listed, &snapshot.untold) {
         return Finding::Same;
     }
-    // A cache may be older than what we heard.
+    // A cache may be older than the last report.
     let is_cached = !snapshot.max_age.is_zero();
     if is_cached && heard >= snapshot.fetch_time - snapshot.max_age {
         return Finding::Doubtful;
@@ -92,13 +92,13 @@ pub fn find(
     Finding::Differs
 }
 
-/// Whether the list says nothing of the group but that it is there.
+/// Whether the list has nothing of the group but its id.
 pub fn is_blank(listed: &Group) -> bool {
     listed.subject.text.is_empty() && listed.participants().is_empty()
 }
 
 fn missing(held: &Group, listed: &Group) -> usize {
-    // Who is not shown may be there all the same.
+    // Members that are not shown may be there all the same.
     if listed.counted().is_some() {
         return 0;
     }
@@ -179,7 +179,7 @@ mod tests {
             (Some(group(0)), Finding::Doubtful),
             (Some(blank), Finding::Doubtful),
             (Some(nameless), Finding::Doubtful),
-            // Who is not shown may be there all the same.
+            // Members that are not shown may be there all the same.
             (Some(in_part), Finding::Differs),
             (None, Finding::Doubtful),
         ];

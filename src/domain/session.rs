@@ -47,7 +47,7 @@ impl EngineKind {
         }
     }
 
-    /// What whoever asked for it can do.
+    /// What the caller who asked for it can do.
     pub fn hint_if_unavailable(self) -> &'static str {
         match self {
             Self::Simulator => {
@@ -123,7 +123,7 @@ impl EngineConfig {
         }
     }
 
-    /// Whether nothing can be asked of WhatsApp: the session is told by webhooks, and that is all.
+    /// Whether the session only receives webhooks, so that WhatsApp cannot be queried for it.
     pub fn takes_webhooks_only(&self) -> bool {
         match self {
             Self::Waha { server, .. } => server.is_none(),
@@ -157,8 +157,8 @@ impl EngineConfig {
         }
     }
 
-    /// These settings in the place of those that are held. Whoever changes the rest keeps the secret and the server,
-    /// and who has no server does not come by one.
+    /// These settings in the place of those that are held. The secret stays where none is given; the server, or its
+    /// lack, stays where none is named and `webhooks_only` is not set.
     #[must_use]
     pub fn updating(mut self, held: &Self, secret: Option<Option<WebhookSecret>>) -> Self {
         if let Self::Waha { webhook_secret, server, webhooks_only, .. } = &mut self {
@@ -295,8 +295,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Stands for the labels and the engine's settings as they are. The secret is no part of it: what is made of it must
-    /// not be shown, and nobody decides anything by one that cannot be read.
+    /// Stands for the labels and the engine's settings as they are. The secret is no part of it: what is made of it
+    /// must not be shown, and callers cannot read it to decide anything by it.
     pub fn etag(&self) -> String {
         let config = self.config.clone().without_secret();
         let settings = serde_json::to_vec(&(config, &self.metadata)).unwrap_or_default();

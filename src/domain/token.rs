@@ -5,7 +5,7 @@ use super::error::{Error, Result};
 use super::log_position::{Fingerprint, LogPosition};
 use super::reason::Reason;
 
-/// Names one log; another database, or a restored one that was told so, has another id.
+/// Names one log; another database, or one migrated with `--new-log-id` after a restore, has another id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogId(pub [u8; 7]);
 

@@ -8,7 +8,7 @@ use super::operation::OperationName;
 use super::participant::ParticipantStatus;
 use super::reason::Reason;
 
-/// The most of WhatsApp's words that an error carries.
+/// The most of WhatsApp's text that an error carries.
 const MAX_TEXT_BYTES: usize = 200;
 
 /// What a refusal of this operation with this code means.
@@ -63,7 +63,7 @@ pub fn participant_status(code: u32, operation: OperationName) -> ParticipantSta
     }
 }
 
-/// What WhatsApp usually says with a code.
+/// The text that WhatsApp usually sends with a code.
 pub fn usual_text(code: u32) -> &'static str {
     match code {
         400 => "bad-request",

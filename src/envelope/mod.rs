@@ -37,7 +37,7 @@ impl WahaDialect {
     pub const WPP: Self = Self { engine: "WPP", in_milliseconds: false };
 }
 
-/// An event in WAHA's words.
+/// An event in WAHA's format.
 #[derive(Debug)]
 pub struct WebhookPayload {
     pub name: EventName,
@@ -46,7 +46,7 @@ pub struct WebhookPayload {
     pub body: Value,
 }
 
-/// Tells one session's events.
+/// Renders one session's events.
 #[derive(Debug)]
 pub struct WahaRenderer {
     me: Value,
@@ -57,7 +57,7 @@ pub struct WahaRenderer {
 }
 
 impl WahaRenderer {
-    /// A session that was deleted still has events to tell; `None` stands for it.
+    /// `None` stands for a session that was deleted, which still has events to render.
     pub fn new(session: Option<&Session>, words: WahaDialect, names: Vec<EventName>) -> Self {
         let me = json!(session.and_then(me));
         let metadata = session.map_or_else(|| json!({}), |session| json!(session.metadata));
@@ -116,7 +116,7 @@ impl From<&pb::SessionAccount> for MeInfo {
     }
 }
 
-/// What was before, for those who keep a history: WAHA has no place for it.
+/// What was before, for receivers that keep a history: WAHA has no field for it.
 fn history(event: &pb::GroupEvent, data: &mut Value) {
     let last = match &event.body {
         Some(Body::Updated(updated)) => {
@@ -141,7 +141,7 @@ fn history(event: &pb::GroupEvent, data: &mut Value) {
     }
 }
 
-/// Who a session is; nobody before it is linked.
+/// The session's account; `None` before it is linked.
 pub fn me(session: &Session) -> Option<MeInfo> {
     let account = session.account?;
     let phone = account.phone();
@@ -211,7 +211,7 @@ fn payload(event: &pb::GroupEvent) -> Option<(EventName, Value)> {
                 .iter()
                 .filter_map(|c| c.change.as_ref())
                 .for_each(|c| note(c, &mut group));
-            // The lock, the timer and the like have no word in WAHA's events, nor have second names.
+            // The lock, the timer and the like have no field in WAHA's events, nor have second names.
             let name = if group.is_empty() { EventName::OtherUpdate } else { EventName::Update };
             group.insert("id".to_owned(), json!(event.group_id));
             (name, json!({ "group": group }))

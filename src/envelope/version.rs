@@ -1,4 +1,4 @@
-//! What WAHA says of itself in errors and events.
+//! WAHA's description of itself in errors and events.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,7 +37,7 @@ pub fn version(engine: &str) -> Version {
     }
 }
 
-/// In Node's words, which WAHA's clients know.
+/// As Node names platforms, which WAHA's clients know.
 fn platform(system: &str, machine: &str) -> String {
     let system = if system == "macos" { "darwin" } else { system };
     let machine = match machine {

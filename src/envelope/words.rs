@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::pb;
 
-/// What is said of a group wherever it stands.
+/// The fields of a group, the same in every event.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupInfo {

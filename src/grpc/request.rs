@@ -52,7 +52,7 @@ impl Fields {
         self.violations.check(field, text.parse::<T>())
     }
 
-    /// What must be said: left out, it would mean something by its default.
+    /// What must be set: left out, its default would have a meaning.
     pub fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {
             self.add(field, "must be set: an omitted value changes nothing");

@@ -1,8 +1,8 @@
 //! One line for each change that somebody asked for, and for each refusal: who it was, what, and what came of it.
 //!
 //! The lines have the target `wagroups::audit`, so that a filter can choose them. No number, text, key or token is in
-//! them, and no id of a group: those of old groups hold a phone number. Whoever can be refused can be refused as often
-//! as he likes, so that lines about refusals are limited in rate.
+//! them, and no id of a group: those of old groups hold a phone number. A caller can have itself refused as often
+//! as it likes, so that lines about refusals are limited in rate.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::domain::auth::Caller;
 use crate::domain::id::SessionName;
 use crate::domain::reason::Reason;
 
-/// How many refusals are written in a second, whoever is refused.
+/// How many refusals are written in a second, of all callers together.
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("more than none");
 
 tokio::task_local! {
     static SUBJECT: Subject;
 }
 
-/// What a call turns out to be about while it runs. Whoever finds out notes it, however deep in the call that is.
+/// What a call turns out to be about while it runs. The code that finds out notes it, however deep in the call that is.
 #[derive(Debug, Clone, Default)]
 pub struct Subject(Arc<Mutex<Noted>>);
 

@@ -37,7 +37,7 @@ impl Keyring {
 
     /// The caller of a request with these headers.
     ///
-    /// Compares with every key and in constant time, so that the time taken tells nothing about
+    /// Compares with every key and in constant time, so that the time taken reveals nothing about
     /// which keys there are or how near a guess is.
     pub fn identify(&self, headers: &http::HeaderMap) -> Result<Caller, Error> {
         self.identify_or(headers, None)

@@ -145,14 +145,14 @@ impl BodyLimits {
         room: &mut impl Room,
     ) -> Result<Bytes, BodyError> {
         let mut body = request.into_body();
-        // Who says that more will come need not send it.
+        // A body that announces more than the limit need not be sent.
         if body.size_hint().lower() > self.max_bytes as u64 {
             return Err(BodyError::TooLarge { limit: self.max_bytes });
         }
         self.collect(&mut body, room).await
     }
 
-    /// Takes from the buffer what has arrived and no more, so that who only announces much blocks nobody.
+    /// Takes from the buffer what has arrived and no more, so that a sender who only announces much blocks nobody.
     async fn collect(
         &self,
         body: &mut axum::body::Body,

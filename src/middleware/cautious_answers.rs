@@ -1,9 +1,9 @@
-//! What every answer over HTTP/1 says to browsers and proxies: it is what its type says, and is kept nowhere.
+//! Headers of every answer over HTTP/1: browsers must not guess its type, and nobody may cache it.
 
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
-/// The same answer. One that says of itself how it may be kept, as pages and streams do, is left with it.
+/// The same answer with them. One with a Cache-Control of its own, as pages and streams have, keeps it.
 pub async fn cautious(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

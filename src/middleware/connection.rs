@@ -58,14 +58,14 @@ impl Connection {
         self.has_asked.load(Ordering::Relaxed)
     }
 
-    /// Somebody has shown a key, or something else that only a friend can know.
+    /// The peer has shown a key, or has signed with a secret.
     pub fn vouch(&self, key: &str) {
         if self.key.get().is_none() {
             let _ = self.key.set(key.to_owned());
         }
     }
 
-    /// Who has vouched for it; none where only strangers have spoken, or nobody.
+    /// The name that its peer has proven first; none where it has proven none.
     pub fn key(&self) -> Option<&str> {
         self.key.get().map(String::as_str)
     }
@@ -75,7 +75,7 @@ impl Connection {
         self.abort.abort();
     }
 
-    /// A call was taken back before it was answered. Each costs us more than its caller, so whoever does this
+    /// A call was taken back before it was answered. Each costs us more than its caller, so a client that does this
     /// without an end is cut off ("rapid reset", CVE-2023-44487).
     pub fn taken_back(&self) {
         let resets =

@@ -1,53 +1,24 @@
 //! The caller's deadline, for handlers that can answer better than with silence.
 
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Request;
 use tokio::time::Instant;
-use tower::{Layer, Service};
 
 /// When the caller stops waiting.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Instant);
 
-/// Reads `grpc-timeout` into the request's extensions.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct DeadlineLayer;
-
-#[derive(Debug, Clone)]
-pub struct DeadlineService<S>(S);
-
-impl<S> Layer<S> for DeadlineLayer {
-    type Service = DeadlineService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        DeadlineService(inner)
+/// The request with the deadline of its `grpc-timeout` in its extensions.
+pub fn with_deadline<B>(mut request: Request<B>) -> Request<B> {
+    let header = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
+    // A deadline so far away that it cannot be represented is none.
+    if let Some(deadline) =
+        header.and_then(parse_timeout).and_then(|timeout| Instant::now().checked_add(timeout))
+    {
+        request.extensions_mut().insert(Deadline(deadline));
     }
-}
-
-impl<S, B> Service<Request<B>> for DeadlineService<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let header = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
-        // A deadline so far away that it cannot be said is none.
-        if let Some(deadline) =
-            header.and_then(parse_timeout).and_then(|timeout| Instant::now().checked_add(timeout))
-        {
-            request.extensions_mut().insert(Deadline(deadline));
-        }
-        self.0.call(request)
-    }
+    request
 }
 
 /// At most 8 digits and a unit, as gRPC's HTTP/2 mapping has it.

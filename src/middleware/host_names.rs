@@ -1,7 +1,7 @@
 //! By which names a listener that asks for no key is reached.
 //!
 //! A stranger's name can lead to this machine for a moment (DNS rebinding), and makes the stranger's page in a
-//! browser one of this site. What a browser always says is by which name it asks.
+//! browser one of this site. A browser always sends the name by which it asks.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ impl HostNames {
         Self(names.into_iter().map(|name| name.to_ascii_lowercase()).collect())
     }
 
-    /// Whether a request with these headers asks by one of them. Who says no name, or several, does not.
+    /// Whether a request with these headers asks by one of them. One with no name, or several, does not.
     pub fn admit(&self, headers: &HeaderMap) -> bool {
         let mut said = headers.get_all(HOST).iter();
         match (said.next(), said.next()) {

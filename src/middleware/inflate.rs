@@ -22,7 +22,7 @@ pub enum Coding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InflateError {
     Bounds(BodyError),
-    /// It is not packed as it says.
+    /// It is not packed as announced.
     Garbled,
 }
 

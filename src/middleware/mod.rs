@@ -30,7 +30,7 @@ pub use calls::{AdmitLayer, AnswerBody, AnswerLayer, Call, CallBounds, Calls, Re
 pub use cautious_answers::cautious;
 pub use coalesce::CoalescedStream;
 pub use connection::Connection;
-pub use deadline::{Deadline, DeadlineLayer};
+pub use deadline::{Deadline, with_deadline};
 pub use host_names::HostNames;
 pub use inflate::{Coding, InflateError};
 pub use origins::Origins;

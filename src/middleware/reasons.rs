@@ -102,7 +102,7 @@ pub struct ReasonsFuture<F> {
 }
 
 impl<F> ReasonsFuture<F> {
-    /// What the status means, where it says nothing of it itself.
+    /// What the status means, where it has no details of its own.
     fn explained(&self, headers: &HeaderMap) -> Option<Response<Body>> {
         // An error before any message comes with the headers and nothing after them.
         if !headers.contains_key("grpc-status") || headers.contains_key(DETAILS) {

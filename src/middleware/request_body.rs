@@ -14,7 +14,7 @@ use tonic::body::Body;
 pub enum BodyEnd {
     /// It has not ended yet.
     Open,
-    /// Its sender has said that it ends.
+    /// Its sender has ended it.
     Complete,
     /// Its sender has reset it or is gone.
     BrokenOff,
@@ -66,7 +66,7 @@ impl HttpBody for WatchedBody {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match &frame {
             Some(Ok(_)) => {}
-            // A limit of ours ends a body with a status that says so.
+            // A body that a limit of ours has ended has a status with details.
             Some(Err(status)) if !status.details().is_empty() => {}
             Some(Err(_)) => self.witness.0.store(BodyWitness::BROKEN_OFF, Ordering::Relaxed),
             None => self.witness.0.store(BodyWitness::COMPLETE, Ordering::Relaxed),

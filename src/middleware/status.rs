@@ -20,7 +20,7 @@ const MAX_STATUS_BYTES: usize = 5500;
 /// Of a message that is all that is left.
 const MAX_REST_BYTES: usize = 200;
 
-/// The status that tells a caller of an error: one ErrorInfo, and what else helps. The cause stays
+/// The status that a caller gets for an error: one ErrorInfo, and what else helps. The cause stays
 /// here: it is logged, under the request id of the span, and never sent.
 pub fn to_status(error: &Error) -> Status {
     if let Some(cause) = error.cause() {
@@ -66,7 +66,7 @@ fn details(error: &Error) -> ErrorDetails {
     if let Some(delay) = error.retry_delay() {
         details.set_retry_info(Some(delay));
     }
-    // Of what is missing or is there already. What else an error speaks of stands in its metadata.
+    // Of what is missing or is there already. What else an error is about stands in its metadata.
     if let Some(resource) = error.resource()
         && matches!(error.reason().code(), reason::Code::NotFound | reason::Code::AlreadyExists)
     {
@@ -96,7 +96,7 @@ fn details(error: &Error) -> ErrorDetails {
     details
 }
 
-/// What kind of state is in the way; `errors.proto` says it for each reason.
+/// What kind of state is in the way; `errors.proto` documents it for each reason.
 fn precondition(reason: Reason) -> &'static str {
     match reason {
         Reason::SessionNotWorking | Reason::LoggedOut | Reason::AlreadyLoggedIn => "SESSION_STATUS",

@@ -61,7 +61,7 @@ where
         tokio::spawn(async move {
             let stream = Abortable::new(stream, registration);
             let _ = CURRENT.scope(task, stream).await;
-            // Also where we have ended it: whoever lets it come to that would have kept it.
+            // Also where we have ended it: its client has kept us waiting.
             if !answered.load(Ordering::Relaxed) {
                 connection.taken_back();
             }

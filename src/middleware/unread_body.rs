@@ -21,12 +21,12 @@ use tokio::time::timeout;
 /// place.
 const MAX_BYTES: u64 = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Whoever sends nothing for so long is not about to send the rest.
+/// A client that sends nothing for so long is not about to send the rest.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// The same request, whose body is read on where it is left.
 pub fn read_on(request: Request) -> Request {
-    // Whoever asks first whether to send has sent nothing yet, and need not.
+    // A client that asks first whether to send has sent nothing yet, and need not.
     let is_sent = !request.headers().contains_key(EXPECT);
     request.map(|body| {
         if body.is_end_stream() {
@@ -51,7 +51,7 @@ impl HttpBody for UnreadBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        // To ask for it is to say that it may be sent.
+        // Polling the body lets the client send it.
         self.is_sent = true;
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(body).poll_frame(cx));

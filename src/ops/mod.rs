@@ -11,7 +11,7 @@ use tower::util::MapRequestLayer;
 use crate::middleware::{HostNames, cautious, read_on};
 use crate::telemetry::MetricsHandle;
 
-/// What keeps the service from serving, as `/readyz` tells it.
+/// What keeps the service from serving, as `/readyz` reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Checks {
     pub database: bool,
@@ -32,7 +32,7 @@ where
     F: Fn() -> Checks + Clone + Send + Sync + 'static,
 {
     Router::new()
-        // Alive is whoever answers. It never asks the database: restarting us would not mend it.
+        // A process that answers is alive. The database is never asked: restarting us would not mend it.
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(move || { let checks = checks.clone(); async move { readyz(checks()) } }))
         .route("/metrics", get(render))

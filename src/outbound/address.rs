@@ -53,7 +53,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => {
             is_public_v4(v4(high, low))
         }
-        // NAT64; its local prefix leads who knows where.
+        // NAT64; where its local prefix leads is unknown.
         [0x0064, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(v4(high, low)),
         [0x0064, 0xff9b, ..] => false,
         // Discard, protocol assignments with Teredo and ORCHID, documentation.

@@ -13,7 +13,7 @@ use url::{Host, Url};
 use self::address::is_public;
 
 /// Decides which addresses may be asked. As a client's resolver it forgets those that may not: what remains
-/// is what is connected to, so that a second look-up cannot say something else.
+/// is what is connected to, so that a second look-up cannot give another address.
 #[derive(Debug, Clone, Copy)]
 pub struct Guard {
     allow_private_addresses: bool,
@@ -29,7 +29,7 @@ impl Guard {
         Self { allow_private_addresses }
     }
 
-    /// Whether the URL may be asked, as far as it says so itself: an address in it is not resolved, so that
+    /// Whether the URL may be asked, by the URL alone: an address in it is not resolved, so that
     /// the resolver never sees it.
     pub fn admits(self, url: &Url) -> bool {
         match url.host() {
@@ -61,7 +61,7 @@ impl Resolve for Guard {
     }
 }
 
-/// Whether it was a [`Guard`] that refused, somewhere below what the client says.
+/// Whether it was a [`Guard`] that refused, among the causes of the client's error.
 pub fn was_refused(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {

@@ -150,7 +150,7 @@ impl From<GroupKind> for pb::GroupKind {
 impl pb::GroupKind {
     pub fn to_domain(self) -> GroupKind {
         match self {
-            // Kept from before it was told.
+            // Unspecified: stored before the kind was recorded.
             Self::Unspecified | Self::Ordinary => GroupKind::Ordinary,
             Self::Community => GroupKind::Community,
             Self::Announcement => GroupKind::Announcement,

@@ -174,7 +174,7 @@ fn pictured(response: Response) -> Result<Response, Cause> {
     Ok(response)
 }
 
-/// The picture's bytes, however many the other side says that there are.
+/// The picture's bytes, however many the other side announces.
 async fn read(mut response: Response) -> Result<Bytes, Cause> {
     let mut file = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| Cause::Connect)? {

@@ -62,8 +62,8 @@ fn scaled(picture: &DynamicImage) -> DynamicImage {
     square.resize_exact(SIDE, SIDE, FilterType::Lanczos3)
 }
 
-/// Decodes what the content itself says it is; names and headers say nothing. Nothing is decoded of which the
-/// header says that it takes too much.
+/// Decodes by the format that the content shows; file names and HTTP headers do not count. A picture whose own
+/// header announces that it takes too much is not decoded.
 fn decode(file: &[u8]) -> Result<(DynamicImage, Orientation), NoPicture> {
     let format = image::guess_format(file).map_err(|_| NoPicture::UnknownFormat)?;
     let mut limits = Limits::default();
@@ -270,7 +270,7 @@ mod tests {
         }
     }
 
-    /// A PNG that says it has so many pixels, and holds none of them.
+    /// A PNG that announces so many pixels, and holds none of them.
     fn announced(side: u32, bits: u8, color: u8) -> Vec<u8> {
         let mut png = file(&plain(8, 8), ImageFormat::Png);
         png[16..20].copy_from_slice(&side.to_be_bytes());

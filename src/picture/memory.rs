@@ -1,4 +1,4 @@
-//! What decoding a picture takes, as far as its header tells: it is refused before anything is allocated.
+//! What decoding a picture takes, as its header announces: too much is refused before anything is allocated.
 //!
 //! The decoders allocate what a header asks for (`image` 0.25.10, `zune-jpeg` 0.5.15, `png` 0.18, `image-webp`
 //! 0.2.4), so that a file of 500 kB could take a gigabyte. The figures below are read from their code.
@@ -33,7 +33,7 @@ impl Need {
 }
 
 /// A lossless WebP may bring codes of its own for each small part of the picture, tables of which take up to so
-/// much for a byte of the file that describes them. No header says how many there are.
+/// much for a byte of the file that describes them. No header has their number.
 const CODES_PER_BYTE: u64 = 330;
 
 type Size = (u32, u32);
@@ -212,7 +212,7 @@ mod tests {
         assert!(of_webp(b"VP8 ", (4000, 4000), false).is_met());
         assert!(!of_webp(b"VP8 ", (8000, 8000), false).is_met());
         assert!(!of_webp(b"VP8 ", (4000, 4000), true).is_met());
-        // As large a file says nothing of one that is not lossless.
+        // The file's size does not count for a WebP that is not lossless.
         let large = |name: &[u8]| [name, &vec![0; 1 << 20]].concat();
         assert!(of_webp(&large(b"VP8 "), (1000, 1000), false).is_met());
         assert!(!of_webp(&large(b"VP8L"), (1000, 1000), false).is_met());

@@ -79,7 +79,7 @@ impl Pictures {
         }
         let turn = self.decoded.turn("").await?;
         let made = tokio::task::spawn_blocking(move || {
-            // What runs here runs on, whoever still waits for it: so it keeps its places.
+            // This runs to its end even if nobody waits for it any longer, so it keeps its places.
             let _places = (held, turn);
             image::square_jpeg(&file)
         });

@@ -1,4 +1,4 @@
-//! Places for what is bounded in number, shared fairly by API keys. Whoever finds none waits, but not for ever.
+//! Places for what is bounded in number, shared fairly by API keys. A call that finds none waits, but not for ever.
 
 use std::sync::Arc;
 use std::time::Duration;

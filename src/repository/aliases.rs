@@ -149,7 +149,7 @@ impl AliasStore for SeaRepository {
 }
 
 impl SeaRepository {
-    /// Forgets who is who for sessions that were deleted; says whether there may be more.
+    /// Removes the aliases of sessions that were deleted; returns whether there may be more.
     pub(super) async fn purge_aliases(&self, limit: u32) -> Result<bool> {
         let sql = Sql::new(
             "DELETE FROM aliases WHERE (session, lid) IN (SELECT a.session, a.lid FROM sessions s \

@@ -8,7 +8,7 @@ use sea_orm::DbBackend;
 use super::sql::Sql;
 use crate::domain::id::SessionName;
 
-/// Rows of one table that one step removes where nobody says how many.
+/// Rows of one table that one step removes where the caller sets no limit.
 pub(super) const ROWS: u32 = 1000;
 
 /// The tables that hold rows of sessions, with their keys. Request ids and the log outlive a session.
@@ -34,8 +34,8 @@ pub(super) fn step(
             .bind(session.as_str())
             .push(&format!(" AND s.deleted_time <> 0) ORDER BY {key} LIMIT "))
             .bind(i64::from(limit));
-    // In the order of their key, so that two that clear the same session cannot deadlock. Whoever comes second waits
-    // for the first, since what that one has not committed may still stay.
+    // In the order of their key, so that two that clear the same session cannot deadlock. The second waits for
+    // the first, since what that one has not committed may still stay.
     let sql = match backend {
         DbBackend::Postgres => sql.push(" FOR UPDATE"),
         _ => sql,

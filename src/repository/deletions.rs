@@ -55,8 +55,8 @@ impl DeletionStore for SeaRepository {
     }
 
     async fn remove_deletion(&self, session: &SessionName, group_id: &GroupId) -> Result<()> {
-        // First, so that one that was given up and comes late is none: it would take apart what somebody was told is
-        // whole.
+        // First, so that a late INSERT that was given up writes nothing: it would take a group apart whose caller was
+        // answered that it is whole.
         let turn = self.order.take(session.as_str()).await;
         let sql = Sql::new("UPDATE sessions SET write_number = ")
             .bind(turn.number)

@@ -138,7 +138,7 @@ mod sqlstate {
         match code.get(..2).unwrap_or_default() {
             CONNECTION_EXCEPTION => stage.lost(text),
             // Deadlock, serialization failure, read-only standby, no memory or disk, lock or
-            // statement timeout, shutdown: the server says that it has done nothing.
+            // statement timeout, shutdown: the server reports that it has done nothing.
             TRANSACTION_ROLLBACK
             | INVALID_TRANSACTION_STATE
             | INVALID_AUTHORIZATION

@@ -50,7 +50,7 @@ impl FetchBudgetStore for SeaRepository {
             .bind(session.as_str());
         let earned = self.read_one::<Row>(look).await?;
         let wait = earned.map(|row| row.fetches_earned_time.saturating_sub(latest.as_micros()));
-        // Taken by another call meanwhile, or earned: the next try tells.
+        // Taken by another call meanwhile, or earned: the next try shows which.
         Ok(wait.map(|wait| Duration::from_micros(u64::try_from(wait).unwrap_or_default().max(1))))
     }
 }

@@ -20,7 +20,7 @@ pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// What a statement may take here, with the wait for a connection: more than both, so that a server that
 /// lives answers first, unless its disk or its replica holds up a COMMIT.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
-/// What the shortest of all round trips may take: less than who asks for readiness waits.
+/// What the shortest of all round trips may take: less than a readiness probe waits.
 pub(super) const PING: Duration = Duration::from_millis(1500);
 
 /// Whether a connection of one pool has fallen silent.

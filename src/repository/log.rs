@@ -275,8 +275,8 @@ impl SeaRepository {
         Ok(Trimmed { removed, more: removed >= u64::from(limit) })
     }
 
-    /// What became of a commit on SQLite whose end could not be told. The writer's connection is closed before it
-    /// can be had again, and nobody else writes: what is stored then is all that there will be.
+    /// What became of a commit on SQLite whose outcome is unknown. The writer's connection is closed before it
+    /// can be had again, and nothing else writes: what is stored then is all that there will be.
     async fn look_up(
         &self,
         batch: &CommitBatch,

@@ -213,7 +213,7 @@ impl SeaRepository {
         row.map(|row| T::from_query_result(&row, "")).transpose().map_err(fault::undecided)
     }
 
-    /// Runs one statement that commits by itself, and says how many rows it wrote.
+    /// Runs one statement that commits by itself, and returns how many rows it wrote.
     async fn write(&self, sql: Sql) -> Result<u64> {
         let writer = self.noted(self.writable())?;
         let done = writer.connection.execute_raw(sql.on(self.backend()));
@@ -235,7 +235,7 @@ impl SeaRepository {
         written
     }
 
-    /// Runs one statement that may be repeated, and repeats it while its answer is lost: says how many
+    /// Runs one statement that may be repeated, and repeats it while its answer is lost: returns how many
     /// rows the last try wrote, and whether an earlier one may have been written.
     async fn insist(&self, sql: Sql) -> Result<Insisted> {
         let mut in_doubt = false;
@@ -249,7 +249,7 @@ impl SeaRepository {
             match (error, pauses.next()) {
                 // The same data was sent before, and is refused each time.
                 (error @ StoreError::Refused(_), _) => return Err(error),
-                // Why this try fails says nothing of the one whose answer was lost.
+                // Why this try fails shows nothing of the one whose answer was lost.
                 (_, Some(pause)) if in_doubt => tokio::time::sleep(*pause).await,
                 (error, None) if in_doubt => {
                     return Err(StoreError::CommitUnknown(error.to_string()));

@@ -29,7 +29,7 @@ impl Default for ConnectOptions {
     }
 }
 
-/// Why a database cannot be used; says what would be right, and never holds a password.
+/// Why a database cannot be used; the message names what would be right, and never holds a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(

@@ -41,7 +41,7 @@ impl SessionStore for SeaRepository {
         // What an earlier session of the name has left would become this one's.
         while self.clear_session(&session.name, clearing::ROWS).await? {}
         let (lid, phone) = account_columns(session.account.as_ref());
-        // A process that was fenced a moment ago must not leave a session behind that nobody can
+        // A process that was fenced a moment ago must not leave a session behind that no process can
         // write to: such a session belongs to the process that came after it.
         let own_or_later_epoch = format!(
             "CASE WHEN h.epoch > {epoch} THEN h.epoch ELSE {epoch} END",

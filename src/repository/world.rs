@@ -27,7 +27,7 @@ impl WorldStore for SeaRepository {
     }
 
     async fn save(&self, changes: Vec<(String, Option<Bytes>)>) -> Result<()> {
-        // The last word on each key, in the order of keys: two processes must not wait for each other.
+        // The last change of each key, in the order of keys: two processes must not wait for each other.
         let changes: BTreeMap<String, Option<Bytes>> = changes.into_iter().collect();
         let mut gone: Vec<Vec<Value>> = Vec::new();
         let mut kept: Vec<Vec<Value>> = Vec::new();

@@ -159,8 +159,7 @@ async fn no_such_path(State(gateway): State<RestState>, request: Request) -> Res
 }
 
 fn asked(gateway: &RestState, request: &Request) -> RequestInfo {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    RequestInfo { method, uri, time: gateway.clock.now(), shape: gateway.shape }
+    RequestInfo::of(gateway, request.method(), request.uri())
 }
 
 /// Counts and audits each request, refuses those that came by a stranger's name or for which there is no place, and

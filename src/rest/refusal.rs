@@ -10,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Map;
 
+use super::RestState;
 use super::answers::errors::{Exception, Message, OfSession, Plain, RequestOf, Thrown};
 use super::respond::{encoded, json_text};
 use super::shape::Shape;
@@ -56,6 +57,11 @@ pub struct RequestInfo {
 }
 
 impl RequestInfo {
+    pub(super) fn of(gateway: &RestState, method: &Method, uri: &Uri) -> Self {
+        let (method, uri) = (method.clone(), uri.clone());
+        Self { method, uri, time: gateway.clock.now(), shape: gateway.shape }
+    }
+
     pub fn refuse(&self, error: Error) -> Refusal {
         Refusal { error, status: None, asked: Box::new(self.clone()) }
     }

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit as far as the process may by itself, and says what it is then. Service managers and shells begin
+/// Raises the limit as far as the process may by itself, and answers what it is then. Service managers and shells begin
 /// with 1,024 for the sake of programs that use `select`, and let each program ask for more.
 pub(super) fn raise() -> u64 {
     let limit = getrlimit(Resource::Nofile);

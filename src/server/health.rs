@@ -1,4 +1,4 @@
-//! Whether the service can serve: asked by probes, told to all who watch grpc.health.v1.
+//! Whether the service can serve: asked by probes, reported to all who watch grpc.health.v1.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl Readiness {
         *self.0.checks.borrow()
     }
 
-    /// Asks now and then until the service closes, and hears at once of a commit that failed.
+    /// Asks now and then until the service closes, and learns at once of a commit that failed.
     pub async fn watch(&self, closing: CancellationToken) {
         let mut commits = self.0.app.commits();
         loop {
@@ -90,7 +90,7 @@ impl Readiness {
         self.note().await;
     }
 
-    /// Takes over what the writer says of commits.
+    /// Takes over what the writer reports of commits.
     async fn note(&self) {
         let commits = *self.0.app.commits().borrow();
         let changed = self
@@ -108,7 +108,7 @@ impl Readiness {
     }
 
     async fn publish(&self) {
-        // Under the lock, so that of two that publish at once the later one has the last word.
+        // Under the lock, so that of two that publish at once the later one's status stays.
         let services = self.0.services.lock().await;
         let status = if self.checks().is_ready() {
             ServingStatus::Serving

@@ -53,7 +53,7 @@ pub struct Server {
 /// Why a service has ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// It was told to, and everything was finished.
+    /// It was asked to stop, and everything was finished.
     Stopped,
     /// It could not go on.
     Failed(String),

@@ -1,4 +1,4 @@
-//! What tells the process to stop.
+//! The signals on which the process stops.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub enum Stop {
     Terminate,
     Interrupt,
-    /// Told to by the code that started it, as in tests.
+    /// Asked by the code that started it, as in tests.
     Asked,
 }
 
@@ -35,9 +35,9 @@ pub fn outlive_file_size_limit() -> std::io::Result<()> {
     signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
 }
 
-/// Signals to stop that are held back, by this thread and those that it makes. One that comes before anything listens for
-/// it would end the process on the spot, and one that comes while that is being set up would be lost: tokio installs the
-/// handler first, and then who hears of it (a start with cold pages was seen to lose one).
+/// Signals to stop that are held back, by this thread and those that it makes. One that comes before anything listens
+/// for it would end the process on the spot, and one that comes while that is being set up would be lost: tokio
+/// installs the handler first, and then its receiver (a start with cold pages was seen to lose one).
 #[derive(Debug)]
 pub struct HeldSignals(SigSet);
 

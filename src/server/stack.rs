@@ -29,8 +29,8 @@ use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{GroupsRpcs, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
-    DeadlineLayer, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer,
-    RpcMetricsLayer, ServedRpcs,
+    HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer, RpcMetricsLayer,
+    ServedRpcs, with_deadline,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;
@@ -114,7 +114,7 @@ impl<'a> Bounds<'a> {
         }
     }
 
-    /// `is_watched` says that somebody else looks after answers that are not taken.
+    /// `is_watched`: answers that are not taken are ended elsewhere.
     fn http1(&self, router: Router, is_watched: bool) -> Http1 {
         Http1 {
             router: self.origins.admit_to(router),
@@ -150,7 +150,7 @@ pub(super) async fn serve_grpc(
     let webhooks =
         WebhooksServiceServer::new(Webhooks::new(app.clone())).max_decoding_message_size(max_bytes);
     let is_simulated = simulator.is_some();
-    // Served in any case: switched off, it says so instead of being unknown.
+    // Served in any case: switched off, it answers so instead of being unknown.
     let simulator = SimulatorServiceServer::new(Simulator::new(simulator.cloned()))
         .max_decoding_message_size(max_bytes);
     let mut names = vec![
@@ -221,7 +221,7 @@ pub(super) async fn serve_grpc(
         .layer(ReasonsLayer::new(large))
         .layer(CatchPanicsLayer)
         .layer(AuthLayer::new(keyring(settings)))
-        .layer(DeadlineLayer)
+        .map_request(with_deadline)
         .layer(AdmitLayer::new(calls.clone(), served, large))
         .service(routes);
     let protocol = Http2 {

@@ -84,7 +84,7 @@ pub(super) fn options(settings: &Settings) -> Options {
     }
 }
 
-/// Each key as the caller that it makes; where none are set, whoever calls.
+/// Each key as the caller that it makes; where none are set, one caller for all.
 fn callers(settings: &Settings) -> Vec<Caller> {
     let keys = &settings.auth.keys;
     if keys.is_empty() {
@@ -98,7 +98,7 @@ pub(super) fn is_shared(settings: &Settings) -> bool {
     callers(settings).len() > 1
 }
 
-/// In whose words groups are answered and events are told.
+/// In whose format groups are answered and events are sent.
 pub(super) fn shape(settings: &Settings) -> rest::Shape {
     match settings.rest.shape {
         RestShape::Normalized => rest::Shape::Normalized,
@@ -130,7 +130,7 @@ pub(super) async fn open_simulator(
     Ok(Some(engine))
 }
 
-/// The engine of sessions that WAHA servers carry. Without any server it says so itself.
+/// The engine of sessions that WAHA servers carry. Without any server it answers so itself.
 pub(super) fn open_waha(
     settings: &Settings,
     app: &App,

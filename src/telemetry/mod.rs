@@ -1,4 +1,4 @@
-//! What the service tells of itself: metrics, logs; and the only ambient time and chance there is.
+//! What the service reports of itself: metrics, logs; and the only ambient time and randomness there is.
 
 mod logging;
 mod metrics;

@@ -1,9 +1,9 @@
-//! The memory of bodies that arrive. Nobody vouches for them yet: a signature can be verified only once all is there.
+//! The memory of bodies that arrive. They are not authenticated yet: a signature is verified once all of it is there.
 //!
 //! A webhook arrives within milliseconds, so that the bodies that have been arriving longest have to go where others
 //! need their room. No session and no address may hold more than is still free, a single body aside; beyond that its
-//! own oldest one goes. Peers behind a proxy all have its address, so that it is no bound of theirs. Sessions count by the name that was given, whether or not there is one of that name: else it
-//! would show.
+//! own oldest one goes. Peers behind a proxy all have its address, so that it is no bound of theirs. Sessions count by
+//! the name that was given, whether or not there is one of that name: else an answer would reveal which there are.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
@@ -43,14 +43,14 @@ struct Bodies {
 #[derive(Debug)]
 struct Body {
     bytes: u64,
-    /// `None` once somebody vouches for it: then it stays.
+    /// `None` once its signature was verified: then it stays.
     unproven: Option<Whose>,
 }
 
 #[derive(Debug)]
 struct Whose {
     session: SessionName,
-    /// `None` where it says nothing of who it is.
+    /// `None` where the address is a proxy's or unknown.
     network: Option<IpAddr>,
     /// Dropped when the body has to go.
     _stays: oneshot::Sender<Infallible>,

@@ -1,7 +1,7 @@
 //! The receiver of WAHA's webhooks: `POST /webhook/{session}` on a listener of its own.
 //!
 //! A body is read within limits, its signature is verified before a byte of it is parsed, and 2xx is
-//! answered once what it tells is durable. Whatever is refused, WAHA sends again, up to 16 times; so what
+//! answered once its event is durable. Whatever is refused, WAHA sends again, up to 16 times; so what
 //! can never be taken in (an event of a kind that is not ours) is acknowledged, and counted.
 
 mod arrivals;
@@ -49,7 +49,7 @@ pub struct Options {
     pub body_timeout: Duration,
     /// What all bodies take together that arrive or are read.
     pub buffer_bytes: u64,
-    /// How long to wait until what was told is durable, before it is to be sent again.
+    /// How long to wait until the event is durable, before it is to be sent again.
     pub commit_timeout: Duration,
     /// Webhooks that are dealt with at the same time; more are to be sent again.
     pub max_in_flight: usize,
@@ -74,11 +74,11 @@ struct Receiver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {
-    /// Its news is in the log, or changed nothing.
+    /// Its event is in the log, or changed nothing.
     Accepted,
     /// It was dealt with before.
     Duplicate,
-    /// It says nothing of groups that could be understood.
+    /// It has nothing about groups that could be understood.
     Ignored,
 }
 
@@ -93,7 +93,7 @@ pub fn router(app: App, clock: Arc<dyn Clock>, options: Options) -> Router {
     let receiver = Receiver {
         app,
         clock,
-        // Where the bytes count, `arrivals` says.
+        // The bytes are counted by `arrivals`.
         body: BodyLimits::new(
             max_body_bytes,
             body_timeout,
@@ -146,7 +146,7 @@ impl Receiver {
     async fn receive(&self, session: &str, request: Request) -> Result<Outcome, Refusal> {
         let name: SessionName = session.parse().map_err(|_| Refusal::NoSuchPath)?;
         note_session(&name);
-        // Who is refused by this has sent nothing that is worth reading.
+        // A body without a signature is refused before it is read.
         let signature = signature::presented(request.headers())?;
         let ingress = match self.app.webhook_ingress(&name) {
             Err(error) if error.reason() == Reason::Draining => return Err(error.into()),
@@ -215,8 +215,8 @@ impl Receiver {
     }
 }
 
-/// How the session's webhooks come in, for whoever has its secret. Everybody else is answered alike, and after as long
-/// a time, whether or not there is such a session.
+/// How the session's webhooks come in, for a sender with its secret. All others get the same answer, after as long a
+/// time, whether or not there is such a session.
 fn proven(
     ingress: Result<WebhookIngress, Error>,
     signature: &Signature,
@@ -240,7 +240,7 @@ fn proven(
 }
 
 /// A server that posts the events of all its sessions to one address would mix accounts here; and what is
-/// older than the log cannot be told from a repetition.
+/// older than the log may be a repetition.
 fn check_address(webhook: &Webhook, ingress: &WebhookIngress) -> Result<(), Refusal> {
     if webhook.session != ingress.remote_session {
         return Err(Refusal::OtherSession { expected: ingress.remote_session.clone() });

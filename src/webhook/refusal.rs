@@ -22,8 +22,8 @@ pub enum Refusal {
     NoSuchMethod,
     NotSigned,
     OtherAlgorithm,
-    /// Nobody vouches for it. Whoever has no secret does not learn from us which sessions there are, so that all of
-    /// these are answered alike.
+    /// It is not authenticated. All of these are answered alike, so that a sender without the secret does not learn
+    /// which sessions there are.
     Unproven(Unproven),
     TooLarge {
         limit: usize,
@@ -41,13 +41,13 @@ pub enum Refusal {
     },
     /// The buffer is full, or other bodies needed its room more; or too many are being dealt with.
     Overloaded,
-    /// The writer is behind. What was told may have become durable all the same.
+    /// The writer is behind. The event may have become durable all the same.
     NotInTime,
     /// The service's own reasons.
     Service(Error),
 }
 
-/// Why nobody vouches for a webhook, for whoever runs the service.
+/// Why a webhook is not authenticated, for the service's operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unproven {
     /// The session has a secret, and this was signed with another one.
@@ -87,7 +87,7 @@ impl From<BodyError> for Refusal {
     }
 }
 
-/// What everybody is told who has no secret.
+/// The reason that every sender without the secret is answered.
 const WRONG_SIGNATURE: &str = "WRONG_SIGNATURE";
 
 #[derive(Serialize)]
@@ -121,7 +121,7 @@ impl Refusal {
         }
     }
 
-    /// For whoever runs the service: the metric's label, and what stands in the log.
+    /// For the service's operator: the metric's label, and what stands in the log.
     pub fn cause(&self) -> &'static str {
         match self {
             Self::NoSuchPath => "NO_SUCH_PATH",

@@ -9,7 +9,7 @@ use crate::domain::session::WebhookSecret;
 const SIGNATURE: &str = "x-webhook-hmac";
 const ALGORITHM: &str = "x-webhook-hmac-algorithm";
 
-/// What bodies are held against that no secret belongs to; whoever signs with it is refused all the same.
+/// The key by which bodies are verified where there is no secret; a match is refused all the same.
 const NO_SECRET: &[u8] = b"the key of sessions that have none";
 
 /// A signature as it came, yet to be verified.
@@ -31,8 +31,8 @@ pub fn presented(headers: &HeaderMap) -> Result<Signature, Refusal> {
 }
 
 impl Signature {
-    /// Whether the body was signed with the secret. Without one it takes as long to say no, so that the time tells
-    /// nobody which sessions there are; nor does it tell how near a guess is.
+    /// Whether the body was signed with the secret. Without one it takes as long to refuse, so that the time
+    /// does not reveal which sessions there are; nor does it reveal how near a guess is.
     pub fn is_of(&self, secret: Option<&WebhookSecret>, body: &[u8]) -> bool {
         let key = secret.map_or(NO_SECRET, WebhookSecret::expose);
         let is_right = is_signed(key, body, &self.0);

@@ -7,8 +7,8 @@ use crate::domain::participant::Role;
 use crate::domain::reason::Reason;
 
 impl Inner {
-    /// The failure as it may be told: that a call was refused for want of a role is not said to an account that
-    /// has it. What became of the call is then open.
+    /// The failure as it is reported: a refusal that the engine only supposes becomes an unknown outcome where the
+    /// account is known to have the role it needs.
     pub(in crate::app) async fn believed(
         &self,
         session: &SessionName,

@@ -1,4 +1,4 @@
-//! How a group is joined: what it looks like is found out where the engine does not say.
+//! How a group is joined: it is read where the engine's answer does not describe it.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::domain::port::engine::GroupEngine;
 use crate::domain::reducer::{Change, Observation};
 use crate::pb;
 
-/// How long the event that tells of a joined group may take before the group is read.
+/// How long the event that describes a joined group may take before the group is read.
 const ECHO: Duration = Duration::from_secs(3);
 
 impl App {
-    /// Waits a moment for the event that tells of a group that we have joined; answers the sequence of the last one.
+    /// Waits a moment until events describe a group that we have joined; returns the sequence of its last one.
     async fn described_soon(&self, session: &SessionName, group_id: &GroupId) -> Option<Sequence> {
         let described = async {
             loop {
@@ -36,7 +36,7 @@ impl App {
     }
 }
 
-/// Joins, and finds out what the group looks like where the engine does not say.
+/// Joins, and waits for the group's description or reads it where the engine's answer has none.
 pub(super) async fn perform(
     context: &MutationContext<'_>,
     engine: &dyn GroupEngine,
@@ -57,7 +57,7 @@ pub(super) async fn perform(
     };
     if let Some(sequence) = described {
         if sequence > before {
-            // The event told of it first, and this call is what it told of.
+            // The event came before the answer, and is the event of this call.
             answer.observations.push(Observation {
                 group_id,
                 change: Change::Fields(Vec::new()),

@@ -66,8 +66,8 @@ impl Meant {
 }
 
 impl Inner {
-    /// Looks through the members only for numbers that have another spelling. Whoever is found keeps the name that
-    /// the caller gave where the member goes by it; where somebody may be several members, nothing is to be sent.
+    /// Looks through the members only for numbers that have another spelling. A member who is found keeps the name
+    /// that the caller gave where it is the member's too; a number that may be several members' is refused.
     pub(super) async fn meant(
         &self,
         session: &SessionName,

@@ -141,8 +141,8 @@ impl App {
     }
 }
 
-/// Whether the call has brought us into the group, whoever told of it first. Of a group that was joined an engine may say
-/// no more than that.
+/// Whether the call has brought us into the group, even where an event reported it before the answer. Of a joined
+/// group an engine may report no more than that.
 fn is_creation(operation: OperationName, observations: &[Observation]) -> bool {
     let says_nothing = |observation: &Observation| observation.change == Change::Fields(Vec::new());
     match operation {
@@ -152,7 +152,7 @@ fn is_creation(operation: OperationName, observations: &[Observation]) -> bool {
     }
 }
 
-/// Says which session and group an error is about.
+/// Adds to an error which session and group it is about.
 fn within(error: Error, session: &SessionName, group_id: Option<&GroupId>) -> Error {
     let error = error.with_context("session", session);
     match group_id {
@@ -197,7 +197,7 @@ async fn wait(inner: &Inner, call: &Call, mut flight: InFlight) -> Result<Answer
             Some(deadline) => {
                 tokio::time::sleep_until(deadline.checked_sub(MARGIN).unwrap_or(deadline)).await;
             }
-            // Who sets no limit has one all the same: while the database is away, what became of a
+            // A call without a deadline gets one all the same: while the database is away, what became of a
             // change cannot be found out.
             None => tokio::time::sleep(reservations::patience(inner)).await,
         }
@@ -278,7 +278,7 @@ async fn run(
     send(context, engine, prepared, taken).await
 }
 
-/// A step of what was asked for with `key_name`, which no request id guards. Whom it means, it says by the group's own names.
+/// A step of a job that `key_name` requested, without a request id. It names people by the group's own ids.
 pub(in crate::app) async fn perform(
     inner: &Arc<Inner>,
     key_name: &str,
@@ -329,7 +329,7 @@ async fn send(
             return Err(error);
         }
         Err(EngineError { outcome: Outcome::Unknown, error }) => {
-            // Said in our own words: whatever the engine's error is, the caller must not retry it.
+            // Not the engine's own error, which may invite a retry: the caller must not retry this one.
             let unknown = outcome_unknown().caused_by(error.cause().unwrap_or(error.message()));
             if let Some(taken) = taken {
                 reservations::refuse(inner, taken, &unknown).await;
@@ -360,7 +360,7 @@ async fn send(
             sequence: committed.sequence,
             repeated: false,
         }),
-        // WhatsApp has done it; only our knowledge of it is missing until its echo or a resync.
+        // WhatsApp has done it; only the log lacks it until its echo or a comparison.
         Err(error) => Err(outcome_unknown().caused_by(error.cause().unwrap_or(error.message()))),
     }
 }

@@ -34,8 +34,8 @@ pub(in crate::app) struct Taken {
 }
 
 /// Attempts of this process to take a request id that may have left a row behind, though nothing was
-/// sent: the answer to the row's INSERT was lost, or it could not be removed. Who comes next under the
-/// same id takes such a row over, where it would else read that the outcome is unknown.
+/// sent: the answer to the row's INSERT was lost, or it could not be removed. The next call under the
+/// same id takes such a row over, instead of being answered that the outcome is unknown.
 #[derive(Debug)]
 pub(in crate::app) struct Abandoned(moka::sync::Cache<ReservationKey, Arc<Vec<u64>>>);
 
@@ -183,8 +183,8 @@ pub(in crate::app) async fn resume(
     settled(inner, key, digest, &existing).map(Resumed::Answered)
 }
 
-/// Keeps the answer of a call whose events were committed before. Says whether it is kept: who is
-/// answered before it is may later be answered otherwise.
+/// Keeps the answer of a call whose events were committed before. Returns whether it is kept: a caller that is
+/// answered earlier may get another answer to a repetition.
 pub(in crate::app) async fn answer(inner: &Inner, key: &ReservationKey, answer: &Answer) -> bool {
     keep(inner, key, &StoredResponse::Answered(answer.clone())).await
 }

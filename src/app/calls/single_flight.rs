@@ -1,9 +1,9 @@
 //! A cache of what WhatsApp answers: kept for a while, and asked once for all who wait for it.
 //!
-//! A few reads must go out because the log does not hold their answer. Whoever asks for the same while
-//! an answer is on its way shares it; later ones get the kept answer, until an event of the log says
-//! that it has changed. An answer that such an event has overtaken is given to those who had asked
-//! before and is not kept.
+//! A few reads must go out because the log does not hold their answer. Callers that ask for the same while
+//! an answer is on its way share it; later ones get the kept answer, until an event of the log reports
+//! that it has changed. An answer that such an event has overtaken is given to the callers from before
+//! it and is not kept.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ where
         }
         let flight = self.flights.get_with(key.clone(), || {
             let clock = inner.clock.clone();
-            // A task of its own: who asked first may hang up while others still wait.
+            // A task of its own: the first caller may hang up while others still wait.
             let task = inner.lifecycle.tasks.spawn(async move {
                 let value = fetch.await?;
                 Ok(Known { value, synced_time: clock.now() })
@@ -95,7 +95,7 @@ where
         answered
     }
 
-    /// Who asks from now on gets a new answer.
+    /// Callers from now on get a new answer.
     pub fn drop(&self, key: &K) {
         self.flights.invalidate(key);
     }

@@ -36,8 +36,8 @@ impl App {
 
     async fn mutated(&self, session: &SessionName, answer: Answer) -> Result<Mutated> {
         let view = match &answer.outcome.group_id {
-            // The mutation is done; a database that is away now must not make it look undone. Who repeats a
-            // call has sent nothing by it, and hears of an outage as any reader does.
+            // The mutation is done; a database that is away now must not make it look undone. A repetition has
+            // sent nothing, and gets the error of an outage as any read does.
             Some(group_id) => self.current(session, group_id).await.map_err(|error| {
                 if answer.repeated {
                     return error;

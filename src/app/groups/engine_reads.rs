@@ -1,5 +1,5 @@
 //! What of WhatsApp the log does not hold, as it was read: each kind asked for once at a time, and kept where an event
-//! tells of its change.
+//! reports its change.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Default for EngineReadCache {
 }
 
 impl EngineReadCache {
-    /// An event of the log says that something has changed.
+    /// An event of the log reports that something has changed.
     pub fn changed(&self, session: &SessionName, group_id: Option<&GroupId>, what: EventType) {
         let Some(group_id) = group_id else { return };
         let key = (session.clone(), group_id.clone());

@@ -8,7 +8,7 @@ use crate::domain::id::{GroupId, InviteCode, SessionName};
 use crate::domain::operation::{EngineCall, GetInviteCode, OperationName};
 
 impl App {
-    /// The code, which is asked for once; an event tells when it is void.
+    /// The code, which is asked for once; an event reports when it is void.
     pub async fn invite_code(
         &self,
         call: &Call,

@@ -10,7 +10,7 @@ use crate::domain::id::SessionName;
 use crate::domain::invite::{GroupPreview, Invite};
 use crate::domain::operation::{EngineCall, GetJoinInfo, OperationName};
 
-/// An invite as a key: who looks, and at what.
+/// An invite as a key: the session that looks, and the invite.
 pub(in crate::app) type InviteKey = (SessionName, String);
 
 /// Answered previews, for the minute that the contract names.

@@ -13,7 +13,7 @@ use crate::domain::picture::GroupPicture;
 use crate::domain::reason::Reason;
 
 impl App {
-    /// The picture, which is asked for once; an event tells when it is another.
+    /// The picture, which is asked for once; an event reports when it changes.
     pub async fn picture(
         &self,
         call: &Call,

@@ -53,7 +53,7 @@ struct Comparison {
 
 impl App {
     /// Compares the named groups, or all of them. One comparison of all runs at a time in a session;
-    /// who asks meanwhile gets what it finds.
+    /// callers that ask meanwhile get its result.
     pub async fn refresh_groups(
         &self,
         call: &Call,
@@ -243,7 +243,7 @@ impl Inner {
                 // We left it while the list was on its way.
                 comparison.doubtful.push(id);
             } else if left.contains(&id) {
-                // That we are in it again is told by an event.
+                // That we are in it again is reported by an event.
             } else {
                 comparison.differences.push(Difference { group, held_sequence: Sequence::ZERO });
             }

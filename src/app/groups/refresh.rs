@@ -15,8 +15,8 @@ use crate::domain::reducer::Observation;
 const ATTEMPTS: u32 = 4;
 
 impl App {
-    /// Asks WhatsApp for the group and writes what differs as events of origin RECONCILED. Who asks for
-    /// the same group meanwhile shares the answer.
+    /// Asks WhatsApp for the group and writes what differs as events of origin RECONCILED. Callers that ask
+    /// for the same group meanwhile share the answer.
     pub(in crate::app) async fn refresh_group(
         &self,
         call: &Call,

@@ -1,6 +1,6 @@
 //! Groups of which reports contradict each other in a way that their stamps cannot settle.
 //!
-//! They are read anew from WhatsApp, a few at a time: what it says now settles the matter.
+//! They are read anew from WhatsApp, a few at a time: its current answer settles the matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -23,7 +23,7 @@ const MAX: usize = 10_000;
 const AT_ONCE: usize = 8;
 /// After so many further tries the next comparison settles it.
 const TRIES: u32 = 8;
-/// The same, where an engine says that it will not know more for a while.
+/// The same, where an engine reports that it will not know more for a while.
 const TRIES_OF_LASTING: u32 = 1;
 /// From here on what an engine wants to be left alone for is lasting.
 const LASTING: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ struct Inner {
 struct Waiting {
     /// Each group once, however often it is doubted before its turn comes, with the reads that failed.
     groups: BTreeMap<Doubt, Backoff>,
-    /// Whose turn was last: turns go round, so that nobody's groups wait for ever.
+    /// The group that was last in turn: turns go round, so that no session's groups wait for ever.
     last: Option<Doubt>,
     /// Read now: what is doubted meanwhile is read once more afterwards, since the answer may be older.
     reading: BTreeSet<Doubt>,
@@ -139,11 +139,11 @@ impl App {
 
     fn doubt_later(&self, doubt: Doubt, error: &Error, mut failed: Backoff) {
         match error.reason() {
-            // Who comes online hears of it, or it is gone with the session.
+            // A session that comes online is compared; a deleted one has no groups.
             Reason::SessionNotWorking
             | Reason::SessionStarting
             | Reason::SessionNotFound
-            // Who is only told cannot ask; what comes later settles it.
+            // A session that only receives webhooks cannot query WhatsApp; a later event settles it.
             | Reason::UnsupportedByEngine => return,
             _ => {}
         }
@@ -153,7 +153,7 @@ impl App {
         }
         let pause = failed.pause(error.retry_delay(), self.inner.entropy.as_ref());
         let app = self.clone();
-        // Who waits for a next try holds no place.
+        // A group that waits for its next try holds no place.
         tokio::spawn(async move {
             tokio::select! {
                 () = sleep(pause) => app.inner.groups.refresh_queue.raise_again(doubt, failed),

@@ -1,8 +1,8 @@
 //! Who is who, over all groups of a session.
 //!
-//! WhatsApp names people by a hidden id or by a phone number, and tells now and then that both are one
+//! WhatsApp names people by a hidden id or by a phone number, and reports now and then that both are one
 //! person. What is learned in one group is true in all: reports are completed with it before they are
-//! reduced, and groups that know the person under one name are told of the other.
+//! reduced, and groups that know the person under one name get the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,8 +41,8 @@ pub(in crate::app) struct Identities {
     learned: Notify,
     /// Goes up with each pair that is learned, after it is stored.
     generation: AtomicU64,
-    /// Held by reports from when they are completed until they are written. Whoever had it for writing has
-    /// seen the end of all that were completed without what was learned before.
+    /// Held by reports from when they are completed until they are written. Once it was held for writing, all
+    /// reports have ended that were completed without what was learned before.
     under_way: RwLock<()>,
 }
 
@@ -126,7 +126,7 @@ impl Inner {
         if missing.is_empty() {
             return Ok(known);
         }
-        // The latest comes last: a phone number that changed hands belongs to who has it now.
+        // The latest comes last: a phone number belongs to its latest owner.
         for (lid, phone) in self.repository.aliases(session, &missing).await? {
             let (lid, phone) = (ParticipantId::Lid(lid), ParticipantId::Phone(phone));
             known.insert(lid, phone);
@@ -144,7 +144,7 @@ impl Inner {
         Ok(known)
     }
 
-    /// Tells the groups in which the person is, under either name.
+    /// Writes both names to the groups in which the person is, under either name.
     async fn spread(&self, alias: &Alias) -> Result<()> {
         let Alias { session, lid, phone } = alias;
         let Ok(engine) = self.sessions.directory.get(session).map(|session| session.engine) else {
@@ -246,7 +246,7 @@ impl App {
         }
     }
 
-    /// Tells all groups what was learned in one, until the service stops. What a crash leaves undone is
+    /// Writes to all groups what was learned in one, until the service stops. What a crash leaves undone is
     /// taken up at the next start.
     pub async fn spread_aliases(&self) {
         let inner = &self.inner;

@@ -1,4 +1,4 @@
-//! The one door through which news comes in: what engines say of their own accord, on its way into the log.
+//! The one way in for events and notifications: what engines report unasked, on its way into the log.
 
 mod identities;
 mod server_events;
@@ -21,7 +21,7 @@ use crate::telemetry;
 pub(super) use identities::Identities;
 pub use webhook_ingress::WebhookIngress;
 
-/// Where engines hand in what they have to say.
+/// Where engines deliver what they report.
 pub struct Ingest {
     /// The service holds its engines, and they hold this.
     inner: Weak<Inner>,
@@ -50,7 +50,7 @@ impl EngineEventSink for Ingest {
 }
 
 impl App {
-    /// Takes in what engines say of their sessions; see [`EngineEventSink::ingest`].
+    /// Takes in what engines report of their sessions; see [`EngineEventSink::ingest`].
     pub async fn ingest(&self, events: Vec<EngineEvent>) -> Vec<Result<IngestOutcome>> {
         futures::future::join_all(events.into_iter().map(|event| self.inner.ingest(event))).await
     }

@@ -1,7 +1,7 @@
-//! What the server of a session says.
+//! What the server of a session reports.
 //!
-//! The server says of every event which session it is about, who that session is, and when the event was
-//! made. It repeats events until they are acknowledged, in any order and at the same time; what is
+//! Each event carries which session it is about, which account that session is, and when the event was
+//! made. The server repeats events until they are acknowledged, in any order and at the same time; what is
 //! acknowledged here is durable.
 
 use crate::app::Inner;
@@ -17,7 +17,7 @@ use crate::domain::reducer::{Change, Observation};
 use crate::domain::session::SessionStatus;
 
 impl Inner {
-    /// On return it is durable. On an error it must come again.
+    /// On return the event is durable. On an error it must be sent again.
     pub(super) async fn ingest_server_event(
         &self,
         name: &SessionName,
@@ -47,7 +47,7 @@ impl Inner {
                 if self.is_carried(name)? {
                     return Ok(outcome);
                 }
-                // Whose groups change is linked and connected.
+                // A session whose groups change is linked and connected.
                 (outcome, SessionStatus::Working, String::new())
             }
         };
@@ -69,7 +69,7 @@ impl Inner {
         mut observations: Vec<Observation>,
     ) -> Result<IngestOutcome> {
         let _under_way = self.identify(name, &mut observations, aliases, time).await?;
-        // Who is named beside the news may be known in this group under one name only.
+        // A person the event names beside the changes may be known in this group under one name only.
         let beside = observations.last().filter(|_| !aliases.is_empty()).map(|last| Observation {
             change: Change::Aliases(aliases.to_vec()),
             actor: None,

@@ -12,17 +12,17 @@ use crate::domain::session::WebhookSecret;
 pub struct WebhookIngress {
     /// What they are signed with; `None` = all are refused.
     pub secret: Option<WebhookSecret>,
-    /// Why whoever has the secret is refused, too.
+    /// Why requests signed with the secret are refused, too.
     pub closed: Option<Error>,
     /// The session's name on its server.
     pub remote_session: String,
-    /// What was made before cannot be told from a repetition.
+    /// An event made before this cannot be distinguished from a repetition.
     pub oldest: Timestamp,
 }
 
 impl App {
     /// How the session's webhooks come in. Refuses where it does not exist, or is of an engine that takes none;
-    /// that is nothing for whoever has no secret of it.
+    /// a sender that cannot prove a secret must not learn which.
     pub fn webhook_ingress(&self, name: &SessionName) -> Result<WebhookIngress> {
         let inner = &self.inner;
         inner.refuse_if_draining()?;

@@ -245,7 +245,7 @@ mod tests {
         );
     }
 
-    /// Of a revoked invite WhatsApp tells no code, so that its news cannot be known as a repetition by what it says.
+    /// WhatsApp reports a revoked invite without its code, so the content cannot show that a report is a repetition.
     #[test]
     fn a_revoke_is_one_event_whether_its_news_or_its_answer_comes_first() {
         let session = session();

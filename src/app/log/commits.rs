@@ -28,7 +28,7 @@ pub(in crate::app) const RETRY_PAUSES: [Duration; 4] = [
 pub(in crate::app) const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// A commit that is not confirmed by then counts as one that fails: the service is not ready.
 pub(super) const OVERDUE: Duration = Duration::from_secs(3);
-/// A commit carries the epoch, so that for a while after one nobody has to ask for it.
+/// A commit carries the epoch, so that for a while after one it need not be queried.
 const TRUSTED_EPOCH: Duration = Duration::from_secs(2);
 /// What a probe writes, in 64-bit numbers: 64 KiB. One small row can pass where commits fail, in a part of
 /// the disk that the database had taken before it was full. The numbers are random, since the same bytes
@@ -107,7 +107,7 @@ impl Commits {
         settled
     }
 
-    /// Looks whether commits work where one has failed, and else whether this process may still make
+    /// Checks whether commits work where one has failed, and else whether this process may still make
     /// them. An error is one that the process must not survive.
     pub async fn check(&mut self) -> Result<()> {
         let works = *self.works.borrow();

@@ -1,21 +1,21 @@
-//! How news of WhatsApp's look beside what calls of ours change: whether it is their echo.
+//! Whether a report from WhatsApp is the echo of a change that our own calls made.
 
 use crate::domain::event::{JoinRequestAction, MemberAction};
 use crate::domain::matching::Asked;
 use crate::domain::reducer::Change;
 
-/// How news look beside what calls of ours changed.
+/// How a report compares with what our own calls changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Echo {
-    /// As any other.
+    /// Not an echo.
     No,
-    /// Calls of ours have said it already.
+    /// All of it was changed by our calls.
     Own,
-    /// They have said some of it.
+    /// Some of it was.
     PartlyOwn,
 }
 
-/// Whether news says what a call was about to do.
+/// Whether a report describes what a call was about to do.
 pub(super) fn is_echo(expected: &Change, seen: &Change) -> bool {
     match (expected, seen) {
         (Change::Fields(expected), Change::Fields(seen)) => {

@@ -1,6 +1,6 @@
 //! Calls that are out at WhatsApp, so that its echo is recognised as ours.
 //!
-//! WhatsApp tells us of our own change too, and perhaps before the call's answer has committed.
+//! WhatsApp reports our own changes too, perhaps before the call's answer has committed.
 //! An echo inside this window is written as what it is: origin API, with the call's request id;
 //! the call then finds its change in the log and answers that event's sequence.
 
@@ -17,7 +17,7 @@ use crate::domain::id::{GroupId, SessionName};
 use crate::domain::participant::Account;
 use crate::domain::reducer::{Change, Observation};
 
-/// Names one call towards the engine; engines that can hand it back with the echo.
+/// Names one call towards the engine; engines that can return it with the echo.
 pub(in crate::app) type CallKey = Arc<str>;
 
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl EchoWindows {
         EchoWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
     }
 
-    /// The call whose echo this news is.
+    /// The call whose echo this report is.
     pub fn claim(
         &self,
         session: &SessionName,
@@ -87,7 +87,7 @@ impl EchoWindows {
         Some(Claim { key: call.key.clone(), initiator: call.initiator.clone() })
     }
 
-    /// What news is beside what calls of ours did that were answered a moment ago.
+    /// How a report compares with the changes of our calls that were answered a moment ago.
     pub fn late_echo(
         &self,
         session: &SessionName,
@@ -129,7 +129,7 @@ impl Drop for EchoWindow {
     }
 }
 
-/// What somebody else did is not ours, however much it looks like it.
+/// Another account's change is not ours, even where it equals one of ours.
 fn is_of_others(me: Option<&Account>, seen: &Observation) -> bool {
     seen.actor.is_some_and(|actor| me.is_some_and(|me| !me.goes_by(actor)))
 }

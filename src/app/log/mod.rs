@@ -45,7 +45,7 @@ pub(super) use write_request::{
 };
 use writer::{Writer, WriterParts};
 
-/// What the log tells the rest of the service while it writes; nobody may wait in it.
+/// What the log notifies the rest of the service of while it writes; an observer must not block.
 pub(super) trait LogObserver: Send + Sync + 'static {
     /// The event is in the log.
     fn appended(&self, event: &EventRecord);
@@ -60,9 +60,9 @@ pub(super) struct LogParts {
     pub entropy: Arc<dyn Entropy>,
     pub observer: Arc<dyn LogObserver>,
     pub epoch: Epoch,
-    /// How many bytes of the latest events are kept for those who follow.
+    /// How many bytes of the latest events are kept for watchers.
     pub history_bytes: usize,
-    /// How many bytes of groups are kept for those who read.
+    /// How many bytes of groups are kept for readers.
     pub view_bytes: u64,
     /// How long stamps are worth keeping: as long as the log.
     pub retention: Duration,
@@ -121,7 +121,7 @@ impl Log {
         self.writer.refuse_if_late()
     }
 
-    /// Has the writer look whether commits work, and answers once it has.
+    /// Has the writer check whether commits work, and returns once it has.
     pub async fn check(&self) {
         self.writer.check().await;
     }
@@ -143,7 +143,7 @@ impl Log {
         self.echo_windows.open(session, key, initiator, group_id, expected)
     }
 
-    /// What a call of ours has changed, so that late news of it is known.
+    /// What a call of ours has changed, so that a late report of it is recognised.
     pub fn note_own_changes<'a>(
         &self,
         session: &SessionName,
@@ -195,7 +195,7 @@ impl Log {
         self.tail.notifier.subscribe(sessions)
     }
 
-    /// Wakes everybody, as when the service stops.
+    /// Wakes all watchers, as when the service stops.
     pub fn notify_all(&self) {
         self.tail.notifier.notify_all();
     }

@@ -1,4 +1,4 @@
-//! Who is to be woken when a session has news.
+//! Which watchers are woken when a session has new events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl WatchNotifier {
         }
     }
 
-    /// Wakes everybody, as when the service stops.
+    /// Wakes all watchers, as when the service stops.
     pub fn notify_all(&self) {
         let subscribers = self.0.subscribers.lock();
         for notify in subscribers

@@ -1,15 +1,15 @@
 //! What calls of ours changed a moment ago.
 //!
-//! A server tells of a new group by describing it as a whole, and that description may arrive after a later
+//! A server reports a new group by describing it as a whole, and that description may arrive after a later
 //! call was answered that changed it. No clock can order the two: the server's is not ours. So a whole
-//! description is not taken for news so soon after a call; the group is read anew instead. The writer decides
+//! description is not applied so soon after a call; the group is read anew instead. The writer decides
 //! it: until a description's turn comes, another call may be answered.
 //!
-//! So it is with the news of a single change. WhatsApp tells us of our own, and may do so after a later call was
-//! answered that has undone it, or after the group was read as it has become; taken for news, it would turn the group
-//! back. What our call has said is no news: where the group is otherwise by then, that is newer.
+//! The same holds for the report of a single change. WhatsApp reports our own changes, perhaps after a later call
+//! that undid one was answered, or after the group was read in its later state; applied, such a report would turn the
+//! group back. A report that repeats our call is not applied: where the group differs by then, its state is newer.
 //!
-//! Nothing is crossed off here when its news has come: the writer may have to look at the same news again.
+//! Nothing is removed here when its report has come: the writer may have to compare the same report again.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -28,7 +28,7 @@ use crate::domain::reducer::Change;
 
 /// How long a server's events may be on their way.
 const MEMORY: Duration = Duration::from_secs(60);
-/// How long a revoked invite is taken for the one that we have just revoked, which its news does not say.
+/// How long a reported revoke is taken for our own: the report does not name the code.
 const REVOKE: Duration = Duration::from_secs(10);
 /// Fields and people that are remembered of each group, the latest ones: one call may name 1,024 people.
 const MAX_CHANGES: usize = 2048;
@@ -92,7 +92,7 @@ impl OwnChanges {
         self.0.contains_key(&(session.clone(), group_id.clone()))
     }
 
-    /// What these news are. Whoever did it is not known to be somebody else.
+    /// How the report compares. Its actor must not be known to be another account.
     pub fn compare(&self, session: &SessionName, group_id: &GroupId, seen: &Change) -> Echo {
         let Some(noted) = self.0.get(&(session.clone(), group_id.clone())) else { return Echo::No };
         let noted = noted.lock();
@@ -113,7 +113,7 @@ impl OwnChange {
     }
 }
 
-/// Whether the group is otherwise than these news say, so that they would change it.
+/// Whether the group differs from what is reported, so that the report would change it.
 pub(super) fn contradicts(group: &Group, news: &Change) -> bool {
     match news {
         Change::Fields(values) => values.iter().any(|value| {
@@ -128,7 +128,7 @@ pub(super) fn contradicts(group: &Group, news: &Change) -> bool {
                 MemberAction::Demote => role.is_some_and(Role::is_admin),
             }
         }),
-        // Of this there is no state: each is one.
+        // A revoke leaves no state to compare with: each counts as a change.
         Change::InviteRevoked => true,
         Change::Full(_)
         | Change::FullExcept { .. }
@@ -143,7 +143,7 @@ pub(super) fn contradicts(group: &Group, news: &Change) -> bool {
     }
 }
 
-/// What can be told of by itself. Of all else the report says what then is, or it is told no second time.
+/// The single changes that can be reported one by one. Others are reported as a resulting state, or only once.
 fn each(change: &Change) -> Vec<Change> {
     match change {
         Change::Fields(values) => {
@@ -199,7 +199,7 @@ mod tests {
         for call in calls {
             own.note(&session(), &group(), [call]);
         }
-        // Whatever was looked at may be looked at again.
+        // What was compared may be compared again.
         let told = || reports.iter().map(|seen| own.compare(&session(), &group(), seen)).collect();
         let first: Vec<Echo> = told();
         assert_eq!(first, told());

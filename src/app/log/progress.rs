@@ -1,5 +1,5 @@
-//! What callers can see of the writer from outside: how long it has been at one thing, and whether it was asked
-//! already to look at something.
+//! What callers can see of the writer from outside: how long it has been at one thing, and whether a check was
+//! requested already.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::commits::OVERDUE;
 
-/// Since when the writer has been at one thing: a batch, from reading what it needs to telling what was written,
-/// or a look whether commits work.
+/// Since when the writer has been at one thing: a batch, from reading what it needs to publishing what was written,
+/// or a check whether commits work.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Progress(Arc<Mutex<Option<Instant>>>);
 
@@ -40,15 +40,15 @@ impl Drop for AtWork {
     }
 }
 
-/// The look that was asked for and has not begun: all who ask meanwhile wait for the same one.
+/// The check that was requested and has not begun: all requests until then share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Checks(Arc<Mutex<Option<watch::Sender<bool>>>>);
 
-/// A look that has begun. Who asks from now on gets the next one.
+/// A check that has begun. Later requests get the next one.
 pub(super) struct Asked(Option<watch::Sender<bool>>);
 
 impl Checks {
-    /// The end of the look that is queued, or of the one that is queued by this; `None` where it cannot be.
+    /// The end of the check that is queued, or of the one that this queues; `None` where it cannot be queued.
     pub fn ask(&self, queue: impl FnOnce() -> bool) -> Option<watch::Receiver<bool>> {
         let mut queued = self.0.lock();
         if let Some(asked) = queued.as_ref() {

@@ -97,7 +97,7 @@ impl Reduction<'_> {
         }
         let cause = Cause::call(answer.initiator.clone());
         for observation in &answer.observations {
-            // Of a revoke WhatsApp tells no state by which its news would be the same as the answer.
+            // A revoke is reported without a state, so comparing states cannot show that the answer repeats it.
             let is_revoke = observation.change == Change::InviteRevoked;
             if !(is_revoke && self.echoed(&answer.call_key).is_some()) {
                 self.apply(observation, &cause, false);
@@ -162,7 +162,7 @@ impl Reduction<'_> {
         self.result_since(before)
     }
 
-    /// Notes an id of the engine's; says whether it is new.
+    /// Notes an id of the engine's; returns whether it is new.
     fn note_source(&mut self, id: &str) -> bool {
         let is_new = self.known.insert((self.session.clone(), id.to_owned()));
         if is_new {
@@ -180,9 +180,9 @@ impl Reduction<'_> {
         }
         let account = self.draft.account;
         let held = &self.group(&observation.group_id).now.state;
-        // Where nothing is known, nothing newer is lost by it; and who is to read it anew may not know more.
+        // Where nothing is known, nothing newer is lost by it; and an engine that reads it anew may not know more.
         let is_undescribed = held.group.as_ref().is_some_and(|held| is_undescribed(held));
-        // What says the same as we hold is no reason to read: reading has engines describe all groups again.
+        // A description equal to what we hold is no reason to read: reading has engines describe all groups again.
         let says_more = !reduce(&mut held.clone(), observation, account.as_ref()).events.is_empty();
         if says_more {
             self.draft.doubtful.insert(observation.group_id.clone());
@@ -190,15 +190,15 @@ impl Reduction<'_> {
         !is_undescribed
     }
 
-    /// Whether it is late news of what a call of ours did, after which the group was changed once more.
+    /// Whether it is the late report of a change by our call, after which the group was changed once more.
     fn is_late_echo(&mut self, observation: &Observation, is_claimed: bool) -> bool {
         let me = self.draft.account;
         let echo = self.echo_windows.late_echo(self.session, me.as_ref(), observation);
         let held = &self.group(&observation.group_id).now.state;
         let would_change = echo != Echo::No
             && held.group.as_ref().is_some_and(|held| contradicts(held, &observation.change));
-        // A call that is out writes by itself what it does. Else somebody may have done the same just now, which
-        // only a read can tell; of a revoke not even that.
+        // A call that is out writes its change itself. Otherwise another account may have made the same change just
+        // now, which only a read can show; for a revoke not even a read.
         let is_open_question = !is_claimed && observation.change != Change::InviteRevoked;
         if would_change && is_open_question {
             self.draft.doubtful.insert(observation.group_id.clone());
@@ -206,7 +206,7 @@ impl Reduction<'_> {
         would_change && echo == Echo::Own
     }
 
-    /// The sequence of what a call's news became, where it was quicker than the call's answer.
+    /// The sequence of the event that a call's echo became, where it came before the call's answer.
     fn echoed(&self, key: &CallKey) -> Option<Sequence> {
         let here = self.draft.claimed.iter().rev().find(|(claimed, _)| claimed == key);
         here.map(|(_, sequence)| *sequence)
@@ -217,7 +217,7 @@ impl Reduction<'_> {
         self.draft.group(self.session, id, self.loaded)
     }
 
-    /// Says whether it became any event.
+    /// Returns whether it became any event.
     fn apply(&mut self, observation: &Observation, cause: &Cause, rewrites: bool) -> bool {
         let bodies = self.draft.apply(self.session, observation, self.loaded, rewrites);
         let has_events = !bodies.is_empty();

@@ -27,7 +27,7 @@ pub struct View {
     basic_length: usize,
     /// Of the group's last event.
     pub sequence: Sequence,
-    /// When we last heard of the group from WhatsApp.
+    /// When a report or an answer of WhatsApp last covered the group.
     pub synced_time: Timestamp,
     pub member_count: u32,
 }

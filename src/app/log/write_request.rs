@@ -20,9 +20,9 @@ pub(in crate::app) struct WriteRequest {
 
 #[derive(Debug)]
 pub(in crate::app) enum WriteContent {
-    /// What an engine has said of its own accord.
+    /// What an engine reported unasked.
     EngineChanges(EngineChanges),
-    /// What a call has changed, as its answer says.
+    /// What a call has changed, according to its answer.
     CallAnswer(CallAnswer),
     /// What was read at WhatsApp.
     Fetched(Fetched),
@@ -34,10 +34,10 @@ pub(in crate::app) enum WriteContent {
 
 #[derive(Debug, Clone)]
 pub(in crate::app) struct EngineChanges {
-    /// The engine's id of what it said. A known one means that all of this was dealt with before.
+    /// The engine's id of the report. A known one means that all of this was dealt with before.
     pub source_id: String,
     pub observations: Vec<Observation>,
-    /// The call that this is the echo of, from engines that can tell.
+    /// The call that this is the echo of, from engines that return its key.
     pub call_key: Option<CallKey>,
     /// Whether a whole description in it may be older than the answer of a call of ours: it is then not written, and
     /// the group is doubtful.
@@ -49,9 +49,9 @@ pub(in crate::app) struct CallAnswer {
     pub call_key: CallKey,
     pub initiator: Initiator,
     pub observations: Vec<Observation>,
-    /// Under which ids the engine will say the same of its own accord.
+    /// Under which ids the engine will report the same unasked.
     pub source_ids: Vec<String>,
-    /// Whether the call has brought us into the group, and so changed something whoever told of it first.
+    /// Whether the call has brought us into the group, and so changed something even where an event came first.
     pub is_creation: bool,
     /// What is to be answered under the call's request id.
     pub stored: Option<(ReservationKey, MutationOutcome)>,
@@ -94,7 +94,7 @@ impl WriteRequest {
         self.observations().iter().map(|observation| &observation.group_id).chain(one)
     }
 
-    /// The id that says whether it was dealt with before.
+    /// The id that shows whether it was dealt with before.
     pub fn deduplicated_by(&self) -> Option<&str> {
         match &self.content {
             WriteContent::EngineChanges(changes) => Some(&changes.source_id),
@@ -161,7 +161,7 @@ impl WriteResult {
         self.outcome == WriteOutcome::Overtaken
     }
 
-    /// The same, of what an engine has said.
+    /// The same for a report of an engine.
     pub fn ingested(&self) -> IngestOutcome {
         match self.outcome {
             WriteOutcome::Duplicate => IngestOutcome::Duplicate,

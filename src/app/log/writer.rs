@@ -50,7 +50,7 @@ enum Message {
     Write(Box<Entry>),
     /// The session's account or row changed outside of commits.
     Forget(SessionName, oneshot::Sender<()>),
-    /// Look whether commits work.
+    /// Check whether commits work.
     Check,
 }
 
@@ -101,9 +101,9 @@ impl Writer {
         answer.await.map_err(|_| writer_gone())?
     }
 
-    /// Has the writer look whether commits work, and answers once it has.
+    /// Has the writer check whether commits work, and returns once it has.
     pub async fn check(&self) {
-        // A queue that is full of work says enough.
+        // Where the queue is full, its own commits show whether they work.
         let done = self.checks.ask(|| self.sender.try_send(Message::Check).is_ok());
         if let Some(mut done) = done {
             let _ = done.wait_for(|done| *done).await;
@@ -353,8 +353,8 @@ impl WriterTask {
         Ok(())
     }
 
-    /// Tells what was committed. Should another process have written before it, that is read first; it is
-    /// in the log and must be told, so this goes on until it can be read.
+    /// Publishes what was committed. Should another process have written before it, that is read first; it is
+    /// in the log and must be published too, so this goes on until it can be read.
     async fn publish(
         &self,
         commit: &CommitBatch,

@@ -1,4 +1,4 @@
-//! Which account a session is: as its engine says at a login, or its server with each event.
+//! Which account a session is: as its engine reports at a login, or its server with each event.
 
 use std::sync::Arc;
 
@@ -79,8 +79,8 @@ impl Inner {
         if session.account == Some(account) {
             return self.patch(name, patch).await;
         }
-        // The writer must know who we are before any news is reduced, also that of others, who look into the
-        // directory: so the store first, then the writer, then the directory.
+        // The writer must know our account before any report is reduced, also those of concurrent callers, which read
+        // the directory: so the store first, then the writer, then the directory.
         self.repository.patch_session(name, &patch).await?;
         self.log.forget(name).await;
         self.patch(name, patch).await?;
@@ -104,7 +104,7 @@ impl Inner {
     }
 }
 
-/// Who the session is now that its server says so; `None` where that is no news.
+/// The account of the session as its server reports it; `None` where it is known already.
 fn news_of_account(session: &Session, login: &Login) -> Result<Option<Account>> {
     let reported = login.account;
     let account = match session.account {

@@ -1,4 +1,4 @@
-//! What engines say of their connections: it moves a session's status, and a new connection is
+//! What engines report of their connections: it moves a session's status, and a new connection is
 //! followed by a comparison with WhatsApp.
 
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ impl Connections {
 
 impl App {
     /// Follows the connections of all sessions until the service stops. Sessions do not wait for each
-    /// other; within one, news is dealt with in its order.
+    /// other; within one, events are dealt with in their order.
     pub async fn follow_connections(&self) {
         let connections = &self.inner.sessions.connections;
         let taken = connections.receiver.lock().take();
@@ -69,8 +69,8 @@ impl App {
         }
     }
 
-    /// Deals with one session's news. What could not be followed is tried again until there is newer news: nobody
-    /// tells of it once more.
+    /// Deals with one session's connection events. One that could not be applied is tried again until a newer one
+    /// comes: it is not reported again.
     async fn follow_one(
         &self,
         session: &SessionName,
@@ -123,7 +123,7 @@ impl App {
         }
     }
 
-    /// What changed while nobody told us becomes events now. A connection that comes and goes does not
+    /// What changed while no report reached us becomes events now. A connection that comes and goes does not
     /// make WhatsApp list all groups each time; but until a list was made after it came, it is tried again.
     async fn compare_after_connect(&self, session: &SessionName) {
         let inner = &self.inner;

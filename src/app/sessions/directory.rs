@@ -1,4 +1,4 @@
-//! The sessions there are, in memory: every call looks its session up, and who watches one is told of
+//! The sessions there are, in memory: every call looks its session up, and watchers of one are notified of
 //! each change.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ const PAGE: u32 = 1000;
 #[derive(Debug, Clone)]
 pub struct SessionState {
     pub session: Arc<Session>,
-    /// Since when its engine has told us of everything; `None` while this process has not started it.
+    /// Since when its engine has reported everything; `None` while this process has not started it.
     up_since: Option<Timestamp>,
     /// When this process last compared all its groups with WhatsApp's; no clock that is set back counts here.
     compared: Option<Instant>,
@@ -149,7 +149,7 @@ impl Directory {
         self.up_since(name).is_some()
     }
 
-    /// Since when the session's engine has told us of everything.
+    /// Since when the session's engine has reported everything.
     pub fn up_since(&self, name: &SessionName) -> Option<Timestamp> {
         self.sessions.read().get(name).and_then(|state| state.borrow().up_since)
     }
@@ -179,7 +179,7 @@ impl Directory {
         self.modify(name, |state| state.pairing_code = Some(code));
     }
 
-    /// Watchers are told of each percent, not of each group.
+    /// Watchers are notified of each percent, not of each group.
     pub fn note_progress(&self, name: &SessionName, compared: usize, total: usize) {
         let sessions = self.sessions.read();
         let Some(state) = sessions.get(name) else { return };

@@ -34,7 +34,7 @@ use reported_status::ReportedStatuses;
 pub use update::{MetadataUpdate, SessionUpdate};
 pub use watch::SessionWatch;
 
-/// The sessions that there are, and what is heard of them.
+/// The sessions that there are, and what is reported of them.
 #[derive(Debug)]
 pub(super) struct Sessions {
     pub directory: Directory,
@@ -258,7 +258,7 @@ impl Inner {
     }
 
     /// Refuses one session more than the caller may have of all that there may be. Sessions have no owner: those
-    /// count that the key sees, and a key that sees all is nobody's share.
+    /// count that the key sees, and a key that sees all is not limited to a share.
     fn refuse_session_above_share(&self, caller: &Caller) -> Result<()> {
         let max = self.options.max_sessions;
         let rule = self.options.share_of(max);
@@ -274,8 +274,8 @@ impl Inner {
         Err(Error::new(Reason::SessionLimitReached, message).with("limit", max).with("held", held))
     }
 
-    /// Refuses a session of a server that another one here is, or that the caller's key may not use under its
-    /// name there: whoever has it reads and changes all groups of that account.
+    /// Refuses a session of a server that another one here uses, or whose name there the caller's key may not
+    /// use: through it, all groups of that account can be read and changed.
     fn claim(&self, caller: &Caller, name: &SessionName, config: &EngineConfig) -> Result<()> {
         let Some(server) = config.server() else { return Ok(()) };
         let remote = config.name_at_server(name);
@@ -305,7 +305,7 @@ impl Inner {
         let engine = self.engine(session.engine)?;
         engine.configure(name, &session.config);
         if session.wanted {
-            // What is wrong there stands in the status; the move itself is done.
+            // The status reports what is wrong there; the move itself is done.
             if let Err(error) = self.bring_up(name, &RequestedAccount::default()).await {
                 tracing::warn!(session = %name, %error, "a session could not be started on its new server");
             }

@@ -1,4 +1,4 @@
-//! Where a session stands that takes webhooks only: what the latest event of its server says.
+//! The status of a session that takes webhooks only: what the latest event of its server reports.
 //!
 //! Events come late, in any order and at the same time, so that what counts is when the server made them.
 
@@ -15,7 +15,7 @@ use crate::domain::page::EventQuery;
 use crate::domain::session::{Session, SessionStatus};
 use crate::pb;
 
-/// What an event says of its session.
+/// The status that an event reports of its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::app) struct ReportedStatus {
     /// When the event was made; its id decides within a millisecond, as it grows with time.
@@ -41,7 +41,7 @@ pub(in crate::app) struct ReportedStatuses(Mutex<HashMap<SessionName, Held>>);
 #[derive(Debug)]
 struct Held {
     latest: ReportedStatus,
-    /// Whether it came to an earlier process. News that moved no status may have come after it.
+    /// Whether it came to an earlier process. Events that moved no status may have come after it.
     is_inherited: bool,
 }
 
@@ -121,7 +121,7 @@ impl Inner {
             let time = self.last_change(name).await?;
             self.sessions.reported_statuses.settle(name, time);
         }
-        // Nearly always it is so already, and nobody has to wait for anybody.
+        // Nearly always the session has this status already, and no lock is needed.
         if self
             .sessions
             .reported_statuses

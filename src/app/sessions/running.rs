@@ -126,7 +126,7 @@ impl App {
         }
     }
 
-    /// Brings the session up if it shall run and does not; says whether nothing is left to be done.
+    /// Brings the session up if it shall run and does not; returns whether nothing is left to be done.
     async fn start_wanted(&self, name: &SessionName) -> bool {
         if self.inner.is_draining() {
             return true;
@@ -154,7 +154,7 @@ impl App {
         }
     }
 
-    /// What the engine says of the session's connection.
+    /// Applies what the engine reports of the session's connection.
     pub(in crate::app) async fn connection_changed(
         &self,
         name: &SessionName,
@@ -205,7 +205,9 @@ impl App {
                 inner.sessions.directory.show_qr_code(name, code);
                 Ok(())
             }
-            (ConnectionEvent::Linked | ConnectionEvent::Online, SessionStatus::ScanQrCode)
+            // Linked with the last code, when it had just been reported that nobody came.
+            (ConnectionEvent::Linked, SessionStatus::Failed)
+            | (ConnectionEvent::Linked | ConnectionEvent::Online, SessionStatus::ScanQrCode)
                 if session.wanted =>
             {
                 inner.bring_up(name, &RequestedAccount::default()).await
@@ -216,7 +218,7 @@ impl App {
             {
                 inner.bring_up(name, &RequestedAccount::default()).await
             }
-            // Late news of a session that was stopped or started anew meanwhile.
+            // A late report of a session that was stopped or started anew meanwhile.
             (
                 ConnectionEvent::Online
                 | ConnectionEvent::Offline
@@ -239,7 +241,7 @@ fn wish(session: &Session) -> RequestedAccount {
     RequestedAccount { phone_number: session.config.phone_number().or(known), push_name: None }
 }
 
-/// A session that only takes webhooks is told of WhatsApp, and cannot ask anything of it.
+/// A session that only receives webhooks cannot query WhatsApp.
 fn refuse_if_webhooks_only(session: &Session, operation: OperationName) -> Result<()> {
     if !session.config.takes_webhooks_only() {
         return Ok(());
@@ -253,7 +255,7 @@ fn refuse_if_webhooks_only(session: &Session, operation: OperationName) -> Resul
         .with("operation", operation))
 }
 
-/// A logout is no mutation of groups: what became of it is said in the reasons of its own RPC.
+/// A logout is no mutation of groups: its outcome is reported with the reasons of its own RPC.
 fn unlinking(failed: EngineError, name: &SessionName) -> Error {
     match failed.outcome {
         Outcome::NotSent | Outcome::Rejected | Outcome::Supposed => failed.error,
@@ -291,7 +293,7 @@ impl Inner {
         if !session.config.takes_webhooks_only() {
             self.engine(session.engine)?.stop(name).await.map_err(|error| error.error)?;
         }
-        // Who unlinked the device stays unlinked, whether or not the session shall run.
+        // An unlinked device stays unlinked, whether or not the session shall run.
         let status = match session.status {
             SessionStatus::LoggedOut => SessionStatus::LoggedOut,
             SessionStatus::Stopped
@@ -357,7 +359,7 @@ impl Inner {
                 Ok(())
             }
             Ok(Some(Started::Online) | None) => self.set_working(name).await,
-            // Where it stands, its connection will say.
+            // Its connection will report the status.
             Ok(Some(Started::Connecting)) => Ok(()),
             Err(error) => {
                 self.set_status(name, SessionStatus::Failed, error.message()).await?;
@@ -406,7 +408,7 @@ impl Inner {
                 self.sessions.directory.show_qr_code(&session.name, code);
                 Ok(())
             }
-            // The news was late.
+            // The report was late.
             Started::Online | Started::Connecting => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Reading the log for those who are behind.
+//! Reading the log for watchers that are behind.
 //!
 //! The log is read in aligned chunks that all who are behind share: a thousand watchers that come
 //! back after a restart read each chunk once, not a thousand times.

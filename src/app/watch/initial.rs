@@ -2,7 +2,7 @@
 //!
 //! The head is noted first (P0), then the groups are read in short pages, each with the head at
 //! which it was read. The events from P0 to the head after the last page (P1) follow, but for
-//! those that a page already holds. So nothing is missing at P1 and nothing is told twice, and no
+//! those that a page already holds. So nothing is missing at P1 and nothing is sent twice, and no
 //! transaction stays open while a client takes its time.
 
 use std::collections::VecDeque;

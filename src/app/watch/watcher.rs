@@ -57,7 +57,7 @@ pub(in crate::app) struct Watcher {
     /// When the caller's deadline or the maximum age ends the watch, and with what.
     end: Instant,
     ends_by_age: bool,
-    /// What is to be said before anything else, the end included.
+    /// What is sent before anything else, the end included.
     outbox: VecDeque<Result<WatchItem>>,
     ended: bool,
     batch_bytes: usize,
@@ -177,7 +177,7 @@ impl Watcher {
                     return Ok(self.progress());
                 }
                 Recent::Drained => {
-                    // Whatever ends the wait, the loop looks what there is to do.
+                    // Whatever ends the wait, the loop checks what there is to do.
                     let until = self.next_progress.min(self.end);
                     let _ = tokio::time::timeout_at(until, self.subscription.wait()).await;
                 }

@@ -35,15 +35,15 @@ use crate::domain::webhook::{
 use crate::envelope::{self, WahaDialect};
 pub(super) use registry::WebhookRegistry;
 
-/// What an operator may set; `config` says what it means.
+/// What an operator may set; `config` documents it.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub max: usize,
     pub max_in_flight: usize,
     pub pause_after: Duration,
-    /// In whose words events are told.
+    /// The WAHA dialect that events are rendered in.
     pub words: WahaDialect,
-    /// All keys there are; where none are needed, whoever calls.
+    /// All API keys; where none is needed, the one caller that stands for all.
     pub callers: Vec<Caller>,
 }
 
@@ -147,7 +147,7 @@ impl App {
         let key_name = hook.change(|webhook| webhook.key_name.clone());
         for session in update.sessions.iter().flatten() {
             call.caller.authorize(session)?;
-            // What its own key may not see it would not be told of.
+            // Events that its own key may not see are never delivered to it.
             if let Some(owner) = self.inner.hooks.owner(&key_name) {
                 owner.authorize(session)?;
             }
@@ -251,7 +251,7 @@ impl App {
         Ok(change.await?.view)
     }
 
-    /// Posts a body that says nothing, once.
+    /// Posts a test body without an event, once.
     pub async fn test_webhook(&self, call: &Call, id: WebhookId) -> Result<WebhookTest> {
         let inner = &self.inner;
         let config = inner.hook_to_change(call, id)?.webhook().config;
@@ -272,7 +272,7 @@ impl App {
         Ok(WebhookTest { outcome, elapsed: began.elapsed() })
     }
 
-    /// Changes a webhook while no worker of it runs. `change` says whether there is anything to write.
+    /// Changes a webhook while no worker of it runs. `change` returns whether there is anything to write.
     async fn change_webhook(
         &self,
         hook: Arc<WebhookHandle>,
@@ -366,7 +366,7 @@ impl Inner {
         Err(Error::new(Reason::WebhookLimitReached, message).with("limit", max).with("held", held))
     }
 
-    /// The webhook, for those who may see it. To all others there is none.
+    /// The webhook, for callers that may see it. For all others it does not exist.
     fn hook(&self, call: &Call, id: WebhookId) -> Result<Arc<WebhookHandle>> {
         let hook = self.hooks.get(id).filter(|hook| may_see(&call.caller, hook));
         hook.ok_or_else(|| not_found(id))
@@ -385,8 +385,8 @@ impl Inner {
         WebhookView { behind, oldest_waiting: hook.oldest_waiting(), webhook }
     }
 
-    /// The key that the webhook belongs to once the caller has let it go on. One that is told of all that its
-    /// key may see would be told of more by another key, and its receiver is not the caller's.
+    /// The key that the webhook belongs to once the caller resumes or replays it. One that is sent all that its key may
+    /// see could be sent more under another key, and its receiver is not the caller's.
     fn owner_after(&self, call: &Call, webhook: &Webhook) -> Result<String> {
         if let Some(owner) = self.hooks.owner(&webhook.key_name) {
             return Ok(owner.key_name().to_owned());

@@ -1,5 +1,5 @@
-//! What WAHA servers tell beside groups, on its way to the receiver of one webhook: at once, a few tries, or never. It
-//! goes beside the webhook's worker, with places of its own, so that no event of the log waits for it.
+//! Events of WAHA servers that are not about groups, for the receiver of one webhook: at once, a few tries, or never.
+//! They go beside the webhook's worker, with places of their own, so that no event of the log waits for it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl To {
             let Err(undelivered) = posted else { return true };
             let is_soon_mended = match undelivered.cause {
                 FailureCause::Connect | FailureCause::Status(_) => true,
-                // Whoever is that slow would only be kept busy.
+                // A receiver that slow would only be kept busy.
                 FailureCause::Timeout
                 | FailureCause::AddressNotAllowed
                 | FailureCause::Internal => false,

@@ -42,7 +42,7 @@ pub(super) struct WebhookHandle {
     webhook: Mutex<Webhook>,
     /// When the oldest event was recorded that its worker has not delivered.
     oldest_waiting: Mutex<Option<Timestamp>>,
-    /// Whoever holds it may change the webhook while no worker runs.
+    /// Its holder may change the webhook while no worker runs.
     pub turn: tokio::sync::Mutex<Option<Running>>,
 }
 
@@ -141,7 +141,7 @@ impl WebhookHandle {
         self.webhook.lock().clone()
     }
 
-    /// Changes what is known of it; for whoever has its turn, or is its worker.
+    /// Changes what is known of it; for the holder of its turn, or its worker.
     pub fn change<T>(&self, change: impl FnOnce(&mut Webhook) -> T) -> T {
         change(&mut self.webhook.lock())
     }
@@ -158,7 +158,7 @@ impl WebhookHandle {
         self.webhook.lock().status.state
     }
 
-    /// Counts what retention took; answers it in words.
+    /// Counts the events that retention removed; returns a message about it.
     pub fn note_lost(&self, lost: u64) -> String {
         self.change(|webhook| webhook.progress.lost_count += lost);
         format!(

@@ -12,7 +12,7 @@ use crate::domain::error::Result;
 use crate::domain::webhook::WebhookState;
 use crate::telemetry;
 
-/// How often it is looked.
+/// How often the workers are checked.
 const ROUND: Duration = Duration::from_secs(5);
 
 impl App {
@@ -21,7 +21,7 @@ impl App {
         let inner = &self.inner;
         loop {
             for hook in inner.hooks.all() {
-                // Whoever has its turn sees to it.
+                // Where the turn is taken, its holder starts the worker.
                 if let Ok(mut running) = hook.turn.try_lock()
                     && inner.hooks.get(hook.id).is_some()
                 {
@@ -100,7 +100,7 @@ pub(super) async fn stop(running: &mut Option<Running>) {
     }
 }
 
-/// Begins to deliver, where the webhook is to and nobody does yet.
+/// Begins to deliver, where the webhook is to and no worker does yet.
 pub(super) fn start(inner: &Arc<Inner>, hook: &Arc<WebhookHandle>, running: &mut Option<Running>) {
     let is_running = running.as_ref().is_some_and(|running| !running.task.is_finished());
     let may = !inner.is_draining() && !inner.hooks.is_fenced();

@@ -1,4 +1,4 @@
-//! What a webhook is being told of: a stretch of the log from its place on, one lane for each session.
+//! The events that a webhook is being sent: a stretch of the log from its place on, one lane for each session.
 //!
 //! In a lane the events go out one after the other. The place moves over whatever is delivered from the
 //! stretch's beginning on, so that it never passes an event that is not.
@@ -49,7 +49,7 @@ struct SessionQueue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QueueState {
     Out,
-    /// Whoever has waited longest goes first.
+    /// The lane that has waited longest goes first.
     Since(Instant),
 }
 

@@ -38,7 +38,7 @@ const BATCH_BYTES: usize = 64 * 1024;
 const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 /// How often it is written while only events pass that are none of its concern.
 const IDLE_SAVE_INTERVAL: Duration = Duration::from_secs(10);
-/// How often it is looked how far such events have gone by.
+/// How often it is checked how far such events have gone by.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// How long posts that are out may take once the worker is to end.
 const LINGER: Duration = Duration::from_secs(2);
@@ -77,14 +77,14 @@ struct Posted {
 
 enum Outcome {
     Delivered,
-    /// WAHA has no word for it.
+    /// WAHA has no event for it, or the webhook does not ask for that one.
     Untold,
     Failed(DeliveryError),
 }
 
 /// Why a worker ends.
 enum End {
-    /// It was told to.
+    /// It was asked to.
     Stopped,
     /// The webhook delivers no more, from a cause of its own.
     State(WebhookState, String),
@@ -235,7 +235,7 @@ impl Worker {
         let Posted { session, outcome } = match posted {
             Ok(posted) => posted,
             Err(error) => {
-                // Its lane would wait for ever; whoever looks after workers starts another one.
+                // Its lane would wait for ever; the supervisor starts another worker.
                 tracing::error!(webhook = %self.hook.id, %error, "a post has ended badly");
                 return Some(End::Stopped);
             }
@@ -391,7 +391,7 @@ fn internal() -> DeliveryError {
     DeliveryError { cause: FailureCause::Internal, retry_after: None }
 }
 
-/// Tells the receiver of one event, once.
+/// Posts one event to the receiver, once.
 async fn post(
     inner: &Inner,
     id: WebhookId,

@@ -18,9 +18,10 @@ use clap::{Args, Subcommand};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::connect::{ClientOptions, Connection, HEADING};
+use super::connect::{ClientOptions, Connection};
 use super::effect::Effect;
 use super::errors::Failure;
+use super::format::HEADING;
 use super::output::Output;
 use super::{Done, text};
 

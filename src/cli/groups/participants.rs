@@ -74,7 +74,7 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     loop {
         let send = async |request| target.connection.groups().list_participants(request).await;
         let page = target.connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !args.pages.all && output.answer("ListParticipantsResponse", &page)? {
+        if !args.pages.wants_all(output) && output.answer("ListParticipantsResponse", &page)? {
             return Ok(Done::Fully);
         }
         if output.is_structured() {
@@ -84,7 +84,7 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
         } else {
             members.extend(page.participants);
         }
-        if !args.pages.all || page.next_page_token.is_empty() {
+        if !args.pages.wants_all(output) || page.next_page_token.is_empty() {
             if !output.is_structured() {
                 output.table(&mut member_table(&members))?;
                 let total = text::count(

@@ -140,7 +140,7 @@ pub async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     loop {
         let send = async |request| connection.groups().list_groups(request).await;
         let page = connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !args.pages.all && output.answer("ListGroupsResponse", &page)? {
+        if !args.pages.wants_all(output) && output.answer("ListGroupsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for encoded in &page.groups {
@@ -150,7 +150,7 @@ pub async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
                 add_group(&mut table, &decoded(encoded)?);
             }
         }
-        if !args.pages.all || page.next_page_token.is_empty() {
+        if !args.pages.wants_all(output) || page.next_page_token.is_empty() {
             if !output.is_structured() {
                 output.table(&mut table)?;
                 let synced = text::time(page.synced_time.as_ref());

@@ -57,7 +57,7 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
     loop {
         let send = async |request| target.connection.groups().list_join_requests(request).await;
         let page = target.connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !args.pages.all && output.answer("ListJoinRequestsResponse", &page)? {
+        if !args.pages.wants_all(output) && output.answer("ListJoinRequestsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for join_request in &page.join_requests {
@@ -67,7 +67,7 @@ async fn list(target: &Target, args: ListArgs) -> Result<Done, Failure> {
                 add_request(&mut table, join_request);
             }
         }
-        if !args.pages.all || page.next_page_token.is_empty() {
+        if !args.pages.wants_all(output) || page.next_page_token.is_empty() {
             if !output.is_structured() {
                 output.table(&mut table)?;
                 target.note_synced(page.as_of_sequence, page.synced_time.as_ref())?;

@@ -136,7 +136,7 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
     loop {
         let send = async |request| connection.sessions().list_sessions(request).await;
         let page = connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !pages.all && output.answer("ListSessionsResponse", &page)? {
+        if !pages.wants_all(output) && output.answer("ListSessionsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for session in &page.sessions {
@@ -146,7 +146,7 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
                 add_session(&mut table, session);
             }
         }
-        if !pages.all || page.next_page_token.is_empty() {
+        if !pages.wants_all(output) || page.next_page_token.is_empty() {
             if !output.is_structured() {
                 output.table(&mut table)?;
                 pages.note_rest(output, &page.next_page_token)?;

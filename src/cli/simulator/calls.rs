@@ -61,7 +61,7 @@ pub async fn calls(world: &World, args: CallsArgs) -> Result<Done, Failure> {
     loop {
         let send = async |request| world.connection.simulator().list_calls(request).await;
         let page = world.connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !args.pages.all && output.answer("ListCallsResponse", &page)? {
+        if !args.pages.wants_all(output) && output.answer("ListCallsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for call in &page.calls {
@@ -71,7 +71,7 @@ pub async fn calls(world: &World, args: CallsArgs) -> Result<Done, Failure> {
                 add_call(&mut table, call);
             }
         }
-        if !args.pages.all || page.next_page_token.is_empty() {
+        if !args.pages.wants_all(output) || page.next_page_token.is_empty() {
             if !output.is_structured() {
                 output.table(&mut table)?;
                 output.note(&text::count(table.row_count(), "call", "calls"))?;

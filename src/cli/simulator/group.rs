@@ -71,7 +71,7 @@ async fn list(world: &World, member_id: String, pages: PageOptions) -> Result<Do
     loop {
         let send = async |request| world.connection.simulator().list_world_groups(request).await;
         let page = world.connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !pages.all && output.answer("ListWorldGroupsResponse", &page)? {
+        if !pages.wants_all(output) && output.answer("ListWorldGroupsResponse", &page)? {
             return Ok(Done::Fully);
         }
         for group in &page.groups {
@@ -81,7 +81,7 @@ async fn list(world: &World, member_id: String, pages: PageOptions) -> Result<Do
                 add_group(&mut table, group);
             }
         }
-        if !pages.all || page.next_page_token.is_empty() {
+        if !pages.wants_all(output) || page.next_page_token.is_empty() {
             if !output.is_structured() {
                 output.table(&mut table)?;
                 output.note(&text::count(table.row_count(), "group", "groups"))?;

@@ -135,7 +135,7 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
     loop {
         let send = async |request| connection.webhooks().list_webhooks(request).await;
         let page = connection.unary(&Effect::Read, request.clone(), send).await?;
-        if !pages.all && output.answer("ListWebhooksResponse", &page)? {
+        if !pages.wants_all(output) && output.answer("ListWebhooksResponse", &page)? {
             return Ok(Done::Fully);
         }
         for webhook in &page.webhooks {
@@ -145,7 +145,7 @@ async fn list(connection: &Connection, args: ListArgs, output: Output) -> Result
                 show::add(&mut table, webhook);
             }
         }
-        if !pages.all || page.next_page_token.is_empty() {
+        if !pages.wants_all(output) || page.next_page_token.is_empty() {
             if !output.is_structured() {
                 output.table(&mut table)?;
                 pages.note_rest(output, &page.next_page_token)?;

@@ -1,9 +1,9 @@
 //! Commands, queries and their answers as bytes: what a repetition must equal is a hash of them, and they can be handed
-//! to other processes. Whoever decodes a command has its types' own rules, and must check the limits of the contract.
+//! to other processes. Decoding a command applies its types' own rules; its caller checks the contract's limits.
 //!
-//! JSON, each operation by its name. Whoever reads it may be of a version earlier or later: fields that it does not
-//! know are passed over, those that came later have a default and are left out where they have it, and an operation
-//! that it does not know is an error. So a field that only narrows what is done (as `expected_id` does) may not come later.
+//! JSON, each operation by its name. The reader may be of an earlier or a later version: fields that it does not know
+//! are passed over, those that came later have a default and are left out where they have it, and an operation that it
+//! does not know is an error. So a field that only narrows what is done (as `expected_id` does) may not come later.
 //! Of groups that were fetched nothing is encoded: by the time that a caller is answered they are in the log.
 
 use std::io;

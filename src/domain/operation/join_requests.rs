@@ -9,7 +9,7 @@ use crate::domain::join_request::JoinRequest;
 use crate::domain::participant::{Account, ParticipantResult};
 use crate::domain::reducer::Change;
 
-/// What to say to people who asked to join.
+/// The answer to people who asked to join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestAnswer {
@@ -17,8 +17,8 @@ pub enum RequestAnswer {
     Reject,
 }
 
-/// Answers one result for each participant; who has no open request gets `RequestNotFound`. Where nobody has, the
-/// engine refuses with `JOIN_REQUEST_NOT_FOUND`.
+/// Answers one result for each participant; one without an open request gets `RequestNotFound`. Where none has
+/// one, the engine refuses with `JOIN_REQUEST_NOT_FOUND`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerJoinRequests {
     pub group_id: GroupId,

@@ -61,7 +61,7 @@ pub trait GroupCommand: Operation<Answer = EngineAnswer<Self::Value>> {
     fn expected(&self) -> Vec<Change>;
 }
 
-/// Whoever does it. `call` says for whom, and names the call.
+/// Carries the operation out. `call` has the session, and the key that names the call.
 #[async_trait]
 pub trait Perform<O: Operation>: Send + Sync {
     async fn perform(&self, call: EngineCall<'_>, operation: &O) -> Result<O::Answer>;

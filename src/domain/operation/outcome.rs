@@ -52,7 +52,7 @@ impl std::error::Error for EngineError {}
 
 pub type Result<T> = std::result::Result<T, EngineError>;
 
-/// What an engine answers to a command: a value, and what it says of the groups it touched.
+/// What an engine answers to a command: a value, and its reports of the groups it touched.
 #[derive(Debug, Clone)]
 pub struct EngineAnswer<T> {
     pub value: T,

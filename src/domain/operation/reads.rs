@@ -30,14 +30,14 @@ impl Operation for FetchGroup {
 pub struct FetchedGroup {
     /// `None` where we are not in it.
     pub group: Option<Group>,
-    /// Of what the engine does not speak, or what it knows from a cache only.
+    /// What the engine does not report, or knows from a cache only.
     pub untold: Vec<Field>,
     /// Where the engine can order what it reads among its notifications.
     pub stamp: Option<Stamp>,
 }
 
 impl FetchedGroup {
-    /// What the read says of the group.
+    /// The read as a report of the group.
     pub fn into_change(self) -> Change {
         match self.group {
             Some(group) => Change::whole(group, self.untold),
@@ -63,7 +63,7 @@ impl Operation for FetchAll {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub groups: Vec<Group>,
-    /// Of what the list does not speak, in some group at least.
+    /// What the list does not report, of some group at least.
     pub untold: Vec<Field>,
     /// Where the engine can order what it reads among its notifications.
     pub stamp: Option<Stamp>,

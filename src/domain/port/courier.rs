@@ -19,7 +19,7 @@ pub struct DeliveryRequest {
     pub hmac_key: Option<WebhookSecret>,
     /// The same over all tries of one event.
     pub delivery_id: String,
-    /// When the event was made, in milliseconds; as the body says it.
+    /// When the event was made, in milliseconds; as in the body.
     pub time: i64,
     pub body: Bytes,
 }
@@ -34,7 +34,7 @@ pub struct DeliveryError {
 
 #[async_trait]
 pub trait WebhookSender: Send + Sync + fmt::Debug + 'static {
-    /// Whether a URL may be posted to, as far as it says so itself; a name is looked up with each post.
+    /// Whether a URL may be posted to, by the URL alone; a host name is looked up with each post.
     fn may_post_to(&self, url: &WebUrl) -> bool;
 
     /// Posts once, as WAHA does. `Ok` with the status where the receiver answered 2xx. Dropped, it may or

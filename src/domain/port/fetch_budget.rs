@@ -16,13 +16,13 @@ pub trait FetchBudget: Send + Sync + 'static {
     /// long it takes until there is one.
     async fn take(&self, session: &SessionName) -> Result<Option<Duration>, Error>;
 
-    /// Whether there is an end to it. Where there is none, fetches need no distance either.
+    /// Whether it is limited. Where it is not, fetches need no distance either.
     fn is_limited(&self) -> bool {
         true
     }
 }
 
-/// For whom nobody counts.
+/// No limit: fetches are not counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Unlimited;
 

@@ -1,4 +1,4 @@
-//! What servers tell beside groups, on its way to those who want it.
+//! Servers' events that are not about groups, on their way to those who want them.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use crate::domain::id::SessionName;
 use crate::domain::other_event::{OtherEvent, OtherEventNames};
 
 pub trait OtherEvents: Send + Sync + fmt::Debug + 'static {
-    /// What somebody wants now, and then whenever that changes; who comes late is told the latest only.
+    /// What is wanted now, and then whenever that changes; a reader that is late gets the latest only.
     fn wanted(&self) -> BoxStream<'static, OtherEventNames>;
 
-    /// Hands an event to all who want it and may see the session. It waits for nobody: who is behind misses it.
+    /// Hands an event to all who want it and may see the session. It never waits: a receiver that is behind misses it.
     fn tell(&self, session: &SessionName, event: OtherEvent);
 }

@@ -47,7 +47,7 @@ pub struct PassedAnswer {
 
 #[async_trait]
 pub trait Passage: Send + Sync + fmt::Debug + 'static {
-    /// Passes the request on to the session's server, once. An error says that there is no answer.
+    /// Passes the request on to the session's server, once. An error means that there is no answer.
     async fn pass(
         &self,
         session: &SessionName,

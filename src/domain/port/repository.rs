@@ -253,7 +253,7 @@ pub struct GroupPage {
 pub struct GroupCount {
     pub count: u64,
     pub session_sequence: Sequence,
-    /// When we last heard of the group of which we heard longest ago; `None` without a group.
+    /// The oldest of the groups' times of their last report; `None` without a group.
     pub synced_time: Option<Timestamp>,
 }
 
@@ -320,7 +320,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// `false` where the session does not exist.
     async fn patch_session(&self, name: &SessionName, patch: &SessionPatch) -> Result<bool>;
 
-    /// Removes up to `limit` rows of each kind that are left of a deleted session; says whether there may be more.
+    /// Removes up to `limit` rows of each kind that are left of a deleted session; answers whether there may be more.
     /// Of one that exists it removes nothing.
     async fn clear_session(&self, name: &SessionName, limit: u32) -> Result<bool>;
 
@@ -385,7 +385,7 @@ pub struct ExistingReservation {
 
 #[async_trait]
 pub trait ReservationStore: Send + Sync + 'static {
-    /// Takes the request id, or says what stands under it. One that has expired is taken over. May be
+    /// Takes the request id, or answers what stands under it. One that has expired is taken over. May be
     /// repeated after [`StoreError::CommitUnknown`]: what the first try wrote is found to be ours.
     async fn reserve(&self, reservation: &Reservation) -> Result<Reserved>;
 
@@ -397,7 +397,7 @@ pub trait ReservationStore: Send + Sync + 'static {
     async fn settle(&self, key: &ReservationKey, answer: Bytes) -> Result<()>;
 
     /// Removes expired request ids, and source ids and tombstones recorded before `before`.
-    /// At most `limit` rows of each; says whether there may be more.
+    /// At most `limit` rows of each; answers whether there may be more.
     async fn purge(&self, now: Timestamp, before: Timestamp, limit: u32) -> Result<bool>;
 }
 
@@ -435,8 +435,8 @@ pub struct Alias {
     pub phone: PhoneNumber,
 }
 
-/// Who is who, over all groups of a session. Outside of commits: it is true whether or not the news that
-/// taught it is written.
+/// Second names, over all groups of a session. Outside of commits: they are true whether or not the event that
+/// taught them is written.
 #[async_trait]
 pub trait AliasStore: Send + Sync + 'static {
     /// Keeps these for the session, where nothing newer is known of the hidden id; they are then to be

@@ -1,4 +1,4 @@
-//! What can go wrong with a durable store, and what a caller is told of it.
+//! What can go wrong with a durable store, and what a caller is answered then.
 
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
@@ -19,7 +19,7 @@ pub enum StoreError {
     #[error("data refused: {0}")]
     Refused(String),
     /// The database fails at the statement, whatever its data: an error inside of it, a table or a right that is
-    /// not there. This try wrote nothing; of an earlier one of the same write it says nothing.
+    /// not there. This try wrote nothing; an earlier one of the same write may have.
     #[error("statement failed: {0}")]
     Failed(String),
     /// A row that cannot be: table, column and key.

@@ -43,7 +43,7 @@ pub struct Observation {
 pub enum Change {
     /// The whole group as of the stamp, and we are in it.
     Full(Box<Group>),
-    /// The same, by a source that never speaks of some fields: these stay as they are held.
+    /// The same, by a source that never reports some fields: these stay as they are held.
     FullExcept {
         group: Box<Group>,
         untold: Vec<Field>,
@@ -70,12 +70,12 @@ pub enum Change {
     JoinRequest(JoinRequestChanged),
     /// All open requests to join, as WhatsApp answered them at the observation's time.
     JoinRequests(Vec<JoinRequest>),
-    /// Accounts that go by both names, as was learned elsewhere; it says nothing of who is a member.
+    /// Accounts that go by both names, as was learned elsewhere; they need not be members.
     Aliases(Vec<(Lid, PhoneNumber)>),
 }
 
 impl Change {
-    /// The whole group, by a source that does not speak of these fields.
+    /// The whole group, by a source that does not report these fields.
     pub fn whole(group: Group, untold: Vec<Field>) -> Self {
         let group = Box::new(group);
         if untold.is_empty() { Self::Full(group) } else { Self::FullExcept { group, untold } }
@@ -86,7 +86,7 @@ impl Change {
         matches!(self, Self::Full(_) | Self::FullExcept { .. })
     }
 
-    /// Of how many members it speaks.
+    /// How many accounts it lists.
     pub fn member_count(&self) -> usize {
         match self {
             Self::Full(group) | Self::FullExcept { group, .. } => group.participants().len(),

@@ -27,7 +27,7 @@ pub(super) enum United {
     Nothing,
     /// The member is there and goes by a name that it did not have before.
     Renamed,
-    /// What was known under the other name says that the member is gone.
+    /// By what was known under the other name, the member is gone.
     Gone(Participant),
 }
 

@@ -18,8 +18,8 @@ pub(super) fn reduce(
     stamp: Option<&Stamp>,
 ) -> Reduction {
     let mut reduction = Reduction::default();
-    // An update of the second in which we left may follow it (observed on WEBJS and WPP); that we are in again is told
-    // with members, or as a whole.
+    // An update of the second in which we left may follow it (observed on WEBJS and WPP); that we are in again is
+    // reported with members, or as a whole.
     let leaves = stamp.zip(state.facts.gone.as_ref());
     let is_of_leaving =
         leaves.is_some_and(|(stamp, gone)| stamp.source == gone.source && stamp.time == gone.time);
@@ -31,7 +31,7 @@ pub(super) fn reduce(
             // Without a date it may be of the time before we left.
             (None, Some(_)) => return Reduction { reread: true, ..reduction },
             (Some(stamp), Some(gone)) if !stamp.is_after(gone) => {
-                // It changes nothing any more, but who is who holds for good.
+                // It changes nothing any more, but the second names in it stay true.
                 if let Change::Members { members, .. } = change {
                     teach(&mut state.facts, members, Some(stamp));
                 }
@@ -100,7 +100,7 @@ pub(super) fn reduce(
         }
     }
     if born {
-        // One event says that the group is known now, with all that the report told of it.
+        // One event reports that the group is known now, with all that the report has of it.
         let group = Arc::new(group);
         let extra = reduction
             .events
@@ -117,8 +117,8 @@ pub(super) fn reduce(
     reduction
 }
 
-/// One who is there under the name before comes to go by the account now, with the same role. Where nobody is, what has
-/// become of whom is not known.
+/// The member under the name before goes by the account now, with the same role. Where there is none, which member was
+/// renumbered is not known.
 fn renumber(
     group: &mut Group,
     facts: &mut LwwState,

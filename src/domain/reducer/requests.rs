@@ -22,7 +22,7 @@ pub(super) fn reduce_one(
     let was_open = held.and_then(|fact| fact.open.clone());
     let is_open = reported.action == JoinRequestAction::Created;
     let stamp = stamp.cloned().or_else(|| held.and_then(|fact| fact.stamp.clone()));
-    // Whoever answers a request knows less of it than we kept when it was made.
+    // The report of an answer has less of the request than was kept when it was made.
     let known = match (&was_open, is_open) {
         (Some(known), false) => known.clone(),
         _ => reported.request.clone(),
@@ -39,8 +39,8 @@ pub(super) fn reduce_one(
     }
 }
 
-/// All open requests as WhatsApp has them. One that is not among them was withdrawn or answered while
-/// nobody told us; which of the two cannot be known, and REVOKED says the least.
+/// All open requests as WhatsApp has them. One that is not among them was withdrawn or answered without
+/// a notification; which of the two cannot be known, and REVOKED claims the least.
 pub(super) fn reduce_all(
     state: &mut GroupState,
     open: &[JoinRequest],
@@ -70,7 +70,7 @@ pub(super) fn reduce_all(
     reduction
 }
 
-/// Who is a member has no open request any more: WhatsApp tells of an approval by the newcomer alone.
+/// A member has no open request any more: WhatsApp reports an approval only as the newcomer's join.
 pub(super) fn settle_joined(
     facts: &mut LwwState,
     member: &Account,

@@ -1,5 +1,5 @@
 //! Engines repeat and reorder. Whatever they do to the reports of one source, the group ends the same,
-//! no report counts twice, and the events tell exactly what the state became.
+//! no report counts twice, and the events lead exactly to that state.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ fn full() -> impl Strategy<Value = Change> {
         |(subject, members, announce, picture)| {
             let mut group = Group::partial(group_id());
             group.partial = false;
-            // Engines leave it out now and then; those that tell it agree.
+            // Engines leave it out now and then; those that report it agree.
             group.create_time = announce.then(|| Timestamp::from_seconds(1));
             group.subject = subject;
             group.settings.messages_admin_only = announce;
@@ -101,7 +101,7 @@ fn full() -> impl Strategy<Value = Change> {
     )
 }
 
-/// A description by a source that never speaks of these, and so tells nothing of them elsewhere.
+/// The fields that a description may leave out, from a source that never reports them.
 const UNTOLD: [Field; 3] = [Field::MemberAddMode, Field::MembershipApproval, Field::Parent];
 
 fn full_except() -> impl Strategy<Value = Change> {
@@ -252,7 +252,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
-    /// Whom a list in part leaves out has not left, whether it is somebody else or we.
+    /// Members that a partial list leaves out have not left, ourselves included.
     #[test]
     fn a_list_in_part_is_nobodys_leaving(
         lists in prop::collection::vec((members(), any::<bool>(), prop::option::of(4_u32..90), any::<bool>()), 1..6),
@@ -264,7 +264,7 @@ proptest! {
             if has_name {
                 group.subject.text = "Team".to_owned();
             }
-            // In part by the engine's word, or because it lists nobody at all.
+            // Partial because the engine reports a count, or because it lists nobody at all.
             if let Some(counted) = counted {
                 let us = lists_us.then(|| Participant::new(me(), Role::Participant));
                 group.set_participants(listed.into_iter().chain(us).collect());
@@ -302,7 +302,7 @@ proptest! {
     }
 }
 
-/// Somebody joins while another one, held under two names, turns out to be one and an admin: nobody counts one too many.
+/// A member joins while another one, held under two names, turns out to be one and an admin: none is counted twice.
 #[test]
 fn the_count_of_a_list_in_part_is_what_its_events_lead_to() {
     let list = |people: &[(u64, Naming, Role)], counted| {
@@ -340,7 +340,7 @@ fn the_count_of_a_list_in_part_is_what_its_events_lead_to() {
     }
 }
 
-/// A list in part says nothing of who left before it was made, so that their leaving counts when it is told.
+/// A partial list does not show who left before it was made, so a leaving that is reported later counts.
 #[test]
 fn a_leaving_that_arrives_after_a_later_list_in_part_counts() {
     let person = |number| Participant::new(account(number, Naming::Both), Role::Participant);
@@ -362,7 +362,7 @@ fn a_leaving_that_arrives_after_a_later_list_in_part_counts() {
     assert_eq!(held(&state), 2);
     let late = reduce(&mut state, &stamped(leave(2), 20), Some(&me()));
     assert!(matches!(&late.events[..], [EventBody::ParticipantsChanged(_)]), "{:?}", late.events);
-    // Whom the later list has, came back.
+    // A member that the later list has came back.
     let late = reduce(&mut state, &stamped(leave(1), 20), Some(&me()));
     assert_eq!((late.events.len(), held(&state)), (0, 1));
     let left = reduce(&mut state, &stamped(Change::Left, 25), Some(&me()));
@@ -413,12 +413,12 @@ fn a_move_to_hidden_ids_that_nobody_can_match_is_not_everyone_leaving() {
     let moved = reduce(&mut state, &told(&after), None);
     let [EventBody::Updated(changes)] = &moved.events[..] else { panic!("{:?}", moved.events) };
     assert!(matches!(changes.last(), Some(FieldChange::Completed(all)) if **all == after));
-    // Once the ids are hidden, who is gone has left.
+    // Once the ids are hidden, a member that is missing has left.
     let fewer = group(AddressingMode::Lid, vec![by_lid(111)]);
     let left = reduce(&mut state, &told(&fewer), None);
     assert!(matches!(&left.events[..], [EventBody::ParticipantsChanged(_)]), "{:?}", left.events);
 
-    // Where the pairs are known, everybody is who they were.
+    // Where the pairs are known, the members are the same as before.
     let mut state = GroupState::default();
     reduce(&mut state, &told(&before), None);
     let pairs: Vec<_> = lids

@@ -11,7 +11,7 @@ use crate::domain::id::ParticipantId;
 use crate::domain::lww_state::{LwwState, Stamp};
 use crate::domain::participant::{Account, Participant};
 
-/// `untold` are the fields of which the source never speaks.
+/// `untold` are the fields that the source never reports.
 pub(super) fn reduce(
     state: &mut GroupState,
     snapshot: &Group,
@@ -19,7 +19,7 @@ pub(super) fn reduce(
     stamp: Option<&Stamp>,
 ) -> Reduction {
     if !state.facts.is_news(stamp, None) {
-        // Older than what we know as a whole. It may still teach who is who, and when it all began.
+        // Older than the last full description. It may still teach second names and the creation time.
         let accounts = snapshot.participants().iter().map(|participant| participant.account);
         let mut reduction = learn(state, accounts, stamp);
         state.facts.create_time = state.facts.create_time.or(snapshot.create_time);
@@ -52,7 +52,7 @@ pub(super) fn reduce(
     merged.partial = held.partial && snapshot.partial;
     merged.create_time = snapshot.create_time.or(state.facts.create_time).or(held.create_time);
     with_known_names(&state.facts, &mut merged);
-    // Whom we hold under each of two names, and now learn to be one, is one member.
+    // Two members that we hold, and now learn to be two names of one account, are one member.
     let mut united = (*held).clone();
     for participant in merged.participants() {
         let Some(phone) = participant.account.phone().map(ParticipantId::Phone) else { continue };
@@ -62,8 +62,8 @@ pub(super) fn reduce(
         }
     }
 
-    // What is newer than the description stands, the rest is as described. What a description in part leaves
-    // at its default, it does not tell.
+    // What is newer than the description stands, the rest is as described. A partial description does
+    // not report what it leaves at its default.
     let blank = snapshot.partial.then(|| Group::partial(snapshot.id.clone()));
     let is_silent = |field: Field, described: &FieldValue| {
         let default = blank.as_ref().and_then(|blank| FieldValue::of(blank, field));
@@ -86,7 +86,7 @@ pub(super) fn reduce(
     if untold.contains(&Field::Picture) || !state.facts.is_field_news(stamp, Field::Picture) {
         merged.picture_id = held.picture_id.clone();
     }
-    // A list of a part of the members says nothing of who is not in it, be it somebody else or we.
+    // A list of a part of the members reports nothing about those not in it, ourselves included.
     if !shows_all(&merged, snapshot) {
         for participant in united.participants() {
             if merged.participant(&participant.account).is_none() {
@@ -127,7 +127,7 @@ pub(super) fn reduce(
     reduction
 }
 
-/// Whether who is not in the description's list is no member.
+/// Whether an account that is not in the description's list is no member.
 fn shows_all(merged: &Group, snapshot: &Group) -> bool {
     let lists_nobody = snapshot.partial && snapshot.participants().is_empty();
     merged.counted().is_none() && !lists_nobody
@@ -136,11 +136,11 @@ fn shows_all(merged: &Group, snapshot: &Group) -> bool {
 /// Notes how new what was described is.
 fn settle(facts: &mut LwwState, merged: &Group, snapshot: &Group, stamp: Option<&Stamp>) {
     let Some(stamp) = stamp else { return };
-    // The description settles every older fact of its source, so their stamps say nothing more.
+    // The description settles every older fact of its source, so their stamps are not needed.
     let settled = |own: &Stamp| own.source == stamp.source && !own.is_after(stamp);
     facts.full_in_part = !shows_all(merged, snapshot);
     if facts.full_in_part {
-        // Of the members it settles whom it lists.
+        // Of the members it settles those that it lists.
         for participant in snapshot.participants() {
             let id = known_account(facts, participant.account).id();
             if facts.is_member_news(Some(stamp), facts.members.get(&id)) {
@@ -155,7 +155,7 @@ fn settle(facts: &mut LwwState, merged: &Group, snapshot: &Group, stamp: Option<
 }
 
 /// Whether the group's members went by phone numbers and now go by hidden ids that nobody can match
-/// with them. Who really left or came in the same moment cannot be told; that everybody left and
+/// with them. Who really left or came in the same moment cannot be known; that everybody left and
 /// came back would be wrong for certain.
 fn is_move_to_hidden_ids(held: &Group, now: &Group) -> bool {
     let is_stranger = |participant: &Participant, other: &Group| {

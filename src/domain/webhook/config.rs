@@ -1,4 +1,4 @@
-//! How a webhook is set: whom it tells of what, and how.
+//! A webhook's settings: where which events are sent, and how.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,7 +35,7 @@ pub struct WebhookConfig {
     /// Empty = all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventName>,
-    /// What WAHA servers tell beside groups; empty = nothing.
+    /// Events of WAHA servers that are not about groups; empty = none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_on_events: Vec<OtherEventName>,
     /// What its posts are signed with; `None` = they are not.
@@ -55,14 +55,14 @@ pub enum EventName {
     Participants,
     Update,
     JoinRequest,
-    /// An update of what WAHA's do not tell: the lock, the timer, second names.
+    /// An update of what WAHA's do not carry: the lock, the timer, second names.
     OtherUpdate,
     Picture,
     SessionDeleted,
 }
 
 impl EventName {
-    /// WAHA's, which are told where none are asked for.
+    /// WAHA's, which are sent where none are asked for.
     pub const OF_WAHA: [Self; 5] =
         [Self::Join, Self::Leave, Self::Participants, Self::Update, Self::JoinRequest];
 
@@ -90,7 +90,7 @@ impl EventName {
         }
     }
 
-    /// What may be told under this name.
+    /// The types of events that are sent under this name.
     pub fn event_types(self) -> &'static [EventType] {
         match self {
             Self::Join => &[EventType::Joined],

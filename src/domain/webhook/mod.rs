@@ -1,4 +1,4 @@
-//! Webhooks: addresses that are told of what the log says, in WAHA's words, each from a place of its own in
+//! Webhooks: URLs to which the log's events are posted in WAHA's format, each from a position of its own in
 //! the log.
 
 mod config;
@@ -75,7 +75,7 @@ super::id::serde_as_text!(WebhookId);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
     pub id: WebhookId,
-    /// Of the key that made it; empty where none was needed. It sees and is told what that key may see.
+    /// Of the key that made it; empty where none was needed. It gets the events that this key may see.
     pub key_name: String,
     /// Of the request that made it: a repetition must be the same.
     pub request_sha256: [u8; 32],
@@ -109,15 +109,15 @@ pub struct WebhookStatus {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WebhookState {
-    /// Tells what happens.
+    /// Delivers events.
     Active,
     /// The last delivery failed and is tried again.
     Failing,
-    /// As its owner wishes.
+    /// Paused by its owner.
     Paused,
-    /// It failed for too long, or cannot be told at all.
+    /// It failed for too long, or nothing can be delivered to it at all.
     PausedByFailure,
-    /// Retention has removed what it was not told of.
+    /// Retention has removed events that were not delivered to it.
     Expired,
 }
 
@@ -139,7 +139,7 @@ impl WebhookState {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 
-    /// Whether it is told of anything.
+    /// Whether it gets events.
     pub fn delivers(self) -> bool {
         match self {
             Self::Active | Self::Failing => true,
@@ -212,7 +212,7 @@ pub enum FailureCause {
     Timeout,
     /// Another status than 2xx. Redirects are not followed.
     Status(u16),
-    /// A fault of the service; its log says more.
+    /// A fault of the service; its log has the cause.
     Internal,
 }
 

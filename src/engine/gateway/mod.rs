@@ -32,7 +32,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often a read is sent at the most.
 const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// An engine that wants to be left alone for longer is not asked again at once.
+/// A read whose retry delay is longer is not sent again at once.
 const LONGEST_AWAITED: Duration = Duration::from_secs(1);
 
 /// Limits of an engine that reaches WhatsApp.
@@ -49,11 +49,11 @@ pub struct Pace {
 pub struct Options {
     pub read_timeout: Duration,
     pub write_timeout: Duration,
-    /// `None` = calls go as they come: there is nobody to annoy.
+    /// `None` = no limits: the engine does not reach WhatsApp.
     pub pace: Option<Pace>,
 }
 
-/// An engine with everything around it. Itself an engine, so that who calls it need not know.
+/// An engine with everything around it. Itself an engine, so that callers need not know.
 pub struct Gateway {
     engine: Arc<dyn GroupEngine>,
     entropy: Arc<dyn Entropy>,
@@ -159,7 +159,7 @@ impl Gateway {
         telemetry::engine_call(engine, operation.as_str(), outcome(&ended), started.elapsed());
         if let Err(error) = &ended
             && error.error.reason() == Reason::RateLimited
-            // What was not sent is no word of WhatsApp's.
+            // A call not sent has no answer of WhatsApp's.
             && error.outcome != Outcome::NotSent
         {
             way.lane.hold_back(error.error.retry_delay());
@@ -197,7 +197,7 @@ impl Gateway {
             .with("operation", operation)
     }
 
-    /// Says whose call it was, and to which engine, where the contract promises it.
+    /// Adds the session and the engine to the error, where the contract promises them.
     fn named(&self, failed: EngineError, session: &SessionName) -> EngineError {
         let EngineError { outcome, error } = failed;
         let error = match error.reason() {

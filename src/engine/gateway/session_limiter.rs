@@ -124,7 +124,7 @@ impl SessionLimiter {
     }
 
     fn refuse_if_resting(&self) -> Result<()> {
-        // Without pacing WhatsApp's own word is passed on, and each call asks anew.
+        // Without pacing WhatsApp's own rate limit errors are passed on.
         if self.paced.is_none() {
             return Ok(());
         }

@@ -76,7 +76,7 @@ fn unavailable() -> EngineError {
 const READ: OperationName = OperationName::FetchGroup;
 const WRITE: OperationName = OperationName::SetGroupSubject;
 
-/// Sends a call that always fails so, and says how often it was sent and when it ended.
+/// Sends a call that always fails so; returns how often it was sent and when it ended.
 async fn failing(
     gateway: &Gateway,
     operation: OperationName,
@@ -186,7 +186,7 @@ async fn who_waits_too_long_is_refused_and_nothing_was_sent() {
     assert_eq!((refused.outcome, refused.error.reason()), (Outcome::NotSent, Reason::RateLimited));
     assert_eq!(began.elapsed(), Duration::from_secs(10));
     assert_eq!((sent.load(Ordering::Relaxed), sent_late.load(Ordering::Relaxed)), (2, 0));
-    // Who gives up gives its place back.
+    // An aborted call gives its place back.
     hanging.iter().for_each(tokio::task::JoinHandle::abort);
     tokio::task::yield_now().await;
     gateway.pass(&session("a"), WRITE, late).await.unwrap();

@@ -1,4 +1,4 @@
-//! Brings a session what waits for its account.
+//! Delivers the notifications queued for a session.
 //!
 //! A notification leaves the queue only after the sink has it for good, so a crash at any instant
 //! costs a repetition at most. Repetitions are the sink's business.
@@ -45,7 +45,7 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// Runs until it is cancelled. A break of the connection is a pause, as long as it says.
+    /// Runs until it is cancelled. A break of the connection pauses it for the given time.
     pub async fn run(self, cancelled: CancellationToken, mut breaks: mpsc::Receiver<Duration>) {
         loop {
             let round = AssertUnwindSafe(self.deliver_all()).catch_unwind();
@@ -97,7 +97,7 @@ impl Delivery {
         }
     }
 
-    /// What waits in the queue. Where it is to be mixed, a moment is given to more of it.
+    /// What waits in the queue. Where it is to be reordered, it waits a moment for more.
     async fn waiting(&self) -> Vec<Arc<Notification>> {
         let batch = self.queued().await;
         let window = self.faults.window(&self.session).min(MAX_BATCH);
@@ -174,7 +174,7 @@ impl Delivery {
     }
 }
 
-/// Returns once all are durable. A session that is gone needs no news: handing them in again would never end.
+/// Returns once all are durable. Events of a deleted session are dropped: retrying them would never end.
 pub(super) async fn hand_in(
     sink: &dyn EngineEventSink,
     events: Vec<EngineEvent>,

@@ -1,4 +1,4 @@
-//! The simulator's sessions: who is online, who waits to be linked, and what brings them their news.
+//! The simulator's sessions: which are online, which wait to be linked, and their notification delivery.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -32,7 +32,7 @@ const PAIRING_CODE_LIFE: Duration = Duration::from_secs(160);
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// What chance is drawn from. A world that is stored already keeps its own.
+    /// The seed of random numbers. A world that is stored already keeps its own.
     pub seed: u64,
 }
 
@@ -42,7 +42,7 @@ pub struct SimulatorEngine {
     pub(super) sink: Arc<dyn EngineEventSink>,
     pub(super) faults: Arc<Faults>,
     pub(super) clock: Arc<dyn Clock>,
-    /// Who is online. Held across a start or a stop, so that two of them cannot cross.
+    /// Sessions that are online. Locked during a start or a stop, so that two cannot cross.
     deliveries: Mutex<HashMap<SessionName, Running>>,
     /// The same for calls, which must not wait for a start.
     online: Arc<Online>,
@@ -165,7 +165,7 @@ impl SimulatorEngine {
                 clock: self.clock.clone(),
                 linking: self.linking.clone(),
             };
-            self.tasks.spawn(codes.run(self.linking.begin(session)));
+            self.tasks.spawn(codes.run(self.linking.begin(session, self.clock.now())));
             return Ok(Started::Pairing(first_code(value, self.clock.as_ref())));
         }
         self.linking.end(session);
@@ -238,7 +238,10 @@ impl SimulatorEngine {
             let error = Error::new(Reason::AlreadyLoggedIn, message).about("session", session);
             return Err(EngineError::rejected(error.with("session", session)));
         };
-        Ok(PairingCode { code, expire_time: self.clock.now() + PAIRING_CODE_LIFE })
+        let expire_time = self.clock.now() + PAIRING_CODE_LIFE;
+        // With the last QR code the connection ends, and this code with it.
+        let end = self.linking.end_of(session).unwrap_or(expire_time);
+        Ok(PairingCode { code, expire_time: expire_time.min(end) })
     }
 
     /// Breaks the session's connection; it comes back by itself.
@@ -334,7 +337,7 @@ impl SimulatorEngine {
         }
     }
 
-    /// What happens to a call before the world has it, and notes those that never get there.
+    /// Applies the faults before the world gets the call, and notes calls that never get there.
     async fn survive(&self, call: &CallRecord, struck: &Struck) -> Result<()> {
         let number = if struck.hangs_at(Point::BeforeApply) {
             let call = CallRecord { outcome: CallOutcome::Open, ..call.clone() };

@@ -1,4 +1,4 @@
-//! Keeps the world durable: nobody learns of a change before it is written.
+//! Keeps the world durable: no change is visible before it is written.
 //!
 //! One task owns the world. It takes the jobs that have gathered, runs them in order, writes all that
 //! they changed in one save, and only then answers them. So a hundred concurrent calls cost one
@@ -41,7 +41,7 @@ type Finish = Box<dyn FnOnce(&Result<()>) + Send>;
 /// Runs on the world, or answers at once where there is none.
 type Job = Box<dyn FnOnce(Result<(&mut World, Timestamp)>) -> Option<Finish> + Send>;
 
-/// Where jobs for the world are handed in.
+/// Where jobs for the world are sent.
 #[derive(Clone)]
 pub(super) struct Ledger {
     jobs: mpsc::Sender<Job>,
@@ -71,7 +71,7 @@ impl Ledger {
         job: impl FnOnce(&mut World, Timestamp) -> T + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        // Who does not wait any more does not need the answer, so that sending may fail.
+        // Sending fails where the caller no longer waits, which is fine.
         let job: Job = Box::new(move |world| match world {
             Ok((world, now)) => {
                 let value = job(world, now);
@@ -123,7 +123,7 @@ pub(super) fn unavailable(message: &str) -> Error {
     Error::new(Reason::EngineUnavailable, message).retry_after(Duration::from_secs(1))
 }
 
-/// Wakes who follows the queue of an account.
+/// Wakes the delivery of an account's queue.
 #[derive(Default)]
 struct QueueNotifiers(Mutex<HashMap<PhoneNumber, Arc<Notify>>>);
 

@@ -9,11 +9,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::Ledger;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::{ConnectionEvent, EngineEventSink, QrCode};
 
-/// WhatsApp hands out six codes at once. The first is shown for a minute, the others for 20 seconds each, as two
+/// WhatsApp sends six codes at once. The first is shown for a minute, the others for 20 seconds each, as two
 /// clients of WhatsApp Web were seen to do; after the last one the connection ends.
 const FIRST_CODE_LIFE: Duration = Duration::from_secs(60);
 const CODE_LIFE: Duration = Duration::from_secs(20);
@@ -21,30 +21,75 @@ const FURTHER_CODES: u32 = 5;
 
 /// Whose codes are shown.
 #[derive(Debug, Default)]
-pub(super) struct Linking(Mutex<HashMap<SessionName, CancellationToken>>);
+pub(super) struct Linking(Mutex<Shown>);
+
+#[derive(Debug, Default)]
+struct Shown {
+    begun: u64,
+    sessions: HashMap<SessionName, Codes>,
+}
+
+/// The codes of one session, from a start to the end.
+#[derive(Debug, Clone)]
+pub(super) struct Codes {
+    number: u64,
+    cancelled: CancellationToken,
+    /// When the last of them ends.
+    end: Timestamp,
+}
 
 impl Linking {
     /// From now on, and in the place of codes that are shown already.
-    pub fn begin(&self, session: &SessionName) -> CancellationToken {
-        let shown = CancellationToken::new();
-        if let Some(before) = self.0.lock().insert(session.clone(), shown.clone()) {
-            before.cancel();
+    pub fn begin(&self, session: &SessionName, now: Timestamp) -> Codes {
+        let mut shown = self.0.lock();
+        shown.begun += 1;
+        let end = now + FIRST_CODE_LIFE + CODE_LIFE * FURTHER_CODES;
+        let codes = Codes { number: shown.begun, cancelled: CancellationToken::new(), end };
+        if let Some(before) = shown.sessions.insert(session.clone(), codes.clone()) {
+            before.cancelled.cancel();
         }
-        shown
+        codes
     }
 
-    /// Says whether codes were shown.
-    pub fn end(&self, session: &SessionName) -> bool {
-        let shown = self.0.lock().remove(session);
-        shown.inspect(CancellationToken::cancel).is_some()
+    /// Takes the codes away, so that nobody else ends them: for a device that is about to be linked.
+    pub fn take(&self, session: &SessionName) -> Option<Codes> {
+        self.0.lock().sessions.remove(session)
+    }
+
+    /// They are shown on, unless others are shown by now.
+    pub fn put_back(&self, session: &SessionName, codes: Codes) {
+        self.0.lock().sessions.entry(session.clone()).or_insert(codes);
+    }
+
+    pub fn end(&self, session: &SessionName) {
+        if let Some(codes) = self.take(session) {
+            codes.cancel();
+        }
     }
 
     pub fn end_all(&self) {
-        self.0.lock().drain().for_each(|(_, shown)| shown.cancel());
+        self.0.lock().sessions.drain().for_each(|(_, codes)| codes.cancel());
     }
 
-    pub fn is_shown(&self, session: &SessionName) -> bool {
-        self.0.lock().contains_key(session)
+    /// Nobody came; returns whether it is still these codes that are shown.
+    fn expire(&self, session: &SessionName, codes: &Codes) -> bool {
+        let mut shown = self.0.lock();
+        let is_own = shown.sessions.get(session).is_some_and(|own| own.number == codes.number);
+        if is_own {
+            shown.sessions.remove(session);
+        }
+        is_own
+    }
+
+    /// When the last code of the session ends.
+    pub fn end_of(&self, session: &SessionName) -> Option<Timestamp> {
+        self.0.lock().sessions.get(session).map(|codes| codes.end)
+    }
+}
+
+impl Codes {
+    pub fn cancel(&self) {
+        self.cancelled.cancel();
     }
 }
 
@@ -63,10 +108,15 @@ pub(super) struct FurtherCodes {
 
 impl FurtherCodes {
     /// Until the device is linked, the session is stopped, or nobody came.
-    pub async fn run(self, shown: CancellationToken) {
-        tokio::select! {
-            () = self.show() => {}
-            () = shown.cancelled() => {}
+    pub async fn run(self, codes: Codes) {
+        let nobody_came = tokio::select! {
+            () = self.show() => self.linking.expire(&self.session, &codes),
+            () = codes.cancelled.cancelled() => false,
+        };
+        if nobody_came {
+            let reason = "nobody has scanned a QR code in time; StartSession shows new ones";
+            let failed = ConnectionEvent::Failed(reason.to_owned());
+            self.sink.connection_changed(&self.session, failed).await;
         }
     }
 
@@ -87,8 +137,24 @@ impl FurtherCodes {
             self.sink.connection_changed(&self.session, code).await;
         }
         sleep(life).await;
-        self.linking.end(&self.session);
-        let reason = "nobody has scanned a QR code in time; StartSession shows new ones".to_owned();
-        self.sink.connection_changed(&self.session, ConnectionEvent::Failed(reason)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_before_end_nothing() {
+        let (linking, session) = (Linking::default(), "shop".parse().unwrap());
+        let first = linking.begin(&session, Timestamp::default());
+        let second = linking.begin(&session, Timestamp::default());
+        assert!(first.cancelled.is_cancelled() && !second.cancelled.is_cancelled());
+        assert!(!linking.expire(&session, &first), "others are shown by now");
+        let taken = linking.take(&session).unwrap();
+        assert!(!linking.expire(&session, &second), "the device is being linked");
+        linking.put_back(&session, taken);
+        assert!(linking.expire(&session, &second));
+        assert!(linking.take(&session).is_none());
     }
 }

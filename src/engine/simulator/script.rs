@@ -23,7 +23,7 @@ pub struct Acted {
     pub changed: bool,
     /// One for each participant that the operation named, in its order.
     pub results: Vec<ParticipantResult>,
-    /// Of the group, for who is to join it next.
+    /// The group's, for the next join.
     pub invite_code: Option<InviteCode>,
     pub pending_approval: bool,
     /// Notifications made for sessions, before any fault.
@@ -181,14 +181,22 @@ impl SimulatorEngine {
     /// The account's holder scans the QR code, or types the pairing code. `false` where the session does
     /// not wait for that.
     pub async fn link_device(&self, session: &SessionName) -> Result<bool> {
-        if !self.linking.is_shown(session) {
-            return Ok(false);
-        }
+        let Some(codes) = self.linking.take(session) else { return Ok(false) };
         let name = session.clone();
         let linked = self.ledger.apply(move |world, _| world.link(&name)).await;
-        let linked = linked.map_err(|failed| failed.error)??;
+        let linked = match linked {
+            Ok(Ok(linked)) => linked,
+            Ok(Err(refusal)) => {
+                self.linking.put_back(session, codes);
+                return Err(refusal.into());
+            }
+            Err(failed) => {
+                self.linking.put_back(session, codes);
+                return Err(failed.error);
+            }
+        };
+        codes.cancel();
         if linked {
-            self.linking.end(session);
             self.sink.connection_changed(session, ConnectionEvent::Linked).await;
         }
         Ok(linked)

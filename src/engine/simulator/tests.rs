@@ -28,7 +28,7 @@ use crate::domain::port::repository::{Result, StoreError};
 use crate::domain::port::world::WorldStore;
 use crate::domain::reason::Reason;
 
-/// A store in memory that can be told to fail.
+/// A store in memory that can be made to fail.
 #[derive(Default)]
 struct MemoryStore {
     rows: Mutex<BTreeMap<String, Bytes>>,
@@ -39,9 +39,9 @@ struct MemoryStore {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failure {
     Unavailable,
-    /// It says that it does not know, and wrote.
+    /// Answers `CommitUnknown`, and wrote.
     UnknownWritten,
-    /// It says that it does not know, and did not write.
+    /// Answers `CommitUnknown`, and did not write.
     UnknownLost,
     LoadToo,
 }

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 const FAILURES: u32 = 5;
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(30);
-/// A call that is given up after so long tells that the server hangs; before, only that nobody waits.
+/// A call given up after so long counts as a hanging server; earlier, only as a caller that left.
 const HANGS: Duration = Duration::from_secs(10);
-/// A call that tries for all is not waited for longer than that: another one may go.
+/// A probe that takes longer no longer keeps other calls back: another one may go.
 const LONGEST_PROBE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ struct State {
     probing: Option<Instant>,
 }
 
-/// A call that may go out. What became of it must be said; dropped, it counts by how long it took.
+/// A call that may go out. Its outcome must be reported; dropped, it counts by how long it took.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     breaker: &'a Breaker,
@@ -40,7 +40,7 @@ pub(super) struct Permit<'a> {
 }
 
 impl Breaker {
-    /// Lets a call out, or says how long to wait.
+    /// Lets a call out, or returns how long to wait.
     pub fn admit(&self) -> Result<Permit<'_>, Duration> {
         let now = Instant::now();
         let mut state = self.0.lock();
@@ -58,7 +58,7 @@ impl Breaker {
         Ok(Permit { breaker: self, began: now, is_probe, told: false })
     }
 
-    /// Lets a call out that asks for nobody but the server itself: no better way to try whether it is back.
+    /// Lets a call out that reads the server's own state: the best probe of whether it is back.
     pub fn look(&self) -> Permit<'_> {
         let now = Instant::now();
         let mut state = self.0.lock();
@@ -69,12 +69,12 @@ impl Breaker {
         Permit { breaker: self, began: now, is_probe, told: false }
     }
 
-    /// The server was heard of by another way: the next call may try at once.
+    /// The server is reachable by its stream: the next call may try at once.
     pub fn try_now(&self) {
         let mut state = self.0.lock();
         if let Some(until) = &mut state.open_until {
             *until = Instant::now().min(*until);
-            // One that is out may wait for a connection that is no more.
+            // A probe on its way may wait for a dead connection.
             state.probing = None;
         }
     }
@@ -100,8 +100,8 @@ impl Permit<'_> {
     fn fail(&self) {
         let mut state = self.breaker.0.lock();
         state.failures = state.failures.saturating_add(1);
-        // Those that were out already when the circuit opened say nothing new, nor does a probe that another one
-        // has relieved.
+        // Calls that were out already when the circuit opened add nothing, nor does a probe that another one
+        // has replaced.
         let opens = match state.open_until {
             None => state.failures >= FAILURES,
             Some(_) => self.is_the_probe(&state),

@@ -5,15 +5,15 @@ use serde_json::Value;
 use super::webhook::WahaEngine;
 use crate::domain::operation::OperationName;
 
-/// What the server says of itself.
+/// What the server reports of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerInfo {
     pub engine: WahaEngine,
     pub version: Version,
 }
 
-/// Year, month and patch. Of a version that is written otherwise we assume that it can do everything: what
-/// it cannot, it says itself.
+/// Year, month and patch. A version that is written otherwise is assumed to support everything: the server
+/// refuses what it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version(u32, u32, u32);
 

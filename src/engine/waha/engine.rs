@@ -45,9 +45,9 @@ pub struct Options {
     pub servers: Vec<ServerOptions>,
     pub limits: Limits,
     pub trust: Trust,
-    /// How often servers are asked where their sessions stand, beside what their events say.
+    /// How often servers are asked for the status of their sessions, beside their events.
     pub status_interval: Duration,
-    /// Who is told what the servers tell beside groups; `None` = nobody.
+    /// Receives all events that are not of groups; `None` = nobody.
     pub receivers: Option<Arc<dyn OtherEvents>>,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Debug for WahaServers {
 }
 
 impl WahaServers {
-    /// Follows each server from now on; what it tells of started sessions goes to the sink.
+    /// Follows each server from now on; events of started sessions go to the sink.
     pub fn open(
         options: Options,
         sink: Arc<dyn EngineEventSink>,
@@ -178,14 +178,14 @@ impl WahaServers {
             }
             Started::Connecting | Started::Pairing(_) => {}
         }
-        // It may be up before its event is here, or the event may be lost; and who follows the server is to know that
+        // It may be up before its event arrives, or the event may be lost; and the server's monitor must learn that
         // it runs.
         carried.server.look_again.notify_one();
         Ok(started)
     }
 
-    /// A session of which this does not succeed, or not in time, is told of at the next look, whatever was told
-    /// before.
+    /// A session for which this fails, or not in time, has its status reported at the next look, even if it did
+    /// not change.
     async fn bring_up<T>(
         &self,
         session: &SessionName,
@@ -247,7 +247,7 @@ impl GroupEngine for WahaServers {
                 let room = |carrier: &&Carrier| {
                     carrier.server.capacity.saturating_sub(load(&carrier.server.name))
                 };
-                // Of those with as much room, the first by name, so that the choice can be foretold.
+                // Of those with as much room, the first by name, so that the choice is predictable.
                 let roomy = self.servers.values().rev().max_by_key(room);
                 let Some(roomy) = roomy.filter(|carrier| room(carrier) > 0) else {
                     let all = self.servers.values().map(|carrier| carrier.server.capacity).sum();

@@ -1,4 +1,4 @@
-//! What the exceptions of WAHA's engines say: WhatsApp's code, or words that stand for it.
+//! What the exceptions of WAHA's engines mean: WhatsApp's code, or words that stand for it.
 
 use serde_json::Value;
 
@@ -27,9 +27,9 @@ impl<'a> Exception<'a> {
         Self { object, said: text("message"), name: text("name") }
     }
 
-    /// `None` where it says nothing that is known.
+    /// `None` where it has no known code or words.
     pub fn meaning(&self) -> Option<Meant<'a>> {
-        // WPP has the cause as a code, and words for people.
+        // WPP has the cause as a code, beside a readable text.
         let cause = self.object.get("code").and_then(Value::as_str).unwrap_or_default();
         let lower = format!("{} {cause}", self.said).to_ascii_lowercase();
         // Before the codes: Baileys gives its own state as a code of HTTP's, 428 where the connection is closed.
@@ -50,7 +50,7 @@ impl<'a> Exception<'a> {
         let whole = self.line().rsplit(": ").next().unwrap_or_default().to_ascii_lowercase();
         let is_said = |(words, _): &&(&str, u32)| match words.contains('-') {
             true => lower.contains(words),
-            // A word of English, which may stand in any sentence.
+            // An English word, which may be in any sentence.
             false => whole == **words,
         };
         CODE_WORDS.iter().find(is_said).map(|(_, code)| Meant::Code(*code, self.line()))
@@ -103,7 +103,7 @@ const SILENCE: [&str; 6] = [
     "session closed",
 ];
 
-/// What the engines say in words of their own, in lower case. The first that fits counts.
+/// The engines' own error texts, in lower case. The first that fits counts.
 const WORDS: [(&str, Reason); 14] = [
     // GOWS
     ("that group does not exist", Reason::GroupNotFound),
@@ -121,7 +121,7 @@ const WORDS: [(&str, Reason); 14] = [
     ("chat_not_found", Reason::GroupNotFound),
     ("group_not_exist", Reason::GroupNotFound),
     ("not_participating", Reason::NotGroupMember),
-    // Of one of those who were asked for; nothing was done for the others either.
+    // One of the requested people; nothing was done for the others either.
     ("group_participant_not_found", Reason::RefusedByWhatsapp),
 ];
 
@@ -209,7 +209,7 @@ mod tests {
                 assert!(said.contains(&format!("Code({code}, ")), "{message}: {said}");
             }
         }
-        // The same words in a sentence of people mean nothing of the kind.
+        // The same words within a sentence are not WhatsApp's codes.
         for message in [
             "the file is locked by another process",
             "all is gone wrong",

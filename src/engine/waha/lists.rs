@@ -1,22 +1,20 @@
-//! Reading groups of NOWEB, which fetches all groups from WhatsApp whichever one is asked for, and then describes each
-//! of them to everybody (observed on 2026.8.2).
+//! Reading groups of NOWEB, which fetches all groups from WhatsApp whichever one is asked for, and then sends an event
+//! of each to everybody (observed on 2026.8.2).
 //!
-//! So groups are read together: whoever asks while a fetch has yet to begin shares it, fetches of a session keep a
-//! distance that doubles while they go on, and each is taken out of a budget. Else what a read provokes would provoke
-//! the next read.
+//! So groups are read together: reads that come before a fetch begins share it, fetches of a session keep a
+//! distance that doubles while they go on, and each is taken out of a budget. Else the events that a read causes
+//! would cause the next read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::native::Seen;
-use super::routed_session::RoutedSession;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::operation::{EngineError, Result};
@@ -39,7 +37,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub(super) type Listed = HashMap<GroupId, Seen>;
 
 /// A fetch that is to come, or on its way. It goes on though nobody waits for it any more.
-type Fetch = Shared<BoxFuture<'static, Result<Arc<Listed>>>>;
+pub(super) type Fetch = Shared<BoxFuture<'static, Result<Arc<Listed>>>>;
 
 /// The fetches of a server's sessions.
 pub(super) struct Lists {
@@ -49,11 +47,11 @@ pub(super) struct Lists {
 
 /// The fetches of one session.
 #[derive(Default)]
-struct Fetches {
-    /// The one that has yet to begin: whoever asks before it does shares it.
-    coming: Mutex<Option<Fetch>>,
+pub(super) struct Fetches {
+    /// The one that has yet to begin, shared by all reads until it does.
+    pub coming: Mutex<Option<Fetch>>,
     /// One at a time.
-    turn: tokio::sync::Mutex<()>,
+    pub turn: tokio::sync::Mutex<()>,
     distance: Mutex<Distance>,
     /// Blank groups that were looked at since the last fetch.
     looked_at: AtomicU32,
@@ -100,12 +98,12 @@ impl Lists {
         Self { budget, sessions: sessions.build() }
     }
 
-    fn of(&self, session: &SessionName) -> Arc<Fetches> {
+    pub fn of(&self, session: &SessionName) -> Arc<Fetches> {
         self.sessions.get_with_by_ref(session, Arc::default)
     }
 
     /// How long the session's next fetch has to wait; an error where that is too long.
-    fn wait(&self, fetches: &Fetches) -> Result<Duration> {
+    pub fn wait(&self, fetches: &Fetches) -> Result<Duration> {
         if !self.budget.is_limited() {
             return Ok(Duration::ZERO);
         }
@@ -113,7 +111,7 @@ impl Lists {
         if wait > PATIENCE { Err(not_yet(wait)) } else { Ok(wait) }
     }
 
-    async fn take(&self, session: &SessionName) -> Result<()> {
+    pub async fn take(&self, session: &SessionName) -> Result<()> {
         match self.budget.take(session).await {
             Ok(None) => Ok(()),
             Ok(Some(wait)) => Err(not_yet(wait)),
@@ -123,8 +121,25 @@ impl Lists {
 }
 
 impl Fetches {
-    /// From now on whoever asks wants a later one.
-    fn begin(&self) {
+    /// A fetch has ended: the next one keeps a distance.
+    pub fn note(&self) {
+        self.distance.lock().note(Instant::now());
+        self.looked_at.store(0, Ordering::Relaxed);
+    }
+
+    /// What belonged to the last fetch has ended.
+    pub fn go_on(&self) {
+        self.distance.lock().go_on(Instant::now());
+    }
+
+    /// Whether one more group may be looked at of which the list knows nothing. A server that has just begun may list
+    /// hundreds of them: to look at each would leave no fetch for anything else.
+    pub fn may_look_at_blank_group(&self) -> bool {
+        self.looked_at.fetch_add(1, Ordering::Relaxed) < BLANK_GROUPS
+    }
+
+    /// Later reads need a later fetch.
+    pub fn begin(&self) {
         *self.coming.lock() = None;
     }
 }
@@ -134,63 +149,10 @@ fn not_yet(wait: Duration) -> EngineError {
     EngineError::not_sent(Error::new(Reason::RateLimited, message).retry_after(wait))
 }
 
-impl RoutedSession {
-    /// All groups as they were after this was asked.
-    pub async fn list_anew(&self) -> Result<Arc<Listed>> {
-        let fetches = self.server.shared_lists.of(&self.session);
-        self.server.shared_lists.wait(&fetches)?;
-        let fetch = fetches
-            .coming
-            .lock()
-            .get_or_insert_with(|| self.clone().fetch_list(fetches.clone()))
-            .clone();
-        fetch.await
-    }
-
-    fn fetch_list(self, fetches: Arc<Fetches>) -> Fetch {
-        let fetch = tokio::spawn(async move {
-            let listed = self.fetch_list_in_turn(&fetches).await;
-            // Also where it never began.
-            fetches.begin();
-            listed
-        });
-        let ended = async {
-            fetch.await.unwrap_or_else(|error| Err(EngineError::not_sent(Error::internal(error))))
-        };
-        ended.boxed().shared()
-    }
-
-    async fn fetch_list_in_turn(&self, fetches: &Fetches) -> Result<Arc<Listed>> {
-        let lists = &self.server.shared_lists;
-        let _turn = fetches.turn.lock().await;
-        sleep(lists.wait(fetches)?).await;
-        lists.take(&self.session).await?;
-        fetches.begin();
-        let listed = self.list().await;
-        fetches.distance.lock().note(Instant::now());
-        fetches.looked_at.store(0, Ordering::Relaxed);
-        Ok(Arc::new(listed?.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect()))
-    }
-
-    /// Whether one more group may be looked at of which the list knows nothing. A server that has just begun may list
-    /// hundreds of them: to look at each would leave no fetch for anything else.
-    pub fn may_look_at_blank_group(&self) -> bool {
-        let fetches = self.server.shared_lists.of(&self.session);
-        fetches.looked_at.fetch_add(1, Ordering::Relaxed) < BLANK_GROUPS
-    }
-
-    /// Another read that fetches all groups, and belongs to the list before it.
-    pub async fn fetch_beside<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
-        let lists = &self.server.shared_lists;
-        lists.take(&self.session).await?;
-        let fetched = read.await;
-        lists.of(&self.session).distance.lock().go_on(Instant::now());
-        fetched
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::time::sleep;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

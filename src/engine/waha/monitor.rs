@@ -34,15 +34,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const PAIRING_INTERVAL: Duration = Duration::from_secs(15);
 /// A younger one is not asked for again.
 const YOUNG_CODE: Duration = Duration::from_secs(10);
-/// Events that are handed in together.
+/// Events ingested in one batch.
 const BATCH: usize = 64;
-/// Between two tries to hand an event in.
+/// Between two tries to ingest events.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
-/// A server that says nothing for so long does not answer any more. Meanwhile no event is read.
+/// How long a server may take to answer. Meanwhile no event is read.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// After a look that failed, and then longer.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
-/// While the stream is open the server is there: one look that fails says nothing of its sessions.
+/// While the stream is open the server is up: one failed look does not mean its sessions are offline.
 const LOOKS_THAT_COUNT: u32 = 3;
 
 pub(super) struct Monitor {
@@ -60,14 +60,14 @@ pub(super) struct Monitor {
 /// What is known of the sessions.
 #[derive(Debug, Default)]
 struct Known {
-    /// What they were last said to be.
+    /// Their last known status.
     statuses: HashMap<SessionName, WahaStatus>,
     /// When a new code to scan was last asked for.
     codes: HashMap<SessionName, Instant>,
     /// Looks that failed in a row.
     failed_looks: u32,
     restarts: Restarts,
-    /// When a session that was said to be stopped is to be looked at: it may start again by itself.
+    /// When to look at a session reported as stopped: it may start again by itself.
     settles: Option<Instant>,
 }
 
@@ -84,7 +84,7 @@ impl Monitor {
                     if last_cause.take().is_some() {
                         tracing::info!(server = %self.server.name, "the stream of events is back");
                     }
-                    // What was told while nobody listened is found by comparing.
+                    // Events missed meanwhile are found by comparing.
                     known.statuses.clear();
                     self.server.is_heard_of();
                     let opened = Instant::now();
@@ -104,7 +104,7 @@ impl Monitor {
                 tracing::warn!(server = %self.server.name, %cause, "no stream of events; trying again");
                 last_cause = Some(cause);
             }
-            // Perhaps it is the stream alone that is not there.
+            // Perhaps only the stream is down, not the server.
             self.look(&mut known, false).await;
             let resting = sleep(pauses.pause(None, self.entropy.as_ref()));
             tokio::pin!(resting);
@@ -154,7 +154,7 @@ impl Monitor {
                     next_look = known.settles.map_or(next_look, |settles| next_look.min(settles));
                 }
                 () = self.server.look_again.notified() => {
-                    // Whoever asked has just changed something; it takes a moment.
+                    // Something was just changed there; it takes a moment.
                     sleep(FIRST_PAUSE).await;
                     self.look(known, true).await;
                     next_look = self.next_look(known);
@@ -180,7 +180,7 @@ impl Monitor {
         known.settles.map_or(next, |settles| next.min(settles))
     }
 
-    /// Where all sessions of the server stand; those of which that is news are told.
+    /// Reads the status of all sessions of the server, and reports those that changed.
     async fn look(&self, known: &mut Known, is_open: bool) {
         let ours = self.routes.of_server(&self.server);
         if ours.is_empty() {
@@ -198,7 +198,7 @@ impl Monitor {
                     return;
                 }
                 for (session, _) in ours {
-                    // So that it is news once the server is back.
+                    // So that the server's return is reported.
                     if known.statuses.insert(session.clone(), WahaStatus::Starting)
                         != Some(WahaStatus::Starting)
                     {
@@ -225,7 +225,7 @@ impl Monitor {
                     let may_start_by = restarts.may_start_by(&session);
                     *settles = earlier(*settles, may_start_by);
                     if is_restarted || may_start_by.is_some() {
-                        // As it will be told in a moment.
+                        // It is about to start again.
                         *said = WahaStatus::Starting;
                     }
                 }
@@ -282,7 +282,7 @@ impl Monitor {
             .collect())
     }
 
-    /// Hands events in, together, until they are durable: they come only once.
+    /// Ingests events, retrying until they are durable: they come only once.
     async fn hand_in(&self, events: &[Bytes], known: &mut Known) {
         let mut read: Vec<EngineEvent> = Vec::new();
         for event in events {
@@ -295,7 +295,7 @@ impl Monitor {
                 }
             }
         }
-        // Changes find their own order, statuses count as they come.
+        // Changes are ordered by their stamps, statuses by arrival.
         for together in read.chunk_by(|a, b| is_of_groups(a) && is_of_groups(b)) {
             self.hand_in_until_durable(together.to_vec()).await;
         }

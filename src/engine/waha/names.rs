@@ -1,4 +1,4 @@
-//! Who is meant: WAHA writes an id as text, as WhatsApp Web's object, or not at all.
+//! Reading ids: WAHA writes one as text, as WhatsApp Web's object, or not at all.
 
 use serde_json::Value;
 
@@ -44,13 +44,13 @@ pub(super) fn account<'a>(names: impl IntoIterator<Item = &'a Value>) -> Option<
     Account::from_names(lid, phone)
 }
 
-/// Who stands in a list of members, in any engine's words.
+/// The account in a row of a member list, of any engine.
 pub(super) fn listed(listed: &Value) -> Option<Account> {
     const NAMES: [&str; 8] = ["JID", "LID", "PhoneNumber", "id", "lid", "jid", "phoneNumber", "pn"];
     account(NAMES.iter().filter_map(|name| listed.get(name)))
 }
 
-/// Who the session is.
+/// The session's account.
 pub(super) fn me(me: &Value) -> Option<Login> {
     let account = account(["lid", "id", "jid"].into_iter().filter_map(|name| me.get(name)))?;
     let push_name = me.get("pushName").and_then(Value::as_str).unwrap_or_default();
@@ -69,7 +69,7 @@ const PAIRS: [[&str; 2]; 8] = [
     ["/_data/descOwner", "/_data/descOwnerPn"],
 ];
 
-/// Who goes by both names, beside those whom the event is about.
+/// Accounts that have both ids in the event, beside those it is about.
 pub(super) fn aliases(payload: &Value) -> Vec<(Lid, PhoneNumber)> {
     let named = PAIRS.into_iter().filter_map(|[lid, phone]| {
         account([payload.pointer(lid)?, payload.pointer(phone)?])?.both_names()

@@ -155,7 +155,7 @@ impl Words {
     }
 }
 
-/// A group, and the fields of which the engine did not speak.
+/// A group, and the fields that the engine did not report.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub group: Group,
@@ -275,10 +275,10 @@ fn all_members(mode: Option<&Value>) -> Option<bool> {
     }
 }
 
-/// The members of a list, whoever's words it is in. Who cannot be made out is left out.
+/// The members of a list, in any engine's form. Unreadable rows are left out.
 pub(super) fn members(list: Option<&Value>) -> Vec<Participant> {
     let listed = list.and_then(Value::as_array).into_iter().flatten();
-    // GOWS lists whom it could not add with the cause.
+    // GOWS lists people it could not add, with the cause.
     let is_in = |listed: &&Value| {
         listed.get("Error").and_then(Value::as_u64).is_none_or(|code| code == 0 || code == 200)
     };
@@ -400,7 +400,7 @@ mod tests {
                 assert_eq!(told.member_count(), counted.unwrap_or(2));
             }
         }
-        // Who could not be added stands in the list and in its count.
+        // People who could not be added are listed and counted.
         let refused = json!({"JID": "1@g.us", "Name": "Team", "IsIncognito": false, "ParticipantCount": 2,
             "Participants": [{"JID": "111@lid", "Error": 0}, {"JID": "222@lid", "Error": 403}]});
         assert_eq!(seen(WahaEngine::Gows, refused).group.counted(), None);

@@ -1,5 +1,5 @@
-//! An event beside groups, read no further than to learn whose it is, and handed on as it came: only the session's name
-//! is another one here.
+//! An event that is not about groups, read only as far as its session and passed on as it came, under the session's
+//! name here.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,9 +18,9 @@ const MAX_TEXT_BYTES: usize = 128;
 /// Why an event is not passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotPassedOn {
-    /// It is no event of WAHA's, or none that says what it is and whose.
+    /// It is no event of WAHA's, or has no name or no session.
     Unreadable,
-    /// It is about groups, or says where a session stands.
+    /// It is about groups or a session's status.
     Ours,
     TooLarge,
 }

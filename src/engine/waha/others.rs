@@ -1,5 +1,5 @@
-//! Following what one server tells beside groups, by a stream of its own that is open only while somebody wants it. So
-//! messages, however many or large, never stand in the way of what is told of groups.
+//! Following one server's events that are not about groups, by a separate stream that is open only while a client wants
+//! them. So messages, however many or large, never delay events of groups.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::telemetry;
 /// Between two tries to open the stream.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long a stream that nobody wants any more stays open: clients come again.
+/// How long an unused stream stays open: clients come again.
 const LINGER: Duration = Duration::from_secs(30);
 
 pub(super) struct Others {
@@ -34,14 +34,14 @@ pub(super) struct Others {
     pub connect_timeout: Duration,
 }
 
-/// What somebody wants, and how it changes.
+/// The events that clients want, and changes of that.
 struct Wanted {
     names: OtherEventNames,
     news: BoxStream<'static, OtherEventNames>,
 }
 
 impl Wanted {
-    /// Waits until it changes; `false` once nobody can want anything any more.
+    /// Waits until they change; `false` once they never will again.
     async fn changed(&mut self) -> bool {
         let Some(names) = self.news.next().await else { return false };
         self.names = names;
@@ -76,8 +76,8 @@ impl Others {
             Wanted { names: OtherEventNames::default(), news: self.receivers.wanted() };
         let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut last_cause = None;
-        // Whoever wants more has the stream opened anew for all. So that not each new wish costs the others what is told
-        // meanwhile, the first one has it opened for all events, which can be no more often than a few times.
+        // Wanting more events reopens the stream, and all clients lose what is sent meanwhile. So the first such wish
+        // opens it for all events: it is reopened a few times at the most.
         let mut has_grown = false;
         while wanted.some().await {
             let opened = Instant::now();
@@ -152,7 +152,7 @@ impl Others {
 
     fn pass_on(&self, body: &Bytes) {
         let passed = Head::read(body).and_then(|head| {
-            // Of sessions that are not here nobody wants to know.
+            // Events of sessions that are not here are dropped.
             let session = self.routes.session_of(&self.server, &head.remote);
             let event = session.map(|session| {
                 head.of(&session, body, self.clock.now()).map(|event| (session, event))

@@ -1,7 +1,7 @@
 //! What became of each person that a call named, in the words of WAHA's engines.
 //!
-//! A 2xx says nothing: the replies are in the body, in another shape on each engine, and some engines give
-//! none at all. Whom the answer leaves open is settled by looking at the members afterwards.
+//! A 2xx means nothing: the replies are in the body, in another shape on each engine, and some engines give
+//! none at all. What the answer leaves open is settled by reading the members afterwards.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ParticipantId, PrivateInviteCode};
 use crate::domain::participant::Account;
 
-/// What the answer says of one person.
+/// The answer's row about one person.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ParticipantReply {
     /// As the answer names them; `None` where it does not, so that the order counts.
@@ -24,11 +24,11 @@ pub(super) struct ParticipantReply {
     pub invite: Option<(PrivateInviteCode, Option<Timestamp>)>,
 }
 
-/// What an answer says as a whole.
+/// An answer as a whole.
 #[derive(Debug, PartialEq)]
 pub(super) enum ParticipantReplies {
     Each(Vec<ParticipantReply>),
-    /// It was done, as far as it could be; for whom is not said.
+    /// Done as far as possible; the answer does not list for whom.
     Open,
     /// A failure that came with 2xx, in the engine's words.
     Failed(String),

@@ -29,7 +29,7 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(180);
 const CHUNK_PATIENCE: Duration = Duration::from_secs(30);
 /// The largest answer. A list of messages with their media is some megabytes.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
-/// What is handed back of an answer's head: what the body is, and when to come again.
+/// The answer's headers that are passed back: what the body is, and when to retry.
 const ANSWER_HEADERS: [&str; 4] =
     ["content-type", "content-disposition", "content-encoding", "retry-after"];
 
@@ -78,7 +78,7 @@ impl Passage for WahaServers {
         let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                // A body that ends before its end says nothing of the server, which cannot have acted on it.
+                // The client broke off its body: no failure of the server, which cannot have acted on it.
                 if let Some(broken) = broken_body(&error) {
                     permit.answered();
                     return Err(broken);
@@ -121,7 +121,7 @@ fn naming(remote: &str, fields: &[u8]) -> Result<Vec<u8>> {
     Ok([b"{\"session\":", name.as_bytes(), fields, b"}"].concat())
 }
 
-/// Why the caller's own body ended before its end, where that is the cause.
+/// Why the caller's own body broke off, where that is the cause.
 fn broken_body(error: &reqwest::Error) -> Option<Error> {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(above) = cause {
@@ -133,7 +133,7 @@ fn broken_body(error: &reqwest::Error) -> Option<Error> {
     None
 }
 
-/// The answer as it comes; what is too much of it, or too slow, ends it before its end.
+/// The answer as it comes; it is cut off where it is too large or too slow.
 fn chunks(response: Response) -> Chunks {
     let answered = futures::stream::unfold(Some((response, 0)), |state| async move {
         let (mut response, taken) = state?;
@@ -154,7 +154,7 @@ fn chunks(response: Response) -> Chunks {
     answered.boxed()
 }
 
-/// What is on its way out. The lock is never taken: a body has one owner, and its client wants to be told so.
+/// The request's body. The lock is never taken: it is there because the HTTP client needs a `Sync` body.
 struct Outgoing(Mutex<Chunks>);
 
 impl http_body::Body for Outgoing {

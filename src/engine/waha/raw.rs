@@ -13,7 +13,7 @@ use crate::domain::participant::Account;
 /// GOWS and NOWEB give milliseconds, WEBJS and WPP seconds. 100,000,000,000 is the year 5138 in seconds
 /// and March 1973 in milliseconds.
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
-/// A clock that is further ahead than this is wrong, and what it dates would keep later news out.
+/// A clock that is further ahead than this is wrong, and its stamps would outrank later events.
 const AHEAD: Duration = Duration::from_secs(86_400);
 /// Private invites are good for about three days; what ends later than this is no end.
 const LIFE: Duration = Duration::from_secs(366 * 86_400);

@@ -17,7 +17,7 @@ use crate::domain::reason::Reason;
 use crate::domain::session::SessionStatus;
 use crate::domain::whatsapp_code;
 
-/// The most of a stranger's words that goes into a log.
+/// The most of a server's text that is kept as a cause.
 const MAX_CAUSE_BYTES: usize = 300;
 /// A key that is refused will be refused in a minute as well.
 const KEY_REST: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ pub(super) struct Refused<'a> {
     pub body: &'a [u8],
 }
 
-/// What is wrong, and whether WAHA itself said it (a proxy before it speaks for nobody).
+/// What is wrong, and whether WAHA itself answered (and not a proxy before it).
 pub(super) struct ClassifiedError {
     pub error: EngineError,
     pub is_wahas: bool,
@@ -61,7 +61,7 @@ impl Refused<'_> {
             (500, Some(body)) if body.get("exception").is_some() => {
                 self.exception(&body["exception"])
             }
-            // A gateway's own 404 is no word of WhatsApp's.
+            // A proxy's own 404 is no answer of WAHA's.
             (400..=499, Some(body)) if body.get("statusCode").is_some() => EngineError::rejected(
                 whatsapp_code::refusal(self.status.as_u16().into(), message(body), self.operation),
             ),
@@ -86,7 +86,7 @@ impl Refused<'_> {
         format!("{} {body}", self.status.as_u16())
     }
 
-    /// Nobody can say whether it was done.
+    /// It is not known whether it was done.
     fn unclear(&self, what: &str) -> EngineError {
         unclear(self.operation, self.unavailable(what))
     }
@@ -133,7 +133,7 @@ impl Refused<'_> {
         }
     }
 
-    /// What a browser throws of its own, without a word of WhatsApp's: what it usually comes of is a guess.
+    /// An error of the browser's own, without WhatsApp's words: its usual cause is taken as a guess.
     fn unworded(&self, exception: &Exception<'_>) -> EngineError {
         let said = exception.said;
         let (is_minified, is_type_error) = (exception.is_minified(), exception.is_type_error());
@@ -144,11 +144,11 @@ impl Refused<'_> {
             // Thrown perhaps over WhatsApp's answer, when the group was made already.
             OperationName::CreateGroup => self.unclear("failed"),
             OperationName::JoinGroup if is_type_error => self.unclear("failed"),
-            // To be read needs no role.
+            // Reading needs no role.
             OperationName::FetchGroup | OperationName::FetchAll if is_minified => {
                 self.unclear("failed")
             }
-            // One letter where the account is no admin, or the invite leads nowhere.
+            // A minified error where the account is no admin, or the invite is invalid.
             _ if is_minified && self.is_joining() => self.reasoned(Reason::InviteInvalid, said),
             _ if is_minified => supposed(self.reasoned(Reason::NotGroupAdmin, said)),
             // In a browser a group that is not there is `undefined`, of which fields are read. What we send is
@@ -167,14 +167,14 @@ impl Refused<'_> {
         match code {
             // Its servers failed, perhaps half-way.
             408 | 500..=599 => self.unclear("was told that WhatsApp fails"),
-            // No words of its, but of the connection to it: closed, and taken over by another client.
+            // Not WhatsApp's answer, but the connection's: closed, or taken over by another client.
             428 | 440 => self.unclear("lost its connection to WhatsApp"),
             _ => EngineError::rejected(whatsapp_code::refusal(code, words, self.operation)),
         }
     }
 
     fn reasoned(&self, reason: Reason, said: &str) -> EngineError {
-        // Who is no member yet is told of the invite, not of their rights in the group.
+        // For an account that is no member yet the error is about the invite, not its role.
         if self.is_joining() || self.operation == OperationName::CreateGroup {
             match reason {
                 Reason::GroupNotFound => return self.coded(404, said),
@@ -200,7 +200,7 @@ impl Refused<'_> {
     }
 }
 
-/// A call that went out and of which nobody knows the end: a read may be sent again, a write may not.
+/// A call that was sent and whose outcome is not known: a read may be sent again, a write may not.
 pub(super) fn unclear(operation: OperationName, error: Error) -> EngineError {
     if operation.is_read() {
         return EngineError::not_sent(error);
@@ -367,7 +367,7 @@ mod tests {
         }
     }
 
-    /// What nobody can know of a change is a read's reason to try again.
+    /// An unknown outcome makes a read retriable, and a change not.
     #[test]
     fn what_may_have_happened_is_never_to_be_sent_again() {
         let silent = exception(json!({ "message": "2 UNKNOWN: info query timed out" }));

@@ -30,7 +30,7 @@ pub struct Registration<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
     Added,
-    /// There was one with this URL, and it is as wished now.
+    /// There was one with this URL, which was changed.
     Replaced,
     /// It was so already, and nothing was sent: WAHA restarts a session whose settings change.
     Unchanged,
@@ -85,7 +85,7 @@ pub async fn register_webhook(
     Ok(registered)
 }
 
-/// Whether all that we wish stands there; it may have more.
+/// Whether it has all wished settings; it may have more.
 fn is_as_wished(held: &Value, wished: &Value) -> bool {
     match (held, wished) {
         (Value::Object(held), Value::Object(wished)) => wished

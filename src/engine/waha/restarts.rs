@@ -21,9 +21,9 @@ use crate::domain::clock::Entropy;
 use crate::domain::id::SessionName;
 use crate::domain::operation::{EngineError, OperationName, Result};
 
-/// A server that is told to end stops its sessions, and says so, before it hangs up.
+/// A server that shuts down stops and reports its sessions before it hangs up.
 const FAREWELL: Duration = Duration::from_secs(30);
-/// WAHA stops a session that it starts anew, when it is told to or its settings change, and begins 3 seconds later
+/// WAHA restarts a session, on request or when its settings change, by stopping it and starting it 3 seconds later
 /// (observed on Core 2026.4.1).
 const STARTS_ANEW: Duration = Duration::from_secs(5);
 /// Starts of one server that are on their way.
@@ -37,7 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const TRIES: u32 = 8;
 
-/// Who is started again, and what has to be known for it.
+/// Sessions started again, and what has to be known for it.
 #[derive(Debug)]
 pub(super) struct Restarts {
     lives: HashMap<SessionName, Life>,
@@ -70,7 +70,7 @@ impl Default for Restarts {
 }
 
 impl Restarts {
-    /// What the server says of a session, by whatever way.
+    /// A status that the server reported, by event or answer.
     pub fn note(&mut self, session: &SessionName, status: &WahaStatus) {
         match status {
             WahaStatus::Working | WahaStatus::Starting | WahaStatus::Other(_) => {
@@ -106,7 +106,7 @@ impl Restarts {
         self.ended.get_or_insert_with(Instant::now);
     }
 
-    /// All sessions were looked at over a new stream: who is stopped from now on was stopped by somebody.
+    /// All sessions were looked at over a new stream: those stopped from now on were stopped by somebody.
     pub fn looked(&mut self) {
         self.ended = None;
     }
@@ -168,7 +168,7 @@ impl Restart {
             started.is_ok()
         };
         if !paced(&places, self.entropy.as_ref(), is_wanted, start).await {
-            // Where it stands is then told as it is.
+            // So that its status is reported as it is.
             self.routes.set_unsure(&self.session);
             self.server.look_again.notify_one();
         }

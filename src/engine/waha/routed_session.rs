@@ -105,7 +105,7 @@ pub(super) fn not_admin(operation: OperationName) -> EngineError {
     EngineError::rejected(Error::new(Reason::NotGroupAdmin, message))
 }
 
-/// The same, guessed of an answer that says no more than this.
+/// The same as a guess, from an answer without a cause.
 pub(super) fn no_admin_perhaps(operation: OperationName, said: &str) -> EngineError {
     let error = not_admin(operation).error.caused_by(said);
     EngineError { outcome: Outcome::Supposed, error }

@@ -15,11 +15,11 @@ pub(super) struct Route {
     pub server: Arc<Server>,
     /// Its name there.
     pub remote: Arc<str>,
-    /// Whether its news is to be followed.
+    /// Whether its events are followed.
     pub is_started: bool,
-    /// It could not be brought up, so that where it stands there is news even where that is as before.
+    /// It could not be brought up, so that its status is reported next time even if it is as before.
     pub is_unsure: bool,
-    /// Who it is there, once it was asked.
+    /// Its account there, once it was read.
     pub account: Option<Account>,
 }
 

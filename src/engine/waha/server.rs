@@ -1,4 +1,4 @@
-//! One WAHA server: how its REST API is called, and what it says of itself.
+//! One WAHA server: how its REST API is called, and what it reports of itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub(super) struct Server {
     pub capacity: usize,
     pub(super) key: Option<HeaderValue>,
     pub(super) client: Client,
-    /// Also for its stream, which is no business of the client's.
+    /// Also for its stream, which the client does not open.
     pub trust: Trust,
     pub(super) breaker: Breaker,
     info: RwLock<Option<ServerInfo>>,
@@ -71,7 +71,7 @@ pub(super) struct Server {
     max_list_bytes: usize,
     pub spellings: Spellings,
     pub shared_lists: Lists,
-    /// Something looks as if a session's status there is not what we think.
+    /// A session's status there may not be what we think.
     pub look_again: Notify,
 }
 
@@ -84,7 +84,7 @@ pub(super) struct Ask<'a> {
     pub path: Vec<&'a str>,
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
-    /// Asks for nobody but the server itself, and so goes out also while the server is left alone.
+    /// Reads the server's own state, and so goes out also while the circuit is open.
     pub is_look: bool,
 }
 
@@ -133,7 +133,7 @@ impl Answer {
         }
     }
 
-    /// WEBJS says so where it did nothing.
+    /// WEBJS answers so where it did nothing.
     pub fn is_false(&self) -> bool {
         match self {
             Self::Json(value) => *value == Value::Bool(false),
@@ -220,12 +220,12 @@ impl Server {
         Ok(info)
     }
 
-    /// The server was heard of by another way than a call's answer.
+    /// The server is reachable, by another sign than a call's answer.
     pub fn is_heard_of(&self) {
         self.breaker.try_now();
     }
 
-    /// Waits for its turn to look who is linked: when a server is back, all of its sessions want to know.
+    /// Waits for its turn to read who is linked: when a server is back, all of its sessions do that.
     pub async fn log_in_turn(&self) -> Result<SemaphorePermit<'_>> {
         // Never closed.
         self.log_ins.acquire().await.map_err(|error| EngineError::not_sent(Error::internal(error)))
@@ -386,7 +386,7 @@ async fn read(mut response: Response, max_bytes: usize) -> std::result::Result<B
     }
 }
 
-/// The cause below what the client says: its own words name the URL, which may hold more than a log needs.
+/// The cause below the client's error: its own text has the URL, which may hold more than a log needs.
 pub(super) fn without_url(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(below) = cause.source() {

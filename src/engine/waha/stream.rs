@@ -1,7 +1,7 @@
 //! A server's streams of events: WAHA's WebSocket, each for all its sessions.
 //!
-//! The server tells and never listens: there is no acknowledgement and no resume, so that whoever connects
-//! again has to compare what may be missing.
+//! The server only sends: there is no acknowledgement and no resume, so that a client that connects again
+//! has to compare what may be missing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use url::Url;
 use super::server::Server;
 use crate::tls::Trust;
 
-/// What we ask to be told of groups. The events from before `group.v2` say nothing that these do not.
+/// The events that are asked for. The older ones, before `group.v2`, hold nothing that these do not.
 pub(super) const EVENTS: [&str; 6] = [
     "group.v2.join",
     "group.v2.leave",
@@ -34,7 +34,7 @@ pub(super) const EVENTS: [&str; 6] = [
 
 /// A group of 1,024 members with the engine's own object beside it has about 500 KiB.
 const MAX_FRAME_BYTES: usize = 8 * 1024 * 1024;
-/// WAHA asks whether we are there every 60 seconds; after two of them in silence it is not.
+/// WAHA pings every 60 seconds; after two missed pings it counts as gone.
 const SILENCE: Duration = Duration::from_secs(150);
 
 /// Why a stream ended, or did not begin, without the address: the key is in it.
@@ -48,7 +48,7 @@ impl fmt::Display for Broken {
 }
 
 impl Broken {
-    /// It ended without a word.
+    /// It ended without a cause.
     pub fn closed() -> Self {
         broken("it was closed")
     }
@@ -90,7 +90,7 @@ async fn reach(url: &Url, trust: &Trust) -> Result<Box<dyn Connection>, Broken> 
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_or_known_default().ok_or_else(|| broken("its address has no port"))?;
     let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
-    // Events are small, and somebody waits for them.
+    // Frames are small and must not be delayed.
     stream.set_nodelay(true).map_err(failed)?;
     if url.scheme() != "wss" {
         return Ok(Box::new(stream));

@@ -1,4 +1,4 @@
-//! Texts of strangers, as far as they can be kept.
+//! Texts from outside, as far as they can be kept.
 
 use crate::domain::text::plain_space;
 

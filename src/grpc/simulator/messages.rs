@@ -46,6 +46,8 @@ pub(super) fn account_change(
         fields.add("account.push_name", "must have at most 100 bytes");
     }
     let known = SETTINGS.join(", ");
+    // Some clients send an empty mask for none.
+    let mask = mask.filter(|mask| !mask.paths.is_empty());
     let paths = mask.map(|mask| fields.paths(Some(mask), &known));
     for path in paths.unwrap_or_default() {
         if !SETTINGS.contains(&path.as_str()) {

@@ -76,7 +76,7 @@ struct Unsent {
     bytes: AtomicUsize,
     /// Whether the stream holds more than each may.
     holds_more: AtomicBool,
-    /// Of who waits for bytes to leave. Nobody else leaves his: each delivery to a watch would wake it a second time.
+    /// Of a task that waits for bytes to leave; set by no other, as each delivery to a watch would wake it once more.
     waker: AtomicWaker,
 }
 
@@ -86,7 +86,7 @@ impl Unsent {
         Self { _call: call, bytes, holds_more, waker: AtomicWaker::new() }
     }
 
-    /// How much has not left; where that is too much, whoever asks is woken when some has.
+    /// How much has not left; where that is too much, the task that asks is woken when some has.
     fn poll_bytes(&self, cx: &mut Context<'_>, is_enough: impl Fn(usize) -> bool) -> usize {
         let bytes = self.bytes.load(Ordering::Acquire);
         if is_enough(bytes) {
@@ -294,8 +294,8 @@ where
 }
 
 impl<B> AnswerBody<B> {
-    /// Gives up the place before the end of the answer leaves, so that whoever has received it finds a place for the
-    /// next call. What the connection still has in its hands keeps it.
+    /// Gives up the place before the end of the answer leaves, so that a client that has received it finds a place for
+    /// the next call. What the connection still has in its hands keeps it.
     fn ends(&mut self) {
         if let Some(leaving) = self.leaving.take() {
             leaving.call.handed_over();

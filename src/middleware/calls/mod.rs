@@ -1,10 +1,10 @@
 //! The calls that a listener serves at the same time: how many, what their bodies and answers hold, and who has to go
 //! first where there is no more room.
 //!
-//! A call counts from its head until the last byte of its answer has left, so that whoever asks and does not take
-//! the answer fills his own share. Callers who show a key share fairly by key ([`FairShare`]). Those who show none
+//! A call counts from its head until the last byte of its answer has left, so that a caller who does not take
+//! the answer fills its own share. Callers who show a key share fairly by key ([`FairShare`]). Those who show none
 //! have a small number of places of their own, of which the oldest gives way, so that a probe always passes.
-//! Whoever keeps us waiting, with the rest of his request or to take his answer, gives way to those who do not.
+//! A caller that keeps us waiting, with the rest of its request or to take its answer, gives way to those who do not.
 //!
 //! [`FairShare`]: crate::domain::fair_share::FairShare
 
@@ -33,7 +33,7 @@ use super::stream_task::StreamTask;
 use crate::domain::error::Error;
 use crate::telemetry;
 
-/// Whoever keeps us waiting for longer than this gives way where others find no room.
+/// A call that keeps us waiting for longer than this gives way where others find no room.
 const PATIENCE_UNDER_PRESSURE: Duration = Duration::from_secs(1);
 /// An answer up to this size is held whatever else is: there are no more of them than calls.
 const ALWAYS_HELD: u64 = 256 << 10;
@@ -93,7 +93,7 @@ enum Phase {
     Working,
     /// For the peer, to take the answer.
     Answering,
-    /// For what there is to tell; there is no end to it.
+    /// For events to send; there is no end to them.
     Streaming,
 }
 
@@ -197,7 +197,7 @@ impl Inner {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Held for some hundred nanoseconds by each call on every thread: who finds it taken spins rather than sleeps, which
+    /// Held for some hundred nanoseconds by each call on every thread: if it is taken, a thread spins: to sleep
     /// would cost more than the call.
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock()
@@ -311,7 +311,7 @@ impl Call {
     }
 
     /// The answer is there and is to be taken. Its first bytes are counted; an error where there is no room for them,
-    /// which only what was read may end in: of what was done somebody has to be told.
+    /// which only a read may end in: the outcome of a change has to reach its caller.
     pub fn answer(&self, bytes: usize, is_read: bool) -> Result<(), Error> {
         self.begin_answer();
         if self.hold_answer(bytes, is_read) { Ok(()) } else { Err(overloaded()) }

@@ -151,7 +151,7 @@ fn too_slow(timeout: Duration) -> Error {
     Error::new(Reason::DeadlineExceeded, message)
 }
 
-/// Whoever reads this is no longer there; it is no fault of ours.
+/// The client that this is for is no longer there; it is no fault of ours.
 fn broken_off(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Status {
     let error = error.into();
     match error.downcast::<Status>() {

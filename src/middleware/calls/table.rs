@@ -17,7 +17,7 @@ const PAUSE_AFTER_NOBODY: u64 = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Holder<'a> {
     Key(&'a str),
-    /// One who comes from there; behind a proxy, each connection is somebody else.
+    /// One at that address; behind a proxy, each connection is another one.
     Stranger {
         peer: Peer,
         caller: (IpAddr, u16),
@@ -128,7 +128,7 @@ impl Table {
         Some(id)
     }
 
-    /// Counts bytes of a request; says whether there is room for them. Those of strangers are few and small.
+    /// Counts bytes of a request; answers whether there is room for them. Those of strangers are few and small.
     pub fn receive(&mut self, id: u64, bytes: u64, now: u64, ended: &mut Vec<Arc<State>>) -> bool {
         let Some(key) = self.running.get(&id).map(|entry| entry.key.clone()) else { return true };
         let rule = self.request_bytes;
@@ -147,7 +147,7 @@ impl Table {
     }
 
     /// The request's bytes are gone and the answer's are there, of which the largest part counts until all has left;
-    /// says whether there is room for them. What is not optional is counted in any case.
+    /// answers whether there is room for them. What is not optional is counted in any case.
     pub fn answer(
         &mut self,
         id: u64,
@@ -189,7 +189,7 @@ impl Table {
         self.streams.insert(id, entry);
     }
 
-    /// Counts what a stream holds beside what each may hold; says whether there is room for it. What it has already
+    /// Counts what a stream holds beside what each may hold; answers whether there is room for it. What it has already
     /// is counted in any case.
     pub fn hold_more(&mut self, id: u64, bytes: u64, has_it: bool) -> bool {
         let Some(entry) = self.streams.get(&id) else { return has_it };

@@ -1,4 +1,4 @@
-//! A row that is written only to learn whether commits work, and what tells one attempt to take a
+//! A row that is written only to learn whether commits work, and what distinguishes one attempt to take a
 //! request id from another.
 
 use sea_orm_migration::prelude::*;

@@ -23,7 +23,7 @@ pub(super) use self::probe::{current_epoch, probe};
 /// An acknowledged commit is on the disk. A server that asks for more than that keeps it.
 const SET_SYNCHRONOUS_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
-/// Whoever holds this advisory lock may change the schema.
+/// The holder of this advisory lock may change the schema.
 const MIGRATION_LOCK: i64 = 0x7761_6772_6f75_7073;
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(super) async fn open(
     })
 }
 
-/// What every connection is told before its first use. A transaction that has lost its client gives its
+/// Sets up every connection before its first use. A transaction that has lost its client gives its
 /// locks back before others give up waiting for them.
 async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let (statement, transaction) = (limit::STATEMENT.as_millis(), limit::STATEMENT.as_millis() / 2);
@@ -65,7 +65,7 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// For people: who connects to what, without the password.
+/// For people: which user connects to what, without the password.
 pub(super) fn name(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or(options.get_username());
     format!(

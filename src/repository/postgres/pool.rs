@@ -46,7 +46,7 @@ impl Pool {
     /// Ends the connections once they are idle.
     pub async fn close(&self) {
         let connection = self.current().connection;
-        // One that has just fallen silent does not say goodbye.
+        // A connection that has just fallen silent may never finish closing.
         let _ = tokio::time::timeout(limit::PING, connection.close_by_ref()).await;
     }
 }
@@ -81,7 +81,7 @@ fn open(server: &PgConnectOptions, max_connections: u32, connect_timeout: Durati
 }
 
 /// Fails where the connection does not answer at once, or is not worth asking: an error makes the pool
-/// close it without a goodbye.
+/// close it hard.
 async fn answers(connection: &mut PgConnection, silence: &Silence) -> Result<(), sqlx::Error> {
     if silence.is_noted() {
         return Err(limit::timed_out(Duration::ZERO));

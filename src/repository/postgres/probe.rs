@@ -9,7 +9,7 @@ use crate::domain::counter::Epoch;
 use crate::domain::port::repository::Result;
 use crate::repository::fault::Stage;
 
-/// Less than a commit gets: who asks whether the service is ready does not wait for long.
+/// Less than a commit gets: a readiness probe does not wait for long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const WRITE: &str = "INSERT INTO probe (id, filler) SELECT h.id, $2 FROM log_head h \

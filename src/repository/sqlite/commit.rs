@@ -25,13 +25,13 @@ struct HeadRow {
 pub(in crate::repository) struct Head(AtomicU64);
 
 impl Head {
-    /// To be told once COMMIT was answered.
+    /// To be called once COMMIT was answered.
     pub fn confirmed(&self, receipt: &CommitReceipt) {
         self.0.fetch_max(receipt.head.get(), Ordering::AcqRel);
     }
 
-    /// Whoever was told of the confirmed position must find it in the log. It may have grown since, by a
-    /// commit whose answer was lost.
+    /// A confirmed position must be in the log. The log may have grown since, by a commit whose answer was
+    /// lost.
     fn is_reached(&self, position: Position) -> Result<()> {
         let confirmed = self.0.load(Ordering::Acquire);
         if position.get() < confirmed {
@@ -75,7 +75,7 @@ pub(in crate::repository) async fn commit(
     Ok(CommitReceipt { won, head: position, record_time: Timestamp::from_micros(record_time) })
 }
 
-/// Raises the session's numbers where they are as expected; says whether they were.
+/// Raises the session's numbers where they are as expected; returns whether they were.
 async fn bump(
     transaction: &DatabaseTransaction,
     batch: &CommitBatch,

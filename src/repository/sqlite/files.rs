@@ -29,7 +29,7 @@ pub(in crate::repository) struct Files {
 type Identity = (u64, u64);
 
 impl Files {
-    /// Makes the database's file where there is none and `create` says so, and locks it.
+    /// Makes the database's file where there is none and `create` is set, and locks it.
     pub fn take(named: &Path, create: bool) -> Result<Self, OpenError> {
         let fault = |cause: String| OpenError::File { path: named.to_owned(), cause };
         if !create && !named.exists() {

@@ -13,7 +13,7 @@ struct EpochRow {
     epoch: i64,
 }
 
-/// Writes the filler where the epoch is still the current one; says whether it was.
+/// Writes the filler where the epoch is still the current one; returns whether it was.
 pub(in crate::repository) async fn probe(
     transaction: &DatabaseTransaction,
     epoch: Epoch,

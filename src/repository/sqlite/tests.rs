@@ -178,7 +178,7 @@ async fn a_connection_whose_transaction_was_not_committed_is_not_used_again() {
     assert!(!opened.is_marked().await, "its COMMIT failed");
 }
 
-/// sea-orm makes a SAVEPOINT of a BEGIN on a connection that the driver counts as in a transaction, without a word.
+/// sea-orm makes a SAVEPOINT of a BEGIN on a connection that the driver counts as in a transaction, without an error.
 #[tokio::test]
 async fn a_transaction_is_never_a_savepoint() {
     let opened = Opened::new().await;

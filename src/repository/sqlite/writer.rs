@@ -65,7 +65,7 @@ async fn is_sound(connection: &mut SqliteConnection, rolled_back: &AtomicBool) -
         return true;
     }
     if failure.is_none() && !open {
-        // What failed in it was said where it failed; some, as of migrations, merely find nothing to do.
+        // What failed in it was reported where it failed; some, as of migrations, merely find nothing to do.
         tracing::debug!("a transaction on SQLite was not committed; its connection is opened anew");
         return false;
     }

@@ -11,13 +11,13 @@ use tokio::sync::Notify;
 
 use crate::middleware::{Connection, Peer};
 
-/// Among so many of those who have the most somebody is looked for who makes room.
+/// So many of the callers that have the most are looked at for one to close.
 const CALLERS_LOOKED_AT: usize = 64;
-/// Whoever has just come has had no time to show a key: where others have more than their share, those make room first.
+/// A new connection has had no time to show a key: where others have more than their share, those make room first.
 const NEWCOMER: Duration = Duration::from_secs(1);
 
-/// At most so many at the same time. Those who have shown no key make room: the oldest of whoever has the most, so
-/// that a crowd from one address closes its own.
+/// At most so many at the same time. Those who have shown no key make room: the oldest of the caller that has the most,
+/// so that a crowd from one address closes its own.
 #[derive(Debug)]
 pub(super) struct Connections {
     max: usize,
@@ -47,7 +47,7 @@ type Caller = (IpAddr, u16);
 struct Strangers {
     /// By age, each.
     of: HashMap<Caller, BTreeSet<u64>>,
-    /// By how many they are; of those who have as many, whoever has the oldest comes last.
+    /// By how many they are; of callers that have as many, the one with the oldest comes last.
     by_count: BTreeSet<(usize, Reverse<u64>, Caller)>,
 }
 
@@ -112,7 +112,7 @@ impl Connections {
         Some(Place { connections: self.clone(), id, caller, is_guest })
     }
 
-    /// Closes a connection of somebody who has shown no key, as there are no more descriptors; says whether there
+    /// Closes a connection of somebody who has shown no key, as there are no more descriptors; answers whether there
     /// was one.
     pub fn close_a_stranger(&self) -> bool {
         let stranger = self.open().take_oldest_stranger(Duration::ZERO);
@@ -163,7 +163,7 @@ impl Open {
         }
     }
 
-    /// Of the key that has the most, if that is more than its share: the same for each, and one for who comes.
+    /// Of the key that has the most, if that is more than its share: the same for each, and one for a new key.
     fn take_oldest_of_greediest(&mut self, max: usize) -> Option<Arc<Connection>> {
         let mut by_key: HashMap<&str, (usize, u64)> = HashMap::new();
         for (id, connection) in &self.connections {
@@ -205,7 +205,7 @@ impl Strangers {
         }
     }
 
-    /// Of whoever has the most first.
+    /// By caller, the one that has the most first.
     fn oldest_of_each(&self) -> impl Iterator<Item = (Caller, u64)> + use<'_> {
         self.by_count.iter().rev().map(|(_, Reverse(id), caller)| (*caller, *id))
     }

@@ -26,7 +26,7 @@ use crate::telemetry;
 
 /// After an error of accept, which is one of the machine's (no more files): it may pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection may stay for which there was no place: it is told to go then, and ends after the calls that
+/// How long a connection may stay for which there was no place: it is shut down then, and ends after the calls that
 /// it has.
 const GUEST_TIME: Duration = Duration::from_secs(5);
 /// After such a silence the kernel asks whether the peer is still there.
@@ -112,7 +112,7 @@ async fn serve_one<P: Protocol>(
 ) {
     // Answers are small, and the other side waits for them.
     let _ = stream.set_nodelay(true);
-    // A peer that is gone without a word, as behind a firewall that forgot, is noticed where nothing is sent, too.
+    // A peer that is gone without closing, as behind a firewall that forgot, is noticed where nothing is sent, too.
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
     let asked_in_time = {
@@ -131,7 +131,7 @@ async fn serve_one<P: Protocol>(
     }
 }
 
-/// Without a pause, accept would fail again at once and the loop take a whole processor (tokio tells of the
+/// Without a pause, accept would fail again at once and the loop take a whole processor (tokio reports the
 /// connection that waits in the kernel's queue again and again).
 async fn rest_after(error: &io::Error, connections: &Connections) {
     let has_made_room = connections.close_a_stranger();

@@ -37,7 +37,7 @@ const MAX_TAKEN_BACK_UNSEEN: usize = 512;
 /// Streams that we have reset, which h2 counts over the whole life of a connection: what still comes for one counts
 /// again, so that a busy client whose requests are refused early would meet its limit of 1,024 in the end.
 const MAX_RESET_BY_US: usize = 100_000;
-/// What the kernel gathers of an answer. It tells of room only in steps of a third of this, so that with the
+/// What the kernel gathers of an answer. It reports room only in steps of a third of this, so that with the
 /// megabytes that it would take otherwise, a slow peer seems to take nothing for minutes.
 const SEND_BUFFER: usize = 64 * 1024;
 
@@ -100,7 +100,7 @@ impl Protocol for Http1 {
 #[derive(Debug, Clone)]
 pub(in crate::server) struct Http2<S> {
     pub service: S,
-    /// How long a connection may stay without a first call. Then it is told to go: a client that has connected ahead
+    /// How long a connection may stay without a first call. Then it is shut down: a client that has connected ahead
     /// of its first call comes again.
     pub head_timeout: Duration,
     pub max_streams: u32,
@@ -171,8 +171,8 @@ where
     }
 }
 
-/// Serves until `stop`, which may say when the connection has to be gone; whoever breaks it off has said all there
-/// is to say.
+/// Serves until `stop`, which may give the time when the connection has to be gone. Where the peer breaks it off, its
+/// error is of no use.
 async fn until_stopped<C: Future>(
     served: C,
     finish: impl FnOnce(Pin<&mut C>),

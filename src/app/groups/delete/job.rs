@@ -76,7 +76,7 @@ impl Job {
                 Err(error) => reservations::refuse_job(&self.inner, &key, error).await,
             }
         }
-        // One that has failed must not go on at the next start, when nobody expects it any more.
+        // One that has failed must not go on at the next start, when no caller expects it any more.
         super::forget(&self.inner, &self.deletion).await;
         self.progress.send_modify(|progress| progress.ended = Some(ended));
     }
@@ -96,8 +96,8 @@ impl Job {
                 | Reason::DeadlineExceeded
                 | Reason::Overloaded
                 | Reason::OutcomeUnknown => {
-                    // Who says when to come back is taken at their word: pacing puts off many steps of a large group,
-                    // each for a moment.
+                    // A retry delay in the answer is used as it is: pacing puts off many steps of a large group, each
+                    // for a moment.
                     let pause = match error.retry_delay() {
                         Some(asked) => asked,
                         None => pauses.pause(None, self.inner.entropy.as_ref()),
@@ -230,8 +230,8 @@ impl Job {
     }
 }
 
-/// Who could come meanwhile is removed with the others, so that an engine that cannot keep them out takes a group apart
-/// all the same.
+/// Members who join meanwhile are removed with the others, so that an engine that cannot keep them out takes a group
+/// apart all the same.
 fn as_far_as_possible(done: Result<Answer>) -> Result<()> {
     match done {
         Err(error) if error.reason() == Reason::UnsupportedByEngine => {

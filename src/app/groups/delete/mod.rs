@@ -76,7 +76,7 @@ impl Deletions {
 }
 
 impl App {
-    /// Begins the deletion, or joins the one that runs, and says how far it is after a while.
+    /// Begins the deletion, or joins the one that runs, and reports how far it is after a while.
     pub async fn delete_group(&self, call: &Call, target: Target) -> Result<DeletionProgress> {
         let Target { session, group_id, request_id } = target;
         self.admit_read(call, &session, Sequence::ZERO).await?;
@@ -161,7 +161,7 @@ impl App {
             return Ok(Found::Runs(running));
         }
         if was_begun && self.current(session, group_id).await?.is_none() {
-            // The job ended while nobody waited under this id; unless the process died before it began one for a
+            // The job ended while no call waited under this id; unless the process died before it began one for a
             // group that we never were in.
             let sequence = self.inner.last_sequence_of_group(session, group_id).await?;
             let sequence = sequence.ok_or_else(|| Error::group_not_found(session, group_id))?;
@@ -187,8 +187,8 @@ impl App {
         }
     }
 
-    /// The end of the job, once it is kept under the call's own id. Until then it still runs, as far as the
-    /// caller is told: what it is told first it must be told again.
+    /// The end of the job, once it is kept under the call's own id. Until then it is reported as running: a
+    /// repetition must get the same final answer.
     async fn ended(
         &self,
         call: &Call,
@@ -252,8 +252,8 @@ impl App {
         };
         if let Err(error) = inner.repository.put_deletion(&deletion).await {
             if matches!(error, StoreError::CommitUnknown(_)) {
-                // It may be stored all the same, and the next start would take the group apart that its caller was
-                // told is whole.
+                // It may be stored all the same, and the next start would take the group apart though its caller was
+                // answered with an error.
                 if forget(inner, &deletion).await {
                     return Err(StoreError::Unavailable(error.to_string()).into());
                 }
@@ -347,7 +347,7 @@ fn patience(call: &Call) -> Instant {
 /// Waits for the end, as long as it is of use to the caller.
 async fn wait(call: &Call, mut progress: watch::Receiver<DeletionProgress>) -> DeletionProgress {
     let until = patience(call);
-    // Whether it ended or the time did, the last state says it.
+    // The last state shows whether the job ended or the time did.
     let _ = timeout_at(until, progress.wait_for(|progress| progress.ended.is_some())).await;
     progress.borrow().clone()
 }
@@ -374,8 +374,8 @@ fn completed(answer: &Answer) -> DeletionProgress {
     }
 }
 
-/// Removes a deletion that has ended or never began, and stays at it until it is removed or the service stops; says
-/// whether it is.
+/// Removes a deletion that has ended or never began, and stays at it until it is removed or the service stops;
+/// returns whether it is removed.
 async fn forget(inner: &Inner, deletion: &Deletion) -> bool {
     let Deletion { session, group_id, .. } = deletion;
     loop {

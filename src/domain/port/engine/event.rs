@@ -1,4 +1,4 @@
-//! What engines tell the service of their own accord.
+//! Events that engines send the service unasked.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ use crate::domain::id::{Lid, PhoneNumber, SessionName};
 use crate::domain::reducer::Observation;
 use crate::domain::session::SessionStatus;
 
-/// Something that an engine says of a session of its own accord. All of it comes in by one door:
+/// An event that an engine sends of a session unasked. All of them come in by
 /// [`EngineEventSink::ingest`].
 #[derive(Debug, Clone)]
 pub struct EngineEvent {
@@ -19,11 +19,11 @@ pub struct EngineEvent {
 
 #[derive(Debug, Clone)]
 pub enum EngineEventContent {
-    /// What happened in groups, from an engine that tells it in order.
+    /// What happened in groups, from an engine that reports it in order.
     Changes(GroupChanges),
     /// What became of the connection; for one session, in the order in which it happened.
     Connection(ConnectionEvent),
-    /// What the session's server says, late and in any order.
+    /// An event of the session's server, late and in any order.
     Server(ServerEvent),
 }
 
@@ -37,7 +37,7 @@ impl EngineEvent {
 pub struct GroupChanges {
     /// Unique within the session; the same one again is a duplicate.
     pub source_id: String,
-    /// The key of our own call that caused it, where the engine can tell.
+    /// The key of our own call that caused it, where the engine knows it.
     pub call_key: Option<String>,
     pub observations: Vec<Observation>,
 }
@@ -51,7 +51,7 @@ pub struct ServerEvent {
     pub time: Timestamp,
     /// Who the session is there.
     pub login: Option<Login>,
-    /// Who goes by both names.
+    /// Accounts that go by both names.
     pub aliases: Vec<(Lid, PhoneNumber)>,
     pub content: ServerEventContent,
 }
@@ -66,7 +66,7 @@ pub enum ServerEventContent {
 /// What became of a session's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionEvent {
-    /// Connected, and all that was missed meanwhile has been delivered, as far as the engine can tell.
+    /// Connected, and all that was missed meanwhile has been delivered, as far as the engine knows.
     Online,
     /// The connection is lost; the engine connects again by itself.
     Offline,
@@ -78,12 +78,12 @@ pub enum ConnectionEvent {
     Linked,
     /// Nobody has linked the device, or somebody has unlinked it: it must be asked for a code.
     Unlinked,
-    /// Whoever carries the session has given up; the text says why, for people.
+    /// The engine or server that carries the session has given up; the text has the reason, for people.
     Failed(String),
 }
 
 impl ConnectionEvent {
-    /// What a server's word about a session means for its connection.
+    /// What a status that a server reports means for the session's connection.
     pub fn of_status(status: SessionStatus, reason: String) -> Self {
         match status {
             SessionStatus::Working => Self::Online,
@@ -116,14 +116,14 @@ pub enum IngestOutcome {
     Duplicate,
 }
 
-/// Where engines hand in what they have to say.
+/// Where engines report their events.
 #[async_trait]
 pub trait EngineEventSink: Send + Sync + 'static {
-    /// Takes the events in side by side, so that a burst is written together; whoever needs an order hands in one
-    /// after the other. Returns once all of them are durable, with what became of each. One that failed must be
-    /// handed in again, but for an error that no repetition mends.
+    /// Takes the events in side by side, so that a burst is written together; an engine that needs an order reports
+    /// one after the other. Returns once all of them are durable, with what became of each. One that failed must be
+    /// reported again, but for an error that no repetition mends.
     ///
-    /// Of a connection nobody waits for what becomes of it: it is noted at once, so that an engine may say it while it
+    /// A connection's event is noted at once and its outcome not waited for, so that an engine may report it while it
     /// holds a lock.
     async fn ingest(
         &self,

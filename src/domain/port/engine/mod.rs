@@ -44,8 +44,8 @@ pub trait GroupEngine: PerformsAll + Send + Sync + 'static {
     /// UNSUPPORTED_BY_ENGINE, and nothing is sent.
     fn supports(&self, session: &SessionName, operation: OperationName) -> bool;
 
-    /// Whether a read of one group fetches all of them from WhatsApp, so that it is better to wait a moment for what
-    /// events tell.
+    /// Whether a read of one group fetches all of them from WhatsApp, so that it is better to wait a moment for its
+    /// events.
     fn fetches_all(&self, _session: &SessionName) -> bool {
         false
     }
@@ -57,7 +57,7 @@ pub trait GroupEngine: PerformsAll + Send + Sync + 'static {
     }
 
     /// Completes the settings of a new session, or refuses them: where they leave open which server carries
-    /// it, the engine chooses. `load` says how many sessions a server has.
+    /// it, the engine chooses. `load` is how many sessions a server has.
     fn place(
         &self,
         config: EngineConfig,
@@ -72,16 +72,16 @@ pub trait GroupEngine: PerformsAll + Send + Sync + 'static {
         let _ = (session, config);
     }
 
-    /// Says who the session is, having made or found its account; `None` where nobody has linked one yet.
+    /// Answers who the session is, having made or found its account; `None` where nobody has linked one yet.
     /// Nothing is delivered yet.
     async fn log_in(&self, session: &SessionName, wish: &RequestedAccount)
     -> Result<Option<Login>>;
 
-    /// Brings the session online: from now on what it is told goes to the sink that the engine was
-    /// built with, also what it was told while it was away. Repeating it is harmless.
+    /// Brings the session online: from now on its notifications go to the sink that the engine was
+    /// built with, also those that came while it was away. Repeating it is harmless.
     async fn start(&self, session: &SessionName) -> Result<Started>;
 
-    /// Takes the session offline; what it is told meanwhile waits for it.
+    /// Takes the session offline; its notifications wait for it meanwhile.
     async fn stop(&self, session: &SessionName) -> Result<()>;
 
     /// Unlinks the device at WhatsApp and forgets its credentials. The next start leads to pairing.
@@ -94,7 +94,7 @@ pub trait GroupEngine: PerformsAll + Send + Sync + 'static {
         phone: PhoneNumber,
     ) -> Result<PairingCode>;
 
-    /// The session was deleted. The account may live on at WhatsApp; what it is told is dropped.
+    /// The session was deleted. The account may live on at WhatsApp; its notifications are dropped.
     async fn forget(&self, session: &SessionName) -> Result<()>;
 }
 

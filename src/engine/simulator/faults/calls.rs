@@ -27,7 +27,7 @@ pub enum CallFault {
     RateLimit {
         backoff: Option<Duration>,
     },
-    /// What the caller learns is the same on both sides of the change: nothing.
+    /// The caller gets no answer, on either side of the change.
     DropConnection(Point),
     /// WhatsApp refuses with one of its own codes; nothing is applied.
     Refuse {
@@ -55,7 +55,7 @@ impl Struck {
         self.fatal == Some(CallFault::Hang(point))
     }
 
-    /// Whether the caller learns nothing of how the call ended.
+    /// Whether the caller does not learn how the call ended.
     pub fn loses_answer(&self) -> bool {
         match &self.fatal {
             Some(CallFault::Hang(_) | CallFault::DropConnection(_)) => true,
@@ -68,7 +68,7 @@ impl Struck {
 }
 
 impl Faults {
-    /// What befalls a call of the session; one fault of a kind at a time.
+    /// The faults of a call of the session; one of a kind at a time.
     pub(in crate::engine::simulator) fn strike_call(
         &self,
         session: &SessionName,
@@ -104,7 +104,7 @@ impl Faults {
         struck
     }
 
-    /// Waits, or fails, as the fault says, at one side of the change.
+    /// Waits or fails as the fault asks, at one side of the change.
     pub(in crate::engine::simulator) async fn suffer(
         &self,
         struck: &Struck,

@@ -44,13 +44,13 @@ struct Fault<K> {
     id: u64,
     /// `None` = every session.
     session: Option<SessionName>,
-    /// Empty = all but what the service calls by itself, at times that nobody knows.
+    /// Empty = all but what the service calls by itself, at unknown times.
     operations: Vec<OperationName>,
     kind: K,
     uses: Uses,
 }
 
-/// Whom a fault strikes, and how often.
+/// What a fault strikes, and how often.
 #[derive(Debug, Clone)]
 pub struct Aim {
     /// `None` = every session.

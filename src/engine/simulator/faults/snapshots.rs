@@ -18,7 +18,7 @@ pub enum Defect {
     /// A blank subject and no members.
     BlankGroups,
     Empty,
-    /// What the list was when the fault was injected, which the engine says may be so old.
+    /// The list as it was when the fault was injected, reported as up to `age` old.
     Stale {
         groups: Vec<Group>,
         age: Duration,
@@ -53,7 +53,7 @@ impl Faults {
     }
 }
 
-/// A list that is not true has no place among the notifications either.
+/// An untrue list has no stamp to order it among the notifications.
 fn spoilt(snapshot: Snapshot, fault: SnapshotFault, seed: u64) -> Snapshot {
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
     let mut is_hit = || chance.next_u64() % 100 < u64::from(fault.percent);

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::{Scene, session};
+use crate::domain::id::PhoneNumber;
 use crate::domain::port::engine::{ConnectionEvent, GroupEngine, QrCode, Started};
 
 /// A session whose device was unlinked and that shows its first code.
@@ -62,4 +63,17 @@ async fn who_is_linked_or_stopped_is_shown_no_more_codes() {
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!(told(&scene).len(), 1, "linked: {is_linked}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_to_type_ends_with_the_last_one_to_scan() {
+    let scene = Scene::new().await;
+    let first = waiting(&scene).await;
+    let code = scene
+        .engine
+        .request_pairing_code(&session("alice"), PhoneNumber::new(4_915_100_000_001).unwrap())
+        .await
+        .unwrap();
+    let end = first.expire_time.unwrap() + Duration::from_secs(100);
+    assert!(code.expire_time <= end, "{code:?} and {first:?}");
 }

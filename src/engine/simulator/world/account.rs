@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{PhoneNumber, SessionName};
 
-/// Who may add an account to groups. Who may not gets a private invite to pass on.
+/// Who may add an account to groups. Others get a private invite to pass on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AddPrivacy {
@@ -72,7 +72,7 @@ impl AccountSettings {
     }
 }
 
-/// An account with settings of its own, or a session's. All others are as their number says.
+/// An account with settings of its own, or a session's. All others follow from their number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountRecord {
     pub settings: AccountSettings,

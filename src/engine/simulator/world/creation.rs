@@ -19,7 +19,7 @@ pub(super) struct GroupTexts<'a> {
 }
 
 impl World {
-    /// The maker becomes superadmin. Who cannot be added has a status that says why; the group is made even so.
+    /// The maker becomes superadmin. A person who cannot be added gets a status with the reason; the group is made.
     pub(super) fn create(
         &mut self,
         actor: Actor,

@@ -35,7 +35,7 @@ pub struct GroupCore {
     /// The community that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<GroupId>,
-    /// Who has another number by now than the one the world knows the account by.
+    /// Members whose number is now another than the one the world knows the account by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub renumbered: BTreeMap<PhoneNumber, PhoneNumber>,
 }
@@ -156,10 +156,10 @@ impl TryFrom<Vec<(u64, u8, i64)>> for Members {
 pub struct WorldGroup {
     pub core: GroupCore,
     pub invite_code: InviteCode,
-    /// Who is no longer a member, and since when; forgotten after [`RECENTLY`](super::RECENTLY).
+    /// Former members, and since when; forgotten after [`RECENTLY`](super::RECENTLY).
     #[serde(default)]
     pub departed: BTreeMap<PhoneNumber, Departure>,
-    /// Invitations for one person each, by whom they are for.
+    /// Invitations for one person each, by that person.
     #[serde(default)]
     pub private_invites: BTreeMap<PhoneNumber, InviteRecord>,
     /// Who asked to join.

@@ -1,4 +1,4 @@
-//! Coming by oneself: by an invite, or because a script says so.
+//! Joining by oneself: by an invite, or because a script does it.
 
 use super::membership::admit;
 use super::operation::Actor;
@@ -67,7 +67,7 @@ impl World {
     ) -> Result<WorldGroup, Refusal> {
         let group = self.groups.get(&invite.group_id).ok_or(Refusal::InviteInvalid)?;
         let group = (**group).clone();
-        // Who is in already has used it up, and is told so.
+        // A member has used it up; `enter` refuses them.
         if group.core.role_of(actor.phone).is_some() {
             return Ok(group);
         }
@@ -78,7 +78,7 @@ impl World {
             Some(held) if held.code != invite.code => Err(Refusal::InviteInvalid),
             Some(held) if held.expire_time <= actor.now => Err(expired(held.expire_time)),
             Some(_) => Ok(group),
-            // What has expired is forgotten in time, and the invite itself says when it did.
+            // Expired invites are forgotten in time; the invite itself has its expiry.
             None if invite.expire_time <= actor.now => Err(expired(invite.expire_time)),
             None => Err(Refusal::InviteInvalid),
         }

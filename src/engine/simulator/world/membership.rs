@@ -29,7 +29,7 @@ impl World {
             }
             MemberAddMode::AdminsOnly | MemberAddMode::AllMembers => {}
         }
-        // Who joins now counts as having joined at the time of the change, which is not known before
+        // New members count as having joined at the time of the change, which is not known before
         // it is known that there is one.
         let time = actor.now.max(self.last_change_time());
         let mut done = Done::of(group_id);
@@ -61,8 +61,8 @@ impl World {
         Ok(done)
     }
 
-    /// Adds one account to the group, or says why not. The order of the checks decides which reason is
-    /// told where there are several.
+    /// Adds one account to the group, or returns why not. The order of the checks decides which of several
+    /// reasons is reported.
     pub(super) fn try_to_add(
         &mut self,
         group: &mut WorldGroup,
@@ -130,7 +130,7 @@ impl World {
         Some(PrivateInvite { group_id: group.core.id.clone(), code, expire_time, inviter })
     }
 
-    /// Newcomers are told of the whole group, the others of the newcomers.
+    /// Newcomers are notified of the whole group, the others of the newcomers.
     pub(super) fn announce_newcomers(
         &mut self,
         done: &mut Done,

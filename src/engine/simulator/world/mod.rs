@@ -1,4 +1,4 @@
-//! The rules of WhatsApp groups: who may do what, what becomes of each participant, who hears of it.
+//! The rules of WhatsApp groups: who may do what, each participant's result, who is notified.
 //!
 //! Pure: time is an argument, chance is drawn from a seeded generator at a position that is part of
 //! the world, and nothing is read or written. The same seed and the same operations at the same
@@ -55,8 +55,8 @@ use crate::domain::lww_state::Stamp;
 use crate::domain::participant::Account;
 use crate::domain::port::repository::StoreError;
 
-/// How long who left by themselves cannot be added (408), and who was removed cannot come back by
-/// the invite link (405). An admin may add again at once whom an admin removed.
+/// How long a member who left cannot be added (408), and a removed one cannot rejoin by the invite
+/// link (405). An admin may add a removed one again at once.
 pub const RECENTLY: Duration = Duration::from_hours(24);
 /// How long a private invite can be accepted.
 pub const PRIVATE_INVITE_LIFE: Duration = Duration::from_hours(72);
@@ -67,7 +67,7 @@ pub struct World {
     accounts: Table<PhoneNumber, AccountRecord>,
     groups: Table<GroupId, WorldGroup>,
     pictures: Table<PictureKey, StoredPicture>,
-    /// What accounts have not been told yet.
+    /// Notifications that are not delivered yet.
     queue: Table<QueueKey, Notification>,
     calls: Table<CallSlot, CallRecord>,
     tallies: Table<TallyKey, Tally>,
@@ -249,7 +249,7 @@ impl World {
         self.meta.get(&TheOne).map(|meta| (**meta).clone()).unwrap_or_default()
     }
 
-    /// The next change. Its time is after that of every earlier one, whatever the clock says.
+    /// The next change. Its time is after that of every earlier one, whatever the clock shows.
     fn next_change(&mut self, now: Timestamp) -> ChangeMark {
         let mut meta = self.meta();
         meta.changes += 1;
@@ -341,7 +341,7 @@ impl World {
     }
 }
 
-/// What someone is like of whom only the number is known.
+/// The settings of an account of which only the number is known.
 fn settings_by_number(phone: PhoneNumber) -> AccountSettings {
     let mut settings = AccountSettings::default();
     match TestNumber::of(phone) {

@@ -1,4 +1,4 @@
-//! What the world tells the accounts that sessions are logged in with.
+//! The notifications to accounts that sessions are logged in with.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +47,10 @@ pub enum News {
     Picture(Option<String>),
 }
 
-/// A piece of news on its way to one account.
+/// A notification to one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    /// Counts the changes of the whole world; all accounts hear of one change under one number.
+    /// Counts the changes of the whole world; a change has the same number for all accounts.
     pub number: u64,
     /// Later for each change.
     pub time: Timestamp,

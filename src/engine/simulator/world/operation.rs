@@ -96,7 +96,7 @@ pub struct Done {
     pub group_id: Option<GroupId>,
     /// One for each participant that the operation named, in its order.
     pub results: Vec<ParticipantResult>,
-    /// What the acting account is told of its own change, whether or not it is a session's.
+    /// The acting account's notifications of its own change, whether or not it is a session's.
     pub echo: Vec<Arc<Notification>>,
     /// Whether the group is another than before.
     pub changed: bool,
@@ -206,7 +206,7 @@ impl World {
         if role.is_admin() { Ok(group) } else { Err(Refusal::NotAdmin(what)) }
     }
 
-    /// Tells every member that is a session's account.
+    /// Notifies every member that is a session's account.
     pub(super) fn announce(
         &mut self,
         done: &mut Done,
@@ -230,7 +230,7 @@ impl World {
     }
 }
 
-/// What became of one participant: WhatsApp's code and our name for it.
+/// One participant's result: WhatsApp's code and our status for it.
 pub(super) type CodedStatus = (ParticipantStatus, u32);
 
 pub(super) const OK: CodedStatus = (ParticipantStatus::Ok, 200);

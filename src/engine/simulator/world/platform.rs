@@ -52,7 +52,7 @@ impl World {
         Ok(done)
     }
 
-    /// Members are told of the whole group: of everyone both names are known now.
+    /// Members are notified of the whole group, with both names of everyone.
     pub(super) fn migrate_to_lid(
         &mut self,
         actor: Actor,

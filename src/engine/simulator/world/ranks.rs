@@ -7,7 +7,7 @@ use crate::domain::id::{GroupId, ParticipantId};
 use crate::domain::participant::{Account, Participant, Role};
 
 impl World {
-    /// Who is an admin already stays one, and that is fine.
+    /// Promoting an admin changes nothing and is OK.
     pub(super) fn promote(
         &mut self,
         actor: Actor,
@@ -17,7 +17,7 @@ impl World {
         self.change_rank(actor, group_id, participants, MemberAction::Promote, Role::Admin)
     }
 
-    /// The superadmin stays what they are (406); who is no admin stays that, and that is fine.
+    /// The superadmin cannot be demoted (406); demoting a plain member changes nothing and is OK.
     pub(super) fn demote(
         &mut self,
         actor: Actor,

@@ -31,7 +31,7 @@ pub enum Refusal {
     Suspended(GroupId),
     AlreadyMember(GroupId),
     GroupFull(GroupId),
-    /// Who was removed cannot come back by themselves so soon.
+    /// A removed account cannot rejoin by itself so soon.
     RecentlyRemoved(GroupId),
     /// The acting account does not exist.
     NotOnWhatsapp,

@@ -1,4 +1,4 @@
-//! Requests to join: made, withdrawn, answered. Only admins are told of them.
+//! Requests to join: made, withdrawn, answered. Only admins are notified.
 
 use super::membership::admit;
 use super::operation::{Actor, GROUP_FULL, NOT_ON_WHATSAPP, OK, REQUEST_NOT_FOUND, result};
@@ -129,7 +129,7 @@ impl World {
         result(requested, account, OK)
     }
 
-    /// Tells the admins.
+    /// Notifies the admins.
     pub(super) fn announce_request(
         &mut self,
         done: &mut Done,

@@ -19,7 +19,7 @@ impl World {
         session: &SessionName,
         wish: &RequestedAccount,
     ) -> Result<PhoneNumber, Refusal> {
-        // Who was unlinked is known, and stays unlinked until somebody links the device.
+        // An unlinked session is known, and stays so until somebody links the device.
         if let Some(phone) = self.index.unlinked.get(session)
             && wish.phone_number.is_none_or(|wished| wished == *phone)
         {
@@ -40,7 +40,7 @@ impl World {
         let known = self.accounts.get(&phone).cloned();
         let mut record = match &known {
             Some(record) => (**record).clone(),
-            // Whatever its number would say of a stranger, a session's account is there.
+            // A session's account exists, whatever its test number means otherwise.
             None => super::AccountRecord::default(),
         };
         record.session = Some(session.clone());
@@ -98,7 +98,7 @@ impl World {
         self.draw::<8>().iter().map(|byte| char::from(LETTERS[usize::from(*byte) % 32])).collect()
     }
 
-    /// Ends the session's login: the account stays a member of its groups and is told nothing more.
+    /// Ends the session's login: the account stays a member of its groups and is no longer notified.
     pub fn log_out(&mut self, session: &SessionName) {
         let Some(phone) = self.index.sessions.remove(session) else { return };
         self.index.listeners.remove(&phone);
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// Carries out a session's call, and notes it: what its account is told of it bears the call's key.
+    /// Carries out a session's call, and notes it: its account's notifications of it bear the call's key.
     pub fn perform_call(
         &mut self,
         now: Timestamp,
@@ -166,8 +166,7 @@ impl World {
         performed
     }
 
-    /// Tells one account of a change, if it is a session's. What the acting account hears is also its
-    /// answer.
+    /// Notifies one account of a change, if it is a session's. The acting account's own is also its answer.
     pub(super) fn notify(
         &mut self,
         done: &mut Done,

@@ -1,4 +1,4 @@
-//! Whom each row of an answer is about.
+//! Which person each row of an answer is about.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Names that are looked up at the same time.
 const AT_ONCE: usize = 8;
 
-/// What the answer says of one who was asked for.
+/// What the answer reports of one requested person.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said {
     /// With the names that were learnt on the way.
@@ -27,7 +27,7 @@ pub(super) struct Said {
 
 impl RoutedSession {
     /// Finds the row about each by name. Where names are left on both sides the server is asked for their other names,
-    /// once; what fits nobody then is about nobody. Rows that name nobody are `None`.
+    /// once; a row that matches nobody then is dropped. Rows without a name are `None`.
     pub(super) async fn attribute(
         &self,
         mut asked: Vec<Asked>,
@@ -60,7 +60,7 @@ impl RoutedSession {
         }
         let said = asked.into_iter().zip(found).zip(is_looked_up);
         said.map(|((mut asked, found), is_looked_up)| {
-            // The name that was asked for is not put beside the one of the answer where it is another spelling.
+            // A requested number that is another spelling is not kept beside the one in the answer.
             if let Some(named) = found.place().and_then(|row| rows[row]) {
                 let is_same = named.is_same(&asked.account);
                 asked.account = if is_same { named.merged_with(&asked.account) } else { named };
@@ -70,7 +70,7 @@ impl RoutedSession {
         .collect()
     }
 
-    /// Adds the other name of each, where the server knows it and says so in time.
+    /// Adds the other name of each, where the server knows it and answers in time.
     pub(super) async fn add_names(
         &self,
         accounts: impl Iterator<Item = &mut Account>,
@@ -91,8 +91,8 @@ impl RoutedSession {
     }
 }
 
-/// Whether the one row of an answer is about the one who was asked for, though it names nobody, or by a hidden id of
-/// which nothing is known. Nobody else can be meant then.
+/// Whether the only row of an answer is about the only requested person, though it has no name, or only a hidden id
+/// that is not known. Nobody else can be meant then.
 fn is_theirs(one: &Asked, row: Option<&Account>) -> bool {
     row.is_none_or(|named| named.phone().is_none() && one.account.lid().is_none())
 }

@@ -56,7 +56,7 @@ impl RoutedSession {
             Ok(_) => {}
             Err(error) => note(group_id, "the members, who could not be read", &error),
         }
-        // NOWEB's answer lists those whom WhatsApp has refused like the others.
+        // NOWEB's answer lists refused people like the others.
         let is_unread = !is_read && self.info.engine == WahaEngine::Noweb;
         if is_unread {
             seen.group.set_participants(Vec::new());
@@ -79,7 +79,7 @@ impl RoutedSession {
         (seen, is_read)
     }
 
-    /// What became of each invitation: who is a member was added, whatever the answer says.
+    /// The result of each invitation: an error code of the answer, else who is a member.
     async fn invited(
         &self,
         group_id: &GroupId,
@@ -88,7 +88,7 @@ impl RoutedSession {
         replies: &[ParticipantReply],
         members: Option<&[Participant]>,
     ) -> Vec<ParticipantResult> {
-        // Who cannot be named is found by the name that the caller gave, or not at all.
+        // Where that fails, people are matched by the caller's names or not at all.
         let named = match self.named(&invited, &accounts(members.unwrap_or_default())).await {
             Ok(named) => named,
             Err(error) => {
@@ -114,8 +114,8 @@ impl RoutedSession {
     }
 }
 
-/// WAHA makes a group of a name and people; what else is wished follows in calls of their own. The group
-/// is there by then, so that what fails of it is seen in the answer and not an error of the whole.
+/// WAHA makes a group of a name and people; everything else takes further calls. The group exists by
+/// then, so that their failures show in the answer and are no error of the whole.
 impl Serve<CreateGroup> for RoutedSession {
     async fn serve(&self, new: &CreateGroup) -> Result<EngineAnswer<Created>> {
         let operation = OperationName::CreateGroup;

@@ -22,7 +22,7 @@ use crate::engine::waha::webhook::WahaEngine;
 use crate::engine::waha::{names, text};
 
 impl RoutedSession {
-    /// WEBJS refuses whoever is in the group already in the same letter as an invite that leads nowhere.
+    /// WEBJS refuses an account already in the group with the same minified error as an invalid invite.
     async fn or_member(&self, refused: EngineError, invite: &Invite) -> EngineError {
         if !self.is_browser() || refused.error.reason() != Reason::InviteInvalid {
             return refused;
@@ -81,14 +81,14 @@ impl RoutedSession {
 
     async fn code_before(&self, group_id: &GroupId) -> Result<InviteCode> {
         self.invite_code(group_id).await.map_err(|error| match error.outcome {
-            // That it answered no code is not refused yet.
+            // No code is no refusal: nothing was revoked.
             Outcome::Supposed => self.unread("answers no invite code; nothing was revoked"),
             Outcome::NotSent | Outcome::Rejected | Outcome::Unknown => error,
         })
     }
 }
 
-/// WAHA says of a request to join the same as of joining; whether we are in it, the group shows.
+/// WAHA answers a request to join like joining; reading the group shows whether we are in it.
 impl Serve<JoinGroup> for RoutedSession {
     async fn serve(&self, command: &JoinGroup) -> Result<EngineAnswer<Joined>> {
         let JoinGroup { invite } = command;

@@ -3,6 +3,7 @@
 mod attribution;
 mod create;
 mod invites;
+mod lists;
 mod names;
 mod participants;
 mod pictures;
@@ -10,4 +11,5 @@ mod reads;
 mod requests;
 mod sessions;
 mod settings;
+mod spellings;
 mod texts;

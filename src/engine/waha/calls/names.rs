@@ -1,5 +1,5 @@
-//! Who is meant: callers know numbers, and lists may show people by hidden ids alone. Those of browsers
-//! always do, those of requests to join on GOWS.
+//! Matching people: callers know numbers, and lists may show hidden ids alone. Those of browsers always
+//! do, and those of requests to join on GOWS.
 
 use serde_json::Value;
 
@@ -20,8 +20,8 @@ impl RoutedSession {
         }
     }
 
-    /// The people by every name that is known of them. Only whom a list does not show by number, though they
-    /// may be in it, is asked for.
+    /// The people by every known name. The server is asked only for numbers that the list does not show
+    /// but may have by hidden id.
     pub(super) async fn named(
         &self,
         people: &[Account],
@@ -51,7 +51,7 @@ impl RoutedSession {
         };
         let answer = match self.server.ask(Ask::get(operation, path)).await {
             Ok(answer) => answer,
-            // Nobody that the engine knows, or a server of before this route.
+            // Unknown to the engine, or a server older than this route.
             Err(error) if error.outcome == Outcome::Rejected => return Ok(Account::new(id)),
             Err(error) if error.error.reason() == Reason::UnsupportedByEngine => {
                 return Ok(Account::new(id));

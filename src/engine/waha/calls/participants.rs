@@ -23,8 +23,8 @@ use crate::engine::waha::server::Answer;
 use crate::engine::waha::webhook::WahaEngine;
 
 impl RoutedSession {
-    /// WPP refuses all where one is no member, or no admin who is to be demoted (wa-js 4.6.0); so it is asked for the
-    /// others alone, and once more where somebody went meanwhile.
+    /// WPP refuses all people where one is no member, or, to demote, no admin (wa-js 4.6.0). So only the others
+    /// are sent, and once more where somebody left meanwhile.
     async fn send_to_people(
         &self,
         group_id: &GroupId,
@@ -70,14 +70,14 @@ impl RoutedSession {
         self.send(OperationName::of_member_action(action), Method::POST, &path, body).await
     }
 
-    /// By which names they are sent, and who of them can be.
+    /// The ids to send; on WPP without those it would refuse.
     fn takes(
         &self,
         action: MemberAction,
         known: &[Account],
         members: Option<&[Participant]>,
     ) -> Vec<ParticipantId> {
-        // That an account which is no admin may not do it at all, WPP says before it looks at the people.
+        // WPP refuses an account that is no admin before it looks at the people.
         let is_admin = self.me.zip(members).is_none_or(|(me, members)| {
             members.iter().all(|member| !member.account.is_same(&me) || member.role.is_admin())
         });
@@ -92,8 +92,8 @@ impl RoutedSession {
         taken.map(|account| listed_id(account, members)).collect()
     }
 
-    /// The members, and those who were asked for by the names under which they stand there. Whom the first look named
-    /// is not asked for again.
+    /// The members, and the requested people by the names in that list. Names that were already looked up
+    /// are not asked for again.
     async fn members_now(
         &self,
         said: &[Said],
@@ -105,8 +105,8 @@ impl RoutedSession {
         Ok((members, people))
     }
 
-    /// Browsers leave out whom they do not know, and say nothing of it; and in groups of hidden ids they
-    /// know people by those alone.
+    /// Browsers skip unknown people without reporting it, and know people in groups of hidden ids by those
+    /// alone.
     async fn members_before(
         &self,
         group_id: &GroupId,
@@ -173,7 +173,7 @@ impl Serve<ChangeParticipants> for RoutedSession {
             .map(|said| Some(self.result(group_id, &said.asked, &replies[said.row?], operation)))
             .collect();
         let mut after = None;
-        // A browser answers by the name that it was asked for, and shows another one ever after.
+        // A browser answers with the requested name, and later lists the person under another one.
         if results.iter().any(Option::is_none)
             || (self.is_browser() && action == MemberAction::Join)
         {
@@ -190,7 +190,7 @@ impl Serve<ChangeParticipants> for RoutedSession {
                     }
                     after = Some(members);
                 }
-                // It was done; only for whom is not known.
+                // It was done, but for whom is not known.
                 Err(error) if results.iter().all(Option::is_none) => return Err(unread(error)),
                 Err(error) => {
                     tracing::warn!(%group_id, %error, "what became of some people could not be read");
@@ -202,7 +202,7 @@ impl Serve<ChangeParticipants> for RoutedSession {
         }
         let mut results: Vec<ParticipantResult> = results.into_iter().flatten().collect();
         if action == MemberAction::Join {
-            // The event that tells of them may know them by their hidden ids alone.
+            // The event of the same change may have their hidden ids alone.
             let added = results.iter_mut().zip(&said).filter(|(result, said)| {
                 result.status == ParticipantStatus::Ok && !said.is_looked_up
             });
@@ -241,7 +241,7 @@ pub(super) fn accounts(members: &[Participant]) -> Vec<Account> {
     members.iter().map(|member| member.account).collect()
 }
 
-/// It was done; only for whom is not known.
+/// It was done, but for whom is not known.
 fn unread(error: EngineError) -> EngineError {
     let cause = error.error.cause().unwrap_or(error.error.message()).to_owned();
     EngineError::unknown(&format!(
@@ -249,7 +249,7 @@ fn unread(error: EngineError) -> EngineError {
     ))
 }
 
-/// What became of somebody of whom nothing is known for certain.
+/// The result for a person of whom nothing is known for certain.
 pub(super) fn open(asked: &Asked) -> ParticipantResult {
     ParticipantResult {
         requested: asked.requested,
@@ -281,19 +281,19 @@ pub(super) fn named_like(listed: Account, asked: &Asked) -> Account {
     if listed.is_same(&asked.account) { listed.merged_with(&asked.account) } else { listed }
 }
 
-/// What became of a person of whom the answer said nothing, by who is a member now.
+/// The result for a person missing from the answer, from the members before and after.
 pub(super) fn settled(
     asked: &Asked,
     action: MemberAction,
     before: Option<&[Participant]>,
     after: &[Participant],
 ) -> ParticipantResult {
-    // Who may be somebody else was perhaps a member before, and was not added by this.
+    // A likely match may be another person, who was a member before this call.
     let trust = if action == MemberAction::Join { Trust::Certain } else { Trust::Likely };
     let found = look_among(asked, after, trust);
     let is = found.place().and_then(|place| after.get(place)).copied();
-    // Who may be one of several is none of them for certain; nor is anybody absent from a list of hidden ids whose own
-    // is not known, where the engine acts on whom it is told. A browser passes over whom it does not know.
+    // Unknown where several members match, or where the list has hidden ids, the person's own is not known and the
+    // engine acts on any id it gets. A browser skips people that it does not know.
     let hides = before.is_none()
         && asked.account.lid().is_none()
         && after.iter().any(|member| member.account.phone().is_none());

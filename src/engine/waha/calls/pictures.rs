@@ -37,7 +37,7 @@ impl Serve<SetGroupPicture<Picture>> for RoutedSession {
         if is_refused || answer.is_false() {
             return Err(not_admin(operation));
         }
-        // WAHA does not say under which id it is known now.
+        // WAHA does not return the new picture's id.
         let seen = self.serve(&GetGroupPicture { group_id: group_id.clone() }).await.ok().flatten();
         let picture_id = seen.map_or_else(|| of_content(picture.jpeg()), |seen| seen.picture_id);
         let change = Change::Picture(PictureChanged { picture_id: Some(picture_id) });

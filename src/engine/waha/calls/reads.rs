@@ -32,7 +32,7 @@ impl RoutedSession {
         };
         let seen = seen.filter(|seen| is_in(&seen.group, self.me.as_ref()));
         if seen.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.untold)) {
-            // Believed, everybody would leave a group that has no name any more.
+            // Taken as it is, it would remove the name and all members.
             // A server can be without them for days.
             let unread = self.server.unavailable("knows too little of the group yet");
             return Err(EngineError::not_sent(unread.retry_after(BLANK_REST)));
@@ -52,7 +52,7 @@ impl RoutedSession {
                 let seen = native::group(self.info.engine, &object, self.now);
                 seen.map(Some).ok_or_else(|| self.unread("answers no group"))
             }
-            // A browser answers nothing for what it does not know.
+            // A browser answers an unknown group with an empty body.
             Ok(Answer::Empty) if self.is_browser() => Ok(None),
             Ok(Answer::Empty | Answer::Text(_)) => Err(self.unread("answers no group")),
             Err(error) if is_absent(&error) => Ok(None),
@@ -60,8 +60,8 @@ impl RoutedSession {
         }
     }
 
-    /// NOWEB: as its list of all groups has it. Who has the store on and a group that is younger than it, one that we
-    /// have left, or one of which the list knows the id alone, is asked for the members, whom it always fetches.
+    /// NOWEB: from its list of all groups. A group that is newer than its store, that we may have left, or that is
+    /// listed by its id alone is also asked for its members, which NOWEB always fetches.
     async fn fetch_listed(&self, group_id: &GroupId) -> Result<Option<Seen>> {
         let listed = self.list_anew().await?.get(group_id).cloned();
         let is_listed_blank =
@@ -91,7 +91,7 @@ impl RoutedSession {
         }
     }
 
-    /// The members, by both names where the engine knows them: how an open verdict is settled.
+    /// The members, by both names where the engine knows them; settles open results.
     pub(super) async fn members(&self, group_id: &GroupId) -> Result<Vec<Participant>> {
         let id = group_id.as_str();
         if self.info.engine == WahaEngine::Noweb {
@@ -114,7 +114,7 @@ impl RoutedSession {
         Ok(native::members(Some(listed)))
     }
 
-    /// An answer that says nothing, though it came with 200: a page of a proxy, a store that is not filled.
+    /// A 200 without the expected content: a page of a proxy, a store that is not filled.
     pub(in crate::engine::waha) fn unread(&self, what: &str) -> EngineError {
         EngineError::not_sent(self.server.unavailable(what))
     }
@@ -160,7 +160,7 @@ impl Serve<FetchAll> for RoutedSession {
                 // A browser keeps the chats of groups that we have left.
                 continue;
             }
-            // A row in part says nothing of what it leaves out; a blank one is looked at alone.
+            // The missing fields of a partial row are not counted; a blank group is read alone.
             if !seen.group.partial {
                 untold.extend(seen.untold);
             }
@@ -190,8 +190,8 @@ fn rows(body: &[u8]) -> serde_json::Result<Vec<&RawValue>> {
     }
 }
 
-/// Whether the account is among the members, as far as one can tell: a group that lists hidden ids alone
-/// says nothing of an account whose hidden id is not known.
+/// Whether the account is among the members, as far as is known: a list of hidden ids alone does not
+/// show an account whose hidden id is not known.
 fn is_in(group: &Group, me: Option<&Account>) -> bool {
     let Some(me) = me else { return true };
     if group.participants().is_empty() || group.participant(me).is_some() {
@@ -213,7 +213,7 @@ fn is_blank(group: &Group, untold: &[Field]) -> bool {
     reconcile::is_blank(group)
 }
 
-/// Whether the refusal says that there is no such group for us.
+/// Whether the refusal means that there is no such group for us.
 fn is_absent(error: &EngineError) -> bool {
     error.outcome == Outcome::Rejected
         && matches!(

@@ -152,7 +152,7 @@ fn requester(listed: &Value) -> Option<Account> {
     names::account(["requesterId", "requesterPn"].iter().filter_map(|name| listed.get(*name)))
 }
 
-/// What the answer says of a person: `{"requesterId", "success", "error"?}`.
+/// The code of a person's row: `{"requesterId", "success", "error"?}`.
 fn code(listed: &Value) -> u32 {
     if listed.get("success") == Some(&Value::Bool(true)) {
         return 200;
@@ -161,7 +161,7 @@ fn code(listed: &Value) -> u32 {
     u32::try_from(code).unwrap_or_default()
 }
 
-/// Several of those who ask have numbers that may be spelled so.
+/// Several requesters have numbers that may be spelled so.
 fn ambiguous(id: ParticipantId) -> EngineError {
     let must = "name one of those who ask as ListJoinRequests lists them";
     let message = format!("{id} may be several of those who ask to join; {must}");

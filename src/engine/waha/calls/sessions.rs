@@ -29,7 +29,7 @@ impl RoutedSession {
         Ok(session.and_then(|session| session.get("me").and_then(names::me)))
     }
 
-    /// Makes the session where it is not there, starts it where it does not run, and says where it stands.
+    /// Creates the session if it is missing, starts it if it does not run, and returns its state.
     pub async fn start(&self) -> Result<Started> {
         let Some(session) = self.session().await? else {
             let body = json!({ "name": &*self.remote, "start": true });

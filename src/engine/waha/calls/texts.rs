@@ -81,7 +81,7 @@ impl Serve<SetGroupDescription> for RoutedSession {
         self.write_description(group_id, description).await?;
         let value = FieldValue::Description(Description {
             text: description.as_str().to_owned(),
-            // WhatsApp gives it one, of which WAHA says nothing.
+            // WhatsApp gives it one, which WAHA does not return.
             id: String::new(),
             time: Some(self.now),
             owner: self.me.map(|me| me.id()),

@@ -39,12 +39,12 @@ impl WahaEngine {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Envelope {
-    /// `evt_` and a ULID, the same for all who are told of the event.
+    /// `evt_` and a ULID, the same for all receivers of the event.
     pub id: String,
     /// Milliseconds.
     #[serde(default)]
     timestamp: Value,
-    /// When WAHA made the event; when it arrived, where WAHA does not say or its clock is far ahead.
+    /// When WAHA made the event; when it arrived, where WAHA gives no time or its clock is far ahead.
     #[serde(skip)]
     pub time: Timestamp,
     /// When it arrived.

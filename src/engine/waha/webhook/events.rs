@@ -1,4 +1,4 @@
-//! What each event tells.
+//! What each event reports.
 
 use serde_json::Value;
 
@@ -98,15 +98,15 @@ fn group_participants(envelope: &Envelope) -> Read {
         member.role = match action {
             MemberAction::Join | MemberAction::Leave => member.role,
             MemberAction::Promote => member.role.max(Role::Admin),
-            // NOWEB says `admin` of who no longer is one.
+            // NOWEB still has `admin` for a demoted member.
             MemberAction::Demote => Role::Participant,
         };
     }
     Ok(vec![observe(envelope, &id, Change::Members { action, members })])
 }
 
-/// NOWEB's `modify`, which has no type: somebody goes by another number now. WhatsApp names the one before as who did
-/// it (Baileys, `GROUP_PARTICIPANT_CHANGE_NUMBER`); where it does not, the group is read.
+/// NOWEB's `modify`, which has no type: a member changed their number. WhatsApp gives the old number as the author
+/// (Baileys, `GROUP_PARTICIPANT_CHANGE_NUMBER`); where it does not, the group is read.
 fn renumbered(envelope: &Envelope, id: &GroupId) -> Read {
     let is_modify = envelope.payload.pointer("/_data/action").and_then(Value::as_str);
     if is_modify != Some("modify") {
@@ -121,7 +121,7 @@ fn renumbered(envelope: &Envelope, id: &GroupId) -> Read {
         !is_us && members.iter().all(|member| !member.account.goes_by(*before))
     });
     let change = match (before, members.as_slice()) {
-        // Who has a hidden id keeps it, and is the same under both numbers.
+        // A member keeps the hidden id, and so is the same under both numbers.
         (_, [after]) if after.account.both_names().is_some() => {
             Change::Aliases(after.account.both_names().into_iter().collect())
         }
@@ -139,7 +139,7 @@ fn group_update(envelope: &Envelope) -> Read {
         Some((group, untold)) => {
             let change = Change::FullExcept { group: Box::new(group), untold };
             let mut observation = observe(envelope, &id, change);
-            // What was read a moment before it was told of is no newer than what was told since.
+            // The engine read it before it sent the event: changes reported in between are newer.
             observation.stamp = Some(order::stamp_of_reading(envelope));
             observations.push(observation);
         }
@@ -153,7 +153,7 @@ fn group_update(envelope: &Envelope) -> Read {
         observations.push(observe(envelope, &id, Change::Unclear));
     }
     if observations.is_empty() {
-        // So NOWEB tells that somebody has removed the description (observed on 2026.8.2).
+        // NOWEB reports a removed description like this (observed on 2026.8.2).
         let says_nothing = |object: &Value| {
             object.as_object().is_some_and(|fields| {
                 fields.keys().all(|name| matches!(name.as_str(), "id" | "author" | "authorPn"))
@@ -216,7 +216,7 @@ fn deprecated(envelope: &Envelope, action: MemberAction) -> Read {
     let payload = &envelope.payload;
     let chat = [payload.get("chatId"), payload.pointer("/id/remote")].into_iter().flatten();
     let Some(id) = chat.filter_map(names::group_id).next() else {
-        // The v2 event of the same change tells it better.
+        // The v2 event of the same change has more.
         return Err(Ignored::Redundant);
     };
     let recipients = payload.get("recipientIds").and_then(Value::as_array);

@@ -1,4 +1,4 @@
-//! Fields that WAHA has added since: left alone, and named, so that someone notices.
+//! Fields that WAHA has added since: ignored, but named, so that someone notices.
 
 use serde_json::Value;
 

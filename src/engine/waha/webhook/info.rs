@@ -1,4 +1,4 @@
-//! What an event says of a group as a whole, put right where an engine gets it wrong.
+//! What an event reports of a group as a whole, corrected where an engine has it wrong.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(super) enum GroupEventKind {
     Update,
 }
 
-/// The fields that the event tells, in the order of [`Field::VALUED`]. `group` is the normalised group,
+/// The fields that the event has, in the order of [`Field::VALUED`]. `group` is the normalised group,
 /// `_data` of the payload the engine's own.
 pub(super) fn fields(envelope: &Envelope, group: &Value, told: GroupEventKind) -> Vec<FieldValue> {
     let raw = raw(envelope);
@@ -93,7 +93,7 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: GroupEventKind) -
     fields
 }
 
-/// Of a change whatsmeow says that approval is on, whichever way it was switched: it does not read the state in the
+/// On a change whatsmeow reports approval as on, whichever way it was switched: it does not read the state in the
 /// notification's `membership_approval_mode`.
 pub(super) fn doubts_approval(envelope: &Envelope, group: &Value, told: GroupEventKind) -> bool {
     told == GroupEventKind::Update
@@ -101,7 +101,7 @@ pub(super) fn doubts_approval(envelope: &Envelope, group: &Value, told: GroupEve
         && flag(group.get("newMembersApprovalRequired")) == Some(true)
 }
 
-/// `membersCanSendMessages` is the opposite of what it says on GOWS (of a join, not of an update), NOWEB
+/// `membersCanSendMessages` is the opposite of its name on GOWS (of a join, not of an update), NOWEB
 /// and WEBJS: they copy WhatsApp's `announce`. WPP has it right. What the engine itself holds is right
 /// everywhere.
 fn messages_admin_only(
@@ -124,7 +124,7 @@ fn messages_admin_only(
     }
 }
 
-/// The members that the event lists. An empty list says nothing: WEBJS has one in every update.
+/// The members that the event lists. An empty list means nothing: WEBJS has one in every update.
 pub(super) fn participants(envelope: &Envelope, group: &Value) -> Vec<Participant> {
     let listed = group.get("participants").and_then(Value::as_array);
     let raw = raw(envelope).accounts();
@@ -151,8 +151,8 @@ pub(super) fn participant(listed: &Value) -> Option<Participant> {
     Some(Participant::new(account, role))
 }
 
-/// The group with all its members, and the fields of which the engine does not speak. `None` where the
-/// event tells too little to be taken for the whole.
+/// The group with all its members, and the fields that the engine does not report. `None` where the
+/// event has too little to be taken for the whole.
 pub(super) fn whole(
     envelope: &Envelope,
     id: &GroupId,

@@ -1,8 +1,8 @@
-//! The bodies that WAHA posts to webhooks, read into what they say of groups.
+//! The bodies that WAHA posts to webhooks, read into changes of groups.
 //!
 //! One WAHA runs one of four engines, and each fills the same envelope in its own way. Everything that
 //! differs is settled here, so that nothing above has to know the engines: see [`info`] for the flags
-//! that mean their opposite, [`order`] for the clocks, [`events`] for what each event tells.
+//! that mean their opposite, [`order`] for the clocks, [`events`] for what each event reports.
 
 mod envelope;
 mod events;
@@ -32,9 +32,9 @@ pub struct Webhook {
     /// When WAHA made it.
     pub time: Timestamp,
     pub engine: Option<WahaEngine>,
-    /// Who the session is, once it is linked.
+    /// The session's account, once it is linked.
     pub me: Option<Login>,
-    /// Who goes by both names, as far as the event tells beside its news.
+    /// Accounts that have both ids in the event, beside its changes.
     pub aliases: Vec<(Lid, PhoneNumber)>,
     pub content: Content,
     /// Names of fields that this version does not know, of an event that it knows.
@@ -43,7 +43,7 @@ pub struct Webhook {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
-    /// News of a group.
+    /// Changes of groups.
     Group(Vec<Observation>),
     /// The session's connection at the WAHA server.
     Status(WahaStatus),
@@ -89,7 +89,7 @@ impl WahaStatus {
             Self::PasskeyRequired => {
                 (SessionStatus::ScanQrCode, "the account's holder must confirm with a passkey")
             }
-            // STOPPED is a wish of this service's callers, which this is not.
+            // Our STOPPED means that a caller of this service stopped it.
             Self::Stopped => (SessionStatus::Failed, "stopped at the WAHA server"),
             Self::Failed => (SessionStatus::Failed, "failed at the WAHA server"),
             Self::Other(name) => {
@@ -100,19 +100,19 @@ impl WahaStatus {
     }
 }
 
-/// Why a webhook says nothing to us.
+/// Why a webhook is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ignored {
     /// An event of another kind: messages, presence, and what WAHA may invent.
     OtherEvent,
-    /// An event that another one tells better, or that tells too little.
+    /// An event that another one covers better, or that has too little.
     Redundant,
     /// A group's event that is not as we know it; the text names what is odd.
     Odd(String),
 }
 
 impl Webhook {
-    /// What it says, in the words of engines; or why it says nothing to us.
+    /// The event as the engine port has it, or why it is ignored.
     pub fn into_event(self) -> Result<ServerEvent, Ignored> {
         let content = match self.content {
             Content::Group(observations) => ServerEventContent::Changes(observations),
@@ -132,7 +132,7 @@ impl Webhook {
 #[error("{0}")]
 pub struct NotAWebhook(String);
 
-/// Reads a body that arrived at `now`. Whoever calls has verified that it comes from the WAHA server.
+/// Reads a body that arrived at `now`. The caller has verified that it comes from the WAHA server.
 pub fn read(body: &[u8], now: Timestamp) -> Result<Webhook, NotAWebhook> {
     let envelope = envelope::read(body, now)?;
     let content = events::read(&envelope);

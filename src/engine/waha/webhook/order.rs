@@ -1,4 +1,4 @@
-//! When something happened, and how one server's news is ordered.
+//! When something happened, and how one server's events are ordered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use super::envelope::Envelope;
 use crate::domain::clock::Timestamp;
 use crate::domain::lww_state::Stamp;
 
-/// How old a group that an engine tells as a whole may be: it reads it, and tells of it a moment later.
+/// How old a group reported as a whole may be: the engine reads it, and sends the event a moment later.
 const READING: Duration = Duration::from_secs(5);
 
-/// When it happened, as WhatsApp or the engine says; else when WAHA made the event of it.
+/// When it happened by WhatsApp or the engine; else when WAHA made the event of it.
 pub(super) fn occur_time(envelope: &Envelope) -> Timestamp {
     let said = envelope.payload.get("timestamp");
     said.and_then(|said| time(said, envelope.now)).unwrap_or(envelope.time)
@@ -27,7 +27,7 @@ pub(super) fn stamp(envelope: &Envelope) -> Stamp {
     stamp_at(envelope, occur_time(envelope))
 }
 
-/// The same for a group that the engine has read, rather than been told of.
+/// The same for a group that the engine read, rather than was notified of.
 pub(super) fn stamp_of_reading(envelope: &Envelope) -> Stamp {
     stamp_at(envelope, occur_time(envelope) - READING)
 }

@@ -1,5 +1,5 @@
-//! Halves of emojis. JavaScript cuts texts between them and writes the half as an escape, which is no text
-//! that anyone else can read; a whole body must not be lost for one.
+//! Halves of emojis. JavaScript cuts texts between them and writes the half as an escape, which is not valid
+//! Unicode; a whole body must not be lost for one.
 
 /// The body with U+FFFD in place of each escape that stands for half a character; `None` where there is
 /// none.

@@ -223,7 +223,7 @@ fn a_new_number_is_one_person_under_another_number() {
     let members: Vec<_> = members.iter().map(|p| (p.id().to_string(), p.role)).collect();
     let expected = [("4915100000001@c.us", Role::Superadmin), ("4915100000099@c.us", Role::Admin)];
     assert_eq!(members, expected.map(|(id, role)| (id.to_owned(), role)));
-    // Told again, nobody is there any more under the name before.
+    // Delivered again, there is no member of the old number any more.
     assert!(reduce(&mut state, &observation, None).reread);
     // Neither we nor the new number are the old one: the group is read.
     for author in ["4915100000001@s.whatsapp.net", "4915100000099@s.whatsapp.net", ""] {
