@@ -26,6 +26,7 @@ use parking_lot::RwLock;
 use tokio::time::Instant;
 
 use crate::domain::auth::Caller;
+use crate::domain::backoff::Backoff;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::counter::Epoch;
 use crate::domain::error::{Error, Result};
@@ -47,6 +48,9 @@ use relay::Relay;
 use sessions::Sessions;
 use watch::Watches;
 use webhooks::WebhookRegistry;
+
+/// Between tries of what only an engine can answer.
+const ENGINE_PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(120));
 
 /// Numbers that an operator may set; `config` documents them.
 #[derive(Debug, Clone)]

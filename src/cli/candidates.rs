@@ -152,7 +152,7 @@ mod tests {
         // One that accepts and says nothing.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let line = format!("wagroups --addr=http://{}", listener.local_addr().expect("an address"));
-        let began = std::time::Instant::now();
+        let began = tokio::time::Instant::now();
         let silent = async |_| std::future::pending().await;
         assert!(candidates(OsStr::new(""), words(&line), silent).is_empty());
         assert!(began.elapsed() < Duration::from_secs(10));

@@ -196,8 +196,8 @@ fn url_of(addr: &str) -> Result<String, Failure> {
 }
 
 /// The error at the bottom of the chain says what happened; those above it say where.
-fn deepest(error: &tonic::transport::Error) -> String {
-    let mut deepest: &dyn std::error::Error = error;
+pub fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut deepest = error;
     while let Some(source) = deepest.source() {
         deepest = source;
     }

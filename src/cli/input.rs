@@ -11,6 +11,9 @@ use crate::tls::Trust;
 /// Whether standard input was read, of which nothing is left then.
 static IS_READ: AtomicBool = AtomicBool::new(false);
 
+/// Far more than a subject or a description may have.
+const MAX_TEXT_BYTES: u64 = 64 * 1024;
+
 /// A secret with its line break.
 const MAX_SECRET_BYTES: u64 = 1024;
 
@@ -34,11 +37,11 @@ pub fn read_text(path: &str, limit: u64) -> Result<String, Failure> {
 }
 
 /// A text that is given on the line, or from standard input where it is `-`: without the line break at its end.
-pub fn text_argument(text: String, limit: u64) -> Result<String, Failure> {
+pub fn text_argument(text: String) -> Result<String, Failure> {
     if text != "-" {
         return Ok(text);
     }
-    let text = read_text("-", limit)?;
+    let text = read_text("-", MAX_TEXT_BYTES)?;
     let without = text.strip_suffix('\n').unwrap_or(&text);
     Ok(without.strip_suffix('\r').unwrap_or(without).to_owned())
 }

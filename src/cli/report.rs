@@ -7,12 +7,16 @@ use serde_json::{Value, json};
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use super::connect::deepest;
 use super::effect::Effect;
 use super::errors::{Failure, is_lost, reason, retry_delay};
 use super::format::Format;
 use super::output::{BAD, streams};
 use super::{advice, text};
 use crate::domain::reason::Reason;
+
+/// What h2 makes of an answer in HTTP/1.1, and of a server of HTTP/1.1 that closes at once, as ours do.
+const NO_HTTP2: [&str; 2] = ["frame with invalid size", "broken pipe"];
 
 /// Tells the user on stderr, in text or as one line of JSON.
 pub fn report(failure: &Failure, format: Format) {
@@ -54,13 +58,29 @@ fn write_status(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
     let details = status.get_error_details();
     match details.error_info() {
         Some(info) => write!(f, "{}: {}", text::safe(&info.reason), text::safe(status.message()))?,
-        None => write!(f, "{}: {}", status.code(), text::safe(status.message()))?,
+        None => write_transport_error(f, status)?,
     }
     write_details(f, &details)?;
     match reason(status) {
         Some(reason) => write!(f, "\n  what to do: {}", advice::for_reason(reason)),
         None => Ok(()),
     }
+}
+
+/// An error of the connection, or of something that is no gRPC service at all.
+fn write_transport_error(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
+    write!(f, "{}: {}", status.code(), text::safe(status.message()))?;
+    let Some(source) = std::error::Error::source(status) else { return Ok(()) };
+    let cause = deepest(source);
+    write!(f, " ({})", text::safe(&cause))?;
+    if NO_HTTP2.iter().any(|known| cause.contains(known)) {
+        write!(
+            f,
+            "\n  perhaps what listens there speaks no gRPC: --addr is gRPC's port, 50051 by default, and not the one of \
+             REST, webhooks or metrics"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_details(f: &mut fmt::Formatter<'_>, details: &ErrorDetails) -> fmt::Result {
@@ -222,6 +242,30 @@ mod tests {
         assert_eq!(json["error"]["fieldViolations"][1]["field"], "participant_ids[1]");
         assert_eq!(json["error"]["reason"], "INVALID_REQUEST");
         assert_eq!(json["error"]["advice"], "correct what is named above");
+    }
+
+    #[tokio::test]
+    async fn a_port_of_http_is_named_as_such() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                // As servers of HTTP/1.1 answer the preface of HTTP/2.
+                let mut preface = [0; 24];
+                let _ = stream.read_exact(&mut preface).await;
+                let refused = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+                let _ = stream.write_all(refused).await;
+                open.push(stream);
+            }
+        });
+        let channel = crate::cli::connect::channel(&addr, Duration::from_secs(5)).await.unwrap();
+        let mut groups = crate::pb::groups_service_client::GroupsServiceClient::new(channel);
+        let request = crate::pb::CountGroupsRequest::default();
+        let status = groups.count_groups(request).await.unwrap_err();
+        let shown = Failure::refused(status, Effect::Read).to_string();
+        assert!(shown.contains("speaks no gRPC"), "{shown}");
     }
 
     #[test]

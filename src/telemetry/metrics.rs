@@ -243,8 +243,7 @@ fn describe() {
     );
 }
 
-pub fn committed(elapsed: Duration, sessions: usize, events: usize) {
-    let _ = sessions;
+pub fn committed(elapsed: Duration, events: usize) {
     counter!(COMMITS).increment(1);
     histogram!(COMMIT_SECONDS).record(elapsed);
     histogram!(COMMIT_EVENTS).record(events as f64);

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 
-use crate::app::{App, Call};
+use crate::app::{App, Call, ENGINE_PAUSES};
 use crate::domain::backoff::Backoff;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, SessionName};
@@ -27,9 +27,6 @@ const TRIES: u32 = 8;
 const TRIES_OF_LASTING: u32 = 1;
 /// From here on what an engine wants to be left alone for is lasting.
 const LASTING: Duration = Duration::from_secs(60);
-
-/// Between tries.
-const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(120));
 
 type Doubt = (SessionName, GroupId);
 
@@ -67,7 +64,7 @@ impl Waiting {
 
 impl RefreshQueue {
     pub fn raise(&self, session: &SessionName, group_id: &GroupId) {
-        self.raise_again((session.clone(), group_id.clone()), PAUSES);
+        self.raise_again((session.clone(), group_id.clone()), ENGINE_PAUSES);
     }
 
     fn raise_again(&self, doubt: Doubt, failed: Backoff) {
@@ -134,7 +131,7 @@ impl App {
         group_id: &GroupId,
         error: &Error,
     ) {
-        self.doubt_later((session.clone(), group_id.clone()), error, PAUSES);
+        self.doubt_later((session.clone(), group_id.clone()), error, ENGINE_PAUSES);
     }
 
     fn doubt_later(&self, doubt: Doubt, error: &Error, mut failed: Backoff) {

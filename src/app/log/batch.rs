@@ -190,14 +190,18 @@ mod tests {
             batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence.get()).collect();
         assert_eq!(sequences, [1, 2, 2]);
         let (_, draft) = &batch.into_drafts()[0];
-        assert_eq!(draft.doubtful().collect::<Vec<_>>(), [&group_id], "it is read anew instead");
+        assert_eq!(
+            draft.doubtful.iter().collect::<Vec<_>>(),
+            [&group_id],
+            "it is read anew instead"
+        );
 
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
         batch.reduce(&answer, Some(&numbers), &echo_windows, &Zero);
         batch.reduce(&told("evt_3", "Crew"), Some(&numbers), &echo_windows, &Zero);
         let (_, draft) = &batch.into_drafts()[0];
-        assert_eq!(draft.doubtful().count(), 0, "it says what is known");
+        assert_eq!(draft.doubtful.len(), 0, "it says what is known");
     }
 
     /// A server that does not know yet the group that we have just joined, and describes it a moment later.
@@ -239,7 +243,7 @@ mod tests {
         let held = draft.group(&session, &group_id, &HashMap::new()).now.state.group.clone();
         assert_eq!(held.expect("the group").subject.text, "Team");
         assert_eq!(
-            draft.doubtful().collect::<Vec<_>>(),
+            draft.doubtful.iter().collect::<Vec<_>>(),
             [&group_id],
             "it is read anew all the same"
         );

@@ -174,7 +174,7 @@ impl Commits {
             let error = match settled {
                 Ok(receipt) => {
                     let events = batch.sessions.iter().map(|session| session.events.len()).sum();
-                    telemetry::committed(started.elapsed(), batch.sessions.len(), events);
+                    telemetry::committed(started.elapsed(), events);
                     return Ok(receipt);
                 }
                 Err(error) => error,

@@ -60,24 +60,8 @@ impl SessionDraft {
             && !self.groups.values().any(|group| group.touched)
     }
 
-    pub fn expected(&self) -> SessionHead {
-        self.expected
-    }
-
     pub fn last_sequence(&self) -> Sequence {
         self.expected.sequence.plus(self.events.len() as u64)
-    }
-
-    pub fn deletes_session(&self) -> bool {
-        self.deletes_session
-    }
-
-    pub fn claimed(&self) -> impl Iterator<Item = (&CallKey, Sequence)> {
-        self.claimed.iter().map(|(key, sequence)| (key, *sequence))
-    }
-
-    pub fn doubtful(&self) -> impl Iterator<Item = &GroupId> {
-        self.doubtful.iter()
     }
 
     pub fn written_groups(&self) -> impl Iterator<Item = (GroupId, Arc<WorkingGroup>)> + '_ {

@@ -168,7 +168,7 @@ impl LogTail {
                 });
                 self.views.changed(&session.session, id, view);
             }
-            if draft.deletes_session() {
+            if draft.deletes_session {
                 self.views.forget_session(&session.session);
             }
         }

@@ -213,9 +213,9 @@ impl WriterTask {
                 let _ = entry.reply.send(outcome);
             }
             for (name, draft) in &batch.into_drafts() {
-                draft
-                    .doubtful()
-                    .for_each(|group_id| self.parts.observer.became_doubtful(name, group_id));
+                for group_id in &draft.doubtful {
+                    self.parts.observer.became_doubtful(name, group_id);
+                }
             }
             return Ok(());
         }
@@ -378,20 +378,20 @@ impl WriterTask {
     }
 
     fn take_over(&mut self, name: &SessionName, draft: &SessionDraft) {
-        for (key, sequence) in draft.claimed() {
-            self.parts.echo_windows.logged(name, key, sequence);
+        for (key, sequence) in &draft.claimed {
+            self.parts.echo_windows.logged(name, key, *sequence);
         }
-        if draft.deletes_session() {
+        if draft.deletes_session {
             self.working.forget(name);
             return;
         }
-        for group_id in draft.doubtful() {
+        for group_id in &draft.doubtful {
             self.parts.observer.became_doubtful(name, group_id);
         }
         let head = SessionHead {
             sequence: draft.last_sequence(),
-            revision: draft.expected().revision.next(),
-            epoch: draft.expected().epoch,
+            revision: draft.expected.revision.next(),
+            epoch: draft.expected.epoch,
         };
         let groups: HashMap<GroupId, _> = draft.written_groups().collect();
         self.working.wrote(name, head, groups);

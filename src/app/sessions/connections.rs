@@ -2,20 +2,15 @@
 //! followed by a comparison with WhatsApp.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::app::{App, Call};
-use crate::domain::backoff::Backoff;
+use crate::app::{App, Call, ENGINE_PAUSES};
 use crate::domain::id::SessionName;
 use crate::domain::port::engine::ConnectionEvent;
-
-/// Between tries to follow a connection, or to compare after one.
-const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(120));
 
 type Reported = (SessionName, ConnectionEvent);
 
@@ -76,7 +71,7 @@ impl App {
         session: &SessionName,
         mut news: mpsc::UnboundedReceiver<ConnectionEvent>,
     ) {
-        let mut pauses = PAUSES;
+        let mut pauses = ENGINE_PAUSES;
         let mut again: Option<(Instant, ConnectionEvent)> = None;
         // A newer connection's comparison covers that of an older one.
         let mut _comparing = None;
@@ -128,7 +123,7 @@ impl App {
     async fn compare_after_connect(&self, session: &SessionName) {
         let inner = &self.inner;
         let since = Instant::now();
-        let mut pauses = PAUSES;
+        let mut pauses = ENGINE_PAUSES;
         loop {
             if let Some(compared) = inner.sessions.directory.compared(session) {
                 if compared >= since {

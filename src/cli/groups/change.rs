@@ -14,9 +14,6 @@ use crate::cli::spans::Timer;
 use crate::cli::text;
 use crate::pb;
 
-/// Far more than a text may have.
-const MAX_TEXT_BYTES: u64 = 64 * 1024;
-
 #[derive(Debug, Args)]
 pub struct CreateArgs {
     /// The subject, at most 100 characters; - for standard input
@@ -129,9 +126,9 @@ pub async fn create(target: &Target, args: CreateArgs) -> Result<Done, Failure> 
     let request = pb::CreateGroupRequest {
         session: target.session.clone(),
         request_id,
-        subject: input::text_argument(args.subject, MAX_TEXT_BYTES)?,
+        subject: input::text_argument(args.subject)?,
         participant_ids: args.people.read()?,
-        description: input::text_argument(args.description, MAX_TEXT_BYTES)?,
+        description: input::text_argument(args.description)?,
         settings,
     };
     let send = async |request| target.connection.groups().create_group(request).await;
@@ -173,7 +170,7 @@ pub async fn subject(target: &Target, command: SubjectCommand) -> Result<Done, F
         session: target.session.clone(),
         group_id: group,
         request_id,
-        subject: input::text_argument(subject, MAX_TEXT_BYTES)?,
+        subject: input::text_argument(subject)?,
     };
     let send = async |request| target.connection.groups().set_group_subject(request).await;
     let answer = target.connection.unary(&call, request, send).await?;
@@ -192,7 +189,7 @@ pub async fn subject(target: &Target, command: SubjectCommand) -> Result<Done, F
 pub async fn description(target: &Target, command: DescriptionCommand) -> Result<Done, Failure> {
     let (group, description, options) = match command {
         DescriptionCommand::Set { group, text, options } => {
-            (group, input::text_argument(text, MAX_TEXT_BYTES)?, options)
+            (group, input::text_argument(text)?, options)
         }
         DescriptionCommand::Clear { group, options } => (group, String::new(), options),
     };

@@ -50,14 +50,14 @@ pub enum ActCommand {
     ChangeSubject {
         #[command(flatten)]
         place: InGroup,
-        /// 1 to 100 characters
+        /// 1 to 100 characters; - for standard input
         text: String,
     },
     /// Change the description, or remove it
     ChangeDescription {
         #[command(flatten)]
         place: InGroup,
-        /// At most 2,048 characters; empty removes it
+        /// At most 2,048 characters; empty removes it; - for standard input
         text: String,
     },
     /// Change settings; those not named stay
@@ -298,13 +298,13 @@ impl ActCommand {
             Self::DemoteParticipants(people) => people.does(Wanted::Demoted, |participant_ids| {
                 Action::DemoteParticipants(pb::DemoteParticipantsAction { participant_ids })
             }),
-            Self::ChangeSubject { place, text: subject } => {
+            Self::ChangeSubject { place, text } => {
+                let subject = input::text_argument(text)?;
                 place.does(Action::ChangeSubject(pb::ChangeSubjectAction { subject }))
             }
-            Self::ChangeDescription { place, text: description } => {
-                place.does(Action::ChangeDescription(pb::ChangeDescriptionAction {
-                    description: Some(description),
-                }))
+            Self::ChangeDescription { place, text } => {
+                let description = Some(input::text_argument(text)?);
+                place.does(Action::ChangeDescription(pb::ChangeDescriptionAction { description }))
             }
             Self::ChangeSettings(args) => {
                 let action = args.action();
