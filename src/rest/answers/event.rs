@@ -33,7 +33,7 @@ pub struct EventPayload {
     /// When it happened: in seconds, in the shapes of engines in milliseconds.
     timestamp: i64,
     /// The group's id, and what is told of the group.
-    #[schema(nullable = false, value_type = Object)]
+    #[schema(nullable = false, required = false, value_type = Object)]
     group: Option<HashMap<String, String>>,
     /// What was done to the participants.
     #[schema(nullable = false, example = "join")]
@@ -75,7 +75,7 @@ pub struct EventData {
     #[schema(nullable = false)]
     previous_roles: Option<HashMap<String, ParticipantRole>>,
     /// The group as it was when we were no longer in it.
-    #[schema(nullable = false, value_type = Object)]
+    #[schema(nullable = false, required = false, value_type = Object)]
     group: Option<HashMap<String, String>>,
 }
 
