@@ -101,7 +101,8 @@ fn settings(args: &SettingsArgs) -> Result<Loaded, ()> {
 }
 
 fn failed(cause: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("wagroups: {cause}");
+    // `eprintln!` would panic where nothing can be written, and the exit code be that of a fault of ours.
+    let _ = writeln!(std::io::stderr(), "wagroups: {cause}");
     ExitCode::FAILURE
 }
 

@@ -23,7 +23,10 @@ pub enum LoggingError {
 pub fn init(filter: &str, json: Option<bool>) -> Result<(), LoggingError> {
     let filter = EnvFilter::builder().parse(filter)?;
     let terminal = std::io::stderr().is_terminal();
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
+    // A line that cannot be written, to a file on a full disk or beyond a limit on the size of files, is lost. It would be
+    // reported by `eprintln!`, which panics then, and the process would end for want of a log.
+    let builder = fmt().log_internal_errors(false);
+    let builder = builder.with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
     if json.unwrap_or(!terminal) {
         builder.json().flatten_event(true).finish().try_init()?;
     } else {

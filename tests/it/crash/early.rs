@@ -23,6 +23,10 @@ impl Drop for Started {
 }
 
 fn start(folder: &Path, arguments: &[&str]) -> Started {
+    start_with_log(folder, arguments, Stdio::inherit())
+}
+
+fn start_with_log(folder: &Path, arguments: &[&str], log: Stdio) -> Started {
     let child = Command::new(env!("CARGO_BIN_EXE_wagroups"))
         .arg("serve")
         .args(arguments)
@@ -32,6 +36,7 @@ fn start(folder: &Path, arguments: &[&str]) -> Started {
         .env("WAGROUPS_OPS__LISTEN", "off")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        .stderr(log)
         .spawn()
         .expect("the program starts");
     Started(child)
@@ -95,4 +100,23 @@ fn hears(child: &Started) -> bool {
         u64::from_str_radix(mask.trim(), 16).expect("hexadecimal")
     };
     (mask("SigBlk:") | mask("SigCgt:")) & (1 << 14) != 0
+}
+
+/// The log goes to a file on a full disk: what cannot be written is lost, and nothing else.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_that_cannot_be_written_ends_nothing() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let full = File::options().write(true).open("/dev/full").expect("Linux has it");
+    let mut child = start_with_log(folder.path(), &[], Stdio::from(full));
+    let written = folder.path().join("x.db-wal");
+    eventually("it has begun to serve", || {
+        let ended = child.0.try_wait().expect("a status");
+        assert!(ended.is_none(), "it runs: {ended:?}");
+        std::future::ready(std::fs::metadata(&written).ok().filter(|file| file.len() > 50_000))
+    })
+    .await;
+    tell(&child, "-TERM");
+    let status = ended(child).await;
+    assert!(status.success(), "{status}");
 }

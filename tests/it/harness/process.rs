@@ -59,6 +59,15 @@ impl Ports {
     }
 }
 
+/// What became of it is the first question where a test fails.
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the process that the test leaves: {:?}", self.child.try_wait());
+        }
+    }
+}
+
 impl Process {
     /// Starts the program, at the addresses of its former life where there was one.
     pub async fn start(store: &TestStore, former: Option<&Self>) -> Self {
