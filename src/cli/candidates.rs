@@ -11,6 +11,7 @@ use prost::Message as _;
 use tokio::time::timeout;
 
 use super::connect::{ClientOptions, Connection};
+use super::text;
 use crate::pb;
 
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -24,8 +25,7 @@ pub fn sessions(typed: &OsStr) -> Vec<CompletionCandidate> {
         let request = pb::ListSessionsRequest { page_size: MOST, ..Default::default() };
         let page = connection.sessions().list_sessions(request).await.ok()?.into_inner();
         let named = |session: pb::Session| {
-            let status = session.status().as_str_name().trim_start_matches("SESSION_STATUS_");
-            let status = status.to_ascii_lowercase().replace('_', " ");
+            let status = text::enum_words(session.status().as_str_name(), "SESSION_STATUS_");
             (session.name, status)
         };
         Some(page.sessions.into_iter().map(named).collect())
@@ -38,7 +38,7 @@ pub fn groups(typed: &OsStr) -> Vec<CompletionCandidate> {
         let request = pb::ListGroupsRequest { session, page_size: MOST, ..Default::default() };
         let page = connection.groups().list_groups(request).await.ok()?.into_inner();
         let groups = page.groups.into_iter().filter_map(|group| pb::Group::decode(group).ok());
-        Some(groups.map(|group| (group.id, super::text::safe(&group.subject))).collect())
+        Some(groups.map(|group| (group.id, text::safe(&group.subject))).collect())
     })
 }
 
@@ -52,7 +52,7 @@ pub fn webhooks(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Where a webhook posts; its query may hold a secret.
 fn shown(url: &str) -> String {
-    super::text::safe(url.split('?').next().unwrap_or_default())
+    text::safe(url.split('?').next().unwrap_or_default())
 }
 
 fn candidates(

@@ -66,20 +66,18 @@ fn completer(arg: &Arg, path: &str) -> Option<ArgValueCompleter> {
 
 /// The words with the client's flags behind the command: clap takes them there.
 pub fn in_order(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let words: Vec<OsString> = words.into_iter().collect();
+    let mut words: Vec<OsString> = words.into_iter().collect();
     let flags =
         ClientOptions::augment_args(Command::new("")).arg(Arg::new("session").long("session"));
     let mut first = 1;
     while let Some(own) = words.get(first).and_then(|word| own_words(&flags, word)) {
         first += own;
     }
-    let is_command =
-        words.get(first).is_some_and(|word| !word.as_encoded_bytes().starts_with(b"-"));
-    if first == 1 || !is_command {
-        return words;
+    // The program's name stays first; what leads is a command only where it is no flag.
+    if words.get(first).is_some_and(|word| !word.as_encoded_bytes().starts_with(b"-")) {
+        words[1..=first].rotate_right(1);
     }
-    let (program, leading, command) = (&words[..1], &words[1..first], first);
-    [program, &words[command..=command], leading, &words[command + 1..]].concat()
+    words
 }
 
 /// How many words a flag of the client takes, itself included.

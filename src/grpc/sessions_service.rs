@@ -111,8 +111,9 @@ fn update(fields: &mut Fields, message: &pb::UpdateSessionRequest) -> SessionUpd
     use update_session_request::Config;
     let mut update = SessionUpdate::default();
     let merges = !message.set_metadata.is_empty() || !message.remove_metadata.is_empty();
-    let named = message.update_mask.as_ref().filter(|mask| !mask.paths.is_empty() || !merges);
-    let paths = if named.is_none() && merges { &[] } else { fields.paths(named, PATHS) };
+    let mask = message.update_mask.as_ref();
+    let is_unmasked = mask.is_none_or(|mask| mask.paths.is_empty());
+    let paths = if merges && is_unmasked { &[] } else { fields.paths(mask, PATHS) };
     let replaces = paths.iter().any(|path| path == "metadata");
     if merges && replaces {
         fields.add("set_metadata", "must not be there where update_mask replaces all labels");
