@@ -45,11 +45,10 @@ impl App {
             let pause = self.inner.entropy.jittered(interval, 0.25);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                () = self.inner.wake.notified() => {}
                 () = self.inner.lifecycle.cut_off.cancelled() => return,
             }
-            if let Err(error) = self.inner.log.catch_up().await {
-                tracing::warn!(%error, cause = error.cause(), "could not follow the log");
-            }
+            self.catch_up().await;
         }
     }
 

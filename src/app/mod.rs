@@ -5,6 +5,7 @@
 mod background;
 mod calls;
 mod fetch_budget;
+mod following;
 pub mod groups;
 pub mod ingest;
 mod keyed_lock;
@@ -23,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::RwLock;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::domain::auth::Caller;
@@ -105,7 +107,12 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     options: Options,
+    /// In which this process acts.
     epoch: Epoch,
+    /// Another replica acts.
+    follows: bool,
+    /// Others may have written.
+    wake: Notify,
     engines: RwLock<HashMap<EngineKind, Arc<dyn GroupEngine>>>,
     log: Log,
     lifecycle: Lifecycle,
@@ -128,7 +135,8 @@ impl fmt::Debug for App {
 }
 
 impl App {
-    /// Takes over the database (earlier processes are fenced out) and reads what it needs.
+    /// Reads what it needs. It acts in the epoch that it was given, or else follows what another replica does; its
+    /// writer's loop is of no use then.
     pub async fn open(
         repository: Arc<dyn Repository>,
         clock: Arc<dyn Clock>,
@@ -136,21 +144,21 @@ impl App {
         pictures: Arc<dyn PictureMaker>,
         courier: Arc<dyn WebhookSender>,
         options: Options,
+        epoch: Option<Epoch>,
     ) -> Result<(Self, WriterLoop)> {
-        let epoch = repository.begin_epoch().await?;
         let groups = Groups::new(pictures, options.share_of(groups::LISTS_AT_ONCE));
         let (log, writer_loop) = Log::open(LogParts {
             repository: repository.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             observer: groups.log_observer(),
-            epoch,
+            epoch: epoch.unwrap_or_default(),
             history_bytes: options.history_bytes,
             view_bytes: options.view_bytes,
             retention: options.retention,
         })
         .await?;
-        let sessions = Sessions::load(repository.as_ref()).await?;
+        let sessions = Sessions::load(repository.as_ref(), epoch.is_some()).await?;
         for session in sessions.directory.all() {
             log.note_sequence(&session.name, session.sequence);
         }
@@ -167,7 +175,9 @@ impl App {
             clock,
             entropy,
             options,
-            epoch,
+            epoch: epoch.unwrap_or_default(),
+            follows: epoch.is_none(),
+            wake: Notify::new(),
             engines: RwLock::default(),
             log,
             lifecycle: Lifecycle::default(),
@@ -227,6 +237,7 @@ impl App {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
+        self.inner.refuse_if_follower()?;
         self.inner.lifecycle.tasks.spawn(work).await.map_err(Error::internal)?
     }
 }

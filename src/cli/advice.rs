@@ -93,6 +93,7 @@ pub fn for_reason(reason: Reason) -> &'static str {
         R::ConnectionAged => "connect again",
         R::DeadlineExceeded => "nothing was done; give it more time with --timeout",
         R::Cancelled => "nothing",
+        R::NoOwner => "nothing was done; try again",
         R::Internal => "report it, with the server's id of the request",
     }
 }

@@ -4,6 +4,7 @@
 //! refused with its name, where it came from, and what would be right; all of them at once.
 
 mod auth;
+mod cluster;
 mod defaults;
 mod inbound;
 mod load;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{ApiKey, Auth, KeyDigest};
+pub use cluster::Cluster;
 pub use inbound::Inbound;
 pub use load::{Loaded, Sources, load};
 pub use problems::{Problem, Problems, Source};
@@ -36,6 +38,7 @@ pub struct Settings {
     pub webhooks: Webhooks,
     pub ops: Ops,
     pub auth: Auth,
+    pub cluster: Cluster,
     pub events: Events,
     pub watch: Watch,
     pub cache: Cache,
@@ -462,6 +465,7 @@ impl Settings {
             self.auth.validate_reach("rest.listen", listen, problems);
         }
         self.inbound.validate(!self.auth.keys.is_empty(), problems);
+        self.cluster.validate(&self.database.url, problems);
         self.waha.validate(problems);
         self.auth.validate(problems);
     }

@@ -92,6 +92,36 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn now(&self) -> Timestamp;
 }
 
+/// How long the machine has run, also while it was suspended: no clock that is set counts in it. It says nothing on
+/// another machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uptime(u64);
+
+impl Uptime {
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero where it is not after it.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Where a component takes the machine's uptime from.
+pub trait UptimeClock: Send + Sync + fmt::Debug {
+    fn uptime(&self) -> Uptime;
+}
+
 /// Where a component takes random bytes from.
 pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);

@@ -119,6 +119,15 @@ impl Error {
         Self::new(Reason::OutcomeUnknown, message)
     }
 
+    /// No replica, or another one, acts for what the call is about.
+    pub fn not_owner() -> Self {
+        Self::new(
+            Reason::NoOwner,
+            "no replica acts for this session at the moment; nothing was sent, try again",
+        )
+        .retry_after(std::time::Duration::from_secs(1))
+    }
+
     /// Names the field that is to blame.
     pub fn blaming(mut self, field: &str, description: &str) -> Self {
         let kept = std::mem::take(&mut self.0.violations);

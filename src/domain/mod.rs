@@ -9,6 +9,7 @@ pub mod answer;
 pub mod auth;
 pub mod backoff;
 pub mod clock;
+pub mod cluster;
 pub mod counter;
 pub mod error;
 pub mod event;

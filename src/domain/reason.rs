@@ -123,6 +123,7 @@ reasons! {
     ConnectionAged = "CONNECTION_AGED" => Unavailable, 503, 503;
     DeadlineExceeded = "DEADLINE_EXCEEDED" => DeadlineExceeded, 504, 500;
     Cancelled = "CANCELLED" => Cancelled, 499, 499;
+    NoOwner = "NO_OWNER" => Unavailable, 503, 503;
     Internal = "INTERNAL" => Internal, 500, 500;
 }
 

@@ -127,12 +127,15 @@ mod sqlstate {
     const SYSTEM_ERROR: &str = "58";
     const DATA_CORRUPTED: &str = "XX001";
     const INDEX_CORRUPTED: &str = "XX002";
+    /// Ours: raised by the trigger `fence`.
+    const NOT_THE_OWNER: &str = "WG001";
 
     pub fn meaning(stage: Stage, code: &str, text: String) -> StoreError {
         match code {
             // Sent to every connection when a server process has crashed, at any point.
             STATEMENT_COMPLETION_UNKNOWN | CRASH_SHUTDOWN => return stage.lost(text),
             DATA_CORRUPTED | INDEX_CORRUPTED => return StoreError::Corrupt(text),
+            NOT_THE_OWNER => return StoreError::NotOwner(text),
             _ => {}
         }
         match code.get(..2).unwrap_or_default() {

@@ -66,17 +66,16 @@ impl EventLog for SeaRepository {
 
     async fn begin_epoch(&self) -> Result<Epoch> {
         let transaction = self.begin().await?;
-        if self.backend() == DbBackend::Postgres {
-            // Commits lock sessions before the head, this would lock them after it. Besides, a
-            // session that is being made must not be left behind with the old epoch.
-            execute(&transaction, Sql::new("LOCK TABLE sessions IN SHARE ROW EXCLUSIVE MODE"))
-                .await?;
-        }
-        let raise = Sql::new(
-            "UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch AS number",
-        );
-        let epoch = query_one::<Number>(&transaction, raise).await?.ok_or_else(no_head)?.number;
-        execute(&transaction, Sql::new("UPDATE sessions SET epoch = ").bind(epoch)).await?;
+        let epoch = match self.backend() {
+            DbBackend::Postgres => postgres::begin_epoch(&transaction).await?,
+            _ => {
+                let raise = "UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch AS number";
+                let raised = query_one::<Number>(&transaction, Sql::new(raise)).await?;
+                let epoch = raised.ok_or_else(no_head)?.number;
+                execute(&transaction, Sql::new("UPDATE sessions SET epoch = ").bind(epoch)).await?;
+                epoch
+            }
+        };
         commit(transaction).await?;
         let epoch = unsigned("log_head.epoch", epoch)?;
         self.order.begin(epoch);

@@ -6,6 +6,7 @@
 
 mod aliases;
 mod clearing;
+mod cluster;
 mod deletions;
 mod entity;
 mod fault;
@@ -77,7 +78,8 @@ enum Connections {
         pool: Box<postgres::Pool>,
         /// Of its own, so that the log never waits behind lesser writes.
         commits: Box<postgres::CommitConnection>,
-        server: Box<postgres::Server>,
+        listener: Box<postgres::Listener>,
+        server: Arc<postgres::Server>,
     },
     Sqlite {
         /// A pool that cannot write.
@@ -97,8 +99,8 @@ impl SeaRepository {
                 let opened = postgres::open(*server, &options).await?;
                 let postgres::Opened { pool, commits, server } = opened;
                 let (pool, commits) = (Box::new(pool), Box::new(commits));
-                let server = Box::new(server);
-                Ok(Self::over(Connections::Postgres { pool, commits, server }))
+                let (listener, server) = (Box::new(server.listener()), Arc::new(server));
+                Ok(Self::over(Connections::Postgres { pool, commits, listener, server }))
             }
             DatabaseUrl::Sqlite(file) => {
                 let sqlite::Opened { reader, writer, files } =

@@ -7,6 +7,7 @@ mod body;
 mod events;
 mod form;
 mod group_routes;
+mod handing_on;
 mod invite_routes;
 mod lid_routes;
 mod lifecycle_routes;
@@ -53,8 +54,8 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::fair_share::FairShare;
 use crate::middleware::{
-    AnswerBody, Audit, BodyLimits, Call, Calls, Connection, Keyring, Origins, Peer, Who, cautious,
-    read_on,
+    AnswerBody, Audit, BodyLimits, Call, Calls, Connection, HandOn, Keyring, Origins, Peer, Who,
+    cautious, read_on,
 };
 use crate::telemetry;
 
@@ -72,6 +73,8 @@ pub struct Options {
     /// Whether WAHA's other routes are served, for sessions that WAHA servers carry.
     pub passes: bool,
     pub audit: Audit,
+    /// Who answers what this replica does not, where another one acts.
+    pub hand_on: Option<Arc<dyn HandOn>>,
 }
 
 #[derive(Clone)]
@@ -87,14 +90,15 @@ struct RestState {
     streams: Streams,
     origins: Origins,
     audit: Audit,
+    hand_on: Option<Arc<dyn HandOn>>,
 }
 
 pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Options) -> Router {
-    let Options { shape, body, calls, streams, origins, passes, audit } = options;
+    let Options { shape, body, calls, streams, origins, passes, audit, hand_on } = options;
     let streams = Streams::new(streams);
     let began = clock.now();
     let gateway =
-        RestState { app, keyring, clock, began, shape, body, calls, streams, origins, audit };
+        RestState { app, keyring, clock, began, shape, body, calls, streams, origins, audit, hand_on };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes(passes) {
         router = router.route(&path, handler);
@@ -104,6 +108,7 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
         .merge(pages::router(document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_path)
+        .layer(from_fn_with_state(gateway.clone(), handing_on::hand_on))
         .layer(from_fn_with_state(gateway.clone(), watch_over))
         .with_state(gateway);
     // Express takes a path with a slash at its end for the same.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::app::App;
+use super::serving::Current;
 use crate::ops::Checks;
 
 /// How often the database is asked while all is well, how often while it is not, and how long it may take
@@ -23,7 +23,7 @@ pub struct Readiness(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    app: App,
+    current: Current,
     reporter: HealthReporter,
     /// Names of the services whose health is reported, besides the overall one.
     services: tokio::sync::Mutex<Vec<&'static str>>,
@@ -31,18 +31,14 @@ struct Inner {
 }
 
 impl Readiness {
-    pub fn new(app: App) -> Self {
+    pub fn new(current: Current, reporter: HealthReporter) -> Self {
         let (checks, _) = watch::channel(Checks::default());
         Self(Arc::new(Inner {
-            app,
-            reporter: HealthReporter::new(),
+            current,
+            reporter,
             services: tokio::sync::Mutex::new(Vec::new()),
             checks,
         }))
-    }
-
-    pub fn reporter(&self) -> &HealthReporter {
-        &self.0.reporter
     }
 
     /// Reports on these services too, from now on.
@@ -57,23 +53,34 @@ impl Readiness {
 
     /// Asks now and then until the service closes, and learns at once of a commit that failed.
     pub async fn watch(&self, closing: CancellationToken) {
-        let mut commits = self.0.app.commits();
+        let mut serving = self.0.current.changes();
+        let mut commits = self.0.current.get().app.commits();
         loop {
             let is_well = self.checks().database && self.checks().commits;
             let interval = if is_well { INTERVAL } else { INTERVAL_OF_TROUBLE };
             tokio::select! {
                 () = tokio::time::sleep(interval) => self.check().await,
                 Ok(()) = commits.changed() => self.note().await,
+                Ok(()) = serving.changed() => {
+                    commits = self.0.current.get().app.commits();
+                    self.check().await;
+                }
                 () = closing.cancelled() => return,
             }
         }
     }
 
     pub async fn check(&self) {
-        let app = &self.0.app;
+        let app = self.0.current.get().app.clone();
+        let commits = async {
+            // Another replica commits.
+            if !app.is_follower() {
+                app.check_commits().await;
+            }
+        };
         let (database, _) = tokio::join!(
             tokio::time::timeout(PATIENCE, app.check_database()),
-            tokio::time::timeout(PATIENCE, app.check_commits()),
+            tokio::time::timeout(PATIENCE, commits),
         );
         let database = matches!(database, Ok(Ok(())));
         let changed = self.0.checks.send_if_modified(|checks| {
@@ -92,7 +99,7 @@ impl Readiness {
 
     /// Takes over what the writer reports of commits.
     async fn note(&self) {
-        let commits = *self.0.app.commits().borrow();
+        let commits = *self.0.current.get().app.commits().borrow();
         let changed = self
             .0
             .checks

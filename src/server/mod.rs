@@ -1,8 +1,11 @@
 //! The one place that builds the adapters and joins them: a whole service in one process.
 
 mod descriptors;
+mod generation;
 mod health;
 mod listener;
+mod replica;
+mod serving;
 mod signals;
 mod stack;
 mod startup;
@@ -11,14 +14,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic_health::server::HealthReporter;
 
+use self::generation::{Assembly, Generation};
+use self::replica::{Joined, Replica};
+use self::serving::{Current, Serving};
 use crate::app::App;
 use crate::config::Settings;
-use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
-use crate::engine::waha::WahaServers;
 use crate::middleware::{Audit, HostNames};
 use crate::repository::SeaRepository;
 use crate::telemetry;
@@ -33,21 +39,27 @@ const CLOSING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Server {
     grpc_addr: SocketAddr,
+    cluster_addr: Option<SocketAddr>,
     ops_addr: Option<SocketAddr>,
     webhook_addr: Option<SocketAddr>,
     rest_addr: Option<SocketAddr>,
-    app: App,
-    simulator: Option<Arc<SimulatorEngine>>,
-    waha: Arc<WahaServers>,
+    current: Current,
     repository: Arc<SeaRepository>,
     grace: Duration,
     readiness: health::Readiness,
     /// Ends the listeners.
     closing: CancellationToken,
     listeners: Vec<JoinHandle<()>>,
-    /// Ends only with an error that the process must not survive.
-    writer: JoinHandle<Result<(), Error>>,
-    background: Vec<JoinHandle<()>>,
+    life: Life,
+    watching: JoinHandle<()>,
+}
+
+/// What may end a service from within.
+#[derive(Debug)]
+enum Life {
+    /// The only process on its database, and what keeps it informed of whom it serves with.
+    Alone(Box<Generation>, watch::Sender<Arc<Serving>>),
+    Replica(Box<Replica>),
 }
 
 /// Why a service has ended.
@@ -60,51 +72,49 @@ pub enum Ended {
 }
 
 impl Server {
-    /// Connects, migrates, takes the database over, and listens. On return the service is ready.
+    /// Connects, migrates, and listens: as the only process, which takes the database over, or as one of several
+    /// replicas. On return the service is ready.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let metrics = telemetry::install().map_err(StartError::other)?;
         let trust = startup::trust(settings)?;
-        let repository = startup::connect_and_migrate(settings).await?;
-        let clock: Arc<telemetry::SystemClock> = Arc::default();
-        let entropy: Arc<telemetry::SystemEntropy> = Arc::default();
-        let (app, writer) = App::open(
-            repository.clone(),
-            clock.clone(),
-            entropy.clone(),
-            startup::pictures(settings, &trust)?,
-            startup::courier(settings, &trust, clock.clone())?,
-            startup::options(settings),
-        )
-        .await
-        .map_err(StartError::service)?;
-        let writer = tokio::spawn(writer);
-        let simulator = startup::open_simulator(
-            settings,
-            &app,
-            repository.clone(),
-            clock.clone(),
-            entropy.clone(),
-        )
-        .await?;
-        let waha = startup::open_waha(settings, &app, trust, clock.clone(), entropy.clone())?;
-        startup::create_default_session(settings, &app).await?;
+        let descriptors = descriptors::raise();
+        let health = HealthReporter::new();
+        let assembly = Assembly {
+            settings: settings.clone(),
+            trust,
+            repository: startup::connect_and_migrate(settings).await?,
+            clock: Arc::default(),
+            entropy: Arc::default(),
+            audit: Audit::default(),
+            health: health.clone(),
+            rest_calls: stack::rest_calls(&stack::Bounds::new(settings, descriptors)),
+            descriptors,
+        };
+        let joined = match settings.cluster.listen {
+            Some(listen) => Some(replica::join(&assembly, listen).await?),
+            None => None,
+        };
+        let (mut generation, replica, peers) = match joined {
+            Some(Joined { member, peers, generation, forwarder, membership }) => {
+                (generation, Some((member, forwarder, membership)), Some(peers))
+            }
+            None => (assembly.alone().await?, None, None),
+        };
+        let (serving, serves) = watch::channel(generation.serving.clone());
+        let current = Current::new(serves);
 
         let closing = CancellationToken::new();
-        let readiness = health::Readiness::new(app.clone());
-        let bounds = stack::Bounds::new(settings, descriptors::raise());
+        let readiness = health::Readiness::new(current.clone(), health);
+        readiness.report_on(stack::names_of_services(settings.simulator.enabled)).await;
+        let bounds = assembly.bounds();
         let mut listeners = Vec::new();
-        let audit = Audit::default();
-        let grpc = stack::serve_grpc(
-            &bounds,
-            &app,
-            simulator.as_ref(),
-            &readiness,
-            entropy,
-            audit.clone(),
-            closing.clone(),
-        )
-        .await?;
-        listeners.push(grpc.task);
+        let (entropy, audit) = (assembly.entropy.clone(), assembly.audit.clone());
+        let grpc =
+            stack::serve_grpc(&bounds, &current, entropy, audit, peers, closing.clone()).await?;
+        let mut addrs = grpc.iter().map(|listener| listener.addr);
+        let (grpc_addr, cluster_addr) = (addrs.next(), addrs.next());
+        let grpc_addr = grpc_addr.ok_or_else(|| StartError::other("gRPC is not served"))?;
+        listeners.extend(grpc.into_iter().map(|listener| listener.task));
         let ops_addr = match settings.ops.listen {
             Some(addr) => {
                 let names = HostNames::new(settings.ops.hosts.iter().cloned());
@@ -116,11 +126,11 @@ impl Server {
             }
             None => None,
         };
-
         let rest_addr = match settings.rest.listen {
             Some(addr) => {
-                let (clock, audit, closing) = (clock.clone(), audit.clone(), closing.clone());
-                let rest = stack::serve_rest(addr, &bounds, &app, clock, audit, closing).await?;
+                let calls = assembly.rest_calls.clone();
+                let rest =
+                    stack::serve_rest(addr, &bounds, &current, calls, closing.clone()).await?;
                 listeners.push(rest.task);
                 Some(rest.addr)
             }
@@ -128,40 +138,51 @@ impl Server {
         };
         let webhook_addr = match settings.webhook.listen {
             Some(addr) => {
-                let closing = closing.clone();
-                let webhook = stack::serve_webhook(addr, &bounds, &app, clock, audit, closing);
-                let webhook = webhook.await?;
+                let webhook =
+                    stack::serve_webhook(addr, &bounds, &current, closing.clone()).await?;
                 listeners.push(webhook.task);
                 Some(webhook.addr)
             }
             None => None,
         };
 
-        let mut background: Vec<JoinHandle<()>> =
-            app.background().into_iter().map(tokio::spawn).collect();
+        let repository = assembly.repository.clone();
+        let life = match replica {
+            Some((member, forwarder, membership)) => Life::Replica(Box::new(Replica::begin(
+                assembly, member, forwarder, membership, generation, serving,
+            ))),
+            None => {
+                generation.begin(None);
+                Life::Alone(Box::new(generation), serving)
+            }
+        };
         let (task, token) = (readiness.clone(), closing.clone());
-        background.push(tokio::spawn(async move { task.watch(token).await }));
+        let watching = tokio::spawn(async move { task.watch(token).await });
         readiness.check().await;
         Ok(Self {
-            grpc_addr: grpc.addr,
+            grpc_addr,
+            cluster_addr,
             ops_addr,
             webhook_addr,
             rest_addr,
-            app,
-            simulator,
-            waha,
+            current,
             repository,
             grace: settings.shutdown.grace,
             readiness,
             closing,
             listeners,
-            writer,
-            background,
+            life,
+            watching,
         })
     }
 
     pub fn grpc_addr(&self) -> SocketAddr {
         self.grpc_addr
+    }
+
+    /// Where other replicas hand calls on.
+    pub fn cluster_addr(&self) -> Option<SocketAddr> {
+        self.cluster_addr
     }
 
     pub fn ops_addr(&self) -> Option<SocketAddr> {
@@ -176,34 +197,35 @@ impl Server {
         self.webhook_addr
     }
 
-    pub fn app(&self) -> &App {
-        &self.app
+    /// The service as it is at the moment.
+    pub fn app(&self) -> App {
+        self.current.get().app.clone()
     }
 
     pub fn repository(&self) -> &Arc<SeaRepository> {
         &self.repository
     }
 
-    /// The simulator, where it is enabled.
-    pub fn simulator(&self) -> Option<&Arc<SimulatorEngine>> {
-        self.simulator.as_ref()
+    /// The simulator, where it is enabled and this replica acts.
+    pub fn simulator(&self) -> Option<Arc<SimulatorEngine>> {
+        self.current.get().simulator.clone()
     }
 
     /// Runs until `stop` resolves, then finishes what runs and closes.
     pub async fn run_until(mut self, stop: impl Future<Output = Stop>) -> Ended {
+        let failed = async {
+            match &mut self.life {
+                Life::Alone(generation, _) => generation.broken().await,
+                Life::Replica(replica) => replica.failed().await,
+            }
+        };
         tokio::select! {
             stopped = stop => {
                 tracing::info!(cause = %stopped, "stopping");
                 self.stop().await;
                 Ended::Stopped
             }
-            ended = &mut self.writer => {
-                // Whatever the writer can no longer write must not be acknowledged by anyone.
-                let cause = match ended {
-                    Ok(Ok(())) => "the writer has ended".to_owned(),
-                    Ok(Err(error)) => error.cause().unwrap_or(error.message()).to_owned(),
-                    Err(panic) => format!("the writer has panicked: {panic}"),
-                };
+            cause = failed => {
                 tracing::error!(cause, "the service cannot go on");
                 Ended::Failed(cause)
             }
@@ -212,21 +234,27 @@ impl Server {
 
     /// Not ready, no new calls, running ones finish, watches end with a token, then the listeners.
     pub async fn stop(self) {
-        self.readiness.begin_draining().await;
-        self.app.drain(self.grace).await;
-        if let Some(simulator) = &self.simulator {
-            simulator.shutdown().await;
+        if let Life::Replica(replica) = &self.life {
+            replica.begin_draining();
         }
-        self.waha.shutdown().await;
+        self.readiness.begin_draining().await;
+        let mut alone = None;
+        match self.life {
+            Life::Alone(generation, serving) => {
+                generation.drain(self.grace).await;
+                alone = Some((generation, serving));
+            }
+            Life::Replica(replica) => replica.stop(self.grace).await,
+        }
         self.closing.cancel();
         let listeners = futures::future::join_all(self.listeners);
         if tokio::time::timeout(CLOSING, listeners).await.is_err() {
             tracing::warn!("connections were still open at the end; they are cut");
         }
-        for task in self.background {
-            task.abort();
+        self.watching.abort();
+        if let Some((generation, _)) = alone {
+            generation.end().await;
         }
-        self.writer.abort();
         self.repository.close().await;
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use http::Request;
@@ -14,22 +15,24 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
-use tonic_health::server::HealthService;
+use tonic_health::server::{HealthReporter, HealthService};
 use tower::ServiceBuilder;
 
 use super::health::Readiness;
 use super::listener::{self, ConnectionBounds, Http1, Http2};
+use super::serving::{Current, GrpcByRole};
 use super::startup::{self, StartError};
 use crate::app::App;
+use crate::cluster::{PeerListener, PeerSecret};
 use crate::config::{ByteSize, Inbound, Settings};
 use crate::domain::auth::Caller;
-use crate::domain::clock::{Clock, Entropy};
+use crate::domain::clock::Entropy;
 use crate::domain::fair_share::FairShare;
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{GroupsRpcs, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
-    HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer, RpcMetricsLayer,
+    HandOn, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer, RpcMetricsLayer,
     ServedRpcs, with_deadline,
 };
 use crate::ops;
@@ -44,6 +47,10 @@ use crate::webhook;
 
 /// What reflection may be asked in one message: the name of a symbol.
 const REFLECTION_REQUEST: usize = 4 * 1024;
+/// Connections of other replicas: each has one, or a few while it is replaced.
+const MAX_PEERS: usize = 256;
+/// They stay for as long as both replicas do.
+const PEERS_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// What is left of the process' descriptors beside connections from outside: the database, files, our own calls.
 const OTHER_DESCRIPTORS: u64 = 256;
 
@@ -124,24 +131,19 @@ impl<'a> Bounds<'a> {
     }
 }
 
-async fn bind(addr: SocketAddr, setting: &str) -> Result<TcpListener, StartError> {
+pub(super) async fn bind(addr: SocketAddr, setting: &str) -> Result<TcpListener, StartError> {
     TcpListener::bind(addr).await.map_err(|error| {
         StartError::other(format!("{setting}: cannot listen on {addr}: {error}; choose another address or stop what listens there"))
     })
 }
 
-pub(super) async fn serve_grpc(
-    bounds: &Bounds<'_>,
+/// The services of the contract over an app; those that change with the role.
+pub(super) fn grpc_routes(
+    settings: &Settings,
     app: &App,
     simulator: Option<&Arc<SimulatorEngine>>,
-    readiness: &Readiness,
-    entropy: Arc<dyn Entropy>,
-    audit: Audit,
-    closing: CancellationToken,
-) -> Result<Listener, StartError> {
-    let settings = bounds.settings;
-    let listener = bind(settings.grpc.listen, "grpc.listen").await?;
-    let addr = listener.local_addr().map_err(StartError::other)?;
+    readiness: &HealthReporter,
+) -> Result<Routes, StartError> {
     let max_bytes = usize::try_from(settings.grpc.max_message_bytes.get()).unwrap_or(usize::MAX);
     let groups =
         GroupsServiceServer::new(GroupsRpcs::new(app.clone())).max_decoding_message_size(max_bytes);
@@ -149,10 +151,32 @@ pub(super) async fn serve_grpc(
         SessionsServiceServer::new(Sessions::new(app.clone())).max_decoding_message_size(max_bytes);
     let webhooks =
         WebhooksServiceServer::new(Webhooks::new(app.clone())).max_decoding_message_size(max_bytes);
-    let is_simulated = simulator.is_some();
     // Served in any case: switched off, it answers so instead of being unknown.
     let simulator = SimulatorServiceServer::new(Simulator::new(simulator.cloned()))
         .max_decoding_message_size(max_bytes);
+    let reflect = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // What stands in the details of errors, so that tools can show it.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    let health = HealthServer::new(HealthService::from_health_reporter(readiness.clone()));
+    let (v1, v1alpha) = (reflect().build_v1(), reflect().build_v1alpha());
+    let v1 = v1.map_err(StartError::other)?.max_decoding_message_size(REFLECTION_REQUEST);
+    let v1alpha = v1alpha.map_err(StartError::other)?.max_decoding_message_size(REFLECTION_REQUEST);
+    Ok(Routes::new(health)
+        .add_service(v1)
+        .add_service(v1alpha)
+        .add_service(groups)
+        .add_service(sessions)
+        .add_service(webhooks)
+        .add_service(simulator)
+        .prepare())
+}
+
+/// The services whose health is reported by name.
+pub(super) fn names_of_services(is_simulated: bool) -> Vec<&'static str> {
     let mut names = vec![
         <GroupsServiceServer<GroupsRpcs> as NamedService>::NAME,
         <SessionsServiceServer<Sessions> as NamedService>::NAME,
@@ -161,15 +185,21 @@ pub(super) async fn serve_grpc(
     if is_simulated {
         names.push(<SimulatorServiceServer<Simulator> as NamedService>::NAME);
     }
-    readiness.report_on(names).await;
-    let reflect = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            // What stands in the details of errors, so that tools can show it.
-            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-    };
+    names
+}
 
+/// Listens for gRPC and, where there are replicas, for calls that those hand on.
+pub(super) async fn serve_grpc(
+    bounds: &Bounds<'_>,
+    current: &Current,
+    entropy: Arc<dyn Entropy>,
+    audit: Audit,
+    peers: Option<Peers>,
+    closing: CancellationToken,
+) -> Result<Vec<Listener>, StartError> {
+    let settings = bounds.settings;
+    let listener = bind(settings.grpc.listen, "grpc.listen").await?;
+    let addr = listener.local_addr().map_err(StartError::other)?;
     let descriptors = [
         DESCRIPTORS,
         tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -190,27 +220,6 @@ pub(super) async fn serve_grpc(
         is_shared: bounds.is_shared,
         proxies: bounds.proxies.clone(),
     });
-
-    let routes = Routes::new(HealthServer::new(HealthService::from_health_reporter(
-        readiness.reporter().clone(),
-    )))
-    .add_service(
-        reflect()
-            .build_v1()
-            .map_err(StartError::other)?
-            .max_decoding_message_size(REFLECTION_REQUEST),
-    )
-    .add_service(
-        reflect()
-            .build_v1alpha()
-            .map_err(StartError::other)?
-            .max_decoding_message_size(REFLECTION_REQUEST),
-    )
-    .add_service(groups)
-    .add_service(sessions)
-    .add_service(webhooks)
-    .add_service(simulator)
-    .prepare();
     // From the outside in. What a layer answers by itself passes those outside of it.
     let service = ServiceBuilder::new()
         .map_request(|request: Request<Incoming>| request.map(Body::new))
@@ -222,26 +231,50 @@ pub(super) async fn serve_grpc(
         .layer(CatchPanicsLayer)
         .layer(AuthLayer::new(keyring(settings)))
         .map_request(with_deadline)
-        .layer(AdmitLayer::new(calls.clone(), served, large))
-        .service(routes);
-    let protocol = Http2 {
-        service,
+        .layer(AdmitLayer::new(calls.clone(), served.clone(), large))
+        .service(GrpcByRole { current: current.clone(), served });
+    let http2 = |max_age| Http2 {
+        service: service.clone(),
         head_timeout: bounds.inbound.head_timeout,
         max_streams: settings.grpc.max_streams_per_connection,
         keepalive_interval: settings.grpc.keepalive_interval,
         keepalive_timeout: settings.grpc.keepalive_timeout,
-        max_age: settings.grpc.max_connection_age,
+        max_age,
         max_age_grace: settings.grpc.max_connection_age_grace,
     };
-    let bounds = bounds.connections("grpc", settings.grpc.max_connections);
+    let mut listeners = Vec::new();
+    let protocol = http2(settings.grpc.max_connection_age);
+    let own = bounds.connections("grpc", settings.grpc.max_connections);
+    let watched = closing.clone();
     let task = tokio::spawn(async move {
-        let watching = calls.watch_over(closing.clone().cancelled_owned());
-        tokio::join!(watching, listener::serve(listener, protocol, bounds, closing.clone()));
+        let watching = calls.watch_over(watched.clone().cancelled_owned());
+        tokio::join!(watching, listener::serve(listener, protocol, own, watched));
     });
-    Ok(Listener { addr, task })
+    listeners.push(Listener { addr, task });
+    if let Some(Peers { listener, secret }) = peers {
+        let addr = listener.local_addr().map_err(StartError::other)?;
+        let protocol = http2(PEERS_AGE);
+        let service = PeerListener {
+            secret,
+            grpc: protocol.service.clone(),
+            rest: settings.rest.listen.map(|_| current.rest()),
+            waha_webhooks: settings.webhook.listen.map(|_| current.waha_webhooks()),
+        };
+        let protocol = protocol.with(service);
+        let bounds = bounds.connections("cluster", MAX_PEERS);
+        let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));
+        listeners.push(Listener { addr, task });
+    }
+    Ok(listeners)
 }
 
-fn keyring(settings: &Settings) -> Keyring {
+/// Where replicas hand calls on, and what they show.
+pub(super) struct Peers {
+    pub listener: TcpListener,
+    pub secret: PeerSecret,
+}
+
+pub(super) fn keyring(settings: &Settings) -> Keyring {
     Keyring::new(
         settings
             .auth
@@ -255,19 +288,10 @@ fn bytes(size: ByteSize) -> usize {
     usize::try_from(size.get()).unwrap_or(usize::MAX)
 }
 
-pub(super) async fn serve_rest(
-    addr: SocketAddr,
-    bounds: &Bounds<'_>,
-    app: &App,
-    clock: Arc<dyn Clock>,
-    audit: Audit,
-    closing: CancellationToken,
-) -> Result<Listener, StartError> {
-    let settings = bounds.settings;
-    let listener = bind(addr, "rest.listen").await?;
-    let addr = listener.local_addr().map_err(StartError::other)?;
-    let rest = &settings.rest;
-    let calls = Calls::new(CallBounds {
+/// What requests of REST hold, whichever role answers them.
+pub(super) fn rest_calls(bounds: &Bounds<'_>) -> Calls {
+    let rest = &bounds.settings.rest;
+    Calls::new(CallBounds {
         listener: "rest",
         max_calls: rest.max_in_flight,
         max_stranger_calls: bounds.inbound.max_keyless_calls,
@@ -277,15 +301,25 @@ pub(super) async fn serve_rest(
         answer_timeout: bounds.inbound.answer_timeout,
         is_shared: bounds.is_shared,
         proxies: bounds.proxies.clone(),
-    });
-    let options = rest::Options {
+    })
+}
+
+pub(super) fn rest_options(
+    bounds: &Bounds<'_>,
+    calls: Calls,
+    audit: Audit,
+    hand_on: Option<Arc<dyn HandOn>>,
+) -> rest::Options {
+    let settings = bounds.settings;
+    let rest = &settings.rest;
+    rest::Options {
         shape: startup::shape(settings),
         body: BodyLimits::new(
             bytes(rest.max_body_bytes),
             rest.body_timeout,
             FairShare { capacity: rest.buffer_bytes.get(), is_shared: bounds.is_shared },
         ),
-        calls: calls.clone(),
+        calls,
         streams: FairShare {
             capacity: rest.max_streams as u64,
             is_shared: startup::is_shared(settings),
@@ -293,10 +327,21 @@ pub(super) async fn serve_rest(
         origins: bounds.origins.clone(),
         passes: settings.waha.pass_through,
         audit,
-    };
-    let router = rest::router(app.clone(), keyring(settings), clock, options);
-    let protocol = bounds.http1(router, true);
-    let bounds = bounds.connections("rest", rest.max_connections);
+        hand_on,
+    }
+}
+
+pub(super) async fn serve_rest(
+    addr: SocketAddr,
+    bounds: &Bounds<'_>,
+    current: &Current,
+    calls: Calls,
+    closing: CancellationToken,
+) -> Result<Listener, StartError> {
+    let listener = bind(addr, "rest.listen").await?;
+    let addr = listener.local_addr().map_err(StartError::other)?;
+    let protocol = bounds.http1(current.rest(), true);
+    let bounds = bounds.connections("rest", bounds.settings.rest.max_connections);
     let task = tokio::spawn(async move {
         let watching = calls.watch_over(closing.clone().cancelled_owned());
         tokio::join!(watching, listener::serve(listener, protocol, bounds, closing.clone()));
@@ -304,18 +349,13 @@ pub(super) async fn serve_rest(
     Ok(Listener { addr, task })
 }
 
-pub(super) async fn serve_webhook(
-    addr: SocketAddr,
+pub(super) fn webhook_options(
     bounds: &Bounds<'_>,
-    app: &App,
-    clock: Arc<dyn Clock>,
     audit: Audit,
-    closing: CancellationToken,
-) -> Result<Listener, StartError> {
-    let listener = bind(addr, "webhook.listen").await?;
-    let addr = listener.local_addr().map_err(StartError::other)?;
+    hand_on: Option<Arc<dyn HandOn>>,
+) -> webhook::Options {
     let settings = &bounds.settings.webhook;
-    let options = webhook::Options {
+    webhook::Options {
         max_body_bytes: bytes(settings.max_body_bytes),
         body_timeout: settings.body_timeout,
         buffer_bytes: settings.buffer_bytes.get(),
@@ -323,10 +363,20 @@ pub(super) async fn serve_webhook(
         max_in_flight: settings.max_in_flight,
         proxies: bounds.proxies.clone(),
         audit,
-    };
-    let router = webhook::router(app.clone(), clock, options);
-    let protocol = bounds.http1(router, false);
-    let bounds = bounds.connections("webhook", settings.max_connections);
+        hand_on,
+    }
+}
+
+pub(super) async fn serve_webhook(
+    addr: SocketAddr,
+    bounds: &Bounds<'_>,
+    current: &Current,
+    closing: CancellationToken,
+) -> Result<Listener, StartError> {
+    let listener = bind(addr, "webhook.listen").await?;
+    let addr = listener.local_addr().map_err(StartError::other)?;
+    let protocol = bounds.http1(current.waha_webhooks(), false);
+    let bounds = bounds.connections("webhook", bounds.settings.webhook.max_connections);
     let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));
     Ok(Listener { addr, task })
 }

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use crate::app::sessions::NewSession;
 use crate::app::{App, Call, Options, webhooks};
 use crate::config::{RestShape, Settings, WahaServer};
 use crate::courier::{self, HttpCourier};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::cluster::Tenure;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
@@ -19,6 +22,9 @@ use crate::picture::{self, Pictures};
 use crate::repository::{ConnectOptions, SeaRepository};
 use crate::rest;
 use crate::tls::Trust;
+
+/// Shorter ones can be guessed.
+const MIN_PEER_SECRET: usize = 16;
 
 /// Why the service does not start; the text says what would be right.
 #[derive(Debug)]
@@ -115,6 +121,7 @@ pub(super) async fn open_simulator(
     repository: Arc<SeaRepository>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    tenure: Option<Tenure>,
 ) -> Result<Option<Arc<SimulatorEngine>>, StartError> {
     if !settings.simulator.enabled {
         return Ok(None);
@@ -125,7 +132,7 @@ pub(super) async fn open_simulator(
         .map_err(StartError::other)?;
     let engine = Arc::new(engine);
     let pace = settings.simulator.paced.then(|| pace(settings));
-    let options = gateway_options(settings, pace);
+    let options = gateway_options(settings, pace, tenure);
     app.register_engine(Arc::new(Gateway::new(engine.clone(), entropy, options)));
     Ok(Some(engine))
 }
@@ -137,6 +144,7 @@ pub(super) fn open_waha(
     trust: Trust,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    tenure: Option<Tenure>,
 ) -> Result<Arc<WahaServers>, StartError> {
     let servers = settings.waha.servers.iter().map(server_options).collect::<Result<_, _>>()?;
     let options = waha::Options {
@@ -162,7 +170,7 @@ pub(super) fn open_waha(
     app.register_engine(Arc::new(Gateway::new(
         engine.clone(),
         entropy,
-        gateway_options(settings, pace),
+        gateway_options(settings, pace, tenure),
     )));
     Ok(engine)
 }
@@ -197,12 +205,32 @@ fn pace(settings: &Settings) -> Pace {
     }
 }
 
-fn gateway_options(settings: &Settings, pace: Option<Pace>) -> gateway::Options {
+fn gateway_options(
+    settings: &Settings,
+    pace: Option<Pace>,
+    tenure: Option<Tenure>,
+) -> gateway::Options {
     gateway::Options {
         read_timeout: settings.engine.read_timeout,
         write_timeout: settings.engine.write_timeout,
         pace,
+        tenure,
     }
+}
+
+/// The secret that replicas share; nothing where only this machine reaches them.
+pub(super) fn peer_secret(settings: &Settings) -> Result<SecretString, StartError> {
+    let Some(file) = &settings.cluster.secret_file else { return Ok(SecretString::default()) };
+    let refuse = |what: String| {
+        StartError::other(format!("cluster.secret_file: {} {what}", file.display()))
+    };
+    let text = std::fs::read_to_string(file);
+    let text = text.map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    let secret = text.trim();
+    if secret.len() < MIN_PEER_SECRET {
+        return Err(refuse(format!("must hold at least {MIN_PEER_SECRET} characters, the same for all replicas")));
+    }
+    Ok(secret.to_owned().into())
 }
 
 /// On a fresh SQLite database: a session `default` on the simulator, so that the first call works.

@@ -2,7 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::domain::clock::{Clock, Entropy, Timestamp};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::domain::clock::{Clock, Entropy, Timestamp, Uptime, UptimeClock};
 
 #[derive(Debug, Default)]
 pub struct SystemClock;
@@ -12,6 +14,14 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+impl UptimeClock for SystemClock {
+    fn uptime(&self) -> Uptime {
+        let time = clock_gettime(ClockId::Boottime);
+        let (seconds, nanos) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
+        Uptime::from_millis(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header;
+use axum::http::request::Parts;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -38,7 +39,7 @@ use crate::domain::reason::Reason;
 use crate::engine::waha::other_event::{Head, NotPassedOn};
 use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
 use crate::middleware::audit::note_session;
-use crate::middleware::{Audit, BodyLimits, Connection, Peer, cautious, read_on};
+use crate::middleware::{Audit, BodyLimits, Connection, HandOn, Peer, cautious, read_on};
 use crate::telemetry;
 
 const PATH: &str = "/webhook/{session}";
@@ -56,6 +57,8 @@ pub struct Options {
     /// Addresses that many peers share.
     pub proxies: Arc<HashSet<IpAddr>>,
     pub audit: Audit,
+    /// Who takes webhooks in, where another replica does.
+    pub hand_on: Option<Arc<dyn HandOn>>,
 }
 
 #[derive(Clone)]
@@ -68,6 +71,7 @@ struct Receiver {
     /// By session: a server that floods us for one must leave room for the others.
     in_flight: FairShares,
     audit: Audit,
+    hand_on: Option<Arc<dyn HandOn>>,
 }
 
 /// What became of a webhook that is not to be sent again.
@@ -103,6 +107,7 @@ pub fn router(app: App, clock: Arc<dyn Clock>, options: Options) -> Router {
         commit_timeout: options.commit_timeout,
         in_flight: FairShares::new(in_flight),
         audit: options.audit,
+        hand_on: options.hand_on,
     };
     Router::new()
         .route(PATH, post(receive))
@@ -126,7 +131,12 @@ async fn receive(
         Err(_) => Err(Refusal::NoSuchPath),
     };
     match received {
-        Ok(outcome) => {
+        Ok(Received::Elsewhere(answer)) => {
+            audited.end(if answer.status().is_success() { "OK" } else { "REFUSED_BY_OWNER" });
+            telemetry::webhook("handed_on");
+            answer
+        }
+        Ok(Received::Here(outcome)) => {
             audited.end("OK");
             telemetry::webhook(match outcome {
                 Outcome::Accepted => "accepted",
@@ -142,8 +152,15 @@ async fn receive(
     }
 }
 
+/// Where a webhook ended.
+enum Received {
+    Here(Outcome),
+    /// What the replica answered that acts.
+    Elsewhere(Response),
+}
+
 impl Receiver {
-    async fn receive(&self, session: &str, request: Request) -> Result<Outcome, Refusal> {
+    async fn receive(&self, session: &str, request: Request) -> Result<Received, Refusal> {
         let name: SessionName = session.parse().map_err(|_| Refusal::NoSuchPath)?;
         note_session(&name);
         // A body without a signature is refused before it is read.
@@ -155,6 +172,7 @@ impl Receiver {
         let peer = Peer::of(request.extensions());
         let connection = request.extensions().get::<Arc<Connection>>().cloned();
         let mut room = self.arrivals.begin(&name, peer);
+        let head = self.hand_on.is_some().then(|| head_of(&request));
         let body = self.body.read_into(request, &mut room).await?;
         let ingress = proven(ingress, &signature, &body)?;
         room.vouch_for();
@@ -163,6 +181,10 @@ impl Receiver {
         }
         // Strangers must not take these.
         let place = self.in_flight.take(name.as_str(), 1).ok_or(Refusal::Overloaded)?;
+        if let Some((hand_on, head)) = self.hand_on.as_ref().zip(head) {
+            let answer = hand_on.hand_on(head, body.clone()).await?;
+            return Ok(Received::Elsewhere(answer));
+        }
 
         let read = webhook::read(&body, self.clock.now());
         let webhook = read.map_err(|error| Refusal::NotAWebhook(error.to_string()))?;
@@ -192,7 +214,7 @@ impl Receiver {
                     Some(Err(NotPassedOn::Unreadable)) => telemetry::passed_on("unreadable"),
                     Some(Err(NotPassedOn::Ours)) | None => {}
                 }
-                return Ok(Outcome::Ignored);
+                return Ok(Received::Here(Outcome::Ignored));
             }
         };
         let event = EngineEvent { session: name, content: EngineEventContent::Server(event) };
@@ -208,11 +230,20 @@ impl Receiver {
             .map_err(Error::internal)?;
         let outcome = taken.into_iter().next().ok_or_else(|| Error::internal("no outcome"))??;
         telemetry::webhook_lag(self.clock.now().since(time));
-        Ok(match outcome {
+        Ok(Received::Here(match outcome {
             IngestOutcome::Accepted => Outcome::Accepted,
             IngestOutcome::Duplicate => Outcome::Duplicate,
-        })
+        }))
     }
+}
+
+/// The head of a request without its body.
+fn head_of(request: &Request) -> Parts {
+    let mut head = axum::http::Request::new(()).into_parts().0;
+    head.method = request.method().clone();
+    head.uri = request.uri().clone();
+    head.headers = request.headers().clone();
+    head
 }
 
 /// How the session's webhooks come in, for a sender with its secret. All others get the same answer, after as long a

@@ -100,6 +100,7 @@ impl App {
     async fn mutate_at_most_once(&self, call: &Call, mutation: Mutation) -> Result<Answer> {
         let inner = &self.inner;
         call.caller.authorize(&mutation.session)?;
+        inner.refuse_if_follower()?;
         inner.sessions.directory.get(&mutation.session)?;
         inner.refuse_if_draining()?;
         let key = mutation.request_id.map(|request_id| ReservationKey {

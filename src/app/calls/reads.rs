@@ -50,7 +50,7 @@ impl App {
         min_sequence: Sequence,
     ) -> Result<()> {
         call.caller.authorize(session)?;
-        self.inner.sessions.directory.get(session)?;
+        self.inner.known(session).await?;
         self.inner.wait_for_sequence(call, session, min_sequence).await
     }
 }

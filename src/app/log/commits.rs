@@ -96,6 +96,8 @@ impl Commits {
             Ok(_) => {}
             // Whether the data or the store is to blame, a probe shows.
             Err(StoreError::Refused(_) | StoreError::Failed(_)) => self.is_suspect = true,
+            // The writer ends by it.
+            Err(StoreError::NotOwner(_)) => {}
             Err(error @ StoreError::Corrupt(_)) => {
                 self.is_damaged = true;
                 self.fail(&error.to_string());
@@ -182,6 +184,8 @@ impl Commits {
             match (error, pauses.next()) {
                 // The same data was sent before, and is refused each time.
                 (error @ StoreError::Refused(_), _) => return Err(error),
+                // The database refuses whatever is still on its way, too, so what was found is all there is.
+                (error @ StoreError::NotOwner(_), _) => return Err(error),
                 (_, pause) if in_doubt => sleep(*pause.unwrap_or(&LAST_PAUSE)).await,
                 (StoreError::Unavailable(_) | StoreError::CommitUnknown(_), Some(pause)) => {
                     sleep(*pause).await;

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::counter::{Epoch, Position, Sequence};
@@ -188,6 +189,11 @@ impl Log {
     /// Reads what other processes have written since. Called on wake-ups and by a slow poll.
     pub async fn catch_up(&self) -> Result<()> {
         self.tail.catch_up().await
+    }
+
+    /// Resolves once the database holds another log than this one.
+    pub fn replaced(&self) -> CancellationToken {
+        self.tail.replaced()
     }
 
     /// Is woken by events of the sessions; of all where none is named.

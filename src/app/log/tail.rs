@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
 
 use super::LogObserver;
 use super::notifier::WatchNotifier;
@@ -33,6 +34,7 @@ pub(super) struct LogTail {
     state: RwLock<State>,
     /// One at a time moves the head; readers never wait for it.
     moving: tokio::sync::Mutex<()>,
+    replaced: CancellationToken,
     pub views: Views,
     pub notifier: WatchNotifier,
     observer: Arc<dyn LogObserver>,
@@ -77,6 +79,7 @@ impl LogTail {
                 sequences: HashMap::new(),
             }),
             moving: tokio::sync::Mutex::new(()),
+            replaced: CancellationToken::new(),
             views: Views::new(max_view_bytes),
             notifier: WatchNotifier::default(),
             observer,
@@ -180,7 +183,36 @@ impl LogTail {
     pub async fn catch_up(&self) -> Result<()> {
         let _moving = self.moving.lock().await;
         let bounds = self.repository.bounds().await?;
+        let held = self.head();
+        let went_back = bounds.head.position < held.position
+            || (bounds.head.position == held.position && bounds.head != held);
+        if bounds.log_id != self.log_id || went_back {
+            self.replaced.cancel();
+            return Err(Error::internal(format!(
+                "the log ends at {} and was at {} before: the database was put back to an earlier state",
+                bounds.head.position, held.position
+            )));
+        }
+        if held.position < bounds.trimmed.position {
+            self.begin_at(bounds.trimmed);
+        }
         self.catch_up_to(bounds.head.position).await
+    }
+
+    /// Resolves once the database holds another log than this one.
+    pub fn replaced(&self) -> CancellationToken {
+        self.replaced.clone()
+    }
+
+    /// Retention has removed what this process has not read yet: it goes on with what is left, and remembers nothing
+    /// of before.
+    fn begin_at(&self, trimmed: LogPosition) {
+        tracing::warn!(position = %trimmed.position, "retention was faster than this replica, which reads on with what is left");
+        self.views.forget_all();
+        let mut state = self.state.write();
+        state.head = trimmed;
+        state.history.clear();
+        state.history_bytes = 0;
     }
 
     async fn catch_up_to(&self, position: Position) -> Result<()> {

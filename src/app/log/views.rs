@@ -135,6 +135,13 @@ impl Views {
         }
     }
 
+    pub fn forget_all(&self) {
+        for load in self.loads.lock().values_mut() {
+            load.overtaken = true;
+        }
+        self.cache.invalidate_all();
+    }
+
     pub fn forget_session(&self, session: &SessionName) {
         let mut loads = self.loads.lock();
         for (key, load) in loads.iter_mut() {

@@ -238,6 +238,11 @@ impl WriterTask {
                 }
                 Ok(())
             }
+            Err(error @ StoreError::NotOwner(_)) => {
+                let cause = error.to_string();
+                reply_all(entries, &error.into());
+                Err(Error::internal(cause))
+            }
             Err(error) => {
                 self.forget_all(&entries);
                 reply_all(entries, &error.into());

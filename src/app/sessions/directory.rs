@@ -1,7 +1,7 @@
 //! The sessions there are, in memory: every call looks its session up, and watchers of one are notified of
 //! each change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -49,23 +49,44 @@ pub(in crate::app) struct Directory {
     placing: tokio::sync::Mutex<()>,
 }
 
+async fn all_of(repository: &dyn Repository) -> Result<Vec<Session>> {
+    let mut sessions = Vec::new();
+    let mut after: Option<SessionName> = None;
+    loop {
+        let page = repository.list_sessions(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(sessions) };
+        after = Some(last.name.clone());
+        sessions.extend(page);
+    }
+}
+
 impl Directory {
-    pub async fn load(repository: &dyn Repository) -> Result<Self> {
+    /// `acts`: what worked when the last process ended, this one has yet to bring up.
+    pub async fn load(repository: &dyn Repository, acts: bool) -> Result<Self> {
         let directory = Self::default();
-        let mut after: Option<SessionName> = None;
-        loop {
-            let page = repository.list_sessions(after.as_ref(), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(directory) };
-            after = Some(last.name.clone());
-            for mut session in page {
-                // It worked when the last process ended; this one has yet to bring it up.
-                if session.status == SessionStatus::Working && !session.config.takes_webhooks_only()
-                {
-                    session.status = SessionStatus::Starting;
-                }
-                directory.put(session);
+        for mut session in all_of(repository).await? {
+            let worked = session.status == SessionStatus::Working;
+            if acts && worked && !session.config.takes_webhooks_only() {
+                session.status = SessionStatus::Starting;
+            }
+            directory.put(session);
+        }
+        Ok(directory)
+    }
+
+    /// Makes it what the store has; watchers of what stays see what has changed.
+    pub async fn reload(&self, repository: &dyn Repository) -> Result<()> {
+        let stored = all_of(repository).await?;
+        let names: BTreeSet<&SessionName> = stored.iter().map(|session| &session.name).collect();
+        self.sessions.write().retain(|name, _| names.contains(name));
+        for session in stored {
+            match self.get(&session.name) {
+                Ok(held) if *held == session => {}
+                Ok(_) => self.modify(&session.name.clone(), |state| state.session = Arc::new(session)),
+                Err(_) => self.put(session),
             }
         }
+        Ok(())
     }
 
     pub fn get(&self, name: &SessionName) -> Result<Arc<Session>> {

@@ -43,8 +43,9 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub async fn load(repository: &dyn Repository) -> Result<Self> {
-        let directory = Directory::load(repository).await?;
+    /// `acts`: this process has yet to bring up those that worked when the last one ended.
+    pub async fn load(repository: &dyn Repository, acts: bool) -> Result<Self> {
+        let directory = Directory::load(repository, acts).await?;
         let reported_statuses = ReportedStatuses::of(&directory.all());
         Ok(Self { directory, connections: Connections::default(), reported_statuses })
     }
@@ -87,7 +88,7 @@ impl App {
 
     pub async fn get_session(&self, call: &Call, name: &SessionName) -> Result<Arc<Session>> {
         call.caller.authorize(name)?;
-        self.inner.sessions.directory.get(name)?;
+        self.inner.known(name).await?;
         self.inner.refreshed(name).await
     }
 

@@ -151,7 +151,7 @@ impl App {
             call.caller.authorize(session)?;
         }
         for session in &request.sessions {
-            self.inner.sessions.directory.get(session)?;
+            self.inner.known(session).await?;
         }
         self.inner.refuse_if_draining()?;
         let seat = self.inner.watches.seats.take(&call.caller)?;

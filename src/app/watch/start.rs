@@ -33,6 +33,10 @@ async fn resume(inner: &Inner, token: &ResumeToken) -> Result<LogPosition> {
         .with("log_id", inner.log.log_id()));
     }
     let place = token.at;
+    // Another replica may have written what this one has not read yet.
+    if place.position > inner.log.head().position {
+        inner.log.catch_up().await?;
+    }
     let head = inner.log.head();
     if place.position > head.position {
         return Err(diverged(inner).await?);

@@ -1,5 +1,6 @@
 //! What the service needs of the outside: traits that adapters in higher modules implement.
 
+pub mod cluster;
 pub mod courier;
 pub mod engine;
 pub mod fetch_budget;

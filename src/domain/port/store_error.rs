@@ -22,6 +22,9 @@ pub enum StoreError {
     /// not there. This try wrote nothing; an earlier one of the same write may have.
     #[error("statement failed: {0}")]
     Failed(String),
+    /// Another replica owns what the statement would have written: nothing was, and nothing will be by this one.
+    #[error("not the owner: {0}")]
+    NotOwner(String),
     /// A row that cannot be: table, column and key.
     #[error("corrupt row: {0}")]
     Corrupt(String),
@@ -35,6 +38,7 @@ impl From<StoreError> for Error {
                     .retry_after(std::time::Duration::from_secs(1))
                     .caused_by(error)
             }
+            StoreError::NotOwner(_) => Error::not_owner().caused_by(error),
             StoreError::CommitUnknown(_) => {
                 Error::outcome_unknown("the database did not confirm the write; look at the group before you repeat the call")
                     .caused_by(error)

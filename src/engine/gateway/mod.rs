@@ -20,6 +20,7 @@ use self::session_limiter::{SessionLimiter, SessionLimiters};
 use self::upstream::{Upstream, Upstreams};
 use crate::domain::backoff::Backoff;
 use crate::domain::clock::Entropy;
+use crate::domain::cluster::Tenure;
 use crate::domain::error::Error;
 use crate::domain::id::SessionName;
 use crate::domain::operation::{EngineError, OperationName, Outcome, Result};
@@ -45,12 +46,14 @@ pub struct Pace {
     pub max_in_flight: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     pub read_timeout: Duration,
     pub write_timeout: Duration,
     /// `None` = no limits: the engine does not reach WhatsApp.
     pub pace: Option<Pace>,
+    /// While it is confirmed, this replica acts; `None` = it is the only one.
+    pub tenure: Option<Tenure>,
 }
 
 /// An engine with everything around it. Itself an engine, so that callers need not know.
@@ -73,8 +76,8 @@ impl Gateway {
         Self {
             engine,
             entropy,
-            options,
             lanes: SessionLimiters::new(options.pace),
+            options,
             upstreams: Upstreams::default(),
         }
     }
@@ -149,6 +152,10 @@ impl Gateway {
         let _places = entered.inspect_err(|_| {
             telemetry::engine_call(engine, operation.as_str(), "held_back", Duration::ZERO);
         })?;
+        // Behind all queues: whoever was frozen in one of them may have been replaced.
+        if self.options.tenure.as_ref().is_some_and(|tenure| !tenure.is_confirmed()) {
+            return Err(EngineError::not_sent(Error::not_owner()));
+        }
         let _running = telemetry::EngineRunning::begin(engine);
         let started = Instant::now();
         let ended =

@@ -61,6 +61,7 @@ async fn gateway(pace: Option<Pace>) -> Arc<Gateway> {
         read_timeout: Duration::from_secs(30),
         write_timeout: Duration::from_secs(90),
         pace,
+        tenure: None,
     };
     Arc::new(Gateway::new(Arc::new(engine.unwrap()), Arc::new(Counting::default()), options))
 }

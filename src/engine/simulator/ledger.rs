@@ -221,6 +221,7 @@ impl Keeper {
                 Err(
                     StoreError::Unavailable(cause)
                     | StoreError::Failed(cause)
+                    | StoreError::NotOwner(cause)
                     | StoreError::Corrupt(cause),
                 ) => Err(StoreError::CommitUnknown(cause)),
                 saved => saved,
@@ -242,6 +243,7 @@ impl Keeper {
                 error @ (StoreError::Unavailable(_)
                 | StoreError::Refused(_)
                 | StoreError::Failed(_)
+                | StoreError::NotOwner(_)
                 | StoreError::Corrupt(_)),
             ) => {
                 self.world.roll_back();

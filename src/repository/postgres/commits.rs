@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout};
 
 use super::pool::TRUSTED_IDLE;
-use super::prepare;
+use super::{Fence, prepare};
 use crate::domain::port::repository::{Result, StoreError};
 use crate::repository::fault::{self, Stage};
 use crate::repository::limit;
@@ -23,6 +23,7 @@ const SET_PLANS: &str =
 #[derive(Debug)]
 pub(in crate::repository) struct CommitConnection {
     server: PgConnectOptions,
+    fence: Fence,
     connect_timeout: Duration,
     open: Mutex<Option<Open>>,
 }
@@ -34,9 +35,9 @@ struct Open {
 }
 
 impl CommitConnection {
-    pub(super) fn new(server: PgConnectOptions, connect_timeout: Duration) -> Self {
+    pub(super) fn new(server: PgConnectOptions, fence: Fence, connect_timeout: Duration) -> Self {
         let connect_timeout = connect_timeout.min(limit::CONNECT);
-        Self { server, connect_timeout, open: Mutex::new(None) }
+        Self { server, fence, connect_timeout, open: Mutex::new(None) }
     }
 
     /// The connection, for one statement. It is closed unless it is [kept](Taken::keep).
@@ -51,7 +52,7 @@ impl CommitConnection {
         }
         let connecting = async {
             let mut connection = PgConnection::connect_with(&self.server).await?;
-            prepare(&mut connection).await?;
+            prepare(&mut connection, &self.fence).await?;
             connection.execute(SET_PLANS).await?;
             Ok::<_, sqlx::Error>(connection)
         };

@@ -1,5 +1,6 @@
 //! PostgreSQL: its connections, and the commit as one statement.
 
+mod cluster;
 mod commit;
 mod commits;
 mod pool;
@@ -13,8 +14,11 @@ use super::fault::{self, Stage};
 use super::limit;
 use super::migration::{self, SchemaError};
 use super::open::{ConnectOptions, OpenError};
+use crate::domain::cluster::ReplicaId;
+use crate::domain::counter::Epoch;
 use crate::domain::port::repository::{Result, StoreError};
 
+pub(super) use self::cluster::{CHANNEL, Listener, begin_epoch, claim, payload};
 pub(super) use self::commit::commit;
 pub(super) use self::commits::CommitConnection;
 pub(super) use self::pool::Pool;
@@ -25,6 +29,10 @@ const SET_SYNCHRONOUS_COMMIT: &str = "SELECT set_config('synchronous_commit', 'o
      WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 /// The holder of this advisory lock may change the schema.
 const MIGRATION_LOCK: i64 = 0x7761_6772_6f75_7073;
+
+/// For whom a connection writes, as this process was given it: owner and epoch, or a single process. The database
+/// refuses what another one would have to write (migration `add_cluster`).
+pub(super) type Fence = Option<(ReplicaId, Epoch)>;
 
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -41,27 +49,28 @@ pub(super) async fn open(
         Some(_) => options,
         None => options.application_name("wagroups"),
     };
-    let server = Server { options };
+    let server = Server { options, settings: settings.clone() };
     server.check(settings).await?;
-
-    let name = server.options.get_application_name().unwrap_or_default();
-    let commits = server.options.clone().application_name(&format!("{name} commits"));
-    Ok(Opened {
-        pool: Pool::new(server.options.clone(), settings),
-        commits: CommitConnection::new(commits, settings.connect_timeout),
-        server,
-    })
+    let (pool, commits) = server.connections(None);
+    Ok(Opened { pool, commits, server })
 }
 
 /// Sets up every connection before its first use. A transaction that has lost its client gives its
 /// locks back before others give up waiting for them.
-async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn prepare(connection: &mut PgConnection, fence: &Fence) -> Result<(), sqlx::Error> {
     let (statement, transaction) = (limit::STATEMENT.as_millis(), limit::STATEMENT.as_millis() / 2);
     let sql = format!(
         "SET statement_timeout = {statement}; SET idle_in_transaction_session_timeout = {transaction}"
     );
     connection.execute(sqlx::AssertSqlSafe(sql)).await?;
     connection.execute(SET_SYNCHRONOUS_COMMIT).await?;
+    if let Some((owner, epoch)) = fence {
+        sqlx::query("SELECT set_config('wagroups.owner', $1, false), set_config('wagroups.epoch', $2, false)")
+            .bind(owner.as_str())
+            .bind(epoch.to_string())
+            .execute(connection)
+            .await?;
+    }
     Ok(())
 }
 
@@ -80,9 +89,24 @@ pub(super) fn name(options: &PgConnectOptions) -> String {
 #[derive(Debug)]
 pub(super) struct Server {
     options: PgConnectOptions,
+    settings: ConnectOptions,
 }
 
 impl Server {
+    /// Connections that write for one owner; they are opened when they are used.
+    pub fn connections(&self, fence: Fence) -> (Pool, CommitConnection) {
+        let name = self.options.get_application_name().unwrap_or_default();
+        let commits = self.options.clone().application_name(&format!("{name} commits"));
+        (
+            Pool::new(self.options.clone(), fence.clone(), &self.settings),
+            CommitConnection::new(commits, fence, self.settings.connect_timeout),
+        )
+    }
+
+    pub fn listener(&self) -> Listener {
+        Listener::new(self.options.clone(), self.settings.connect_timeout)
+    }
+
     fn name(&self) -> String {
         name(&self.options)
     }

@@ -11,7 +11,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOpti
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 
-use super::prepare;
+use super::{Fence, prepare};
 use crate::repository::limit::{self, Bounded, Silence};
 use crate::repository::open::ConnectOptions;
 
@@ -21,24 +21,26 @@ pub(super) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::repository) struct Pool {
     server: PgConnectOptions,
+    fence: Fence,
     max_connections: u32,
     connect_timeout: Duration,
     current: Mutex<Bounded>,
 }
 
 impl Pool {
-    pub(super) fn new(server: PgConnectOptions, settings: &ConnectOptions) -> Self {
+    pub(super) fn new(server: PgConnectOptions, fence: Fence, settings: &ConnectOptions) -> Self {
         let (max_connections, connect_timeout) =
             (settings.max_connections.max(1), settings.connect_timeout.min(limit::CONNECT));
-        let current = Mutex::new(open(&server, max_connections, connect_timeout));
-        Self { server, max_connections, connect_timeout, current }
+        let current = Mutex::new(open(&server, &fence, max_connections, connect_timeout));
+        Self { server, fence, max_connections, connect_timeout, current }
     }
 
     /// The pool, or a new one where it has fallen silent. What still runs on the old one ends there.
     pub fn current(&self) -> Bounded {
         let mut current = self.current.lock();
         if current.silence.as_ref().is_some_and(Silence::is_noted) {
-            *current = open(&self.server, self.max_connections, self.connect_timeout);
+            *current =
+                open(&self.server, &self.fence, self.max_connections, self.connect_timeout);
         }
         Bounded { connection: current.connection.clone(), silence: current.silence.clone() }
     }
@@ -51,14 +53,23 @@ impl Pool {
     }
 }
 
-fn open(server: &PgConnectOptions, max_connections: u32, connect_timeout: Duration) -> Bounded {
+fn open(
+    server: &PgConnectOptions,
+    fence: &Fence,
+    max_connections: u32,
+    connect_timeout: Duration,
+) -> Bounded {
     let silence = Silence::default();
+    let fence = fence.clone();
     let (before, after) = (silence.clone(), silence.clone());
     let pool: PgPool = PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(connect_timeout)
         .test_before_acquire(false)
-        .after_connect(|connection, _| Box::pin(prepare(connection)))
+        .after_connect(move |connection, _| {
+            let fence = fence.clone();
+            Box::pin(async move { prepare(connection, &fence).await })
+        })
         .before_acquire(move |connection, rest| {
             let silence = before.clone();
             Box::pin(async move {

@@ -111,6 +111,23 @@ pub(in crate::server) struct Http2<S> {
     pub max_age_grace: Duration,
 }
 
+impl<S> Http2<S> {
+    /// The same for another service.
+    pub fn with<T>(self, service: T) -> Http2<T> {
+        let Self { head_timeout, max_streams, keepalive_interval, keepalive_timeout, .. } = self;
+        let (max_age, max_age_grace) = (self.max_age, self.max_age_grace);
+        Http2 {
+            service,
+            head_timeout,
+            max_streams,
+            keepalive_interval,
+            keepalive_timeout,
+            max_age,
+            max_age_grace,
+        }
+    }
+}
+
 impl<S, B> Protocol for Http2<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>

@@ -69,6 +69,7 @@ async fn the_simulator_conforms() {
         read_timeout: Duration::from_secs(30),
         write_timeout: Duration::from_secs(90),
         pace: None,
+        tenure: None,
     };
     let engine = Gateway::new(world.clone(), Arc::new(SystemEntropy), options);
     let engine: Arc<dyn GroupEngine> = Arc::new(engine);

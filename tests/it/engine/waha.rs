@@ -160,6 +160,7 @@ async fn conforms_on(engine: WahaEngine) {
         read_timeout: Duration::from_secs(30),
         write_timeout: Duration::from_secs(90),
         pace: None,
+        tenure: None,
     };
     let engine_port: Arc<dyn GroupEngine> =
         Arc::new(Gateway::new(waha.clone(), Arc::new(SystemEntropy), options));

@@ -257,7 +257,7 @@ impl Service {
     }
 }
 
-async fn connect(server: &Server) -> Channel {
+pub async fn connect(server: &Server) -> Channel {
     let address = format!("http://{}", server.grpc_addr());
     Channel::from_shared(address).expect("an address").connect().await.expect("a connection")
 }

@@ -5,7 +5,7 @@ mod concurrency;
 mod deletions;
 mod failure;
 mod fetch_budget;
-mod given;
+pub mod given;
 mod groups;
 mod late;
 mod log;

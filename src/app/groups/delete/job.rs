@@ -92,6 +92,7 @@ impl Job {
                 | Reason::EngineUnavailable
                 | Reason::SessionStarting
                 | Reason::DatabaseUnavailable
+                | Reason::NoOwner
                 | Reason::ConcurrentUpdate
                 | Reason::DeadlineExceeded
                 | Reason::Overloaded

@@ -1,0 +1,108 @@
+//! A replica that does not act: it reads, and keeps up with what the owner writes.
+
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::{App, Inner};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::SessionName;
+use crate::domain::port::cluster::{ClusterStore, Wakeup};
+use crate::domain::session::Session;
+
+impl App {
+    /// Whether another replica acts.
+    pub fn is_follower(&self) -> bool {
+        self.inner.follows
+    }
+
+    /// All that has to run for as long as this replica follows.
+    pub fn background_of_follower(&self, store: Arc<dyn ClusterStore>) -> Vec<BoxFuture<'static, ()>> {
+        let (follows, sessions) = (self.clone(), self.clone());
+        vec![
+            async move { follows.follow().await }.boxed(),
+            async move { sessions.follow_sessions(store).await }.boxed(),
+        ]
+    }
+
+    /// Reads what others have written by now.
+    pub async fn catch_up(&self) {
+        if let Err(error) = self.inner.log.catch_up().await {
+            tracing::warn!(%error, cause = error.cause(), "could not follow the log");
+        }
+    }
+
+    /// Looks for what others have written, at once.
+    pub fn wake(&self) {
+        self.inner.wake.notify_one();
+    }
+
+    /// Resolves once the database holds another log than the one that was followed, as after a failover that lost the
+    /// end of it: nothing that is in memory can be believed any more.
+    pub async fn log_replaced(&self) {
+        self.inner.log.replaced().cancelled_owned().await;
+    }
+
+    /// Wakes the other replicas whenever there is something in the log, until the service stops.
+    pub async fn announce(&self, store: Arc<dyn ClusterStore>) {
+        let written = self.inner.log.subscribe(&[]);
+        loop {
+            tokio::select! {
+                () = written.wait() => {}
+                () = self.inner.lifecycle.cut_off.cancelled() => return,
+            }
+            // The others ask by themselves, too.
+            if let Err(error) = store.notify(Wakeup::Log).await {
+                tracing::debug!(%error, "the other replicas could not be woken");
+            }
+        }
+    }
+
+    /// Reads the sessions anew whenever a row of theirs was written.
+    async fn follow_sessions(&self, store: Arc<dyn ClusterStore>) {
+        let inner = &self.inner;
+        let mut known = String::new();
+        loop {
+            let read = async {
+                let mark = store.sessions_mark().await?;
+                if mark != known {
+                    inner.sessions.directory.reload(inner.repository.as_ref()).await?;
+                    for session in inner.sessions.directory.all() {
+                        inner.log.note_sequence(&session.name, session.sequence);
+                    }
+                    known = mark;
+                }
+                Ok::<_, Error>(())
+            };
+            if let Err(error) = read.await {
+                tracing::warn!(%error, cause = error.cause(), "could not follow the sessions");
+            }
+            let pause = inner.entropy.jittered(inner.options.poll_interval, 0.25);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = inner.lifecycle.cut_off.cancelled() => return,
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Calls that change something are handed on before they come here; one that is not must do no harm.
+    pub(super) fn refuse_if_follower(&self) -> Result<()> {
+        if self.follows { Err(Error::not_owner()) } else { Ok(()) }
+    }
+
+    /// The session; where this replica follows, also one that was made a moment ago.
+    pub(super) async fn known(&self, name: &SessionName) -> Result<Arc<Session>> {
+        match self.sessions.directory.get(name) {
+            Err(not_found) if self.follows => {
+                let session = self.repository.session(name).await?.ok_or(not_found)?;
+                self.log.note_sequence(name, session.sequence);
+                self.sessions.directory.put(session);
+                self.sessions.directory.get(name)
+            }
+            known => known,
+        }
+    }
+}

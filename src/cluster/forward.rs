@@ -1,0 +1,233 @@
+//! Calls that the owner answers in this replica's place.
+//!
+//! A call is handed on as it came, its credentials with it: the owner judges it anew, by the same contract, so that
+//! replicas of two versions understand each other where their clients do. One hop only. What was certainly not sent is
+//! sent again, to whoever owns by then, for a short time; a hop that breaks after that leaves the outcome of a mutation
+//! unknown.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, Uri, Version};
+use http_body_util::{BodyExt as _, Full};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tonic::body::Body;
+use tonic::transport::{Channel, Endpoint};
+use tower::{Service as _, ServiceExt as _};
+
+use super::membership::{Owner, Role};
+use super::peer::PeerSecret;
+use super::{LISTENER, REFUSED, SECRET, Surface};
+use crate::domain::error::Error;
+use crate::middleware::HandOn;
+
+/// How long a call waits for an owner; longer than a hand-over takes.
+const PATIENCE: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// An owner that is frozen or cut off is noticed after these two.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two tries, where nothing tells of a new owner.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Hands calls on.
+#[derive(Debug)]
+pub struct Forwarder {
+    role: watch::Receiver<Role>,
+    secret: PeerSecret,
+    channel: Mutex<Option<(Owner, Channel)>>,
+}
+
+/// A call, whole.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub surface: Surface,
+    pub parts: Arc<Parts>,
+    pub body: Bytes,
+    /// Whether a second run would do no harm.
+    pub is_read: bool,
+    /// Whether the answer is passed on as it comes, instead of as a whole.
+    pub streams: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Unanswered {
+    /// Nothing was done.
+    NotSent(String),
+    /// It may have been done.
+    Broken(String),
+}
+
+impl Forwarder {
+    pub fn new(role: watch::Receiver<Role>, secret: PeerSecret) -> Self {
+        Self { role, secret, channel: Mutex::new(None) }
+    }
+
+    /// The owner's answer; or why there is none, `None` where this replica has become the owner itself.
+    pub async fn send(
+        &self,
+        call: &Outgoing,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Response<Body>>, Error> {
+        let mut role = self.role.clone();
+        let mut until = Instant::now() + PATIENCE;
+        if let Some(deadline) = deadline {
+            until = until.min(deadline);
+        }
+        loop {
+            let owner = match &*role.borrow_and_update() {
+                Role::Owner(_) => return Ok(None),
+                Role::Follower(owner) => owner.clone(),
+            };
+            let cause = match owner {
+                None => "there is no owner".to_owned(),
+                Some(owner) => match self.send_to(&owner, call).await {
+                    Ok(answer) => return Ok(Some(answer)),
+                    Err(Unanswered::Broken(cause)) if !call.is_read => {
+                        return Err(Error::outcome_unknown(
+                            "the replica that ran the call is gone; repeat it with the same request_id, or look at the group first",
+                        )
+                        .caused_by(cause));
+                    }
+                    Err(Unanswered::NotSent(cause) | Unanswered::Broken(cause)) => cause,
+                },
+            };
+            let now = Instant::now();
+            if now >= until {
+                return Err(Error::not_owner().caused_by(cause));
+            }
+            // Whichever comes first: a new owner, or the next try.
+            let _ = timeout(PAUSE.min(until - now), role.changed()).await;
+        }
+    }
+
+    async fn send_to(&self, owner: &Owner, call: &Outgoing) -> Result<Response<Body>, Unanswered> {
+        let mut channel = self.channel(owner).await?;
+        let sent = async {
+            let channel = channel.ready().await.map_err(|error| not_sent(&error))?;
+            let request = self.request(call)?;
+            channel.call(request).await.map_err(|error| {
+                let text = chain(&error);
+                if is_not_sent(&error) { Unanswered::NotSent(text) } else { Unanswered::Broken(text) }
+            })
+        }
+        .await;
+        let answer = sent.inspect_err(|_| self.forget(owner))?;
+        if answer.headers().contains_key(REFUSED) {
+            return Err(Unanswered::NotSent("it is not the owner, or stops to be".to_owned()));
+        }
+        if call.streams {
+            return Ok(answer);
+        }
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| Unanswered::Broken(error.to_string()))?;
+        let trailers = body.trailers().cloned();
+        let bytes = Full::new(body.to_bytes()).map_err(|never| match never {});
+        let body = match trailers {
+            Some(trailers) => Body::new(bytes.with_trailers(std::future::ready(Some(Ok::<_, tonic::Status>(trailers))))),
+            None => Body::new(bytes),
+        };
+        Ok(Response::from_parts(head, body))
+    }
+
+    fn request(&self, call: &Outgoing) -> Result<Request<Body>, Unanswered> {
+        let mut request = Request::new(Body::new(
+            Full::new(call.body.clone()).map_err(|never| match never {}),
+        ));
+        *request.method_mut() = call.parts.method.clone();
+        *request.version_mut() = Version::HTTP_2;
+        let path = call.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        *request.uri_mut() = Uri::try_from(path)
+            .map_err(|error| Unanswered::NotSent(error.to_string()))?;
+        let headers = request.headers_mut();
+        headers.extend(call.parts.headers.clone());
+        for hop in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
+            headers.remove(hop);
+        }
+        headers.insert(LISTENER, HeaderValue::from_static(call.surface.as_str()));
+        headers.insert(SECRET, self.secret.header());
+        Ok(request)
+    }
+
+    /// The connection to the owner, opened where there is none.
+    async fn channel(&self, owner: &Owner) -> Result<Channel, Unanswered> {
+        if let Some((held, channel)) = &*self.channel.lock()
+            && held == owner
+        {
+            return Ok(channel.clone());
+        }
+        let endpoint = Endpoint::from_shared(format!("http://{}", owner.address))
+            .map_err(|error| Unanswered::NotSent(format!("{}: {error}", owner.address)))?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true);
+        let channel = endpoint.connect().await.map_err(|error| not_sent(&error))?;
+        *self.channel.lock() = Some((owner.clone(), channel.clone()));
+        Ok(channel)
+    }
+
+    fn forget(&self, owner: &Owner) {
+        self.channel.lock().take_if(|(held, _)| held == owner);
+    }
+}
+
+/// A listener of HTTP, as it hands on.
+#[derive(Debug, Clone)]
+pub struct HttpForwarder {
+    pub forwarder: Arc<Forwarder>,
+    pub surface: Surface,
+}
+
+#[async_trait]
+impl HandOn for HttpForwarder {
+    async fn hand_on(&self, head: Parts, body: Bytes) -> Result<Response<axum::body::Body>, Error> {
+        let is_read = head.method.is_safe();
+        let parts = Arc::new(head);
+        let call = Outgoing { surface: self.surface, parts, body, is_read, streams: is_read };
+        // Where this replica has just become the owner, the caller finds it so with the next try.
+        let answer = self.forwarder.send(&call, None).await?.ok_or_else(Error::not_owner)?;
+        let mut answer = answer.map(axum::body::Body::new);
+        answer.headers_mut().remove(CONNECTION);
+        *answer.version_mut() = Version::HTTP_11;
+        Ok(answer)
+    }
+}
+
+fn not_sent(error: &dyn StdError) -> Unanswered {
+    Unanswered::NotSent(chain(error))
+}
+
+/// Whether the error shows that the request has not left: the connection was not made, or was gone before.
+fn is_not_sent(error: &(dyn StdError + 'static)) -> bool {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if error.is::<tonic::ConnectError>()
+            || error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
+        {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,119 @@
+//! The listener that only replicas use: it takes calls that came in elsewhere, and gives them to the service that would
+//! have taken them here.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use tonic::body::Body;
+use tower::{Service, ServiceExt as _};
+
+use super::{LISTENER, REFUSED, SECRET, Surface};
+
+/// The secret that replicas share.
+#[derive(Clone)]
+pub struct PeerSecret(SecretString);
+
+impl fmt::Debug for PeerSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PeerSecret(…)")
+    }
+}
+
+impl PeerSecret {
+    pub fn new(secret: SecretString) -> Self {
+        Self(secret)
+    }
+
+    /// As it is sent: hexadecimal, so that any secret fits a header.
+    pub(super) fn header(&self) -> HeaderValue {
+        let mut value = HeaderValue::from_str(&hex::encode(self.0.expose_secret()))
+            .unwrap_or(HeaderValue::from_static(""));
+        value.set_sensitive(true);
+        value
+    }
+
+    /// In constant time.
+    fn is_shown_by<B>(&self, request: &Request<B>) -> bool {
+        let digest = |bytes: &[u8]| Sha256::digest(bytes);
+        let shown = request.headers().get(SECRET).map_or(&[][..], HeaderValue::as_bytes);
+        digest(shown).ct_eq(&digest(self.header().as_bytes())).into()
+    }
+}
+
+/// Marks a call of another replica: it is not handed on again.
+#[derive(Debug, Clone, Copy)]
+pub struct CallOfPeer;
+
+impl CallOfPeer {
+    /// What such a call is answered where this replica does not act: nothing was done.
+    pub fn refused() -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response.headers_mut().insert(REFUSED, HeaderValue::from_static("not-owner"));
+        response
+    }
+}
+
+/// `S` serves gRPC.
+#[derive(Debug, Clone)]
+pub struct PeerListener<S> {
+    pub secret: PeerSecret,
+    pub grpc: S,
+    pub rest: Option<Router>,
+    pub waha_webhooks: Option<Router>,
+}
+
+impl<S, B> Service<Request<Incoming>> for PeerListener<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        if !self.secret.is_shown_by(&request) {
+            tracing::warn!("a call to cluster.listen without the secret that replicas share");
+            return answer(StatusCode::UNAUTHORIZED);
+        }
+        let named = request.headers().get(LISTENER).map(HeaderValue::as_bytes);
+        let surface = Surface::ALL.into_iter().find(|surface| named == Some(surface.as_str().as_bytes()));
+        request.headers_mut().remove(SECRET);
+        request.headers_mut().remove(LISTENER);
+        request.extensions_mut().insert(CallOfPeer);
+        let router = match surface {
+            Some(Surface::Grpc) => {
+                let grpc = self.grpc.clone();
+                return async move { Ok(grpc.oneshot(request).await?.map(Body::new)) }.boxed();
+            }
+            Some(Surface::Rest) => self.rest.clone(),
+            Some(Surface::WahaWebhooks) => self.waha_webhooks.clone(),
+            None => None,
+        };
+        // A listener that is off here, or one that this version does not know.
+        let Some(router) = router else { return answer(StatusCode::NOT_IMPLEMENTED) };
+        async move { Ok(router.oneshot(request).await?.map(Body::new)) }.boxed()
+    }
+}
+
+fn answer(status: StatusCode) -> BoxFuture<'static, Result<Response<Body>, Infallible>> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    std::future::ready(Ok(response)).boxed()
+}

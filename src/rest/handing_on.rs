@@ -1,0 +1,83 @@
+//! Where another replica acts: which requests are answered here, and which by that one.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::refusal::RequestInfo;
+use super::{RestState, request};
+
+/// Reads of what each replica has. All that does not begin with `/api/` is answered here, too: pages, streams of
+/// events, what tells of this process.
+const LOCAL_READS: [&str; 11] = [
+    "/api/sessions",
+    "/api/version",
+    "/api/server/version",
+    "/api/server/status",
+    "/api/{session}/groups",
+    "/api/{session}/groups/count",
+    "/api/{session}/groups/events",
+    "/api/{session}/groups/{id}",
+    "/api/{session}/groups/{id}/events",
+    "/api/{session}/groups/{id}/participants",
+    "/api/{session}/groups/{id}/participants/v2",
+];
+
+fn is_local(method: &Method, route: Option<&str>) -> bool {
+    match route {
+        None => true,
+        Some(route) if !route.starts_with("/api/") => true,
+        Some(route) => method.is_safe() && LOCAL_READS.contains(&route),
+    }
+}
+
+pub(super) async fn hand_on(
+    State(gateway): State<RestState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(owner) = &gateway.hand_on else { return next.run(request).await };
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    if is_local(request.method(), route) {
+        return next.run(request).await;
+    }
+    let asked = RequestInfo::of(&gateway, request.method(), request.uri());
+    // A stranger is refused here, before anything of the body is read.
+    let caller = match request::caller_of(&gateway, request.headers(), request.uri()) {
+        Ok(caller) => caller,
+        Err(error) => return asked.refuse(error).into_response(),
+    };
+    let is_read = request.method().is_safe();
+    let (head, body) = request.into_parts();
+    let body = gateway.body.read(Request::new(body), caller.key_name()).await;
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return asked.refuse_body(error).into_response(),
+    };
+    let answered = owner.hand_on(head, body.bytes().clone()).await;
+    drop(body);
+    if !is_read {
+        // What the caller reads here next shows what it has changed.
+        gateway.app.catch_up().await;
+    }
+    answered.unwrap_or_else(|error| asked.refuse(error).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_of_groups_are_answered_here_and_all_that_changes_or_asks_whatsapp_is_not() {
+        let served: Vec<String> =
+            super::super::routes(true).into_iter().map(|route| route.path).collect();
+        for route in LOCAL_READS {
+            assert!(served.iter().any(|path| path == route), "{route} is not served");
+            assert!(is_local(&Method::GET, Some(route)));
+            assert!(!is_local(&Method::POST, Some(route)), "{route}");
+        }
+        assert!(!is_local(&Method::GET, Some("/api/{session}/groups/{id}/invite-code")));
+        assert!(is_local(&Method::GET, Some("/ws")) && is_local(&Method::GET, None));
+    }
+}

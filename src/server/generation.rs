@@ -1,0 +1,229 @@
+//! The service in one role: built whole, served, and ended whole. A replica whose role changes builds the next one
+//! from what the database holds; nothing that it knew is carried over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tonic_health::server::HealthReporter;
+
+use super::serving::{Part, Serving};
+use super::stack::{self, Bounds};
+use super::startup::{self, StartError};
+use crate::app::App;
+use crate::cluster::{Forwarder, HttpForwarder, Surface};
+use crate::config::Settings;
+use crate::domain::cluster::Tenure;
+use crate::domain::counter::Epoch;
+use crate::domain::error::Error;
+use crate::domain::port::cluster::ClusterStore;
+use crate::domain::port::repository::EventLog as _;
+use crate::engine::simulator::SimulatorEngine;
+use crate::engine::waha::WahaServers;
+use crate::middleware::{Audit, Calls, HandOn};
+use crate::repository::SeaRepository;
+use crate::telemetry::{SystemClock, SystemEntropy};
+use crate::tls::Trust;
+use crate::{rest, webhook};
+
+/// What every role is built of.
+pub(super) struct Assembly {
+    pub settings: Settings,
+    pub trust: Trust,
+    pub repository: Arc<SeaRepository>,
+    pub clock: Arc<SystemClock>,
+    pub entropy: Arc<SystemEntropy>,
+    pub audit: Audit,
+    pub health: HealthReporter,
+    pub rest_calls: Calls,
+    /// How many descriptors the process may have.
+    pub descriptors: u64,
+}
+
+/// The service in one role.
+#[derive(Debug)]
+pub(super) struct Generation {
+    pub serving: Arc<Serving>,
+    pub writer: Option<JoinHandle<Result<(), Error>>>,
+    waha: Option<Arc<WahaServers>>,
+    /// Its own connections, which end with it; none where they are the process'.
+    connections: Option<Arc<SeaRepository>>,
+    background: Vec<JoinHandle<()>>,
+}
+
+impl Assembly {
+    pub fn bounds(&self) -> Bounds<'_> {
+        Bounds::new(&self.settings, self.descriptors)
+    }
+
+    /// Of the only process on its database.
+    pub async fn alone(&self) -> Result<Generation, StartError> {
+        let epoch = self.repository.begin_epoch().await;
+        let epoch = epoch.map_err(|error| StartError::service(error.into()))?;
+        self.acting(self.repository.clone(), epoch, None).await
+    }
+
+    /// Of the owner.
+    pub async fn owner(&self, tenure: Tenure) -> Result<Generation, StartError> {
+        let fenced = self.repository.fenced(&tenure.owner, tenure.epoch);
+        let fenced = Arc::new(fenced.map_err(|error| StartError::service(error.into()))?);
+        let epoch = tenure.epoch;
+        let mut generation = self.acting(fenced.clone(), epoch, Some(tenure)).await?;
+        generation.connections = Some(fenced);
+        Ok(generation)
+    }
+
+    async fn acting(
+        &self,
+        repository: Arc<SeaRepository>,
+        epoch: Epoch,
+        tenure: Option<Tenure>,
+    ) -> Result<Generation, StartError> {
+        let (app, writer) = self.app(repository.clone(), Some(epoch)).await?;
+        let writer = tokio::spawn(writer);
+        let (settings, clock, entropy) = (&self.settings, &self.clock, &self.entropy);
+        let simulator = startup::open_simulator(
+            settings,
+            &app,
+            repository,
+            clock.clone(),
+            entropy.clone(),
+            tenure.clone(),
+        )
+        .await?;
+        let waha = startup::open_waha(
+            settings,
+            &app,
+            self.trust.clone(),
+            clock.clone(),
+            entropy.clone(),
+            tenure.clone(),
+        )?;
+        startup::create_default_session(settings, &app).await?;
+        let serving = self.serving(app, simulator, Part::Acts(tenure))?;
+        let (writer, waha) = (Some(writer), Some(waha));
+        Ok(Generation { serving, writer, waha, connections: None, background: Vec::new() })
+    }
+
+    /// Of a replica that reads, and hands the rest on.
+    pub async fn follower(&self, forwarder: Arc<Forwarder>) -> Result<Generation, StartError> {
+        // Its writer has nothing to do: what is dropped here refuses what would be written.
+        let (app, _) = self.app(self.repository.clone(), None).await?;
+        let serving = self.serving(app, None, Part::Follows(forwarder))?;
+        let (writer, waha) = (None, None);
+        Ok(Generation { serving, writer, waha, connections: None, background: Vec::new() })
+    }
+
+    async fn app(
+        &self,
+        repository: Arc<SeaRepository>,
+        epoch: Option<Epoch>,
+    ) -> Result<(App, crate::app::WriterLoop), StartError> {
+        App::open(
+            repository,
+            self.clock.clone(),
+            self.entropy.clone(),
+            startup::pictures(&self.settings, &self.trust)?,
+            startup::courier(&self.settings, &self.trust, self.clock.clone())?,
+            startup::options(&self.settings),
+            epoch,
+        )
+        .await
+        .map_err(StartError::service)
+    }
+
+    fn serving(
+        &self,
+        app: App,
+        simulator: Option<Arc<SimulatorEngine>>,
+        part: Part,
+    ) -> Result<Arc<Serving>, StartError> {
+        let (settings, bounds) = (&self.settings, self.bounds());
+        let hand_on = |surface| match &part {
+            Part::Acts(_) => None,
+            Part::Follows(forwarder) => {
+                let forwarder = forwarder.clone();
+                Some(Arc::new(HttpForwarder { forwarder, surface }) as Arc<dyn HandOn>)
+            }
+        };
+        let rest = settings.rest.listen.map(|_| {
+            let (calls, audit) = (self.rest_calls.clone(), self.audit.clone());
+            let options = stack::rest_options(&bounds, calls, audit, hand_on(Surface::Rest));
+            rest::router(app.clone(), stack::keyring(settings), self.clock.clone(), options)
+        });
+        let waha_webhooks = settings.webhook.listen.map(|_| {
+            let hand_on = hand_on(Surface::WahaWebhooks);
+            let options = stack::webhook_options(&bounds, self.audit.clone(), hand_on);
+            webhook::router(app.clone(), self.clock.clone(), options)
+        });
+        let grpc = stack::grpc_routes(settings, &app, simulator.as_ref(), &self.health)?;
+        Ok(Arc::new(Serving { app, simulator, grpc, rest, waha_webhooks, part }))
+    }
+}
+
+impl Generation {
+    pub fn app(&self) -> &App {
+        &self.serving.app
+    }
+
+    /// In which it acts; `None` = it follows.
+    pub fn epoch(&self) -> Option<Epoch> {
+        match &self.serving.part {
+            Part::Acts(tenure) => tenure.as_ref().map(|tenure| tenure.epoch),
+            Part::Follows(_) => None,
+        }
+    }
+
+    /// Resolves with the cause once it can write no more; never for one that does not write.
+    pub async fn broken(&mut self) -> String {
+        match &mut self.writer {
+            None => std::future::pending().await,
+            // Whatever the writer can no longer write must not be acknowledged by anyone.
+            Some(writer) => match writer.await {
+                Ok(Ok(())) => "the writer has ended".to_owned(),
+                Ok(Err(error)) => error.cause().unwrap_or(error.message()).to_owned(),
+                Err(panic) => format!("the writer has panicked: {panic}"),
+            },
+        }
+    }
+
+    /// Begins what runs by itself. Other replicas are woken through `store`.
+    pub fn begin(&mut self, store: Option<Arc<dyn ClusterStore>>) {
+        let app = self.app().clone();
+        let tasks = match (&self.serving.part, store) {
+            (Part::Follows(_), Some(store)) => app.background_of_follower(store),
+            (_, store) => {
+                let mut tasks = app.background();
+                if let Some(store) = store {
+                    tasks.push(Box::pin(async move { app.announce(store).await }));
+                }
+                tasks
+            }
+        };
+        self.background.extend(tasks.into_iter().map(tokio::spawn));
+    }
+
+    /// No new calls; running ones finish, watches end with a token, engines stop.
+    pub async fn drain(&self, grace: Duration) {
+        self.app().drain(grace).await;
+        if let Some(simulator) = &self.serving.simulator {
+            simulator.shutdown().await;
+        }
+        if let Some(waha) = &self.waha {
+            waha.shutdown().await;
+        }
+    }
+
+    /// Ends what is left after [`drain`](Self::drain).
+    pub async fn end(self) {
+        for task in self.background {
+            task.abort();
+        }
+        if let Some(writer) = self.writer {
+            writer.abort();
+        }
+        if let Some(connections) = self.connections {
+            connections.close().await;
+        }
+    }
+}

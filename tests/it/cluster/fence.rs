@@ -1,0 +1,91 @@
+//! Who was replaced cannot write: two repositories on one database, as two processes have them.
+
+use wagroups::domain::cluster::{ReplicaId, ReplicaRecord};
+use wagroups::domain::port::cluster::{Claimable, ClusterStore};
+use wagroups::domain::port::repository::{EventLog, SessionPatch, SessionStore, StoreError};
+use wagroups::repository::{ConnectOptions, SeaRepository};
+use wagroups::telemetry::SystemEntropy;
+
+use crate::harness::postgres::TestDatabase;
+use crate::repository::given::session;
+
+async fn open(database: &TestDatabase) -> SeaRepository {
+    let options = ConnectOptions { allow_unsafe_fsync: true, ..ConnectOptions::default() };
+    SeaRepository::connect(database.url(), options).await.expect("connected")
+}
+
+async fn join(store: &SeaRepository) -> ReplicaId {
+    let id = ReplicaId::random(&SystemEntropy);
+    let record = ReplicaRecord {
+        id: id.clone(),
+        address: "127.0.0.1:1".into(),
+        version: "0".into(),
+        heartbeat: 0,
+        draining: false,
+    };
+    store.join(&record).await.expect("joined");
+    id
+}
+
+async fn seen_by(store: &SeaRepository, id: &ReplicaId) -> Claimable {
+    let view = store.heartbeat(id, false).await.expect("a heartbeat");
+    let owner_heartbeat = view.owner().map_or(0, |owner| owner.heartbeat);
+    Claimable { lease: view.lease, owner_heartbeat }
+}
+
+#[tokio::test]
+async fn a_lease_moves_only_as_it_was_seen_and_a_revived_heartbeat_keeps_it() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let (first, second) = (open(&database).await, open(&database).await);
+    let (one, two) = (join(&first).await, join(&second).await);
+    let free = seen_by(&first, &one).await;
+    assert_eq!(free.lease.owner, None);
+    let epoch = first.claim(&one, &free).await.expect("claimed").expect("it was free");
+    assert_eq!(second.claim(&two, &free).await.expect("asked"), None, "it was free, and is not");
+    assert_eq!(first.claim(&one, &free).await.expect("asked"), Some(epoch), "a repeated claim");
+
+    let held = seen_by(&second, &two).await;
+    assert_eq!(held.lease.owner, Some(one.clone()));
+    // It was believed dead, and counts on before it is replaced.
+    first.heartbeat(&one, false).await.expect("alive");
+    assert_eq!(second.claim(&two, &held).await.expect("asked"), None, "it lives");
+    let held = seen_by(&second, &two).await;
+    let next = second.claim(&two, &held).await.expect("claimed").expect("it stood still");
+    assert!(next > epoch);
+    let view = first.heartbeat(&one, false).await.expect("answered");
+    assert!(!view.is_member, "who was replaced has no row any more");
+    assert_eq!(first.claim(&one, &seen_by(&second, &two).await).await.expect("asked"), None);
+    assert!(!first.release(&one, epoch).await.expect("asked"), "it is not its own to give back");
+    assert!(second.release(&two, next).await.expect("released"));
+}
+
+#[tokio::test]
+async fn what_a_replaced_owner_writes_is_refused_by_the_database_whatever_it_is() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let (first, second) = (open(&database).await, open(&database).await);
+    let (one, two) = (join(&first).await, join(&second).await);
+    let epoch = first.claim(&one, &seen_by(&first, &one).await).await.expect("claimed");
+    let epoch = epoch.expect("it was free");
+    let owner = first.fenced(&one, epoch).expect("on PostgreSQL");
+    let shop = session("shop");
+    owner.insert_session(&shop, epoch).await.expect("it is the owner");
+
+    let held = seen_by(&second, &two).await;
+    let next = second.claim(&two, &held).await.expect("claimed").expect("it stood still");
+    let heir = second.fenced(&two, next).expect("on PostgreSQL");
+    let patch = SessionPatch { wanted: Some(false), ..SessionPatch::default() };
+    let refused = |what: &str, error: Option<StoreError>| {
+        assert!(matches!(error, Some(StoreError::NotOwner(_))), "{what}: {error:?}");
+    };
+    refused("a patch", owner.patch_session(&shop.name, &patch).await.err());
+    let desk = session("desk");
+    refused("a session", owner.insert_session(&desk, epoch).await.err());
+    heir.patch_session(&shop.name, &patch).await.expect("the heir writes");
+    assert_eq!(heir.current_epoch().await.expect("an epoch"), next);
+
+    // A process that knows no replicas takes over by force, and both are out.
+    let alone = first.begin_epoch().await.expect("by force");
+    assert!(alone > next);
+    refused("the heir", heir.patch_session(&shop.name, &patch).await.err());
+    first.patch_session(&shop.name, &patch).await.expect("the only process writes");
+}

@@ -1,0 +1,5 @@
+//! Several replicas on one PostgreSQL.
+
+mod fence;
+mod replicas;
+mod roles;
