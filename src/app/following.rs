@@ -5,11 +5,9 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{App, Inner};
-use crate::domain::error::{Error, Result};
-use crate::domain::id::SessionName;
+use super::App;
+use crate::domain::error::Error;
 use crate::domain::port::cluster::{ClusterStore, Wakeup};
-use crate::domain::session::Session;
 
 impl App {
     /// Whether another replica acts.
@@ -83,26 +81,6 @@ impl App {
                 () = tokio::time::sleep(pause) => {}
                 () = inner.lifecycle.cut_off.cancelled() => return,
             }
-        }
-    }
-}
-
-impl Inner {
-    /// Calls that change something are handed on before they come here; one that is not must do no harm.
-    pub(super) fn refuse_if_follower(&self) -> Result<()> {
-        if self.follows { Err(Error::not_owner()) } else { Ok(()) }
-    }
-
-    /// The session; where this replica follows, also one that was made a moment ago.
-    pub(super) async fn known(&self, name: &SessionName) -> Result<Arc<Session>> {
-        match self.sessions.directory.get(name) {
-            Err(not_found) if self.follows => {
-                let session = self.repository.session(name).await?.ok_or(not_found)?;
-                self.log.note_sequence(name, session.sequence);
-                self.sessions.directory.put(session);
-                self.sessions.directory.get(name)
-            }
-            known => known,
         }
     }
 }

@@ -24,6 +24,11 @@ impl Inner {
         self.lifecycle.draining.is_cancelled()
     }
 
+    /// Calls that change something are handed on before they come here; one that is not must do no harm.
+    pub(super) fn refuse_if_follower(&self) -> Result<()> {
+        if self.follows { Err(Error::not_owner()) } else { Ok(()) }
+    }
+
     pub(super) fn refuse_if_draining(&self) -> Result<()> {
         if self.is_draining() { Err(draining()) } else { Ok(()) }
     }

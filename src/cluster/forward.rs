@@ -6,6 +6,7 @@
 //! unknown.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,10 @@ use super::{LISTENER, REFUSED, SECRET, Surface};
 use crate::domain::error::Error;
 use crate::middleware::HandOn;
 
+/// As REST's callers name a request.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// How long a call that may have run waits for an owner who finds out: longer than a takeover takes.
+const PATIENCE_TO_SETTLE: Duration = Duration::from_secs(15);
 /// How long a call waits for an owner; longer than a hand-over takes.
 const PATIENCE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -51,10 +56,21 @@ pub struct Outgoing {
     pub surface: Surface,
     pub parts: Arc<Parts>,
     pub body: Bytes,
-    /// Whether a second run would do no harm.
-    pub is_read: bool,
+    /// Whether it may be sent twice.
+    pub repeats: Repeats,
     /// Whether the answer is passed on as it comes, instead of as a whole.
     pub streams: bool,
+}
+
+/// What a second sending of a call would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeats {
+    /// It reads.
+    Harmless,
+    /// It carries a request id: the owner, whoever that is by then, finds what became of the first one.
+    Settled,
+    /// It might act twice.
+    Never,
 }
 
 /// Why there is no answer.
@@ -82,6 +98,7 @@ impl Forwarder {
         if let Some(deadline) = deadline {
             until = until.min(deadline);
         }
+        let mut may_have_run = false;
         loop {
             let owner = match &*role.borrow_and_update() {
                 Role::Owner(_) => return Ok(None),
@@ -91,18 +108,24 @@ impl Forwarder {
                 None => "there is no owner".to_owned(),
                 Some(owner) => match self.send_to(&owner, call).await {
                     Ok(answer) => return Ok(Some(answer)),
-                    Err(Unanswered::Broken(cause)) if !call.is_read => {
-                        return Err(Error::outcome_unknown(
-                            "the replica that ran the call is gone; repeat it with the same request_id, or look at the group first",
-                        )
-                        .caused_by(cause));
+                    Err(Unanswered::Broken(cause)) if call.repeats == Repeats::Never => {
+                        return Err(outcome_unknown(cause));
+                    }
+                    Err(Unanswered::Broken(cause)) if call.repeats == Repeats::Settled => {
+                        if !may_have_run {
+                            may_have_run = true;
+                            until = Instant::now() + PATIENCE_TO_SETTLE;
+                            until = deadline.map_or(until, |deadline| deadline.min(until));
+                        }
+                        cause
                     }
                     Err(Unanswered::NotSent(cause) | Unanswered::Broken(cause)) => cause,
                 },
             };
             let now = Instant::now();
             if now >= until {
-                return Err(Error::not_owner().caused_by(cause));
+                let unsent = || Error::not_owner().caused_by(&cause);
+                return Err(if may_have_run { outcome_unknown(&cause) } else { unsent() });
             }
             // Whichever comes first: a new owner, or the next try.
             let _ = timeout(PAUSE.min(until - now), role.changed()).await;
@@ -192,8 +215,15 @@ pub struct HttpForwarder {
 impl HandOn for HttpForwarder {
     async fn hand_on(&self, head: Parts, body: Bytes) -> Result<Response<axum::body::Body>, Error> {
         let is_read = head.method.is_safe();
+        let repeats = match self.surface {
+            _ if is_read => Repeats::Harmless,
+            // WAHA's own ids, and that a change is a fact, make one that comes twice the same as one.
+            Surface::WahaWebhooks => Repeats::Harmless,
+            _ if head.headers.contains_key(IDEMPOTENCY_KEY) => Repeats::Settled,
+            _ => Repeats::Never,
+        };
         let parts = Arc::new(head);
-        let call = Outgoing { surface: self.surface, parts, body, is_read, streams: is_read };
+        let call = Outgoing { surface: self.surface, parts, body, repeats, streams: is_read };
         // Where this replica has just become the owner, the caller finds it so with the next try.
         let answer = self.forwarder.send(&call, None).await?.ok_or_else(Error::not_owner)?;
         let mut answer = answer.map(axum::body::Body::new);
@@ -201,6 +231,13 @@ impl HandOn for HttpForwarder {
         *answer.version_mut() = Version::HTTP_11;
         Ok(answer)
     }
+}
+
+fn outcome_unknown(cause: impl fmt::Display) -> Error {
+    Error::outcome_unknown(
+        "the replica that ran the call is gone; repeat it with the same request_id, or look at the group first",
+    )
+    .caused_by(cause)
 }
 
 fn not_sent(error: &dyn StdError) -> Unanswered {

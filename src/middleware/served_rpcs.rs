@@ -30,11 +30,13 @@ pub struct ServedRpc {
     pub is_large: bool,
     /// A stream with a limit of its own elsewhere.
     pub is_seated: bool,
+    /// The number of its request's field `request_id`; none where it has none.
+    pub request_id: Option<u32>,
     pub series: RpcSeries,
 }
 
 impl ServedRpc {
-    fn new(service: &str, method: &MethodDescriptorProto) -> Self {
+    fn new(service: &str, method: &MethodDescriptorProto, request_id: Option<u32>) -> Self {
         let name = format!("{service}/{}", method.name());
         Self {
             is_mutation: !READS.iter().any(|read| method.name().starts_with(read)),
@@ -42,6 +44,7 @@ impl ServedRpc {
             answers_many: method.server_streaming(),
             is_large: LARGE_REQUESTS.contains(&&*name),
             is_seated: SEATED.contains(&&*name),
+            request_id,
             series: RpcSeries::new(service, method.name()),
             name: name.into(),
         }
@@ -55,6 +58,7 @@ impl ServedRpc {
             answers_many: false,
             is_large: false,
             is_seated: false,
+            request_id: None,
             series: RpcSeries::new("unknown", "unknown"),
         }
     }
@@ -74,9 +78,18 @@ impl ServedRpcs {
         let mut by_path = HashMap::new();
         for descriptors in descriptors {
             for file in FileDescriptorSet::decode(*descriptors)?.file {
+                let request_id = |method: &MethodDescriptorProto| {
+                    let name = method.input_type().rsplit('.').next().unwrap_or_default();
+                    let input = file.message_type.iter().find(|message| message.name() == name)?;
+                    let field = input.field.iter().find(|field| field.name() == "request_id")?;
+                    u32::try_from(field.number()).ok()
+                };
                 for service in &file.service {
                     let name = format!("{}.{}", file.package(), service.name());
-                    let rpcs = service.method.iter().map(|method| ServedRpc::new(&name, method));
+                    let rpcs = service
+                        .method
+                        .iter()
+                        .map(|method| ServedRpc::new(&name, method, request_id(method)));
                     by_path.extend(rpcs.map(|rpc| (format!("/{}", rpc.name), Arc::new(rpc))));
                 }
             }

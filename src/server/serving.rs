@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
+use prost::encoding::{DecodeContext, WireType, decode_key, skip_field};
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
@@ -19,7 +20,7 @@ use tonic::service::Routes;
 use tower::{Service, ServiceExt as _};
 
 use crate::app::App;
-use crate::cluster::{CallOfPeer, Forwarder, Outgoing, Surface};
+use crate::cluster::{CallOfPeer, Forwarder, Outgoing, Repeats, Surface};
 use crate::domain::cluster::Tenure;
 use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
@@ -200,8 +201,12 @@ where
     let call = Outgoing {
         surface: Surface::Grpc,
         parts: Arc::new(parts),
-        body,
-        is_read: !rpc.is_mutation,
+        body: body.clone(),
+        repeats: match () {
+            () if !rpc.is_mutation => Repeats::Harmless,
+            () if carries_request_id(&rpc, &body) => Repeats::Settled,
+            () => Repeats::Never,
+        },
         streams: rpc.answers_many,
     };
     match forwarder.send(&call, deadline).await {
@@ -210,6 +215,26 @@ where
         Ok(None) => Ok(to_status(&Error::not_owner()).into_http()),
         Err(error) => Ok(to_status(&error).into_http()),
     }
+}
+
+/// Whether the message names its request. What is compressed or malformed does not.
+fn carries_request_id(rpc: &ServedRpc, framed: &[u8]) -> bool {
+    let (Some(field), Some((prefix, mut message))) = (rpc.request_id, framed.split_at_checked(5))
+    else {
+        return false;
+    };
+    if prefix.first() != Some(&0) {
+        return false;
+    }
+    while let Ok((number, wire_type)) = decode_key(&mut message) {
+        if number == field {
+            return wire_type == WireType::LengthDelimited && message.first().is_some_and(|length| *length > 0);
+        }
+        if skip_field(wire_type, number, &mut message, DecodeContext::default()).is_err() {
+            return false;
+        }
+    }
+    false
 }
 
 /// What is compressed or malformed is for the service to judge.
@@ -233,6 +258,26 @@ mod tests {
         assert!(!is_local(served.of("/wagroups.v1.GroupsService/CreateGroup")));
         assert!(!is_local(served.of("/wagroups.v1.SessionsService/WatchSession")));
         assert!(is_local(served.of("/grpc.health.v1.Health/Check")));
+    }
+
+    #[test]
+    fn a_request_id_is_found_wherever_it_stands() {
+        let served = ServedRpcs::new(&[crate::pb::DESCRIPTORS]).expect("the contract");
+        let rpc = served.of("/wagroups.v1.GroupsService/CreateGroup");
+        let framed = |request_id: &str| {
+            let request = pb::CreateGroupRequest {
+                session: "shop".into(),
+                subject: "Team".into(),
+                request_id: request_id.into(),
+                participant_ids: vec!["4915100000001".into()],
+                ..Default::default()
+            };
+            [&[0, 0, 0, 0, 0][..], &request.encode_to_vec()].concat()
+        };
+        assert!(carries_request_id(rpc, &framed("00000000-0000-4000-8000-000000000001")));
+        assert!(!carries_request_id(rpc, &framed("")));
+        assert!(!carries_request_id(rpc, &[0, 0, 0, 0, 3, 0xff, 0xff, 0xff]));
+        assert!(!carries_request_id(served.of("/wagroups.v1.GroupsService/GetGroup"), &framed("x")));
     }
 
     #[test]

@@ -215,7 +215,7 @@ fn rooms_of_the_app_use_only_those_below() {
         &["calls", "watch"],
         &["groups", "sessions"],
         &["ingest", "webhooks"],
-        &["background"],
+        &["background", "following"],
     ];
     // What any of them may use, and what joins them.
     const SHARED: [&str; 7] =

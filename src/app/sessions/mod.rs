@@ -362,6 +362,19 @@ impl Inner {
         Ok(written.sequence)
     }
 
+    /// The session; where this replica follows, also one that was made a moment ago.
+    pub(super) async fn known(&self, name: &SessionName) -> Result<Arc<Session>> {
+        match self.sessions.directory.get(name) {
+            Err(not_found) if self.follows => {
+                let session = self.repository.session(name).await?.ok_or(not_found)?;
+                self.log.note_sequence(name, session.sequence);
+                self.sessions.directory.put(session);
+                self.sessions.directory.get(name)
+            }
+            known => known,
+        }
+    }
+
     async fn refreshed(&self, name: &SessionName) -> Result<Arc<Session>> {
         let session = self.sessions.directory.get(name)?;
         let sequence = self.log.sequence(name);

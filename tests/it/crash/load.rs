@@ -1,7 +1,7 @@
 //! Clients that keep changing groups while the service dies and comes back, and one that watches.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,10 +13,11 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use wagroups::pb;
 use wagroups::pb::groups_service_client::GroupsServiceClient;
+use wagroups::pb::sessions_service_client::SessionsServiceClient;
 use wagroups::pb::watch_group_events_request::Start;
 
 use crate::harness::process::Process;
-use crate::harness::service::PATIENCE;
+use crate::harness::service::{PATIENCE, eventually};
 
 /// Between two tries while the service is away.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -47,21 +48,52 @@ pub struct Load {
     watcher: JoinHandle<History>,
     /// How many events the watcher has to see before it may stop.
     target: Arc<AtomicU64>,
-    channel: Channel,
+    anywhere: Anywhere,
+}
+
+/// Clients of all replicas, each time of the next one.
+#[derive(Clone)]
+struct Anywhere {
+    channels: Arc<[Channel]>,
+    next: Arc<AtomicUsize>,
+}
+
+impl Anywhere {
+    fn new(replicas: &[&Process]) -> Self {
+        // Where there is another one to ask, nobody waits long for one that is frozen.
+        let timeout = Duration::from_secs(if replicas.len() > 1 { 4 } else { 20 });
+        let channels = replicas.iter().map(|replica| replica.channel_within(timeout)).collect();
+        Self { channels, next: Arc::default() }
+    }
+
+    fn channel(&self) -> Channel {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.channels[next % self.channels.len()].clone()
+    }
+
+    fn groups(&self) -> GroupsServiceClient<Channel> {
+        GroupsServiceClient::new(self.channel())
+    }
 }
 
 impl Load {
     pub async fn begin(process: &Process, writers: usize) -> Self {
-        Self::begin_where(process, writers, true).await
+        Self::begin_where(&[process], writers, true).await
+    }
+
+    /// The same through all replicas in turn: each try of a call goes to another one.
+    pub async fn begin_at(replicas: &[&Process], writers: usize) -> Self {
+        Self::begin_where(replicas, writers, true).await
     }
 
     /// The same where the store itself fails: a refusal may not be kept then before the process ends, and what was in
     /// doubt when it ended may turn out to be done.
     pub async fn begin_on_a_failing_store(process: &Process, writers: usize) -> Self {
-        Self::begin_where(process, writers, false).await
+        Self::begin_where(&[process], writers, false).await
     }
 
-    async fn begin_where(process: &Process, writers: usize, keeps_refusals: bool) -> Self {
+    async fn begin_where(replicas: &[&Process], writers: usize, keeps_refusals: bool) -> Self {
+        let anywhere = Anywhere::new(replicas);
         let stop = Arc::new(AtomicBool::new(false));
         let (count, answers) = watch::channel(0);
         let count = Arc::new(count);
@@ -71,7 +103,7 @@ impl Load {
             .map(|number| {
                 let writer = Writer {
                     number,
-                    groups: GroupsServiceClient::new(process.channel()),
+                    groups: anywhere.clone(),
                     stop: stop.clone(),
                     count: count.clone(),
                     refused: refused.clone(),
@@ -83,8 +115,8 @@ impl Load {
             .collect();
         let target = Arc::new(AtomicU64::new(u64::MAX));
         let watcher =
-            tokio::spawn(follow(GroupsServiceClient::new(process.channel()), target.clone()));
-        Self { stop, answers, refusals, writers, watcher, target, channel: process.channel() }
+            tokio::spawn(follow(anywhere.clone(), target.clone()));
+        Self { stop, answers, refusals, writers, watcher, target, anywhere }
     }
 
     pub async fn wait_for_answers(&self, more: u64) {
@@ -105,11 +137,12 @@ impl Load {
             history.acknowledged.extend(seen.acknowledged);
             history.unknown.extend(seen.unknown);
         }
-        let request = pb::GetSessionRequest { session: "default".into() };
-        let mut sessions = pb::sessions_service_client::SessionsServiceClient::new(self.channel);
-        let session =
-            sessions.get_session(request).await.expect("the session").into_inner().session;
-        let sequence = session.expect("a session").sequence;
+        let session = eventually("the session is told", || async {
+            let request = pb::GetSessionRequest { session: "default".into() };
+            let mut sessions = SessionsServiceClient::new(self.anywhere.channel());
+            sessions.get_session(request).await.ok()?.into_inner().session
+        });
+        let sequence = session.await.sequence;
         self.target.store(sequence.try_into().expect("positive"), Ordering::Relaxed);
         let seen = tokio::time::timeout(PATIENCE, self.watcher)
             .await
@@ -131,7 +164,7 @@ async fn wait_for(count: &watch::Receiver<u64>, more: u64, what: &str) {
 
 struct Writer {
     number: usize,
-    groups: GroupsServiceClient<Channel>,
+    groups: Anywhere,
     stop: Arc<AtomicBool>,
     count: Arc<watch::Sender<u64>>,
     refused: Arc<watch::Sender<u64>>,
@@ -172,14 +205,13 @@ impl Writer {
             participant_ids: vec![self.person(0), self.person(1)],
             ..Default::default()
         };
-        let mut groups = self.groups.clone();
+        let groups = self.groups.clone();
         let answer = self
             .insist(request_id, || {
-                let (mut groups, request) = (groups.clone(), request.clone());
+                let (mut groups, request) = (groups.groups(), request.clone());
                 async move { groups.create_group(request).await.map(tonic::Response::into_inner) }
             })
             .await;
-        let _ = &mut groups;
         let answer = answer?;
         assert!(answer.changed, "{request_id}: a group that is made is a change");
         self.acknowledge(request_id, answer.changed, answer.sequence);
@@ -196,7 +228,7 @@ impl Writer {
         let groups = self.groups.clone();
         let answer = self
             .insist(request_id, || {
-                let (mut groups, request) = (groups.clone(), request.clone());
+                let (mut groups, request) = (groups.groups(), request.clone());
                 async move { groups.set_group_subject(request).await.map(tonic::Response::into_inner) }
             })
             .await;
@@ -215,7 +247,7 @@ impl Writer {
         let groups = self.groups.clone();
         let answer = self
             .insist(request_id, || {
-                let (mut groups, request) = (groups.clone(), request.clone());
+                let (mut groups, request) = (groups.groups(), request.clone());
                 async move { groups.add_participants(request).await.map(tonic::Response::into_inner) }
             })
             .await;
@@ -234,7 +266,7 @@ impl Writer {
         let groups = self.groups.clone();
         let answer = self
             .insist(request_id, || {
-                let (mut groups, request) = (groups.clone(), request.clone());
+                let (mut groups, request) = (groups.groups(), request.clone());
                 async move { groups.remove_participants(request).await.map(tonic::Response::into_inner) }
             })
             .await;
@@ -342,7 +374,7 @@ answered!(
 );
 
 /// Follows the log as a client should: with the last token, through every death of the service.
-async fn follow(mut groups: GroupsServiceClient<Channel>, target: Arc<AtomicU64>) -> History {
+async fn follow(anywhere: Anywhere, target: Arc<AtomicU64>) -> History {
     let mut history = History::default();
     let mut token: Option<Bytes> = None;
     loop {
@@ -358,7 +390,7 @@ async fn follow(mut groups: GroupsServiceClient<Channel>, target: Arc<AtomicU64>
         };
         let mut request = tonic::Request::new(request);
         request.set_timeout(Duration::from_secs(600));
-        let Ok(stream) = groups.watch_group_events(request).await else {
+        let Ok(stream) = anywhere.groups().watch_group_events(request).await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };

@@ -7,6 +7,7 @@ mod early;
 mod full_disk;
 pub mod load;
 mod network;
+mod replicas;
 
 use crate::harness::process::{Process, TestStore};
 use load::Load;

@@ -135,10 +135,15 @@ impl Process {
 
     /// A channel that connects anew by itself after each death.
     pub fn channel(&self) -> Channel {
+        self.channel_within(Duration::from_secs(20))
+    }
+
+    /// The same, whose calls end after so long.
+    pub fn channel_within(&self, timeout: Duration) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.ports.grpc))
             .expect("an address")
             .connect_timeout(Duration::from_secs(1))
-            .timeout(Duration::from_secs(20))
+            .timeout(timeout)
             .connect_lazy()
     }
 
@@ -173,6 +178,12 @@ impl Process {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends");
         let status = ended.expect("a status");
         assert!(status.success(), "{status}");
+    }
+
+    /// Stops its threads where they are, or lets them go on.
+    pub async fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
+        assert!(sent.await.expect("kill").success(), "SIG{name} reaches it");
     }
 
     pub async fn kill(&mut self) {
