@@ -21,4 +21,4 @@ pub mod rest;
 pub mod server;
 pub mod telemetry;
 pub mod tls;
-pub mod webhook;
+pub mod waha_ingress;

@@ -8,6 +8,7 @@ mod defaults;
 mod inbound;
 mod load;
 mod problems;
+mod renamed;
 mod values;
 mod waha;
 
@@ -21,6 +22,7 @@ pub use auth::{ApiKey, Auth, KeyDigest};
 pub use inbound::Inbound;
 pub use load::{Loaded, Sources, load};
 pub use problems::{Problem, Problems, Source};
+pub use renamed::RenamedSection;
 pub use values::{ByteSize, DatabaseUrl, PERCENT_ENCODE, holds_bare_credentials};
 pub use waha::{Waha, WahaKey, WahaServer};
 
@@ -32,7 +34,7 @@ pub struct Settings {
     pub inbound: Inbound,
     pub grpc: Grpc,
     pub rest: Rest,
-    pub webhook: Webhook,
+    pub waha_ingress: WahaIngress,
     pub webhooks: Webhooks,
     pub ops: Ops,
     pub auth: Auth,
@@ -137,10 +139,10 @@ pub enum RestShape {
     Wpp,
 }
 
-/// The receiver of WAHA's webhooks.
+/// The door for WAHA's webhooks. Its section was `webhook` before 0.2.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Webhook {
+pub struct WahaIngress {
     #[serde(with = "values::listen")]
     pub listen: Option<SocketAddr>,
     /// The largest body that is read.
@@ -370,7 +372,7 @@ impl Settings {
             self.watch.max_watchers as u64,
             1..=10_000_000,
         );
-        let (rest, webhook) = (&self.rest, &self.webhook);
+        let (rest, ingress) = (&self.rest, &self.waha_ingress);
         for (section, max_body, buffer, in_flight, connections) in [
             (
                 "rest",
@@ -380,11 +382,11 @@ impl Settings {
                 rest.max_connections,
             ),
             (
-                "webhook",
-                webhook.max_body_bytes,
-                webhook.buffer_bytes,
-                webhook.max_in_flight,
-                webhook.max_connections,
+                "waha_ingress",
+                ingress.max_body_bytes,
+                ingress.buffer_bytes,
+                ingress.max_in_flight,
+                ingress.max_connections,
             ),
         ] {
             let name = |setting: &str| format!("{section}.{setting}");
@@ -442,8 +444,8 @@ impl Settings {
             ("reconcile.interval", self.reconcile.interval, MINUTE..=30 * DAY),
             ("reconcile.min_interval", self.reconcile.min_interval, Duration::ZERO..=HOUR),
             ("rest.body_timeout", self.rest.body_timeout, SECOND..=5 * MINUTE),
-            ("webhook.body_timeout", self.webhook.body_timeout, SECOND..=5 * MINUTE),
-            ("webhook.commit_timeout", self.webhook.commit_timeout, SECOND..=5 * MINUTE),
+            ("waha_ingress.body_timeout", self.waha_ingress.body_timeout, SECOND..=5 * MINUTE),
+            ("waha_ingress.commit_timeout", self.waha_ingress.commit_timeout, SECOND..=5 * MINUTE),
             ("webhooks.timeout", self.webhooks.timeout, SECOND..=5 * MINUTE),
             ("webhooks.pause_after", self.webhooks.pause_after, Duration::ZERO..=365 * DAY),
             ("picture.fetch_timeout", self.picture.fetch_timeout, SECOND..=MINUTE),

@@ -34,7 +34,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub struct Server {
     grpc_addr: SocketAddr,
     ops_addr: Option<SocketAddr>,
-    webhook_addr: Option<SocketAddr>,
+    waha_ingress_addr: Option<SocketAddr>,
     rest_addr: Option<SocketAddr>,
     app: App,
     simulator: Option<Arc<SimulatorEngine>>,
@@ -126,13 +126,13 @@ impl Server {
             }
             None => None,
         };
-        let webhook_addr = match settings.webhook.listen {
+        let waha_ingress_addr = match settings.waha_ingress.listen {
             Some(addr) => {
                 let closing = closing.clone();
-                let webhook = stack::serve_webhook(addr, &bounds, &app, clock, audit, closing);
-                let webhook = webhook.await?;
-                listeners.push(webhook.task);
-                Some(webhook.addr)
+                let ingress =
+                    stack::serve_waha_ingress(addr, &bounds, &app, clock, audit, closing).await?;
+                listeners.push(ingress.task);
+                Some(ingress.addr)
             }
             None => None,
         };
@@ -145,7 +145,7 @@ impl Server {
         Ok(Self {
             grpc_addr: grpc.addr,
             ops_addr,
-            webhook_addr,
+            waha_ingress_addr,
             rest_addr,
             app,
             simulator,
@@ -172,8 +172,8 @@ impl Server {
         self.rest_addr
     }
 
-    pub fn webhook_addr(&self) -> Option<SocketAddr> {
-        self.webhook_addr
+    pub fn waha_ingress_addr(&self) -> Option<SocketAddr> {
+        self.waha_ingress_addr
     }
 
     pub fn app(&self) -> &App {

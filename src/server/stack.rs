@@ -40,7 +40,7 @@ use crate::pb::simulator_service_server::SimulatorServiceServer;
 use crate::pb::webhooks_service_server::WebhooksServiceServer;
 use crate::rest;
 use crate::telemetry::MetricsHandle;
-use crate::webhook;
+use crate::waha_ingress;
 
 /// What reflection may be asked in one message: the name of a symbol.
 const REFLECTION_REQUEST: usize = 4 * 1024;
@@ -72,7 +72,7 @@ impl<'a> Bounds<'a> {
         // A socket of `/ws` has left the listener's connections.
         let rest = settings.rest.max_connections + settings.rest.max_streams;
         wanted += settings.rest.listen.map_or(0, |_| rest);
-        wanted += settings.webhook.listen.map_or(0, |_| settings.webhook.max_connections);
+        wanted += settings.waha_ingress.listen.map_or(0, |_| settings.waha_ingress.max_connections);
         Self {
             settings,
             inbound: settings.inbound.clone(),
@@ -304,7 +304,7 @@ pub(super) async fn serve_rest(
     Ok(Listener { addr, task })
 }
 
-pub(super) async fn serve_webhook(
+pub(super) async fn serve_waha_ingress(
     addr: SocketAddr,
     bounds: &Bounds<'_>,
     app: &App,
@@ -312,10 +312,10 @@ pub(super) async fn serve_webhook(
     audit: Audit,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
-    let listener = bind(addr, "webhook.listen").await?;
+    let listener = bind(addr, "waha_ingress.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
-    let settings = &bounds.settings.webhook;
-    let options = webhook::Options {
+    let settings = &bounds.settings.waha_ingress;
+    let options = waha_ingress::Options {
         max_body_bytes: bytes(settings.max_body_bytes),
         body_timeout: settings.body_timeout,
         buffer_bytes: settings.buffer_bytes.get(),
@@ -324,7 +324,7 @@ pub(super) async fn serve_webhook(
         proxies: bounds.proxies.clone(),
         audit,
     };
-    let router = webhook::router(app.clone(), clock, options);
+    let router = waha_ingress::router(app.clone(), clock, options);
     let protocol = bounds.http1(router, false);
     let bounds = bounds.connections("webhook", settings.max_connections);
     let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));

@@ -40,10 +40,7 @@ fn the_command_line_is_well_formed() {
 fn without_a_command_it_serves_and_takes_the_flags_of_serve() {
     let cli = Cli::parse_from(["wagroups", "--rest", "127.0.0.1:3000"]);
     let Command::Serve(args) = cli.into_command() else { panic!("not serve") };
-    assert_eq!(
-        args.settings.overrides(),
-        [("rest.listen".to_owned(), "127.0.0.1:3000".to_owned())]
-    );
+    assert_eq!(args.settings.named(), [("rest.listen".to_owned(), "127.0.0.1:3000".to_owned())]);
 }
 
 #[test]
