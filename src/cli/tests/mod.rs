@@ -59,7 +59,8 @@ fn what_is_for_the_service_is_told_before_it_is_parsed() {
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         let serves = matches!(Cli::parse_from(&words).into_command(), Command::Serve(_));
-        assert_eq!(asks_to_serve(words.iter().map(OsString::from)), serves, "{line}");
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        assert_eq!(asks_to_serve(&words), serves, "{line}");
     }
 }
 
