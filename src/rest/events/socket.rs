@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::extract::ws::Utf8Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::http::{Extensions, HeaderMap, Method, Uri};
+use axum::http::{Extensions, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use futures::{SinkExt as _, Stream, StreamExt as _};
 use prost::Message as _;
@@ -34,8 +34,7 @@ use crate::middleware::audit::note_caller;
 use crate::middleware::{Audited, Peer};
 use crate::pb;
 use crate::rest::RestState;
-use crate::rest::refusal::RequestInfo;
-use crate::rest::request::{caller_of, refuse_foreign_pages};
+use crate::rest::request::Arrival;
 use crate::telemetry;
 
 /// WAHA's: whoever has not answered by the next one is cut off.
@@ -53,21 +52,19 @@ const FRAMES_AHEAD: Duration = Duration::from_secs(10);
 
 pub async fn open(
     State(gateway): State<RestState>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
+    arrival: Arrival,
     extensions: Extensions,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let asked = RequestInfo { method, uri, time: gateway.clock.now(), shape: gateway.shape };
+    let asked = &arrival.info;
     let Ok(upgrade) = upgrade else {
-        return match caller_of(&gateway, &headers, &asked.uri) {
+        return match arrival.caller() {
             Ok(_) => asked.no_such_path().into_response(),
             Err(error) => asked.refuse(error).into_response(),
         };
     };
     // No rule of browsers keeps pages from opening sockets elsewhere.
-    if let Err(error) = refuse_foreign_pages(&gateway, &headers) {
+    if let Err(error) = arrival.refuse_foreign_page() {
         return asked.refuse(error).into_response();
     }
     let wished = Wished::read(asked.uri.query().unwrap_or_default());
