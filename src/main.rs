@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// The runtime, and for the service what tells it to stop.
+/// The runtime, and for the service the signals that stop it.
 fn started(is_service: bool) -> std::io::Result<(Runtime, Option<Signals>)> {
     let held = is_service.then(HeldSignals::hold).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -8,7 +8,7 @@ use crate::config::{Loaded, LogFormat, RenamedSection, Settings, Sources, load};
 use crate::server::{Ended, Server, Signals, connect, outlive_file_size_limit, trust};
 use crate::telemetry;
 
-/// Runs the service until it is told to stop, by signals that main has listened for since it began.
+/// Runs the service until it is to stop, by signals that main has listened for since it began.
 pub async fn serve(args: ServeArgs, signals: Option<Signals>) -> ExitCode {
     let Ok(Loaded { settings, renamed, .. }) = settings(&args.settings) else {
         return ExitCode::from(2);

@@ -220,7 +220,7 @@ fn setting_of_variable(name: &str) -> Option<String> {
     Some(rest.to_ascii_lowercase().replace("__", "."))
 }
 
-/// Kubernetes tells every pod where the services of its namespace are, in variables that begin with the
+/// Kubernetes says to every pod where the services of its namespace are, in variables that begin with the
 /// service's name; one called `wagroups` or `wagroups-rest` must not look like a wrong setting. Settings have
 /// `__`.
 fn is_of_kubernetes(rest: &str) -> bool {

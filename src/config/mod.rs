@@ -89,7 +89,7 @@ pub struct Grpc {
     pub keepalive_interval: Duration,
     #[serde(with = "humantime_serde")]
     pub keepalive_timeout: Duration,
-    /// After this age a connection is told to go away, so that load spreads over new replicas.
+    /// After this age a connection gets a GOAWAY, so that load spreads over new replicas.
     #[serde(with = "humantime_serde")]
     pub max_connection_age: Duration,
     /// How long calls of such a connection may still take.
@@ -150,11 +150,11 @@ pub struct WahaIngress {
     /// How long a body may take to arrive.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
-    /// How long a webhook waits for its commit, before WAHA is told to send it again.
+    /// How long a webhook waits for its commit, before it is answered so that WAHA sends it again.
     #[serde(with = "humantime_serde")]
     pub commit_timeout: Duration,
-    /// Webhooks that are dealt with at the same time, those too that nobody waits for any longer; WAHA is told
-    /// to send more of them again.
+    /// Webhooks that are dealt with at the same time, those too that nobody waits for any longer; more of
+    /// them are answered so that WAHA sends them again.
     pub max_in_flight: usize,
     /// Bodies in memory, all together.
     pub buffer_bytes: ByteSize,
@@ -312,7 +312,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
-    /// How long running calls may take once the service is told to stop.
+    /// How long running calls may take once the service is to stop.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
 }

@@ -203,7 +203,7 @@ fn describe() {
     describe_gauge!(INGRESS_BUFFER, Unit::Bytes, "Bodies of WAHA's webhooks in memory.");
     describe_counter!(
         INGRESS_IGNORED,
-        "Webhooks of WAHA that said nothing of groups: another event, told better by another one, or odd."
+        "Webhooks of WAHA that said nothing of groups: another event, reported better by another one, or odd."
     );
     describe_counter!(
         INGRESS_UNKNOWN_FIELDS,

@@ -245,7 +245,7 @@ impl Scene {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{name} is never told");
+        panic!("{name} is never notified");
     }
 }
 

@@ -1,7 +1,7 @@
 //! WAHA's WebSocket, `GET /ws?session=…&events=…&x-api-key=…`: the same events, one in a text frame; and beside them
-//! what WAHA servers tell of their sessions besides groups, as it comes and only to who keeps up.
+//! what WAHA servers report of their sessions besides groups, as it comes and only to who keeps up.
 //!
-//! As in WAHA the key stands in the query, the handshake always succeeds, and who may not is told by the
+//! As in WAHA the key stands in the query, the handshake always succeeds, and who may not learns it from the
 //! close: 1008 `Unauthorized` or `Forbidden`. There is no resume; a client that must miss nothing follows
 //! the server-sent events.
 
@@ -43,7 +43,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Nothing that a client sends is of use here.
 const MAX_RECEIVED_BYTES: usize = 4096;
-/// The longest frame that is sent, about: an event that tells a whole group is some 200 KiB.
+/// The longest frame that is sent, about: an event that describes a whole group is some 200 KiB.
 const MAX_SENT_BYTES: usize = 4 << 20;
 /// Frames are read at this pace, after as many as fit in the time below; a client that answers pings, and asks a
 /// few times a second whether we are there, is never slowed down.
@@ -268,8 +268,8 @@ impl Frames {
         let session = self.gateway.app.get_session(&self.call, &event.session).await.ok()?;
         let (words, names) = (self.gateway.shape.words(), self.wished.events.clone());
         let renderer = WahaRenderer::new(Some(&session), words, names);
-        let told = renderer.render(&pb::GroupEvent::decode(event.wire.clone()).ok()?)?;
-        Some(Message::Text(told.body.to_string().into()))
+        let rendered = renderer.render(&pb::GroupEvent::decode(event.wire.clone()).ok()?)?;
+        Some(Message::Text(rendered.body.to_string().into()))
     }
 }
 
