@@ -22,4 +22,4 @@ pub mod rest;
 pub mod server;
 pub mod telemetry;
 pub mod tls;
-pub mod webhook;
+pub mod waha_ingress;

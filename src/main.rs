@@ -14,15 +14,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // A shell that completes a line asks by this variable; it is answered, and that is all.
     CompleteEnv::with_factory(cli::command).var(cli::COMPLETE).complete();
-    let is_service = cli::asks_to_serve(cli::in_order(std::env::args_os()));
-    let (runtime, signals) = match started(is_service) {
+    let words = cli::in_order(std::env::args_os());
+    let (runtime, signals) = match started(cli::asks_to_serve(&words)) {
         Ok(started) => started,
         Err(error) => {
             eprintln!("wagroups: cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let command = Cli::of_process().into_command();
+    let command = Cli::of_process(words).into_command();
     runtime.block_on(async {
         match command {
             Command::Serve(args) => cli::serve(args, signals).await,
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// The runtime, and for the service what tells it to stop.
+/// The runtime, and for the service the signals that stop it.
 fn started(is_service: bool) -> std::io::Result<(Runtime, Option<Signals>)> {
     let held = is_service.then(HeldSignals::hold).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

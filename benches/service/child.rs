@@ -123,11 +123,11 @@ pub async fn serve() {
     let mut settings = Settings::default();
     settings.database.url = database_url().as_str().into();
     settings.grpc.listen = "127.0.0.1:0".parse().expect("an address");
-    settings.webhook.listen = "127.0.0.1:0".parse().ok();
+    settings.waha_ingress.listen = "127.0.0.1:0".parse().ok();
     settings.grpc.max_streams_per_connection = 100_000;
     settings.ops.listen = None;
     let server = Server::start(&settings).await.expect("the service starts");
-    println!("{} {}", server.grpc_addr(), server.webhook_addr().expect("it takes webhooks"));
+    println!("{} {}", server.grpc_addr(), server.waha_ingress_addr().expect("it takes webhooks"));
     server.run_until(until_input_ends()).await;
 }
 

@@ -123,7 +123,7 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
       {{ `{{ $value }} watches are open; settings.watch.max_watchers refuses more.` }}
 - alert: WagroupsWebhooksRefused
   expr: >-
-    sum by (cause) {{ include "wagroups.grown" (list (printf `wagroups_webhooks_refused_total{%s,cause!~"NO_SUCH_PATH|METHOD_NOT_ALLOWED"}` $of) "10m") }} > 0
+    sum by (cause) {{ include "wagroups.grown" (list (printf `wagroups_waha_ingress_refused_total{%s,cause!~"NO_SUCH_PATH|METHOD_NOT_ALLOWED"}` $of) "10m") }} > 0
   for: 5m
   labels: {severity: warning}
   annotations:
@@ -132,7 +132,7 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
       {{ `{{ $value }} webhooks were refused in 10 minutes for {{ $labels.cause }}. WAHA sends each 16 times at most, then it is lost.` }}
 - alert: WagroupsWebhooksLate
   expr: >-
-    {{ include "wagroups.p99" (list "wagroups_webhook_lag_seconds" $of) }} > {{ $limits.webhookLagSeconds }}
+    {{ include "wagroups.p99" (list "wagroups_waha_ingress_lag_seconds" $of) }} > {{ $limits.webhookLagSeconds }}
   for: 10m
   labels: {severity: warning}
   annotations:

@@ -1,11 +1,12 @@
 {{/* The listeners that are on, in the order of their ports' meaning, as JSON: [{name, setting, port, service}].
-     Everything that speaks of ports (pod, Services, policy, Ingress) goes through this list. */}}
+     Everything that speaks of ports (pod, Services, policy, Ingress) goes through this list. `setting` is the section of
+     the program's settings; it is named otherwise where that name would mislead: an ingress is something else here. */}}
 {{- define "wagroups.listeners" -}}
-{{- $on := list (dict "name" "grpc" "port" .Values.grpc.port "service" .Values.grpc.service) }}
+{{- $on := list (dict "name" "grpc" "setting" "grpc" "port" .Values.grpc.port "service" .Values.grpc.service) }}
 {{- range $name := list "rest" "webhook" "ops" }}
 {{- $listener := index $.Values $name }}
 {{- if $listener.enabled }}
-{{- $on = append $on (dict "name" $name "port" $listener.port "service" $listener.service) }}
+{{- $on = append $on (dict "name" $name "setting" (eq $name "webhook" | ternary "waha_ingress" $name) "port" $listener.port "service" $listener.service) }}
 {{- end }}
 {{- end }}
 {{- toJson $on }}

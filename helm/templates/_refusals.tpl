@@ -103,10 +103,12 @@
 {{- end }}
 {{- end }}
 
-{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WEBHOOK__LISTEN" "WAGROUPS_OPS__LISTEN" }}
+{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" }}
 {{- range .extraEnv }}
 {{- if has .name $ours }}
 {{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, or the listener's own values" .name) }}
+{{- else if hasPrefix "WAGROUPS_WEBHOOK__" .name }}
+{{- $problems = append $problems (printf "extraEnv: %s has a new name, %s" .name (replace "_WEBHOOK__" "_WAHA_INGRESS__" .name)) }}
 {{- end }}
 {{- end }}
 {{- end }}

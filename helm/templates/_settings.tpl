@@ -117,7 +117,7 @@ api-keys: {{ include "wagroups.apiKeys" . | b64enc }}
 - name: WAGROUPS_CONFIG
   value: /etc/wagroups/wagroups.toml
 {{- range include "wagroups.listeners" $root | fromJsonArray }}
-- name: WAGROUPS_{{ upper .name }}__LISTEN
+- name: WAGROUPS_{{ upper .setting }}__LISTEN
   value: {{ printf "%s:%d" $root.Values.listenAddress (int .port) | quote }}
 {{- end }}
 {{- if not .ops.enabled }}

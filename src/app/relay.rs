@@ -112,9 +112,9 @@ impl Relay {
         let names = receivers.iter().flat_map(|receiver| &receiver.wish.names);
         let wanted: OtherEventNames = names.cloned().collect();
         self.wanted.send_if_modified(|held| {
-            let is_news = *held != wanted;
+            let has_changed = *held != wanted;
             *held = wanted;
-            is_news
+            has_changed
         });
     }
 }
@@ -145,7 +145,7 @@ impl OtherEvents for Relay {
         WatchStream::new(self.wanted.subscribe()).boxed()
     }
 
-    fn tell(&self, session: &SessionName, event: OtherEvent) {
+    fn publish(&self, session: &SessionName, event: OtherEvent) {
         let wishing: Vec<Arc<Receiver>> = {
             let receivers = self.receivers.read();
             let wish = |receiver: &&Arc<Receiver>| receiver.wish.is_for(session, &event.name);
@@ -185,9 +185,9 @@ impl App {
     /// Passes on an event that came by a session's webhook, where no server's event stream brings it.
     pub fn pass_event_on(&self, session: &SessionName, event: OtherEvent) {
         let known = self.inner.sessions.directory.get(session);
-        let is_told_only = known.is_ok_and(|session| session.config.takes_webhooks_only());
-        if is_told_only && self.inner.passage.get().is_some() {
-            self.inner.relay.tell(session, event);
+        let takes_webhooks_only = known.is_ok_and(|session| session.config.takes_webhooks_only());
+        if takes_webhooks_only && self.inner.passage.get().is_some() {
+            self.inner.relay.publish(session, event);
         }
     }
 }
@@ -227,7 +227,7 @@ mod tests {
         let (_named, [mut named]) = relay.subscribe(named);
         for (name, what) in [("shop-1", "message"), ("shop-2", "message.ack"), ("other", "message")]
         {
-            relay.tell(&session(name), event(what, 10));
+            relay.publish(&session(name), event(what, 10));
         }
         assert_eq!(waiting(&mut all), ["message", "message.ack", "message"]);
         assert_eq!(waiting(&mut some), ["message"]);
@@ -241,7 +241,7 @@ mod tests {
         let (_quick, [mut quick]) = relay.subscribe(wish("a", "*", &["*"]));
         let mut taken = 0;
         for _ in 0..MAX_WAITING + 50 {
-            relay.tell(&session("shop"), event("message", 10));
+            relay.publish(&session("shop"), event("message", 10));
             taken += waiting(&mut quick).len();
         }
         assert_eq!(taken, MAX_WAITING + 50);
@@ -249,7 +249,7 @@ mod tests {
         // Large ones count by their size, and what they took is there again afterwards.
         for _ in 0..2 {
             for _ in 0..10 {
-                relay.tell(&session("shop"), event("message", MAX_EVENT_BYTES));
+                relay.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
                 waiting(&mut quick);
             }
             assert_eq!(waiting(&mut slow).len(), 3);
@@ -262,11 +262,11 @@ mod tests {
         let relay = Relay::new(false);
         let slow: Vec<_> = (0..40).map(|_| relay.subscribe::<1>(wish("a", "*", &["*"]))).collect();
         for _ in 0..4 {
-            relay.tell(&session("shop"), event("message", MAX_EVENT_BYTES));
+            relay.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
         }
         let (_quick, [mut quick]) = relay.subscribe(wish("a", "*", &["*"]));
         for _ in 0..10 {
-            relay.tell(&session("shop"), event("message", MAX_EVENT_BYTES));
+            relay.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
             assert_eq!(waiting(&mut quick).len(), 1);
         }
         drop(slow);
@@ -279,11 +279,11 @@ mod tests {
         let slow: Vec<_> =
             (0..40).map(|_| relay.subscribe::<1>(wish("greedy", "*", &["*"]))).collect();
         for _ in 0..10 {
-            relay.tell(&session("shop"), event("message", MAX_EVENT_BYTES));
+            relay.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
         }
         assert!(relay.room.held() < CAPACITY_BYTES * 2 / 3, "{}", relay.room.held());
         let (_other, [mut other]) = relay.subscribe(wish("other", "*", &["message.ack"]));
-        relay.tell(&session("shop"), event("message.ack", MAX_EVENT_BYTES));
+        relay.publish(&session("shop"), event("message.ack", MAX_EVENT_BYTES));
         assert_eq!(waiting(&mut other).len(), 1);
         drop(slow);
         assert_eq!(relay.room.held(), 0);
@@ -294,7 +294,7 @@ mod tests {
         let relay = Relay::new(false);
         let (_all, mut lanes) = relay.subscribe::<4>(wish("", "*", &["*"]));
         for number in 0..40 {
-            relay.tell(&session(&format!("shop-{}", number % 20)), event("message", 10));
+            relay.publish(&session(&format!("shop-{}", number % 20)), event("message", 10));
         }
         let counts: Vec<usize> = lanes.iter_mut().map(|lane| waiting(lane).len()).collect();
         assert_eq!(counts.iter().sum::<usize>(), 40);

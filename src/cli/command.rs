@@ -1,19 +1,18 @@
 //! The command line as it is offered: with examples, with names that a shell can complete, and with the flags of a
 //! client before a command as well as behind it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
-use clap::{Arg, Args as _, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::Cli;
-use super::connect::ClientOptions;
+use super::client_flags::ClientFlags;
 use super::{candidates, examples};
 
 impl Cli {
-    /// Parses the process's own words; ends the process where they are wrong, or ask for help.
-    pub fn of_process() -> Self {
-        let words = in_order(std::env::args_os());
+    /// Parses the process's own words, which are [`in_order`]; ends the process where they are wrong, or ask for help.
+    pub fn of_process(words: Vec<OsString>) -> Self {
         let parsed = command().try_get_matches_from(words);
         parsed
             .and_then(|matches| Self::from_arg_matches(&matches))
@@ -67,11 +66,10 @@ fn completer(arg: &Arg, path: &str) -> Option<ArgValueCompleter> {
 /// The words with the client's flags behind the command: clap takes them there.
 pub fn in_order(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = words.into_iter().collect();
-    let flags =
-        ClientOptions::augment_args(Command::new("")).arg(Arg::new("session").long("session"));
+    let flags = ClientFlags::new();
     let mut first = 1;
-    while let Some(own) = words.get(first).and_then(|word| own_words(&flags, word)) {
-        first += own;
+    while let Some(flag) = words.get(first..).and_then(|rest| flags.leading(rest)) {
+        first += flag.words;
     }
     // The program's name stays first; what leads is a command only where it is no flag.
     if words.get(first).is_some_and(|word| !word.as_encoded_bytes().starts_with(b"-")) {
@@ -80,24 +78,10 @@ pub fn in_order(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     words
 }
 
-/// How many words a flag of the client takes, itself included.
-fn own_words(flags: &Command, word: &OsStr) -> Option<usize> {
-    let word = word.to_str()?;
-    let (name, value) =
-        word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
-    let flag = flags.get_arguments().find(|flag| {
-        let long = flag.get_long().is_some_and(|long| name.strip_prefix("--") == Some(long));
-        let short = flag
-            .get_short()
-            .is_some_and(|short| name.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4])));
-        long || short
-    })?;
-    let takes_next = value.is_none() && flag.get_action().takes_values();
-    Some(if takes_next { 2 } else { 1 })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
     fn ordered(line: &str) -> String {

@@ -12,13 +12,13 @@ use crate::pb::group_event::Body;
 use crate::pb::{self, JoinRequestAction, MemberAddMode, Origin, ParticipantAction, Role};
 
 const GROUP: Style = Style::new().bold();
-const NEWS: Style = AnsiColor::Cyan.on_default();
+const CHANGED: Style = AnsiColor::Cyan.on_default();
 const NAMES: usize = 5;
 const TEXT_LENGTH: usize = 60;
 /// Beyond it, groups are shown by id: the names must not fill the memory of a long watch.
 const KNOWN_SUBJECTS: usize = 20_000;
 
-/// What the groups are called, as far as the events told.
+/// What the groups are called, as far as events had it.
 #[derive(Debug, Default)]
 pub struct Subjects(HashMap<(String, String), String>);
 
@@ -71,7 +71,7 @@ impl Subjects {
         }
     }
 
-    /// The event in one line with colours; what it tells of the group's name is remembered.
+    /// The event in one line with colours; the group's name in it is remembered.
     pub fn line(&mut self, event: &pb::GroupEvent) -> String {
         self.learn_event(event);
         let (style, what) = what(event);
@@ -159,14 +159,14 @@ fn what(event: &pb::GroupEvent) -> (Style, String) {
                 .filter_map(|change| change.change.as_ref())
                 .map(changed)
                 .collect();
-            (NEWS, changes.join("; "))
+            (CHANGED, changes.join("; "))
         }
         Body::Deleted(_) => (BAD, "the group is gone".to_owned()),
         Body::PictureChanged(changed) if changed.picture_id.is_empty() => {
-            (NEWS, "picture removed".to_owned())
+            (CHANGED, "picture removed".to_owned())
         }
-        Body::PictureChanged(_) => (NEWS, "new picture".to_owned()),
-        Body::InviteRevoked(_) => (NEWS, "invite code voided".to_owned()),
+        Body::PictureChanged(_) => (CHANGED, "new picture".to_owned()),
+        Body::InviteRevoked(_) => (CHANGED, "invite code voided".to_owned()),
         Body::JoinRequest(changed) => {
             let requester = changed.request.as_ref().and_then(|request| request.requester.as_ref());
             let who = requester.map_or_else(|| "someone".to_owned(), text::person);
@@ -207,10 +207,10 @@ fn participants_changed(changed: &pb::ParticipantsChanged) -> (Style, String) {
             (BAD, format!("{who} left{}", as_admin(role)))
         }
         ParticipantAction::Promote => {
-            (NEWS, format!("{who} {} now", if one { "is admin" } else { "are admins" }))
+            (CHANGED, format!("{who} {} now", if one { "is admin" } else { "are admins" }))
         }
         ParticipantAction::Demote => {
-            (NEWS, format!("{who} {} no longer", if one { "is admin" } else { "are admins" }))
+            (CHANGED, format!("{who} {} no longer", if one { "is admin" } else { "are admins" }))
         }
         ParticipantAction::Unspecified => (ODD, format!("{who} changed")),
     }

@@ -7,6 +7,7 @@ mod advice;
 mod api_key;
 mod call;
 mod candidates;
+mod client_flags;
 mod command;
 mod completions;
 mod confirm;
@@ -84,14 +85,11 @@ impl Cli {
     }
 }
 
-/// Whether the command line, with the program's name first, is for the service. Told without parsing all of it, so
-/// that the service can listen for signals before that.
-pub fn asks_to_serve(arguments: impl IntoIterator<Item = OsString>) -> bool {
+/// Whether a command line, with the program's name first, is for the service. Decided without parsing all of it, so that
+/// the service can listen for signals before that.
+pub fn asks_to_serve(words: &[OsString]) -> bool {
     // Flags before a command are those of the service: `args_conflicts_with_subcommands`.
-    arguments
-        .into_iter()
-        .nth(1)
-        .is_none_or(|first| first == "serve" || first.as_encoded_bytes().starts_with(b"-"))
+    words.get(1).is_none_or(|first| first == "serve" || first.as_encoded_bytes().starts_with(b"-"))
 }
 
 #[derive(Debug, Subcommand)]

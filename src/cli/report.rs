@@ -1,4 +1,4 @@
-//! What the user is told of a failure, in text or as one line of JSON.
+//! A failure as the user sees it, in text or as one line of JSON.
 
 use std::fmt;
 use std::io::Write;
@@ -18,10 +18,10 @@ use crate::domain::reason::Reason;
 /// What h2 makes of an answer in HTTP/1.1, and of a server of HTTP/1.1 that closes at once, as ours do.
 const NO_HTTP2: [&str; 2] = ["frame with invalid size", "broken pipe"];
 
-/// Tells the user on stderr, in text or as one line of JSON.
+/// Writes it to stderr, in text or as one line of JSON.
 pub fn report(failure: &Failure, format: Format) {
     let mut stderr = streams::errors();
-    // With stderr closed there is nobody left to tell; the exit code still says it.
+    // With stderr closed nobody can read it; the exit code still says it.
     let _ = if format == Format::Json {
         writeln!(stderr, "{}", to_json(failure))
     } else {

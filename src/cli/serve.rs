@@ -4,13 +4,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
-use crate::config::{Loaded, LogFormat, Settings, Sources, load};
+use crate::config::{Loaded, LogFormat, RenamedSection, Settings, Sources, load};
 use crate::server::{Ended, Server, Signals, connect, outlive_file_size_limit, trust};
 use crate::telemetry;
 
-/// Runs the service until it is told to stop, by signals that main has listened for since it began.
+/// Runs the service until it is to stop, by signals that main has listened for since it began.
 pub async fn serve(args: ServeArgs, signals: Option<Signals>) -> ExitCode {
-    let Ok(Loaded { settings, .. }) = settings(&args.settings) else { return ExitCode::from(2) };
+    let Ok(Loaded { settings, renamed, .. }) = settings(&args.settings) else {
+        return ExitCode::from(2);
+    };
     let json = match settings.log.format {
         LogFormat::Auto => None,
         LogFormat::Text => Some(false),
@@ -19,6 +21,9 @@ pub async fn serve(args: ServeArgs, signals: Option<Signals>) -> ExitCode {
     if let Err(error) = telemetry::init_logging(&settings.log.filter, json) {
         eprintln!("wagroups: {error}");
         return ExitCode::from(2);
+    }
+    for section in renamed {
+        tracing::warn!("{section}");
     }
     let mut signals = match signals.map_or_else(Signals::listen, Ok) {
         Ok(signals) => signals,
@@ -41,7 +46,10 @@ pub async fn serve(args: ServeArgs, signals: Option<Signals>) -> ExitCode {
 
 /// Brings the database's schema up to date.
 pub async fn migrate(args: MigrateArgs) -> ExitCode {
-    let Ok(Loaded { settings, .. }) = settings(&args.settings) else { return ExitCode::from(2) };
+    let Ok(Loaded { settings, renamed, .. }) = settings(&args.settings) else {
+        return ExitCode::from(2);
+    };
+    warn(&renamed);
     if let Err(error) = outlive_file_size_limit() {
         return failed(&error);
     }
@@ -80,6 +88,7 @@ pub async fn migrate(args: MigrateArgs) -> ExitCode {
 /// Prints the settings in force and where each came from, without secrets.
 pub fn config(args: &ConfigArgs) -> ExitCode {
     let Ok(loaded) = settings(&args.settings) else { return ExitCode::from(2) };
+    warn(&loaded.renamed);
     let text = if args.json { loaded.to_json() } else { loaded.to_toml() };
     // Whoever reads this may stop before the end, as `head` does.
     let _ = std::io::stdout().write_all(text.as_bytes());
@@ -90,7 +99,8 @@ fn settings(args: &SettingsArgs) -> Result<Loaded, ()> {
     let sources = Sources {
         file: args.config.clone(),
         environment: std::env::vars().filter(|(name, _)| name.starts_with("WAGROUPS_")).collect(),
-        flags: args.overrides(),
+        set: args.set.clone(),
+        flags: args.named(),
     };
     load(&sources).map_err(|problems| {
         eprintln!("wagroups: {} of the settings cannot be used:", problems.len());
@@ -98,6 +108,13 @@ fn settings(args: &SettingsArgs) -> Result<Loaded, ()> {
             eprintln!("  {problem}");
         }
     })
+}
+
+/// Warns of old names where there is no log that could have it.
+fn warn(renamed: &[RenamedSection]) {
+    for section in renamed {
+        let _ = writeln!(std::io::stderr(), "wagroups: warning: {section}");
+    }
 }
 
 fn failed(cause: &dyn std::fmt::Display) -> ExitCode {
@@ -118,8 +135,8 @@ fn greet(settings: &Settings, server: &Server) {
         lines.push(format!("  WAHA's paths: http://{rest}/api/default/groups"));
         lines.push(format!("  pages: http://{rest}/ and, of the API, http://{rest}/docs"));
     }
-    if let Some(webhook) = server.webhook_addr() {
-        lines.push(format!("  webhooks of WAHA: http://{webhook}/webhook/SESSION"));
+    if let Some(ingress) = server.waha_ingress_addr() {
+        lines.push(format!("  webhooks of WAHA: http://{ingress}/webhook/SESSION"));
     }
     lines.push(format!("  database: {}", settings.database.url.redacted()));
     if settings.auth.keys.is_empty() {

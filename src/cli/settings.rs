@@ -39,21 +39,21 @@ pub struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    /// The settings that the flags name, as (path, value), least specific first.
-    pub fn overrides(&self) -> Vec<(String, String)> {
+    /// The settings that have a flag of their own, as (path, value).
+    pub fn named(&self) -> Vec<(String, String)> {
         let named = [
             ("database.url", &self.database_url),
             ("grpc.listen", &self.grpc_listen),
             ("rest.listen", &self.rest),
-            ("webhook.listen", &self.webhook),
+            ("waha_ingress.listen", &self.webhook),
             ("ops.listen", &self.ops_listen),
             ("log.format", &self.log_format),
             ("log.filter", &self.log_filter),
         ];
-        let named = named.into_iter().filter_map(|(path, value)| {
+        let given = named.into_iter().filter_map(|(path, value)| {
             value.as_ref().map(|value| (path.to_owned(), value.clone()))
         });
-        self.set.iter().cloned().chain(named).collect()
+        given.collect()
     }
 }
 
@@ -99,16 +99,5 @@ mod tests {
         assert_eq!(path_and_value("a=b=c"), Ok(("a".into(), "b=c".into())));
         assert!(path_and_value("=b").is_err());
         assert!(path_and_value("b").is_err());
-    }
-
-    #[test]
-    fn a_flag_of_its_own_wins_over_set() {
-        let args = SettingsArgs {
-            rest: Some("b".into()),
-            set: vec![("rest.listen".into(), "a".into())],
-            ..Default::default()
-        };
-        let last = args.overrides().pop();
-        assert_eq!(last, Some(("rest.listen".into(), "b".into())));
     }
 }

@@ -20,7 +20,7 @@ pub struct Auth {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
-    /// For people and logs; also what request ids are told apart by.
+    /// For people and logs; request ids are kept apart by it, too.
     pub name: String,
     /// SHA-256 of the key, in hex. The key itself is not kept.
     pub sha256: KeyDigest,
@@ -51,7 +51,7 @@ impl fmt::Debug for KeyDigest {
     }
 }
 
-/// Serialized for `wagroups config`: enough to tell keys apart, not enough to search for them.
+/// Serialized for `wagroups config`: enough to distinguish keys, not enough to search for them.
 impl Serialize for KeyDigest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&format!("{}…", hex::encode(&self.0[..4])))

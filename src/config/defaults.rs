@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use super::values::ByteSize;
 use super::{
     Cache, DAY, Database, Engine, Events, Grpc, HOUR, Log, LogFormat, MINUTE, Ops, Picture,
-    Reconcile, Rest, RestShape, SECOND, Sessions, Shutdown, Simulator, Watch, Webhook, Webhooks,
+    Reconcile, Rest, RestShape, SECOND, Sessions, Shutdown, Simulator, WahaIngress, Watch,
+    Webhooks,
 };
 
 impl Default for Database {
@@ -55,7 +56,7 @@ impl Default for Rest {
     }
 }
 
-impl Default for Webhook {
+impl Default for WahaIngress {
     fn default() -> Self {
         Self {
             listen: None,

@@ -22,7 +22,7 @@ pub struct Inbound {
     /// Calls of those who show no key, at the same time on each listener: probes, and whoever tries. The oldest
     /// gives way.
     pub max_keyless_calls: usize,
-    /// Addresses of proxies, whose peers all look alike: their connections are told apart, where otherwise those
+    /// Addresses of proxies, whose peers all look alike: their connections are distinguished, where otherwise those
     /// of one address are taken for one, and bodies of webhooks count by session alone.
     pub proxies: Vec<IpAddr>,
     /// Origins whose pages may call the listeners of HTTP; `*` is all. None by itself.

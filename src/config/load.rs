@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Settings;
 use super::auth::parse_keys;
 use super::problems::{Problem, Problems, Source};
+use super::renamed::{RenamedSection, rename};
 use super::waha::parse_servers;
 
 const PREFIX: &str = "WAGROUPS_";
@@ -28,7 +29,9 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// The process' environment, handed in so that tests need none.
     pub environment: Vec<(String, String)>,
-    /// Flags, as setting and value; later ones win.
+    /// What `--set` names, as setting and value; later ones win.
+    pub set: Vec<(String, String)>,
+    /// Flags with a name of their own, as setting and value; they win over `set`.
     pub flags: Vec<(String, String)>,
 }
 
@@ -36,6 +39,8 @@ pub struct Sources {
 #[derive(Debug, Clone)]
 pub struct Loaded {
     pub settings: Settings,
+    /// Sections that were given under an old name.
+    pub renamed: Vec<RenamedSection>,
     sources: BTreeMap<String, Source>,
 }
 
@@ -103,10 +108,16 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
             given.push(Given { path, value: toml::Value::String(value.clone()), source });
         }
     }
-    for (path, value) in &sources.flags {
-        let source = Source::Flag(path.clone());
-        given.push(Given { path: path.clone(), value: toml::Value::String(value.clone()), source });
-    }
+    let of_flag = |(path, value): &(String, String)| Given {
+        path: path.clone(),
+        value: toml::Value::String(value.clone()),
+        source: Source::Flag(path.clone()),
+    };
+    given.extend(sources.set.iter().map(of_flag));
+    // Flags come after this: `--webhook` has no section's name that could be the old one.
+    let named = given.iter_mut().map(|Given { path, source, .. }| (path, &*source));
+    let renamed = rename(named, &mut problems);
+    given.extend(sources.flags.iter().map(of_flag));
 
     let mut settings = toml::Table::new();
     let mut applied = BTreeMap::new();
@@ -141,7 +152,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
             return Err(problems);
         }
     };
-    let loaded = Loaded { settings, sources: applied };
+    let loaded = Loaded { settings, renamed, sources: applied };
     let mut found = Problems::default();
     loaded.settings.validate(&mut found);
     problems.extend(found.0.into_iter().map(|(path, text)| {
@@ -209,7 +220,7 @@ fn setting_of_variable(name: &str) -> Option<String> {
     Some(rest.to_ascii_lowercase().replace("__", "."))
 }
 
-/// Kubernetes tells every pod where the services of its namespace are, in variables that begin with the
+/// Kubernetes says to every pod where the services of its namespace are, in variables that begin with the
 /// service's name; one called `wagroups` or `wagroups-rest` must not look like a wrong setting. Settings have
 /// `__`.
 fn is_of_kubernetes(rest: &str) -> bool {

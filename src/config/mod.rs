@@ -9,6 +9,7 @@ mod defaults;
 mod inbound;
 mod load;
 mod problems;
+mod renamed;
 mod values;
 mod waha;
 
@@ -23,6 +24,7 @@ pub use cluster::Cluster;
 pub use inbound::Inbound;
 pub use load::{Loaded, Sources, load};
 pub use problems::{Problem, Problems, Source};
+pub use renamed::RenamedSection;
 pub use values::{ByteSize, DatabaseUrl, PERCENT_ENCODE, holds_bare_credentials};
 pub use waha::{Waha, WahaKey, WahaServer};
 
@@ -34,7 +36,7 @@ pub struct Settings {
     pub inbound: Inbound,
     pub grpc: Grpc,
     pub rest: Rest,
-    pub webhook: Webhook,
+    pub waha_ingress: WahaIngress,
     pub webhooks: Webhooks,
     pub ops: Ops,
     pub auth: Auth,
@@ -90,7 +92,7 @@ pub struct Grpc {
     pub keepalive_interval: Duration,
     #[serde(with = "humantime_serde")]
     pub keepalive_timeout: Duration,
-    /// After this age a connection is told to go away, so that load spreads over new replicas.
+    /// After this age a connection gets a GOAWAY, so that load spreads over new replicas.
     #[serde(with = "humantime_serde")]
     pub max_connection_age: Duration,
     /// How long calls of such a connection may still take.
@@ -140,10 +142,10 @@ pub enum RestShape {
     Wpp,
 }
 
-/// The receiver of WAHA's webhooks.
+/// The door for WAHA's webhooks. Its section was `webhook` before 0.2.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Webhook {
+pub struct WahaIngress {
     #[serde(with = "values::listen")]
     pub listen: Option<SocketAddr>,
     /// The largest body that is read.
@@ -151,11 +153,11 @@ pub struct Webhook {
     /// How long a body may take to arrive.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
-    /// How long a webhook waits for its commit, before WAHA is told to send it again.
+    /// How long a webhook waits for its commit, before it is answered so that WAHA sends it again.
     #[serde(with = "humantime_serde")]
     pub commit_timeout: Duration,
-    /// Webhooks that are dealt with at the same time, those too that nobody waits for any longer; WAHA is told
-    /// to send more of them again.
+    /// Webhooks that are dealt with at the same time, those too that nobody waits for any longer; more of
+    /// them are answered so that WAHA sends them again.
     pub max_in_flight: usize,
     /// Bodies in memory, all together.
     pub buffer_bytes: ByteSize,
@@ -313,7 +315,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
-    /// How long running calls may take once the service is told to stop.
+    /// How long running calls may take once the service is to stop.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
 }
@@ -373,7 +375,7 @@ impl Settings {
             self.watch.max_watchers as u64,
             1..=10_000_000,
         );
-        let (rest, webhook) = (&self.rest, &self.webhook);
+        let (rest, ingress) = (&self.rest, &self.waha_ingress);
         for (section, max_body, buffer, in_flight, connections) in [
             (
                 "rest",
@@ -383,11 +385,11 @@ impl Settings {
                 rest.max_connections,
             ),
             (
-                "webhook",
-                webhook.max_body_bytes,
-                webhook.buffer_bytes,
-                webhook.max_in_flight,
-                webhook.max_connections,
+                "waha_ingress",
+                ingress.max_body_bytes,
+                ingress.buffer_bytes,
+                ingress.max_in_flight,
+                ingress.max_connections,
             ),
         ] {
             let name = |setting: &str| format!("{section}.{setting}");
@@ -445,8 +447,8 @@ impl Settings {
             ("reconcile.interval", self.reconcile.interval, MINUTE..=30 * DAY),
             ("reconcile.min_interval", self.reconcile.min_interval, Duration::ZERO..=HOUR),
             ("rest.body_timeout", self.rest.body_timeout, SECOND..=5 * MINUTE),
-            ("webhook.body_timeout", self.webhook.body_timeout, SECOND..=5 * MINUTE),
-            ("webhook.commit_timeout", self.webhook.commit_timeout, SECOND..=5 * MINUTE),
+            ("waha_ingress.body_timeout", self.waha_ingress.body_timeout, SECOND..=5 * MINUTE),
+            ("waha_ingress.commit_timeout", self.waha_ingress.commit_timeout, SECOND..=5 * MINUTE),
             ("webhooks.timeout", self.webhooks.timeout, SECOND..=5 * MINUTE),
             ("webhooks.pause_after", self.webhooks.pause_after, Duration::ZERO..=365 * DAY),
             ("picture.fetch_timeout", self.picture.fetch_timeout, SECOND..=MINUTE),

@@ -81,7 +81,7 @@ pub struct RequestFact {
 impl LwwState {
     /// Whether a report with this stamp counts for a fact last stamped `own`.
     /// A report without a stamp counts as it arrives.
-    pub fn is_news(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {
+    pub fn counts(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {
         let Some(stamp) = stamp else { return true };
         [self.gone.as_ref(), self.full.as_ref(), own]
             .into_iter()
@@ -90,7 +90,7 @@ impl LwwState {
     }
 
     /// The same of a member: a partial list settles nothing about members absent from it.
-    pub fn is_member_news(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {
+    pub fn counts_for_member(&self, stamp: Option<&Stamp>, own: Option<&Stamp>) -> bool {
         let Some(stamp) = stamp else { return true };
         let full = self.full.as_ref().filter(|_| !self.full_in_part);
         [self.gone.as_ref(), full, own].into_iter().flatten().all(|held| !held.settles(stamp))
@@ -103,7 +103,7 @@ impl LwwState {
         match known {
             Some(known) if known == phone => return true,
             Some(known) => {
-                if !self.is_member_news(stamp, self.members.get(&ParticipantId::Lid(lid))) {
+                if !self.counts_for_member(stamp, self.members.get(&ParticipantId::Lid(lid))) {
                     return false;
                 }
                 self.aliases.remove(&known);
@@ -122,8 +122,8 @@ impl LwwState {
         open
     }
 
-    pub fn is_field_news(&self, stamp: Option<&Stamp>, field: Field) -> bool {
-        self.is_news(stamp, self.fields.get(&field))
+    pub fn counts_for_field(&self, stamp: Option<&Stamp>, field: Field) -> bool {
+        self.counts(stamp, self.fields.get(&field))
     }
 
     /// Remembers the stamp of a field; without one, the last one stays and keeps older reports out.

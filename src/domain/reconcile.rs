@@ -81,7 +81,7 @@ pub fn find(
     if is_blank(listed) || is_less || missing(held, listed) > 0 {
         return Finding::Doubtful;
     }
-    if !differs(held, listed, &snapshot.untold) {
+    if !differs(held, listed, &snapshot.unreported) {
         return Finding::Same;
     }
     // A cache may be older than the last report.
@@ -105,9 +105,9 @@ fn missing(held: &Group, listed: &Group) -> usize {
     held.participants().iter().filter(|held| listed.participant(&held.account).is_none()).count()
 }
 
-fn differs(held: &Group, listed: &Group, untold: &[Field]) -> bool {
-    let told = Field::VALUED.into_iter().filter(|field| !untold.contains(field));
-    let fields = told.into_iter().any(|field| {
+fn differs(held: &Group, listed: &Group, unreported: &[Field]) -> bool {
+    let reported = Field::VALUED.into_iter().filter(|field| !unreported.contains(field));
+    let fields = reported.into_iter().any(|field| {
         match (FieldValue::of(held, field), FieldValue::of(listed, field)) {
             (Some(held), Some(listed)) => !held.says_same(&listed),
             _ => false,
@@ -115,7 +115,7 @@ fn differs(held: &Group, listed: &Group, untold: &[Field]) -> bool {
     });
     fields
         || held.partial
-        || (held.picture_id != listed.picture_id && !untold.contains(&Field::Picture))
+        || (held.picture_id != listed.picture_id && !unreported.contains(&Field::Picture))
         || (listed.counted().is_none() && held.participants().len() != listed.participants().len())
         || listed.participants().iter().any(|listed| {
             held.participant(&listed.account).is_none_or(|held| {
@@ -150,7 +150,7 @@ mod tests {
         let fetch_time = Timestamp::from_seconds(1_000_000);
         Snapshot {
             groups: Vec::new(),
-            untold: Vec::new(),
+            unreported: Vec::new(),
             stamp: None,
             fetch_time,
             max_age,

@@ -259,9 +259,9 @@ mod tests {
         // So many at once, and a few more where the machine is slow.
         assert!((10..100).contains(&lines.len()), "{} lines", lines.len());
         assert!(lines.iter().all(|line| line["message"] == "refused"));
-        let told: u64 = lines.iter().map(|line| line["left_out"].as_u64().unwrap()).sum();
-        let untold = audit.0.left_out.load(Ordering::Relaxed);
-        assert_eq!(lines.len() as u64 + told + untold, REFUSED);
+        let logged: u64 = lines.iter().map(|line| line["left_out"].as_u64().unwrap()).sum();
+        let pending = audit.0.left_out.load(Ordering::Relaxed);
+        assert_eq!(lines.len() as u64 + logged + pending, REFUSED);
         // Changes are written all the same.
         let lines = written(|| change(&audit).end("OK"));
         assert_eq!(lines.len(), 1);

@@ -202,10 +202,10 @@ mod tests {
         let timer = FieldValue::DisappearingTimer;
         for (previous, current) in [(0, 86_400), (86_400, 0), (86_400, 604_800)] {
             let change = FieldChange::Value { previous: timer(previous), current: timer(current) };
-            let Change::DisappearingTimer(told) = field_change(&change, None) else {
+            let Change::DisappearingTimer(timer_change) = field_change(&change, None) else {
                 panic!("another kind of change")
             };
-            let present = (told.previous.is_some(), told.current.is_some());
+            let present = (timer_change.previous.is_some(), timer_change.current.is_some());
             assert_eq!(present, (previous != 0, current != 0), "{previous} to {current}");
         }
     }

@@ -5,8 +5,8 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::refusal::RequestInfo;
-use super::{RestState, request};
+use super::RestState;
+use super::request::Arrival;
 
 /// Reads of what each replica has. All that does not begin with `/api/` is answered here, too: pages, streams of
 /// events, what tells of this process.
@@ -34,6 +34,7 @@ fn is_local(method: &Method, route: Option<&str>) -> bool {
 
 pub(super) async fn hand_on(
     State(gateway): State<RestState>,
+    arrival: Arrival,
     request: Request,
     next: Next,
 ) -> Response {
@@ -42,9 +43,9 @@ pub(super) async fn hand_on(
     if is_local(request.method(), route) {
         return next.run(request).await;
     }
-    let asked = RequestInfo::of(&gateway, request.method(), request.uri());
+    let asked = &arrival.info;
     // A stranger is refused here, before anything of the body is read.
-    let caller = match request::caller_of(&gateway, request.headers(), request.uri()) {
+    let caller = match arrival.caller() {
         Ok(caller) => caller,
         Err(error) => return asked.refuse(error).into_response(),
     };

@@ -71,9 +71,9 @@ async fn list(State(gateway): State<RestState>, mut incoming: Incoming) -> Answe
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     let known = gateway.app.known_names(&incoming.call, &session, offset, limit).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
-    let told =
+    let pairs =
         known.into_iter().map(|(lid, phone)| both(Some(lid.to_string()), Some(phone.to_string())));
-    Ok(json(&told.collect::<Vec<_>>()))
+    Ok(json(&pairs.collect::<Vec<_>>()))
 }
 
 async fn count(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {

@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::{empty, json};
 use super::route::{Route, get, post};
-use super::session_routes::{not_found, told};
+use super::session_routes::{not_found, session_as_waha};
 use crate::domain::error::Error;
 use crate::domain::id::SessionName;
 use crate::domain::reason::Reason;
@@ -148,7 +148,7 @@ async fn of_path(gateway: RestState, mut incoming: Incoming, wish: Wish) -> Answ
     let name = incoming.session();
     let name = incoming.finish(name)?;
     let session = fulfil(&gateway, &incoming, &name, wish).await?;
-    Ok(created(json(&told(&session, gateway.shape))))
+    Ok(created(json(&session_as_waha(&session, gateway.shape))))
 }
 
 /// WAHA makes the session where there is none; here they are made over gRPC.
@@ -156,7 +156,7 @@ async fn start_named(State(gateway): State<RestState>, mut incoming: Incoming) -
     let name = incoming.text("name");
     let name = incoming.finish(name)?;
     let session = fulfil(&gateway, &incoming, &name, Wish::Start).await?;
-    Ok(created(json(&told(&session, gateway.shape))))
+    Ok(created(json(&session_as_waha(&session, gateway.shape))))
 }
 
 async fn stop_named(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {

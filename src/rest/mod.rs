@@ -46,7 +46,7 @@ use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
 
 use self::events::Streams;
-use self::refusal::RequestInfo;
+use self::request::Arrival;
 use self::route::Route;
 pub use self::shape::Shape;
 use crate::app::App;
@@ -155,25 +155,26 @@ fn without_slash_at_the_end(mut request: Request) -> Request {
 
 /// As Nest says it, also where the path is known and the method is not; and as in WAHA, only to those who
 /// have a key.
-async fn no_such_path(State(gateway): State<RestState>, request: Request) -> Response {
-    let asked = asked(&gateway, &request);
-    match request::caller_of(&gateway, request.headers(), &asked.uri) {
-        Ok(_) => asked.no_such_path().into_response(),
-        Err(error) => asked.refuse(error).into_response(),
+async fn no_such_path(arrival: Arrival) -> Response {
+    match arrival.caller() {
+        Ok(_) => arrival.info.no_such_path().into_response(),
+        Err(error) => arrival.info.refuse(error).into_response(),
     }
-}
-
-fn asked(gateway: &RestState, request: &Request) -> RequestInfo {
-    RequestInfo::of(gateway, request.method(), request.uri())
 }
 
 /// Counts and audits each request, refuses those that came by a stranger's name or for which there is no place, and
 /// lets a panic of one be the end of that one alone.
-async fn watch_over(State(gateway): State<RestState>, request: Request, next: Next) -> Response {
+async fn watch_over(
+    State(gateway): State<RestState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let asked = asked(&gateway, &request);
+    let arrival = Arrival::of(&gateway, &method, request.uri(), request.headers());
+    request.extensions_mut().insert(arrival.clone());
+    let asked = &arrival.info;
     let rpc = match &route {
         Some(route) => format!("{} {route}", telemetry::method_label(&method)),
         None => "unknown".to_owned(),
@@ -181,7 +182,7 @@ async fn watch_over(State(gateway): State<RestState>, request: Request, next: Ne
     let is_mutation = route.is_some() && !method.is_safe();
     let audited = gateway.audit.begin(rpc, is_mutation, Peer::of(request.extensions()));
     let admitted = request::refuse_foreign_names(&gateway, request.headers())
-        .and_then(|()| admit(&gateway, &request));
+        .and_then(|()| admit(&gateway, &request, &arrival));
     let response = match admitted {
         Ok(call) => {
             let work = audited.subject.scope(next.run(request));
@@ -202,8 +203,8 @@ async fn watch_over(State(gateway): State<RestState>, request: Request, next: Ne
 }
 
 /// A place for the request. Whether its caller may do what it asks for is decided later.
-fn admit(gateway: &RestState, request: &Request) -> Result<Arc<Call>, Error> {
-    let caller = request::caller_of(gateway, request.headers(), request.uri()).ok();
+fn admit(gateway: &RestState, request: &Request, arrival: &Arrival) -> Result<Arc<Call>, Error> {
+    let caller = arrival.caller().ok();
     let who = caller.as_ref().map_or(Who::Stranger, |caller| Who::Key(caller.key_name()));
     let call = gateway.calls.admit(who, request.extensions().get::<Arc<Connection>>())?;
     // Bodies have limits of their own here, and nobody must give way who waits for WhatsApp.

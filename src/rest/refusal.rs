@@ -52,7 +52,7 @@ pub struct RequestInfo {
     pub method: Method,
     pub uri: Uri,
     pub time: Timestamp,
-    /// In whose words an exception is told.
+    /// In whose format an exception is answered.
     pub shape: Shape,
 }
 
@@ -217,7 +217,7 @@ fn exception(error: &Error, shape: Shape) -> Exception {
                 ..plain
             }
         }
-        // Boom takes what it is not told for the server's fault.
+        // Boom answers 500 where no status is given to it.
         (Shape::Noweb, Some(code)) => Exception {
             data: Some(code),
             is_boom: Some(true),

@@ -44,15 +44,15 @@ pub fn routes() -> Vec<Route> {
                 .answers(503, "Something fails.", Body::Json("Health"))
                 .refuses_only(&[401, 403, 500]),
         ),
-        get("/api/server/version", tell_version, of_version(asked("getVersion", "Who answers"))),
+        get("/api/server/version", server_version, of_version(asked("getVersion", "Who answers"))),
         get(
             "/api/version",
-            tell_version,
+            server_version,
             of_version(asked("getVersionAsBefore", "The same, at WAHA's former address")),
         ),
         get(
             "/api/server/status",
-            tell_status,
+            server_status,
             asked("getServerStatus", "Since when the service runs").answers(
                 200,
                 "Since when.",
@@ -96,11 +96,11 @@ async fn health(State(gateway): State<RestState>, incoming: Incoming) -> Result<
     Ok((code, json(&body)).into_response())
 }
 
-async fn tell_version(State(gateway): State<RestState>, _incoming: Incoming) -> Response {
+async fn server_version(State(gateway): State<RestState>, _incoming: Incoming) -> Response {
     json(&version(gateway.shape.engine()))
 }
 
-async fn tell_status(State(gateway): State<RestState>, _incoming: Incoming) -> Response {
+async fn server_status(State(gateway): State<RestState>, _incoming: Incoming) -> Response {
     let (began, now) = (gateway.began.as_millis(), gateway.clock.now().as_millis());
     let uptime = now.saturating_sub(began);
     json(&ServerStatus { start_timestamp: began, uptime, worker: Worker::default() })

@@ -53,7 +53,7 @@ async fn list(State(gateway): State<RestState>, mut incoming: Incoming) -> Answe
     loop {
         let page = gateway.app.list_sessions(&incoming.call, &query, MAX_PAGE_SIZE, &token).await;
         let (sessions, next) = page.map_err(|error| incoming.refuse(error))?;
-        listed.extend(sessions.iter().map(|session| told(session, gateway.shape)));
+        listed.extend(sessions.iter().map(|session| session_as_waha(session, gateway.shape)));
         token = next;
         if token.is_empty() {
             return Ok(json(&listed));
@@ -66,7 +66,7 @@ async fn get_session(State(gateway): State<RestState>, mut incoming: Incoming) -
     let name = incoming.finish(name)?;
     let got = gateway.app.get_session(&incoming.call, &name).await;
     let session = got.map_err(|error| not_found(&incoming, error))?;
-    Ok(json(&told(&session, gateway.shape)))
+    Ok(json(&session_as_waha(&session, gateway.shape)))
 }
 
 /// Here WAHA says it otherwise than where groups are asked for.
@@ -89,7 +89,7 @@ fn status(status: SessionStatus) -> plain::SessionStatus {
     }
 }
 
-pub fn told(session: &Session, shape: Shape) -> plain::Session {
+pub fn session_as_waha(session: &Session, shape: Shape) -> plain::Session {
     plain::Session {
         name: session.name.to_string(),
         status: status(session.status),

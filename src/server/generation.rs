@@ -24,7 +24,7 @@ use crate::middleware::{Audit, Calls, HandOn};
 use crate::repository::SeaRepository;
 use crate::telemetry::{SystemClock, SystemEntropy};
 use crate::tls::Trust;
-use crate::{rest, webhook};
+use crate::{rest, waha_ingress};
 
 /// What every role is built of.
 pub(super) struct Assembly {
@@ -151,10 +151,10 @@ impl Assembly {
             let options = stack::rest_options(&bounds, calls, audit, hand_on(Surface::Rest));
             rest::router(app.clone(), stack::keyring(settings), self.clock.clone(), options)
         });
-        let waha_webhooks = settings.webhook.listen.map(|_| {
+        let waha_webhooks = settings.waha_ingress.listen.map(|_| {
             let hand_on = hand_on(Surface::WahaWebhooks);
-            let options = stack::webhook_options(&bounds, self.audit.clone(), hand_on);
-            webhook::router(app.clone(), self.clock.clone(), options)
+            let options = stack::waha_ingress_options(&bounds, self.audit.clone(), hand_on);
+            waha_ingress::router(app.clone(), self.clock.clone(), options)
         });
         let grpc = stack::grpc_routes(settings, &app, simulator.as_ref(), &self.health)?;
         Ok(Arc::new(Serving { app, simulator, grpc, rest, waha_webhooks, part }))

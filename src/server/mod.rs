@@ -41,7 +41,7 @@ pub struct Server {
     grpc_addr: SocketAddr,
     cluster_addr: Option<SocketAddr>,
     ops_addr: Option<SocketAddr>,
-    webhook_addr: Option<SocketAddr>,
+    waha_ingress_addr: Option<SocketAddr>,
     rest_addr: Option<SocketAddr>,
     current: Current,
     repository: Arc<SeaRepository>,
@@ -136,12 +136,12 @@ impl Server {
             }
             None => None,
         };
-        let webhook_addr = match settings.webhook.listen {
+        let waha_ingress_addr = match settings.waha_ingress.listen {
             Some(addr) => {
-                let webhook =
-                    stack::serve_webhook(addr, &bounds, &current, closing.clone()).await?;
-                listeners.push(webhook.task);
-                Some(webhook.addr)
+                let ingress =
+                    stack::serve_waha_ingress(addr, &bounds, &current, closing.clone()).await?;
+                listeners.push(ingress.task);
+                Some(ingress.addr)
             }
             None => None,
         };
@@ -163,7 +163,7 @@ impl Server {
             grpc_addr,
             cluster_addr,
             ops_addr,
-            webhook_addr,
+            waha_ingress_addr,
             rest_addr,
             current,
             repository,
@@ -193,8 +193,8 @@ impl Server {
         self.rest_addr
     }
 
-    pub fn webhook_addr(&self) -> Option<SocketAddr> {
-        self.webhook_addr
+    pub fn waha_ingress_addr(&self) -> Option<SocketAddr> {
+        self.waha_ingress_addr
     }
 
     /// The service as it is at the moment.

@@ -43,7 +43,7 @@ use crate::pb::simulator_service_server::SimulatorServiceServer;
 use crate::pb::webhooks_service_server::WebhooksServiceServer;
 use crate::rest;
 use crate::telemetry::MetricsHandle;
-use crate::webhook;
+use crate::waha_ingress;
 
 /// What reflection may be asked in one message: the name of a symbol.
 const REFLECTION_REQUEST: usize = 4 * 1024;
@@ -79,7 +79,7 @@ impl<'a> Bounds<'a> {
         // A socket of `/ws` has left the listener's connections.
         let rest = settings.rest.max_connections + settings.rest.max_streams;
         wanted += settings.rest.listen.map_or(0, |_| rest);
-        wanted += settings.webhook.listen.map_or(0, |_| settings.webhook.max_connections);
+        wanted += settings.waha_ingress.listen.map_or(0, |_| settings.waha_ingress.max_connections);
         Self {
             settings,
             inbound: settings.inbound.clone(),
@@ -258,7 +258,7 @@ pub(super) async fn serve_grpc(
             secret,
             grpc: protocol.service.clone(),
             rest: settings.rest.listen.map(|_| current.rest()),
-            waha_webhooks: settings.webhook.listen.map(|_| current.waha_webhooks()),
+            waha_webhooks: settings.waha_ingress.listen.map(|_| current.waha_webhooks()),
         };
         let protocol = protocol.with(service);
         let bounds = bounds.connections("cluster", MAX_PEERS);
@@ -349,13 +349,13 @@ pub(super) async fn serve_rest(
     Ok(Listener { addr, task })
 }
 
-pub(super) fn webhook_options(
+pub(super) fn waha_ingress_options(
     bounds: &Bounds<'_>,
     audit: Audit,
     hand_on: Option<Arc<dyn HandOn>>,
-) -> webhook::Options {
-    let settings = &bounds.settings.webhook;
-    webhook::Options {
+) -> waha_ingress::Options {
+    let settings = &bounds.settings.waha_ingress;
+    waha_ingress::Options {
         max_body_bytes: bytes(settings.max_body_bytes),
         body_timeout: settings.body_timeout,
         buffer_bytes: settings.buffer_bytes.get(),
@@ -367,16 +367,16 @@ pub(super) fn webhook_options(
     }
 }
 
-pub(super) async fn serve_webhook(
+pub(super) async fn serve_waha_ingress(
     addr: SocketAddr,
     bounds: &Bounds<'_>,
     current: &Current,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
-    let listener = bind(addr, "webhook.listen").await?;
+    let listener = bind(addr, "waha_ingress.listen").await?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let protocol = bounds.http1(current.waha_webhooks(), false);
-    let bounds = bounds.connections("webhook", bounds.settings.webhook.max_connections);
+    let bounds = bounds.connections("webhook", bounds.settings.waha_ingress.max_connections);
     let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));
     Ok(Listener { addr, task })
 }

@@ -127,7 +127,7 @@ pub(super) async fn open_simulator(
         return Ok(None);
     }
     let options = simulator::Options { seed: settings.simulator.seed };
-    let engine = SimulatorEngine::open(repository, app.sink(), clock, options)
+    let engine = SimulatorEngine::open(repository, app.sink(), clock, entropy.clone(), options)
         .await
         .map_err(StartError::other)?;
     let engine = Arc::new(engine);

@@ -9,6 +9,7 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::old_names::{OLD_NAMES, with_old_names};
 use crate::domain::counter::Position;
 
 pub(super) const RPCS: &str = "wagroups_rpcs_total";
@@ -53,12 +54,12 @@ const WAHA_UP: &str = "wagroups_waha_server_up";
 const WAHA_STREAMS: &str = "wagroups_waha_stream_open";
 const WAHA_EVENTS: &str = "wagroups_waha_events_total";
 const PASSED_ON: &str = "wagroups_passed_on_events_total";
-const WEBHOOKS: &str = "wagroups_webhooks_total";
-const WEBHOOKS_REFUSED: &str = "wagroups_webhooks_refused_total";
-const WEBHOOK_BUFFER: &str = "wagroups_webhook_buffer_bytes";
-const WEBHOOKS_IGNORED: &str = "wagroups_webhooks_ignored_total";
-const WEBHOOK_UNKNOWN_FIELDS: &str = "wagroups_webhook_unknown_fields_total";
-const WEBHOOK_LAG_SECONDS: &str = "wagroups_webhook_lag_seconds";
+pub(super) const INGRESS_ACKNOWLEDGED: &str = "wagroups_waha_ingress_acknowledged_total";
+pub(super) const INGRESS_REFUSED: &str = "wagroups_waha_ingress_refused_total";
+pub(super) const INGRESS_BUFFER: &str = "wagroups_waha_ingress_buffer_bytes";
+pub(super) const INGRESS_IGNORED: &str = "wagroups_waha_ingress_ignored_total";
+pub(super) const INGRESS_UNKNOWN_FIELDS: &str = "wagroups_waha_ingress_unknown_fields_total";
+pub(super) const INGRESS_LAG_SECONDS: &str = "wagroups_waha_ingress_lag_seconds";
 const DELIVERIES: &str = "wagroups_deliveries_total";
 const DELIVERY_SECONDS: &str = "wagroups_delivery_seconds";
 const DELIVERY_LAG_SECONDS: &str = "wagroups_delivery_lag_seconds";
@@ -80,7 +81,7 @@ pub struct MetricsHandle(PrometheusHandle);
 impl MetricsHandle {
     pub fn render(&self) -> String {
         self.0.run_upkeep();
-        self.0.render()
+        with_old_names(self.0.render(), &OLD_NAMES)
     }
 }
 
@@ -192,24 +193,24 @@ fn describe() {
         "Events beside groups: passed on, lost or failed for one receiver, too_large or unreadable for all."
     );
     describe_counter!(
-        WEBHOOKS,
-        "Webhooks that were acknowledged: accepted (durable), duplicate, or ignored."
+        INGRESS_ACKNOWLEDGED,
+        "Webhooks of WAHA that were acknowledged: accepted (durable), duplicate, or ignored."
     );
     describe_counter!(
-        WEBHOOKS_REFUSED,
-        "Webhooks that were refused, by cause; WAHA sends them again, 16 times at most."
+        INGRESS_REFUSED,
+        "Webhooks of WAHA that were refused, by cause; WAHA sends them again, 16 times at most."
     );
-    describe_gauge!(WEBHOOK_BUFFER, Unit::Bytes, "Bodies of webhooks in memory.");
+    describe_gauge!(INGRESS_BUFFER, Unit::Bytes, "Bodies of WAHA's webhooks in memory.");
     describe_counter!(
-        WEBHOOKS_IGNORED,
-        "Webhooks that said nothing of groups: another event, told better by another one, or odd."
+        INGRESS_IGNORED,
+        "Webhooks of WAHA that said nothing of groups: another event, reported better by another one, or odd."
     );
     describe_counter!(
-        WEBHOOK_UNKNOWN_FIELDS,
-        "Fields of webhooks about groups that this version does not know; the log names them at debug."
+        INGRESS_UNKNOWN_FIELDS,
+        "Fields of WAHA's webhooks about groups that this version does not know; the log names them at debug."
     );
     describe_histogram!(
-        WEBHOOK_LAG_SECONDS,
+        INGRESS_LAG_SECONDS,
         Unit::Seconds,
         "How old events were, by WAHA's clock, when they were durable."
     );
@@ -379,28 +380,28 @@ pub fn passed_on(outcome: &'static str) {
     counter!(PASSED_ON, "outcome" => outcome).increment(1);
 }
 
-pub fn webhook(outcome: &'static str) {
-    counter!(WEBHOOKS, "outcome" => outcome).increment(1);
+pub fn ingress_acknowledged(outcome: &'static str) {
+    counter!(INGRESS_ACKNOWLEDGED, "outcome" => outcome).increment(1);
 }
 
-pub fn webhook_refused(cause: &'static str) {
-    counter!(WEBHOOKS_REFUSED, "cause" => cause).increment(1);
+pub fn ingress_refused(cause: &'static str) {
+    counter!(INGRESS_REFUSED, "cause" => cause).increment(1);
 }
 
-pub fn webhook_buffer(bytes: u64) {
-    gauge!(WEBHOOK_BUFFER).set(bytes as f64);
+pub fn ingress_buffer(bytes: u64) {
+    gauge!(INGRESS_BUFFER).set(bytes as f64);
 }
 
-pub fn webhook_ignored(cause: &'static str) {
-    counter!(WEBHOOKS_IGNORED, "cause" => cause).increment(1);
+pub fn ingress_ignored(cause: &'static str) {
+    counter!(INGRESS_IGNORED, "cause" => cause).increment(1);
 }
 
-pub fn webhook_unknown_fields(count: usize) {
-    counter!(WEBHOOK_UNKNOWN_FIELDS).increment(count as u64);
+pub fn ingress_unknown_fields(count: usize) {
+    counter!(INGRESS_UNKNOWN_FIELDS).increment(count as u64);
 }
 
-pub fn webhook_lag(age: Duration) {
-    histogram!(WEBHOOK_LAG_SECONDS).record(age);
+pub fn ingress_lag(age: Duration) {
+    histogram!(INGRESS_LAG_SECONDS).record(age);
 }
 
 /// A post to the receiver of a webhook has ended.

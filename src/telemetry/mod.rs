@@ -2,6 +2,7 @@
 
 mod logging;
 mod metrics;
+mod old_names;
 mod rpc_series;
 mod system_clock;
 

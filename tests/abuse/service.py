@@ -85,7 +85,7 @@ class Service:
         self.webhook = ("127.0.0.1", port)
         more = {
             **chart_settings(),
-            "WEBHOOK__LISTEN": f"127.0.0.1:{port}",
+            "WAHA_INGRESS__LISTEN": f"127.0.0.1:{port}",
             "SIMULATOR__ENABLED": "true",
             **(settings or {}),
         }

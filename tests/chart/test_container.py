@@ -96,7 +96,7 @@ def test_the_program_takes_what_compose_gives_it() -> None:
     assert settings["database.url"]["value"] == "postgres://wagroups:…@postgres:5432/wagroups"
     assert [key["name"] for key in settings["auth.keys"]["value"]] == ["me"]
     # Every port that is let in is one that is listened on, and of this machine alone.
-    listens = {settings[f"{name}.listen"]["value"] for name in ("grpc", "rest", "webhook", "ops")}
+    listens = {settings[f"{name}.listen"]["value"] for name in ("grpc", "rest", "waha_ingress", "ops")}
     for port in services["wagroups"]["ports"]:
         host, outer, inner = port.split(":")
         assert host == "127.0.0.1" and outer == inner and f"0.0.0.0:{inner}" in listens

@@ -36,11 +36,11 @@ def test_no_other_metric_is_named() -> None:
 def test_every_setting_that_is_named_exists() -> None:
     program = settings_in_force({})
     sections = {path.split(".")[0] for path in program}
-    for name in re.findall(r"`(?:settings\.)?([a-z]+\.[a-z_]+)`", PAGE):
+    for name in re.findall(r"`(?:settings\.)?([a-z_]+\.[a-z_]+)`", PAGE):
         if name.split(".")[0] in sections:
             # `ops.enabled` and the like are the chart's.
             assert name in program or name in chart_values(), name
-    for variable in re.findall(r"WAGROUPS_([A-Z]+)__([A-Z_]+)", PAGE):
+    for variable in re.findall(r"WAGROUPS_([A-Z_]+?)__([A-Z_]+)", PAGE):
         assert ".".join(variable).lower() in program, variable
 
 

@@ -22,6 +22,8 @@ REFUSED: List[Tuple[str, Dict[str, Any], List[str]]] = [
      ["'/settings/events'", "'retenton' not allowed"]),
     ("a setting that the chart decides", {"settings": {"grpc": {"listen": "0.0.0.0:1"}}},
      ["'/settings/grpc'", "'listen' not allowed"]),
+    ("a section of settings by its old name", {"settings": {"webhook": {"body_timeout": "5s"}}},
+     ["'/settings/webhook'", "value must be 'named settings.waha_ingress since 0.2'"]),
     ("a second replica", {"replicaCount": 2}, ["'/replicaCount'", "maximum: got 2, want 1"]),
     ("a span of time without a unit", {"settings": {"events": {"retention": "7"}}}, ["'/settings/events/retention'"]),
     ("a grace that cannot be compared", {"settings": {"shutdown": {"grace": "1m"}}},
@@ -91,6 +93,8 @@ REFUSED: List[Tuple[str, Dict[str, Any], List[str]]] = [
      ["rest.service.loadBalancerSourceRanges: goes with type LoadBalancer"]),
     ("what the chart sets itself", {"extraEnv": [{"name": "WAGROUPS_GRPC__LISTEN", "value": "127.0.0.1:1"}]},
      ["extraEnv: WAGROUPS_GRPC__LISTEN is set by the chart"]),
+    ("a variable by its old name", {"extraEnv": [{"name": "WAGROUPS_WEBHOOK__BODY_TIMEOUT", "value": "5s"}]},
+     ["extraEnv: WAGROUPS_WEBHOOK__BODY_TIMEOUT has a new name, WAGROUPS_WAHA_INGRESS__BODY_TIMEOUT"]),
 ]  # fmt: skip
 
 

@@ -27,8 +27,8 @@ def test_the_program_takes_every_scenario(rendered: List[Object], tmp_path: Path
         for container in the(rendered, "Deployment")["spec"]["template"]["spec"]["containers"]
         for port in container.get("ports", [])
     }
-    for listener in ("grpc", "rest", "webhook", "ops"):
-        value = service[f"{listener}.listen"]["value"]
+    for listener, section in (("grpc", "grpc"), ("rest", "rest"), ("webhook", "waha_ingress"), ("ops", "ops")):
+        value = service[f"{section}.listen"]["value"]
         if listener in ports:
             assert value in (f"0.0.0.0:{ports[listener]}", f"[::]:{ports[listener]}"), listener
         else:
@@ -130,6 +130,16 @@ def test_a_broken_key_ends_the_migration_too(tmp_path: Path) -> None:
     }
     refused = run(["migrate"], environment_of(the(rendered, "Job"), rendered, tmp_path, secrets))
     assert refused.returncode == 2 and "auth.keys" in refused.stderr
+
+
+def test_a_section_by_its_old_name_is_taken_with_a_warning() -> None:
+    taken = run(["config"], {"WAGROUPS_WEBHOOK__BODY_TIMEOUT": "5s"})
+    assert taken.returncode == 0 and 'body_timeout = "5s"' in taken.stdout
+    [warning] = taken.stderr.splitlines()
+    assert "WAGROUPS_WEBHOOK__BODY_TIMEOUT" in warning and "WAGROUPS_WAHA_INGRESS__*" in warning
+    both = {"WAGROUPS_WEBHOOK__BODY_TIMEOUT": "5s", "WAGROUPS_WAHA_INGRESS__MAX_IN_FLIGHT": "9"}
+    refused = run(["config"], both)
+    assert refused.returncode == 2 and "webhook.* is the old name of waha_ingress.*" in refused.stderr
 
 
 def test_variables_of_a_service_by_the_programs_name_are_no_settings() -> None:

@@ -25,7 +25,7 @@ const RANKS: [&[&str]; 7] = [
     &["repository", "engine", "bus", "picture", "courier", "envelope"],
     &["app"],
     &["middleware"],
-    &["grpc", "rest", "webhook", "ops", "cluster"],
+    &["grpc", "rest", "waha_ingress", "ops", "cluster"],
     // In this rank alone a module may use those that follow it.
     &["main", "cli", "server"],
 ];

@@ -172,8 +172,8 @@ mod tests {
             })
             .collect();
         let results = meant.as_requested(&results);
-        let told: Vec<_> = results.iter().map(|result| (result.requested, result.code)).collect();
-        assert_eq!(told, [(asked[0], 403), (asked[1], 200), (asked[2], 403)]);
+        let listed: Vec<_> = results.iter().map(|result| (result.requested, result.code)).collect();
+        assert_eq!(listed, [(asked[0], 403), (asked[1], 200), (asked[2], 403)]);
     }
 
     #[test]

@@ -281,7 +281,7 @@ impl Inner {
     ) -> Result<WriteResult> {
         let observation = Observation {
             group_id: difference.group.id.clone(),
-            change: Change::whole(difference.group, snapshot.untold.clone()),
+            change: Change::whole(difference.group, snapshot.unreported.clone()),
             actor: None,
             occur_time: snapshot.fetch_time,
             stamp: snapshot.stamp.clone(),

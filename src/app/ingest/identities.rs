@@ -80,14 +80,14 @@ impl Inner {
         }
         names.extend(pairs.iter().map(|(lid, _)| ParticipantId::Lid(*lid)));
         let mut known = self.other_names(session, &names).await?;
-        let is_news = |(lid, phone): &Pair| {
+        let is_new = |(lid, phone): &Pair| {
             known.get(&ParticipantId::Lid(*lid)) != Some(&ParticipantId::Phone(*phone))
         };
-        let news: Vec<Pair> = pairs.into_iter().filter(is_news).collect();
-        if !news.is_empty() {
-            self.repository.learn_aliases(session, &news, time).await?;
+        let new: Vec<Pair> = pairs.into_iter().filter(is_new).collect();
+        if !new.is_empty() {
+            self.repository.learn_aliases(session, &new, time).await?;
             self.identities.generation.fetch_add(1, Ordering::AcqRel);
-            for (lid, phone) in news {
+            for (lid, phone) in new {
                 let (lid, phone) = (ParticipantId::Lid(lid), ParticipantId::Phone(phone));
                 for name in [lid, phone] {
                     self.identities.other_names.invalidate(&(session.clone(), name));

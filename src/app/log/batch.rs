@@ -153,7 +153,7 @@ mod tests {
     /// A server's description of a new group, the call that renamed it, and its answer, in the order in which
     /// each gets its turn with the writer.
     #[test]
-    fn a_description_that_gets_its_turn_after_a_call_was_answered_is_no_news() {
+    fn a_description_that_gets_its_turn_after_a_call_was_answered_changes_nothing() {
         let session = session();
         let group_id: GroupId = "120363000000000001@g.us".parse().unwrap();
         let described = |subject: &str| {
@@ -167,7 +167,7 @@ mod tests {
                 stamp: None,
             }
         };
-        let told = |id: &str, subject: &str| {
+        let reported = |id: &str, subject: &str| {
             request(EngineChanges {
                 source_id: id.to_owned(),
                 observations: vec![described(subject)],
@@ -180,11 +180,11 @@ mod tests {
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
 
-        batch.reduce(&told("evt_1", "Team"), Some(&numbers), &echo_windows, &Zero);
+        batch.reduce(&reported("evt_1", "Team"), Some(&numbers), &echo_windows, &Zero);
         echo_windows.own_changes.note(&session, &group_id, []);
         let answer = answer(described("Crew"));
         batch.reduce(&answer, Some(&numbers), &echo_windows, &Zero);
-        batch.reduce(&told("evt_2", "Team"), Some(&numbers), &echo_windows, &Zero);
+        batch.reduce(&reported("evt_2", "Team"), Some(&numbers), &echo_windows, &Zero);
 
         let sequences: Vec<_> =
             batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence.get()).collect();
@@ -199,17 +199,17 @@ mod tests {
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
         batch.reduce(&answer, Some(&numbers), &echo_windows, &Zero);
-        batch.reduce(&told("evt_3", "Crew"), Some(&numbers), &echo_windows, &Zero);
+        batch.reduce(&reported("evt_3", "Crew"), Some(&numbers), &echo_windows, &Zero);
         let (_, draft) = &batch.into_drafts()[0];
         assert_eq!(draft.doubtful.len(), 0, "it says what is known");
     }
 
     /// A server that does not know yet the group that we have just joined, and describes it a moment later.
     #[test]
-    fn a_description_of_what_is_not_known_at_all_is_news_though_it_may_be_late() {
+    fn a_description_of_what_is_not_known_at_all_counts_though_it_may_be_late() {
         let session = session();
         let group_id: GroupId = "120363000000000001@g.us".parse().unwrap();
-        let told = |id: &str, change: Change| {
+        let reported = |id: &str, change: Change| {
             request(EngineChanges {
                 source_id: id.to_owned(),
                 observations: vec![Observation {
@@ -232,12 +232,12 @@ mod tests {
         let mut batch =
             Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
         batch.reduce(
-            &told("evt_1", Change::Fields(Vec::new())),
+            &reported("evt_1", Change::Fields(Vec::new())),
             Some(&numbers),
             &echo_windows,
             &Zero,
         );
-        let described = told("evt_2", Change::Full(Box::new(described)));
+        let described = reported("evt_2", Change::Full(Box::new(described)));
         batch.reduce(&described, Some(&numbers), &echo_windows, &Zero);
         let (_, draft) = &mut batch.into_drafts()[0];
         let held = draft.group(&session, &group_id, &HashMap::new()).now.state.group.clone();
@@ -251,7 +251,7 @@ mod tests {
 
     /// WhatsApp reports a revoked invite without its code, so the content cannot show that a report is a repetition.
     #[test]
-    fn a_revoke_is_one_event_whether_its_news_or_its_answer_comes_first() {
+    fn a_revoke_is_one_event_whether_its_report_or_its_answer_comes_first() {
         let session = session();
         let group_id: GroupId = "120363000000000001@g.us".parse().unwrap();
         let key: CallKey = "call".into();
@@ -262,7 +262,7 @@ mod tests {
             occur_time: Timestamp::EPOCH,
             stamp: None,
         };
-        let news = |id: &str, change, actor| {
+        let reported = |id: &str, change, actor| {
             request(EngineChanges {
                 source_id: id.to_owned(),
                 observations: vec![observed(change, actor)],
@@ -270,16 +270,16 @@ mod tests {
                 may_be_late: false,
             })
         };
-        let revoked = |id, actor| news(id, Change::InviteRevoked, actor);
+        let revoked = |id, actor| reported(id, Change::InviteRevoked, actor);
         let others = revoked("others", Some("4915100000009@c.us"));
         let answer = answer(observed(Change::InviteRevoked, None));
         let whole = Change::Full(Box::new(Group::partial(group_id.clone())));
-        let described = news("described", whole, None);
+        let described = reported("described", whole, None);
         let numbers = SessionNumbers {
             head: SessionHead::default(),
             account: Some(Account::new("4915100000001@c.us".parse().unwrap())),
         };
-        for is_news_first in [true, false] {
+        for is_report_first in [true, false] {
             let echo_windows: Arc<EchoWindows> = Arc::default();
             let mut batch =
                 Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
@@ -292,7 +292,7 @@ mod tests {
                 Some(group_id.clone()),
                 expected,
             );
-            if is_news_first {
+            if is_report_first {
                 batch.reduce(&revoked("first", None), Some(&numbers), &echo_windows, &Zero);
             }
             echo_windows.own_changes.note(&session, &group_id, [&Change::InviteRevoked]);
@@ -304,7 +304,7 @@ mod tests {
                 batch.outcomes().into_iter().map(|outcome| outcome.unwrap().sequence.get());
             let mut sequences: Vec<_> = outcomes.collect();
             sequences.dedup();
-            assert_eq!(sequences, [1, 2, 3], "news first: {is_news_first}");
+            assert_eq!(sequences, [1, 2, 3], "report first: {is_report_first}");
         }
     }
 }

@@ -97,7 +97,7 @@ impl OwnChanges {
         let Some(noted) = self.0.get(&(session.clone(), group_id.clone())) else { return Echo::No };
         let noted = noted.lock();
         let seen = each(seen);
-        let is_own = |seen: &&Change| noted.iter().any(|own| own.is_told_by(seen));
+        let is_own = |seen: &&Change| noted.iter().any(|own| own.is_reported_by(seen));
         match seen.iter().filter(is_own).count() {
             0 => Echo::No,
             own if own == seen.len() => Echo::Own,
@@ -107,15 +107,15 @@ impl OwnChanges {
 }
 
 impl OwnChange {
-    fn is_told_by(&self, seen: &Change) -> bool {
+    fn is_reported_by(&self, seen: &Change) -> bool {
         let memory = if *seen == Change::InviteRevoked { REVOKE } else { MEMORY };
         self.at.elapsed() < memory && is_echo(&self.change, seen)
     }
 }
 
 /// Whether the group differs from what is reported, so that the report would change it.
-pub(super) fn contradicts(group: &Group, news: &Change) -> bool {
-    match news {
+pub(super) fn contradicts(group: &Group, reported: &Change) -> bool {
+    match reported {
         Change::Fields(values) => values.iter().any(|value| {
             FieldValue::of(group, value.field()).is_some_and(|held| !held.says_same(value))
         }),
@@ -194,36 +194,37 @@ mod tests {
     }
 
     /// What becomes of each report after these calls.
-    fn told(calls: &[Change], reports: &[Change]) -> Vec<Echo> {
+    fn echoes(calls: &[Change], reports: &[Change]) -> Vec<Echo> {
         let own = OwnChanges::default();
         for call in calls {
             own.note(&session(), &group(), [call]);
         }
         // What was compared may be compared again.
-        let told = || reports.iter().map(|seen| own.compare(&session(), &group(), seen)).collect();
-        let first: Vec<Echo> = told();
-        assert_eq!(first, told());
+        let compared =
+            || reports.iter().map(|seen| own.compare(&session(), &group(), seen)).collect();
+        let first: Vec<Echo> = compared();
+        assert_eq!(first, compared());
         first
     }
 
     #[test]
-    fn news_of_what_our_calls_did_are_no_news() {
+    fn reports_of_what_our_calls_did_change_nothing() {
         use Echo::{No, Own};
         let calls = ["a", "b"].map(renamed);
-        assert_eq!(told(&calls, &["a", "b", "x"].map(renamed)), [Own, Own, No]);
-        assert_eq!(told(&calls, &[Change::InviteRevoked, Change::Unclear]), [No, No]);
+        assert_eq!(echoes(&calls, &["a", "b", "x"].map(renamed)), [Own, Own, No]);
+        assert_eq!(echoes(&calls, &[Change::InviteRevoked, Change::Unclear]), [No, No]);
     }
 
     #[test]
-    fn people_are_told_of_one_by_one_or_together() {
+    fn people_are_reported_one_by_one_or_together() {
         use Echo::{No, Own, PartlyOwn};
         use MemberAction::{Demote, Promote};
         let (one, two, three) = ("+49151000000010", "+49151000000020", "+49151000000030");
         let calls = [members(Promote, &[one, two])];
         let singly = [members(Promote, &[one]), members(Promote, &[two]), members(Demote, &[two])];
-        assert_eq!(told(&calls, &singly), [Own, Own, No]);
-        assert_eq!(told(&calls, &[members(Promote, &[two, one])]), [Own]);
-        assert_eq!(told(&calls, &[members(Promote, &[one, three])]), [PartlyOwn]);
+        assert_eq!(echoes(&calls, &singly), [Own, Own, No]);
+        assert_eq!(echoes(&calls, &[members(Promote, &[two, one])]), [Own]);
+        assert_eq!(echoes(&calls, &[members(Promote, &[one, three])]), [PartlyOwn]);
     }
 
     #[test]
@@ -232,7 +233,7 @@ mod tests {
         let people: Vec<&str> = people.iter().map(String::as_str).collect();
         let calls =
             [MemberAction::Promote, MemberAction::Demote].map(|action| members(action, &people));
-        assert_eq!(told(&calls, &calls), [Echo::Own, Echo::Own]);
+        assert_eq!(echoes(&calls, &calls), [Echo::Own, Echo::Own]);
     }
 
     #[test]
@@ -244,7 +245,7 @@ mod tests {
             unreachable!("members")
         };
         held.set_participants(there);
-        for (news, wanted) in [
+        for (reported, wanted) in [
             (renamed("a"), false),
             (renamed("b"), true),
             (members(MemberAction::Join, &[here]), false),
@@ -256,7 +257,7 @@ mod tests {
             (members(MemberAction::Demote, &[here]), false),
             (Change::Left, false),
         ] {
-            assert_eq!(contradicts(&held, &news), wanted, "{news:?}");
+            assert_eq!(contradicts(&held, &reported), wanted, "{reported:?}");
         }
     }
 
@@ -265,11 +266,11 @@ mod tests {
         let own = OwnChanges::default();
         let calls = [renamed("a"), Change::InviteRevoked];
         own.note(&session(), &group(), &calls);
-        let told = |seen: &Change| own.compare(&session(), &group(), seen);
-        assert_eq!(calls.each_ref().map(told), [Echo::Own, Echo::Own]);
+        let compared = |seen: &Change| own.compare(&session(), &group(), seen);
+        assert_eq!(calls.each_ref().map(compared), [Echo::Own, Echo::Own]);
         tokio::time::sleep(REVOKE).await;
-        assert_eq!(calls.each_ref().map(told), [Echo::Own, Echo::No]);
+        assert_eq!(calls.each_ref().map(compared), [Echo::Own, Echo::No]);
         tokio::time::sleep(MEMORY).await;
-        assert_eq!(calls.each_ref().map(told), [Echo::No, Echo::No]);
+        assert_eq!(calls.each_ref().map(compared), [Echo::No, Echo::No]);
     }
 }

@@ -38,7 +38,7 @@ impl Inner {
     pub(super) async fn adopt_login(&self, session: &Session, login: Login) -> Result<()> {
         let account = if session.config.is_linked_elsewhere() {
             // Groups of two accounts must not mix in one log.
-            match news_of_account(session, &login)? {
+            match changed_account(session, &login)? {
                 Some(account) => account,
                 None => return Ok(()),
             }
@@ -65,12 +65,12 @@ impl Inner {
         name: &SessionName,
         login: &Login,
     ) -> Result<()> {
-        if news_of_account(&*self.sessions.directory.get(name)?, login)?.is_none() {
+        if changed_account(&*self.sessions.directory.get(name)?, login)?.is_none() {
             return Ok(());
         }
         let _turn = self.sessions.directory.lock(name).await;
         let session = self.sessions.directory.get(name)?;
-        let Some(account) = news_of_account(&session, login)? else { return Ok(()) };
+        let Some(account) = changed_account(&session, login)? else { return Ok(()) };
         let patch = SessionPatch {
             account: Some(account),
             push_name: Some(login.push_name.clone()),
@@ -105,7 +105,7 @@ impl Inner {
 }
 
 /// The account of the session as its server reports it; `None` where it is known already.
-fn news_of_account(session: &Session, login: &Login) -> Result<Option<Account>> {
+fn changed_account(session: &Session, login: &Login) -> Result<Option<Account>> {
     let reported = login.account;
     let account = match session.account {
         None => reported,

@@ -45,7 +45,7 @@ impl App {
         let mut followers: HashMap<SessionName, mpsc::UnboundedSender<ConnectionEvent>> =
             HashMap::new();
         loop {
-            let (session, news) = tokio::select! {
+            let (session, event) = tokio::select! {
                 received = receiver.recv() => match received {
                     Some(received) => received,
                     None => return,
@@ -54,13 +54,13 @@ impl App {
             };
             followers.retain(|name, _| self.inner.sessions.directory.contains(name));
             let follower = followers.entry(session.clone()).or_insert_with(|| {
-                let (sender, news) = mpsc::unbounded_channel();
+                let (sender, events) = mpsc::unbounded_channel();
                 let app = self.clone();
-                tokio::spawn(async move { app.follow_one(&session, news).await });
+                tokio::spawn(async move { app.follow_one(&session, events).await });
                 sender
             });
             // It ends only when its sender is dropped.
-            let _ = follower.send(news);
+            let _ = follower.send(event);
         }
     }
 
@@ -69,7 +69,7 @@ impl App {
     async fn follow_one(
         &self,
         session: &SessionName,
-        mut news: mpsc::UnboundedReceiver<ConnectionEvent>,
+        mut events: mpsc::UnboundedReceiver<ConnectionEvent>,
     ) {
         let mut pauses = ENGINE_PAUSES;
         let mut again: Option<(Instant, ConnectionEvent)> = None;
@@ -79,12 +79,12 @@ impl App {
             let due = again.as_ref().map_or_else(Instant::now, |(due, _)| *due);
             let next = tokio::select! {
                 biased;
-                received = news.recv() => match received {
+                received = events.recv() => match received {
                     Some(received) => received,
                     None => return,
                 },
                 () = sleep_until(due), if again.is_some() => match again.take() {
-                    Some((_, news)) => news,
+                    Some((_, event)) => event,
                     None => continue,
                 },
             };
@@ -106,12 +106,12 @@ impl App {
                     tracing::warn!(%session, %error, "a session could not follow its connection");
                     if error.reason().invites_retry() {
                         let pause = pauses.pause(error.retry_delay(), self.inner.entropy.as_ref());
-                        let news = match next {
+                        let event = match next {
                             // The session may have left the state that the link belongs to.
                             ConnectionEvent::Linked => ConnectionEvent::Online,
-                            news => news,
+                            event => event,
                         };
-                        again = Some((Instant::now() + pause, news));
+                        again = Some((Instant::now() + pause, event));
                     }
                 }
             }

@@ -207,13 +207,13 @@ impl Directory {
         state.send_if_modified(|state| {
             let percent = |progress: Progress| progress.compared * 100 / progress.total.max(1);
             let now = Progress { compared, total };
-            let is_news = state.progress.is_none_or(|held| {
+            let is_worth_noting = state.progress.is_none_or(|held| {
                 held.total != total || percent(held) != percent(now) || compared == total
             });
-            if is_news {
+            if is_worth_noting {
                 state.progress = Some(now);
             }
-            is_news
+            is_worth_noting
         });
     }
 

@@ -158,12 +158,12 @@ impl App {
     pub(in crate::app) async fn connection_changed(
         &self,
         name: &SessionName,
-        news: ConnectionEvent,
+        event: ConnectionEvent,
     ) -> Result<()> {
         let inner = &self.inner;
         let turn = inner.sessions.directory.lock(name).await;
         let Ok(session) = inner.sessions.directory.get(name) else { return Ok(()) };
-        let moved = match (news, session.status) {
+        let moved = match (event, session.status) {
             (ConnectionEvent::Online, SessionStatus::Working)
                 if inner.sessions.directory.is_up(name) =>
             {

@@ -46,14 +46,16 @@ impl Inner {
         session: &Session,
         update: SessionUpdate,
     ) -> Result<SessionChange> {
+        let SessionUpdate { metadata, config, webhook_secret, expected_etag } = update;
         let name = &session.name;
         let current = session.etag();
-        if update.expected_etag.as_ref().is_some_and(|expected| *expected != current) {
+        if expected_etag.is_some_and(|expected| expected != current) {
             return Err(changed_meanwhile(name, &current));
         }
-        let metadata = updated_metadata(session, &update.metadata)?;
+        let metadata = updated_metadata(session, metadata)?;
         let placing = self.sessions.directory.placing().await;
-        let config = updated_config(session, update)?.filter(|config| *config != session.config);
+        let config = updated_config(session, config, webhook_secret)?;
+        let config = config.filter(|config| *config != session.config);
         let config = match config {
             Some(config) if config.server() != session.config.server() => {
                 Some(self.placed(config)?)
@@ -80,14 +82,14 @@ impl Inner {
 /// The labels as they are to be; `None` where they are so.
 fn updated_metadata(
     session: &Session,
-    update: &MetadataUpdate,
+    update: MetadataUpdate,
 ) -> Result<Option<BTreeMap<String, String>>> {
     let metadata = match update {
-        MetadataUpdate::Replace(metadata) => metadata.clone(),
+        MetadataUpdate::Replace(metadata) => metadata,
         MetadataUpdate::Merge { set, remove } => {
             let mut merged = session.metadata.clone();
             merged.retain(|key, _| !remove.contains(key));
-            merged.extend(set.clone());
+            merged.extend(set);
             merged
         }
     };
@@ -111,8 +113,11 @@ fn changed_meanwhile(name: &SessionName, etag: &str) -> Error {
 }
 
 /// The engine's settings as they are to be; `None` where the update is not about them.
-fn updated_config(session: &Session, update: SessionUpdate) -> Result<Option<EngineConfig>> {
-    let SessionUpdate { config, webhook_secret, .. } = update;
+fn updated_config(
+    session: &Session,
+    config: Option<EngineConfig>,
+    webhook_secret: Option<Option<WebhookSecret>>,
+) -> Result<Option<EngineConfig>> {
     if config.is_none() && webhook_secret.is_none() {
         return Ok(None);
     }

@@ -151,10 +151,10 @@ impl InitialState {
             let after = tail.reached.position;
             let p1 = tail.p1.position;
             let is_part = |record: &EventRecord| record.position > after && record.position <= p1;
-            let is_news = |record: &EventRecord| {
+            let is_new = |record: &EventRecord| {
                 is_part(record) && filter.lets_pass(record) && !is_held(&self.read, record)
             };
-            let (events, reached) = match inner.log.recent(after, MAX_STEP_BYTES, is_news) {
+            let (events, reached) = match inner.log.recent(after, MAX_STEP_BYTES, is_new) {
                 // What came after P1 was only passed over.
                 Recent::Events { events, reached } if reached.position > p1 => {
                     (events, Some(tail.p1))
@@ -164,7 +164,7 @@ impl InitialState {
                 {
                     Some(chunk) => {
                         let part = chunk.iter().filter(|record| is_part(record));
-                        catch_up::step(part, MAX_STEP_BYTES, is_news)
+                        catch_up::step(part, MAX_STEP_BYTES, is_new)
                     }
                     None => return Err(expired(inner).await?),
                 },

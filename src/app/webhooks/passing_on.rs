@@ -13,14 +13,16 @@ use tokio::time::sleep;
 use super::registry::WebhookHandle;
 use crate::app::Inner;
 use crate::app::relay::{Subscription, Waiting, Wish};
+use crate::domain::backoff::Backoff;
 use crate::domain::port::courier::DeliveryRequest;
 use crate::domain::webhook::{FailureCause, WebhookConfig, WebhookId};
 use crate::telemetry;
 
 /// Posts of one webhook that are out at the same time, each of other sessions.
 const LANES: usize = 4;
-/// Before the second and the third try.
-const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+/// How often an event is posted at most: it is worth little later.
+const MAX_TRIES: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest that a receiver is left alone, as it asks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -95,7 +97,7 @@ impl To {
             time: event.time,
             body: event.body.clone(),
         };
-        let mut pauses = PAUSES.into_iter();
+        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let posted = {
                 let _place = hooks.passing_places.take(&self.key_name).await;
@@ -109,9 +111,12 @@ impl To {
                 | FailureCause::AddressNotAllowed
                 | FailureCause::Internal => false,
             };
-            let Some(pause) = pauses.next().filter(|_| is_soon_mended) else { return false };
-            let asked = undelivered.retry_after.unwrap_or_default().min(LONGEST_PAUSE);
-            sleep(self.inner.entropy.jittered(pause.max(asked), 0.2)).await;
+            let asked = undelivered.retry_after.map(|asked| asked.min(LONGEST_PAUSE));
+            let pause = pauses.pause(asked, self.inner.entropy.as_ref());
+            if !is_soon_mended || pauses.tries() == MAX_TRIES {
+                return false;
+            }
+            sleep(pause).await;
         }
     }
 }

@@ -67,7 +67,7 @@ struct Save {
     /// The place that was written.
     cursor: ResumeToken,
     /// A delivery or a failure came after it.
-    news: bool,
+    has_changed: bool,
 }
 
 struct Posted {
@@ -78,7 +78,7 @@ struct Posted {
 enum Outcome {
     Delivered,
     /// WAHA has no event for it, or the webhook does not ask for that one.
-    Untold,
+    Skipped,
     Failed(DeliveryError),
 }
 
@@ -110,7 +110,7 @@ impl Worker {
             window: Window::new(place, webhook.progress.failure),
             read_to: place,
             posts: JoinSet::new(),
-            save: Save { last: None, cursor, news: false },
+            save: Save { last: None, cursor, has_changed: false },
         }
     }
 
@@ -242,10 +242,10 @@ impl Worker {
         };
         let now = self.inner.clock.now();
         let moment = Instant::now();
-        self.save.news = true;
+        self.save.has_changed = true;
         let undelivered = match outcome {
             Outcome::Failed(undelivered) => undelivered,
-            Outcome::Untold => {
+            Outcome::Skipped => {
                 self.window.done(&session, moment);
                 return None;
             }
@@ -301,7 +301,7 @@ impl Worker {
 
     /// When the place is to be written; `None` where it is.
     fn save_time(&self) -> Option<Instant> {
-        let interval = if self.save.news {
+        let interval = if self.save.has_changed {
             SAVE_INTERVAL
         } else if self.save.cursor != self.token(self.window.place()) {
             IDLE_SAVE_INTERVAL
@@ -320,7 +320,7 @@ impl Worker {
         self.save.last = Some(Instant::now());
         match repository.put_webhook_progress(id, &webhook.status, &webhook.progress, epoch).await {
             Ok(written) => {
-                (self.save.news, self.save.cursor) = (false, webhook.progress.cursor);
+                (self.save.has_changed, self.save.cursor) = (false, webhook.progress.cursor);
                 written
             }
             Err(error) => {
@@ -404,21 +404,21 @@ async fn post(
     let event = match pb::GroupEvent::decode(record.wire.clone()) {
         Ok(event) => event,
         Err(error) => {
-            tracing::error!(webhook = %id, event = %record.id, %error, "an event cannot be told");
+            tracing::error!(webhook = %id, event = %record.id, %error, "an event of the log cannot be read");
             return Outcome::Failed(internal());
         }
     };
     let session = inner.sessions.directory.get(&record.session).ok();
     let renderer =
         WahaRenderer::new(session.as_deref(), hooks.options.words, config.events.clone());
-    let Some(told) = renderer.render(&event) else { return Outcome::Untold };
+    let Some(rendered) = renderer.render(&event) else { return Outcome::Skipped };
     let parcel = DeliveryRequest {
         url: config.url.clone(),
         headers: config.headers.clone(),
         hmac_key: config.hmac_key.clone(),
         delivery_id: id.delivery_id(record.id),
-        time: told.time,
-        body: told.body.to_string().into(),
+        time: rendered.time,
+        body: rendered.body.to_string().into(),
     };
     let began = Instant::now();
     let posted = hooks.courier.post(parcel).await;

@@ -58,7 +58,7 @@ pub async fn refresh(target: &Target, args: RefreshArgs) -> Result<Done, Failure
     Ok(Done::Fully)
 }
 
-/// Moves the progress as the session's state tells how far its comparison of all groups is. Where that
+/// Moves the progress as the session's state shows how far its comparison of all groups is. Where that
 /// cannot be had, the time that passes must do.
 async fn show_numbers(target: &Target, progress: &Progress, of_all: bool) -> Infallible {
     if of_all && progress.is_shown() {

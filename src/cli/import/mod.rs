@@ -43,7 +43,7 @@ struct WahaArgs {
     /// Files and folders; - for lines from standard input
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<String>,
-    /// The service's webhook listener (webhook.listen)
+    /// The service's webhook listener (waha_ingress.listen)
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8090")]
     url: String,
     /// The session to post to; unless given, the one that each body names

@@ -1,4 +1,4 @@
-//! What sessions asked the world for, how often, and what it told them.
+//! What sessions asked the world for, how often, and what it answered.
 
 use clap::Args;
 use comfy_table::Table;

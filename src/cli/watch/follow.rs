@@ -36,7 +36,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows until told to stop, or until something comes in the way that another try cannot mend.
+    /// Follows until asked to stop, or until something comes in the way that another try cannot mend.
     pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), Failure> {
         let mut pauses = reconnect::PAUSES;
         // The first connection fails at once, since an address is easily mistyped; but a follower

@@ -63,7 +63,7 @@ pub fn token_from_text(text: &str) -> Result<Bytes, String> {
     }
 }
 
-/// Where a watch stands: after a token once it has one, before that where it was told to begin.
+/// Where a watch stands: after a token once it has one, before that where it was to begin.
 #[derive(Debug, Clone)]
 pub struct Place {
     start: Option<Wire>,

@@ -77,7 +77,7 @@ impl Service {
     }
 }
 
-/// Keeps what was printed; each write of it breaks where it is told so.
+/// Keeps what was printed; each write of it breaks where the test wants that.
 #[derive(Clone, Default)]
 struct Page {
     text: Arc<Mutex<Vec<u8>>>,

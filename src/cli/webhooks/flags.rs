@@ -12,7 +12,7 @@ use crate::pb;
 /// More than all headers may have together.
 const MAX_HEADERS_BYTES: u64 = 64 * 1024;
 
-/// Which sessions and events a webhook is told of.
+/// Which sessions' events, and which events, a webhook gets.
 #[derive(Debug, Args)]
 pub struct TopicArgs {
     /// Only this session; may be repeated. All that the key may see unless given

@@ -1,4 +1,4 @@
-//! `wagroups webhooks`: URLs that are told of every change, and miss none.
+//! `wagroups webhooks`: URLs to which every change is posted; none is left out.
 
 mod change;
 mod flags;

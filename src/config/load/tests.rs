@@ -37,6 +37,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         ("WAGROUPS_EVENTS__RETENTION", "3days"),
     ]);
     sources.file = Some(file.clone());
+    sources.set = vec![("grpc.listen".to_owned(), "127.0.0.1:4".to_owned())];
     sources.flags = vec![("grpc.listen".to_owned(), "127.0.0.1:3".to_owned())];
     let loaded = load(&sources).expect("right");
     assert_eq!(loaded.settings.grpc.listen.port(), 3);
@@ -73,7 +74,7 @@ fn each_wrong_setting_is_named_with_its_source_and_what_would_be_right() {
         ("WAGROUPS_LOG__FORMAT", "xml", "log.format"),
         ("WAGROUPS_REST__LISTEN", "0.0.0.0:3000", "no keys are set, and rest.listen 0.0.0.0:3000"),
         ("WAGROUPS_REST__SHAPE", "venom", "rest.shape"),
-        ("WAGROUPS_WEBHOOK__BUFFER_BYTES", "1MiB", "at least one body of webhook.max_body_bytes"),
+        ("WAGROUPS_WAHA_INGRESS__BUFFER_BYTES", "1MiB", "one body of waha_ingress.max_body_bytes"),
         ("WAGROUPS_AUTH__KEYS", "justaname", "must be name:sha256:pattern|pattern"),
         ("WAGROUPS_AUTH__KEYS", "a:12:*", "must be a SHA-256 in 64 hex digits"),
         ("WAGROUPS_GRPC__LISTEN", "0.0.0.0:50051", "auth.keys (default): no keys are set"),
@@ -127,4 +128,60 @@ fn keys_come_from_the_environment_and_are_not_shown() {
     assert_eq!(loaded.settings.auth.keys.len(), 1);
     assert_eq!(loaded.settings.auth.keys[0].sessions.len(), 2);
     assert!(!loaded.to_toml().contains(&digest));
+}
+
+#[test]
+fn a_section_is_taken_by_its_old_name_with_a_warning_that_has_the_new_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("wagroups.toml");
+    std::fs::write(&file, "[webhook]\nmax_in_flight = 7\n").expect("written");
+    let mut sources = environment(&[("WAGROUPS_WEBHOOK__BODY_TIMEOUT", "3s")]);
+    sources.file = Some(file.clone());
+    sources.set = vec![("webhook.commit_timeout".to_owned(), "4s".to_owned())];
+    // Not the section's new name, though it is the same setting: the flag is named as before.
+    sources.flags = vec![("waha_ingress.listen".to_owned(), "127.0.0.1:1".to_owned())];
+    let loaded = load(&sources).expect("right");
+    let ingress = &loaded.settings.waha_ingress;
+    assert_eq!(ingress.max_in_flight, 7);
+    assert_eq!(ingress.body_timeout.as_secs(), 3);
+    assert_eq!(ingress.commit_timeout.as_secs(), 4);
+    assert_eq!(ingress.listen.map(|addr| addr.port()), Some(1));
+    assert_eq!(loaded.source("waha_ingress.max_in_flight"), Source::File(file.clone()));
+    let [renamed] = loaded.renamed.as_slice() else { panic!("{:?}", loaded.renamed) };
+    assert_eq!(
+        renamed.to_string(),
+        format!(
+            "the settings webhook.* are named waha_ingress.*, WAGROUPS_WAHA_INGRESS__* in the environment; the next \
+             version no longer takes the old name, which is used by webhook.max_in_flight (file {}), \
+             webhook.body_timeout (environment variable WAGROUPS_WEBHOOK__BODY_TIMEOUT), \
+             webhook.commit_timeout (flag for webhook.commit_timeout)",
+            file.display()
+        )
+    );
+    // What is wrong with a value has the name that it is to have.
+    let found = problems(&[("WAGROUPS_WEBHOOK__MAX_IN_FLIGHT", "0")]);
+    let source = "environment variable WAGROUPS_WEBHOOK__MAX_IN_FLIGHT";
+    assert_eq!(
+        found,
+        [format!("waha_ingress.max_in_flight ({source}): must be 1 to 1000000; it is 0")]
+    );
+}
+
+#[test]
+fn a_section_under_both_names_is_refused_with_both() {
+    let found = problems(&[
+        ("WAGROUPS_WEBHOOK__LISTEN", "127.0.0.1:1"),
+        ("WAGROUPS_WAHA_INGRESS__BODY_TIMEOUT", "3s"),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "webhook.listen (environment variable WAGROUPS_WEBHOOK__LISTEN): webhook.* is the old name of waha_ingress.*, \
+          and waha_ingress.body_timeout (environment variable WAGROUPS_WAHA_INGRESS__BODY_TIMEOUT) is set, too; name \
+          all of them waha_ingress.*"
+        ]
+    );
+    // Our own webhooks are another section.
+    let none = load(&environment(&[("WAGROUPS_WEBHOOKS__MAX", "3")])).expect("right").renamed;
+    assert_eq!(none, []);
 }

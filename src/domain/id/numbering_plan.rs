@@ -2,8 +2,8 @@
 //! countries have lengthened their numbers since.
 //!
 //! Brazil writes a 9 before mobile numbers since 2012 to 2016, Mexico dropped the 1 after its country code in 2019,
-//! Benin put 01 before all numbers in 2024: there the two are one line by the numbering plan. In Argentina 9 tells a
-//! mobile number from a fixed line of the same digits, and in Côte d'Ivoire three prefixes came before numbers that may
+//! Benin put 01 before all numbers in 2024: there the two are one line by the numbering plan. In Argentina 9 marks a
+//! mobile number beside a fixed line of the same digits, and in Côte d'Ivoire three prefixes came before numbers that may
 //! share their tails: there they may be one line, and may be two.
 
 use super::PhoneNumber;

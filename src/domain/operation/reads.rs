@@ -31,7 +31,7 @@ pub struct FetchedGroup {
     /// `None` where we are not in it.
     pub group: Option<Group>,
     /// What the engine does not report, or knows from a cache only.
-    pub untold: Vec<Field>,
+    pub unreported: Vec<Field>,
     /// Where the engine can order what it reads among its notifications.
     pub stamp: Option<Stamp>,
 }
@@ -40,7 +40,7 @@ impl FetchedGroup {
     /// The read as a report of the group.
     pub fn into_change(self) -> Change {
         match self.group {
-            Some(group) => Change::whole(group, self.untold),
+            Some(group) => Change::whole(group, self.unreported),
             None => Change::Left,
         }
     }
@@ -64,7 +64,7 @@ impl Operation for FetchAll {
 pub struct Snapshot {
     pub groups: Vec<Group>,
     /// What the list does not report, of some group at least.
-    pub untold: Vec<Field>,
+    pub unreported: Vec<Field>,
     /// Where the engine can order what it reads among its notifications.
     pub stamp: Option<Stamp>,
     /// When the engine answered, this service's clock.

@@ -12,5 +12,5 @@ pub trait OtherEvents: Send + Sync + fmt::Debug + 'static {
     fn wanted(&self) -> BoxStream<'static, OtherEventNames>;
 
     /// Hands an event to all who want it and may see the session. It never waits: a receiver that is behind misses it.
-    fn tell(&self, session: &SessionName, event: OtherEvent);
+    fn publish(&self, session: &SessionName, event: OtherEvent);
 }

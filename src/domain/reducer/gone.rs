@@ -8,14 +8,14 @@ use crate::domain::group::Group;
 use crate::domain::lww_state::{LwwState, Stamp};
 use crate::domain::participant::Account;
 
-/// `told` makes the event of the group as it was.
+/// `event` makes the event of the group as it was.
 pub(super) fn reduce(
     state: &mut GroupState,
-    told: fn(Option<Arc<Group>>) -> EventBody,
+    event: fn(Option<Arc<Group>>) -> EventBody,
     stamp: Option<&Stamp>,
 ) -> Reduction {
     let mut reduction = Reduction::default();
-    if !state.facts.is_news(stamp, None) {
+    if !state.facts.counts(stamp, None) {
         return reduction;
     }
     // Facts that are newer than our leaving are of a later stay whose beginning has yet to arrive.
@@ -47,7 +47,7 @@ pub(super) fn reduce(
                 // An update of the second in which we left may follow it (part.rs).
                 let is_of_leaving = Field::VALUED.contains(&field)
                     && stamp.as_ref().is_some_and(|stamp| own.time == stamp.time);
-                if !is_of_leaving && facts.is_news(Some(&own), None) {
+                if !is_of_leaving && facts.counts(Some(&own), None) {
                     if let Some(value) = FieldValue::of(held, field) {
                         value.set_on(&mut group);
                     } else if field == Field::Picture {
@@ -57,7 +57,7 @@ pub(super) fn reduce(
                 }
             }
             for (id, own) in before.members {
-                if facts.is_news(Some(&own), None) {
+                if facts.counts(Some(&own), None) {
                     if let Some(participant) = held.participant(&Account::new(id)) {
                         group.put_participant(*participant);
                     }
@@ -65,7 +65,7 @@ pub(super) fn reduce(
                 }
             }
             for (id, fact) in before.requests {
-                if fact.stamp.as_ref().is_some_and(|own| facts.is_news(Some(own), None)) {
+                if fact.stamp.as_ref().is_some_and(|own| facts.counts(Some(own), None)) {
                     facts.requests.insert(id, fact);
                 }
             }
@@ -74,7 +74,7 @@ pub(super) fn reduce(
         state.facts = facts;
         if let (Some(held), Some(partial)) = (held, partial) {
             if !held.partial {
-                reduction.events.push(told(Some(held)));
+                reduction.events.push(event(Some(held)));
                 reduction.events.push(EventBody::Joined(partial.clone()));
             } else if *held != *partial {
                 reduction.events.push(EventBody::Joined(partial.clone()));
@@ -87,7 +87,7 @@ pub(super) fn reduce(
     let gone = stamp.cloned().or_else(|| state.facts.gone.clone());
     state.facts = LwwState { gone, aliases, create_time, ..LwwState::default() };
     if let Some(held) = state.group.take() {
-        reduction.events.push(told(Some(held)));
+        reduction.events.push(event(Some(held)));
     }
     reduction
 }

@@ -46,7 +46,7 @@ pub enum Change {
     /// The same, by a source that never reports some fields: these stay as they are held.
     FullExcept {
         group: Box<Group>,
-        untold: Vec<Field>,
+        unreported: Vec<Field>,
     },
     /// We are no longer in the group.
     Left,
@@ -76,9 +76,13 @@ pub enum Change {
 
 impl Change {
     /// The whole group, by a source that does not report these fields.
-    pub fn whole(group: Group, untold: Vec<Field>) -> Self {
+    pub fn whole(group: Group, unreported: Vec<Field>) -> Self {
         let group = Box::new(group);
-        if untold.is_empty() { Self::Full(group) } else { Self::FullExcept { group, untold } }
+        if unreported.is_empty() {
+            Self::Full(group)
+        } else {
+            Self::FullExcept { group, unreported }
+        }
     }
 
     /// Whether it describes the group as a whole.
@@ -133,7 +137,7 @@ pub fn reduce(
     let stamp = observation.stamp.as_ref();
     let mut reduction = match &observation.change {
         Change::Full(snapshot) => whole::reduce(state, snapshot, &[], stamp),
-        Change::FullExcept { group, untold } => whole::reduce(state, group, untold, stamp),
+        Change::FullExcept { group, unreported } => whole::reduce(state, group, unreported, stamp),
         Change::Aliases(pairs) => {
             let accounts = pairs.iter().map(|(lid, phone)| Account::with_both(*lid, *phone));
             names::learn(state, accounts, stamp)

@@ -56,7 +56,7 @@ pub(super) fn reduce(
             let mut changes = Vec::new();
             for value in values {
                 let field = value.field();
-                if !state.facts.is_field_news(stamp, field) {
+                if !state.facts.counts_for_field(stamp, field) {
                     continue;
                 }
                 state.facts.stamp_field(field, stamp);
@@ -71,7 +71,7 @@ pub(super) fn reduce(
             }
         }
         Change::Picture(picture) => {
-            if state.facts.is_field_news(stamp, Field::Picture) {
+            if state.facts.counts_for_field(stamp, Field::Picture) {
                 state.facts.stamp_field(Field::Picture, stamp);
                 if group.picture_id != picture.picture_id {
                     group.picture_id.clone_from(&picture.picture_id);
@@ -80,7 +80,7 @@ pub(super) fn reduce(
             }
         }
         Change::InviteRevoked => {
-            if state.facts.is_field_news(stamp, Field::Invite) {
+            if state.facts.counts_for_field(stamp, Field::Invite) {
                 state.facts.stamp_field(Field::Invite, stamp);
                 reduction.events.push(EventBody::InviteRevoked);
             }
@@ -159,7 +159,7 @@ fn reduce_members(
         let account = known_account(facts, account);
         let outcome = unite(group, facts, account);
         let held = group.participant(&account).copied();
-        if !facts.is_member_news(stamp, facts.members.get(&account.id())) {
+        if !facts.counts_for_member(stamp, facts.members.get(&account.id())) {
             match outcome {
                 United::Nothing => {}
                 United::Renamed => aliases.extend(held),

@@ -16,7 +16,7 @@ pub(super) fn reduce_one(
 ) {
     let id = reported.request.requester.id();
     let held = facts.requests.get(&id);
-    if !facts.is_news(stamp, held.and_then(|fact| fact.stamp.as_ref())) {
+    if !facts.counts(stamp, held.and_then(|fact| fact.stamp.as_ref())) {
         return;
     }
     let was_open = held.and_then(|fact| fact.open.clone());

@@ -102,11 +102,13 @@ fn full() -> impl Strategy<Value = Change> {
 }
 
 /// The fields that a description may leave out, from a source that never reports them.
-const UNTOLD: [Field; 3] = [Field::MemberAddMode, Field::MembershipApproval, Field::Parent];
+const UNREPORTED: [Field; 3] = [Field::MemberAddMode, Field::MembershipApproval, Field::Parent];
 
 fn full_except() -> impl Strategy<Value = Change> {
-    (full(), 0_usize..=UNTOLD.len()).prop_map(|(full, count)| match full {
-        Change::Full(group) => Change::FullExcept { group, untold: UNTOLD[..count].to_vec() },
+    (full(), 0_usize..=UNREPORTED.len()).prop_map(|(full, count)| match full {
+        Change::Full(group) => {
+            Change::FullExcept { group, unreported: UNREPORTED[..count].to_vec() }
+        }
         other => other,
     })
 }
@@ -209,7 +211,7 @@ fn feed(state: &mut GroupState, report: &Observation) -> Result<usize, TestCaseE
     prop_assert_eq!(
         &folded,
         &state.group,
-        "the events do not tell what happened: {:?}",
+        "the events do not say what happened: {:?}",
         reduction.events
     );
     Ok(reduction.events.len())
@@ -272,10 +274,10 @@ proptest! {
                 seen.extend(group.participants().iter().map(|participant| participant.account));
             }
             group.partial = group.is_half_known();
-            let untold = if counted.is_some() { Vec::new() } else { vec![Field::Counted] };
+            let unreported = if counted.is_some() { Vec::new() } else { vec![Field::Counted] };
             let report = Observation {
                 group_id: group_id(),
-                change: Change::whole(group, untold),
+                change: Change::whole(group, unreported),
                 actor: None,
                 occur_time: Timestamp::from_seconds(1),
                 stamp: None,
@@ -399,7 +401,7 @@ fn a_move_to_hidden_ids_that_nobody_can_match_is_not_everyone_leaving() {
     };
     let by_phone = |phone| Account::new(ParticipantId::Phone(PhoneNumber::new(phone).unwrap()));
     let by_lid = |lid| Account::new(ParticipantId::Lid(Lid::new(lid).unwrap()));
-    let told = |group: &Group| Observation {
+    let described = |group: &Group| Observation {
         group_id: group_id(),
         change: Change::Full(Box::new(group.clone())),
         actor: None,
@@ -409,27 +411,27 @@ fn a_move_to_hidden_ids_that_nobody_can_match_is_not_everyone_leaving() {
     let before = group(AddressingMode::PhoneNumber, phones.map(by_phone).to_vec());
     let after = group(AddressingMode::Lid, lids.map(by_lid).to_vec());
     let mut state = GroupState::default();
-    reduce(&mut state, &told(&before), None);
-    let moved = reduce(&mut state, &told(&after), None);
+    reduce(&mut state, &described(&before), None);
+    let moved = reduce(&mut state, &described(&after), None);
     let [EventBody::Updated(changes)] = &moved.events[..] else { panic!("{:?}", moved.events) };
     assert!(matches!(changes.last(), Some(FieldChange::Completed(all)) if **all == after));
     // Once the ids are hidden, a member that is missing has left.
     let fewer = group(AddressingMode::Lid, vec![by_lid(111)]);
-    let left = reduce(&mut state, &told(&fewer), None);
+    let left = reduce(&mut state, &described(&fewer), None);
     assert!(matches!(&left.events[..], [EventBody::ParticipantsChanged(_)]), "{:?}", left.events);
 
     // Where the pairs are known, the members are the same as before.
     let mut state = GroupState::default();
-    reduce(&mut state, &told(&before), None);
+    reduce(&mut state, &described(&before), None);
     let pairs: Vec<_> = lids
         .into_iter()
         .zip(phones)
         .map(|(lid, phone)| (Lid::new(lid).unwrap(), PhoneNumber::new(phone).unwrap()))
         .collect();
-    let aliases = Observation { change: Change::Aliases(pairs), ..told(&before) };
+    let aliases = Observation { change: Change::Aliases(pairs), ..described(&before) };
     let learned = reduce(&mut state, &aliases, None);
     assert!(matches!(&learned.events[..], [EventBody::Updated(changes)] if changes.len() == 2));
-    let moved = reduce(&mut state, &told(&after), None);
+    let moved = reduce(&mut state, &described(&after), None);
     let [EventBody::Updated(changes)] = &moved.events[..] else { panic!("{:?}", moved.events) };
     assert!(matches!(&changes[..], [FieldChange::Value { .. }]), "{changes:?}");
 }

@@ -11,14 +11,14 @@ use crate::domain::id::ParticipantId;
 use crate::domain::lww_state::{LwwState, Stamp};
 use crate::domain::participant::{Account, Participant};
 
-/// `untold` are the fields that the source never reports.
+/// `unreported` are the fields that the source never reports.
 pub(super) fn reduce(
     state: &mut GroupState,
     snapshot: &Group,
-    untold: &[Field],
+    unreported: &[Field],
     stamp: Option<&Stamp>,
 ) -> Reduction {
-    if !state.facts.is_news(stamp, None) {
+    if !state.facts.counts(stamp, None) {
         // Older than the last full description. It may still teach second names and the creation time.
         let accounts = snapshot.participants().iter().map(|participant| participant.account);
         let mut reduction = learn(state, accounts, stamp);
@@ -75,15 +75,16 @@ pub(super) fn reduce(
         else {
             continue;
         };
-        if untold.contains(&field)
+        if unreported.contains(&field)
             || is_silent(field, &described)
-            || !state.facts.is_field_news(stamp, field)
+            || !state.facts.counts_for_field(stamp, field)
             || held_value.says_same(&described)
         {
             held_value.set_on(&mut merged);
         }
     }
-    if untold.contains(&Field::Picture) || !state.facts.is_field_news(stamp, Field::Picture) {
+    if unreported.contains(&Field::Picture) || !state.facts.counts_for_field(stamp, Field::Picture)
+    {
         merged.picture_id = held.picture_id.clone();
     }
     // A list of a part of the members reports nothing about those not in it, ourselves included.
@@ -98,7 +99,7 @@ pub(super) fn reduce(
         .facts
         .members
         .iter()
-        .filter(|(_, own)| !state.facts.is_news(stamp, Some(own)))
+        .filter(|(_, own)| !state.facts.counts(stamp, Some(own)))
         .map(|(id, _)| (*id, united.participant(&Account::new(*id)).copied()))
         .collect();
     for (id, participant) in newer {
@@ -143,7 +144,7 @@ fn settle(facts: &mut LwwState, merged: &Group, snapshot: &Group, stamp: Option<
         // Of the members it settles those that it lists.
         for participant in snapshot.participants() {
             let id = known_account(facts, participant.account).id();
-            if facts.is_member_news(Some(stamp), facts.members.get(&id)) {
+            if facts.counts_for_member(Some(stamp), facts.members.get(&id)) {
                 facts.stamp_member(id, Some(stamp));
             }
         }

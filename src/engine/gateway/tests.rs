@@ -56,14 +56,16 @@ const PACE: Pace = Pace { calls_per_second: 2, burst: 3, max_in_flight: 2 };
 async fn gateway(pace: Option<Pace>) -> Arc<Gateway> {
     let nothing = Arc::new(Nothing);
     let options = simulator::Options::default();
-    let engine = SimulatorEngine::open(nothing.clone(), nothing.clone(), nothing, options).await;
+    let entropy = Arc::new(Counting::default());
+    let (store, sink) = (nothing.clone(), nothing.clone());
+    let engine = SimulatorEngine::open(store, sink, nothing, entropy.clone(), options).await;
     let options = Options {
         read_timeout: Duration::from_secs(30),
         write_timeout: Duration::from_secs(90),
         pace,
         tenure: None,
     };
-    Arc::new(Gateway::new(Arc::new(engine.unwrap()), Arc::new(Counting::default()), options))
+    Arc::new(Gateway::new(Arc::new(engine.unwrap()), entropy, options))
 }
 
 fn session(name: &str) -> SessionName {

@@ -321,7 +321,7 @@ impl Perform<FetchGroup> for SimulatorEngine {
         self.look(call, query.name(), Some(&query.group_id), move |world, viewer| {
             let group = world.group(&id).filter(|group| group.core.role_of(viewer).is_some());
             let group = group.map(|group| group.core.view());
-            Ok(FetchedGroup { group, untold: Vec::new(), stamp: Some(world.stamp()) })
+            Ok(FetchedGroup { group, unreported: Vec::new(), stamp: Some(world.stamp()) })
         })
         .await
     }
@@ -337,7 +337,7 @@ impl Perform<FetchAll> for SimulatorEngine {
                 let (stamp, max_age) = (Some(world.stamp()), Duration::ZERO);
                 Ok(Snapshot {
                     groups,
-                    untold: Vec::new(),
+                    unreported: Vec::new(),
                     stamp,
                     fetch_time,
                     max_age,

@@ -17,6 +17,8 @@ use super::faults::Faults;
 use super::ledger::Ledger;
 use super::online::Online;
 use super::world::Notification;
+use crate::domain::backoff::Backoff;
+use crate::domain::clock::Entropy;
 use crate::domain::error::Error;
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::port::engine::{ConnectionEvent, EngineEvent, EngineEventSink};
@@ -28,8 +30,8 @@ const MAX_BATCH: usize = 256;
 const MAX_REPLAY: usize = 1_000;
 /// How long notifications that are to be mixed wait for others.
 const GATHERING: Duration = Duration::from_millis(300);
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-const LAST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), LONGEST_PAUSE);
 
 /// What was delivered last, for `replay`. Forgotten at a restart.
 pub(super) type Delivered = Arc<Mutex<VecDeque<Arc<Notification>>>>;
@@ -42,6 +44,7 @@ pub(super) struct Delivery {
     pub faults: Arc<Faults>,
     pub online: Arc<Online>,
     pub delivered: Delivered,
+    pub entropy: Arc<dyn Entropy>,
 }
 
 impl Delivery {
@@ -65,7 +68,10 @@ impl Delivery {
                 Ok(never) => match never {},
                 Err(_) => {
                     tracing::error!(session = %self.session, "delivery of notifications failed; it starts anew");
-                    if cancelled.run_until_cancelled(tokio::time::sleep(LAST_RETRY)).await.is_none()
+                    if cancelled
+                        .run_until_cancelled(tokio::time::sleep(LONGEST_PAUSE))
+                        .await
+                        .is_none()
                     {
                         return;
                     }
@@ -117,13 +123,13 @@ impl Delivery {
 
     async fn queued(&self) -> Vec<Arc<Notification>> {
         let phone = self.phone;
-        let mut pause = FIRST_RETRY;
+        let mut pauses = RETRIES;
         loop {
             match self.ledger.read(move |world| world.queued(phone, MAX_BATCH)).await {
                 Ok(batch) => return batch,
                 Err(error) => {
                     tracing::warn!(session = %self.session, %error, "cannot read the queue of notifications");
-                    pause = self.wait(pause).await;
+                    self.wait(&mut pauses).await;
                 }
             }
         }
@@ -135,10 +141,10 @@ impl Delivery {
         if events.is_empty() {
             return;
         }
-        let mut pause = FIRST_RETRY;
+        let mut pauses = RETRIES;
         while let Err(error) = hand_in(self.sink.as_ref(), events.clone()).await {
             tracing::warn!(session = %self.session, %error, "notifications were not taken; they are delivered again");
-            pause = self.wait(pause).await;
+            self.wait(&mut pauses).await;
         }
         let mut delivered = self.delivered.lock();
         delivered.extend(deliveries.iter().cloned());
@@ -150,7 +156,7 @@ impl Delivery {
         let phone = self.phone;
         let count = u64::try_from(delivered_count).unwrap_or(u64::MAX);
         let numbers = Arc::new(numbers);
-        let mut pause = FIRST_RETRY;
+        let mut pauses = RETRIES;
         loop {
             let delivered = numbers.clone();
             let session = self.session.clone();
@@ -162,15 +168,14 @@ impl Delivery {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::warn!(session = %self.session, %error, "delivered notifications stay in the queue for now");
-                    pause = self.wait(pause).await;
+                    self.wait(&mut pauses).await;
                 }
             }
         }
     }
 
-    async fn wait(&self, pause: Duration) -> Duration {
-        tokio::time::sleep(pause).await;
-        (pause * 2).min(LAST_RETRY)
+    async fn wait(&self, pauses: &mut Backoff) {
+        tokio::time::sleep(pauses.pause(None, self.entropy.as_ref())).await;
     }
 }
 

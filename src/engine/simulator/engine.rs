@@ -16,7 +16,7 @@ use super::ledger::Ledger;
 use super::linking::{FurtherCodes, Linking, first_code};
 use super::online::{Connection, Online};
 use super::world::{CallOutcome, CallRecord, Done, Operation, Refusal, World};
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Entropy};
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, PhoneNumber, SessionName};
 use crate::domain::operation::{EngineCall, EngineError, OperationName, Outcome, Result};
@@ -42,6 +42,7 @@ pub struct SimulatorEngine {
     pub(super) sink: Arc<dyn EngineEventSink>,
     pub(super) faults: Arc<Faults>,
     pub(super) clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     /// Sessions that are online. Locked during a start or a stop, so that two cannot cross.
     deliveries: Mutex<HashMap<SessionName, Running>>,
     /// The same for calls, which must not wait for a start.
@@ -71,6 +72,7 @@ impl SimulatorEngine {
         store: Arc<dyn WorldStore>,
         sink: Arc<dyn EngineEventSink>,
         clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
         options: Options,
     ) -> std::result::Result<Self, StoreError> {
         Ok(Self {
@@ -78,6 +80,7 @@ impl SimulatorEngine {
             sink,
             faults: Arc::new(Faults::default()),
             clock,
+            entropy,
             deliveries: Mutex::new(HashMap::new()),
             online: Arc::default(),
             delivered: RwLock::new(HashMap::new()),
@@ -193,6 +196,7 @@ impl SimulatorEngine {
             faults: self.faults.clone(),
             online: self.online.clone(),
             delivered,
+            entropy: self.entropy.clone(),
         };
         let cancel = CancellationToken::new();
         let (breaks, broken) = mpsc::channel(1);

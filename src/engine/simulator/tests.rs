@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Aim, Options, SimulatorEngine, Uses};
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::{Clock, Entropy, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::group::GroupSettings;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber, SessionName};
@@ -151,6 +151,15 @@ impl Clock for Ticking {
     }
 }
 
+/// Makes every pause as short as it may be.
+struct Shortest;
+
+impl Entropy for Shortest {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
+
 struct Scene {
     store: Arc<MemoryStore>,
     inbox: Arc<Inbox>,
@@ -166,11 +175,10 @@ impl Scene {
     async fn on(store: Arc<MemoryStore>) -> Self {
         let inbox = Arc::new(Inbox::default());
         let clock = Arc::new(Ticking::default());
-        let engine =
-            SimulatorEngine::open(store.clone(), inbox.clone(), clock, Options { seed: 7 })
-                .await
-                .unwrap();
-        Self { store, inbox, engine: Arc::new(engine) }
+        let entropy = Arc::new(Shortest);
+        let options = Options { seed: 7 };
+        let engine = SimulatorEngine::open(store.clone(), inbox.clone(), clock, entropy, options);
+        Self { store, inbox, engine: Arc::new(engine.await.unwrap()) }
     }
 
     async fn with_sessions() -> Self {
@@ -237,7 +245,7 @@ impl Scene {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{name} is never told");
+        panic!("{name} is never notified");
     }
 }
 

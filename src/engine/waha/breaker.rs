@@ -36,7 +36,7 @@ pub(super) struct Permit<'a> {
     breaker: &'a Breaker,
     began: Instant,
     is_probe: bool,
-    told: bool,
+    reported: bool,
 }
 
 impl Breaker {
@@ -55,7 +55,7 @@ impl Breaker {
         if is_probe {
             state.probing = Some(now);
         }
-        Ok(Permit { breaker: self, began: now, is_probe, told: false })
+        Ok(Permit { breaker: self, began: now, is_probe, reported: false })
     }
 
     /// Lets a call out that reads the server's own state: the best probe of whether it is back.
@@ -66,7 +66,7 @@ impl Breaker {
         if is_probe {
             state.probing = Some(now);
         }
-        Permit { breaker: self, began: now, is_probe, told: false }
+        Permit { breaker: self, began: now, is_probe, reported: false }
     }
 
     /// The server is reachable by its stream: the next call may try at once.
@@ -88,12 +88,12 @@ impl Breaker {
 impl Permit<'_> {
     /// The server answered, whatever it was.
     pub fn answered(mut self) {
-        self.told = true;
+        self.reported = true;
         *self.breaker.0.lock() = State::default();
     }
 
     pub fn failed(mut self) {
-        self.told = true;
+        self.reported = true;
         self.fail();
     }
 
@@ -120,7 +120,7 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if self.told {
+        if self.reported {
             return;
         }
         if self.began.elapsed() >= HANGS {

@@ -94,7 +94,7 @@ impl WahaServers {
                 lists.clone(),
                 budget.clone(),
             )?);
-            let (tells, streams) = watch::channel(None);
+            let (sender, streams) = watch::channel(None);
             let monitor = Monitor {
                 server: server.clone(),
                 routes: routes.clone(),
@@ -103,7 +103,7 @@ impl WahaServers {
                 entropy: entropy.clone(),
                 connect_timeout: options.limits.connect_timeout,
                 status_interval: options.status_interval,
-                streams: tells,
+                streams: sender,
             };
             tasks.spawn(closing.clone().run_until_cancelled_owned(monitor.run()));
             if let Some(receivers) = options.receivers.clone() {

@@ -230,7 +230,7 @@ impl Monitor {
                     }
                 }
             }
-            let news = match &status {
+            let event = match &status {
                 Some(status) => {
                     let (ours, reason) = status.in_our_terms();
                     ConnectionEvent::of_status(ours, reason)
@@ -241,15 +241,15 @@ impl Monitor {
             let is_pairing = status == WahaStatus::ScanQrCode;
             let code_is_old =
                 || codes.get(&session).is_none_or(|asked| asked.elapsed() >= YOUNG_CODE);
-            let is_news = self.routes.take_unsure(&session)
+            let is_new = self.routes.take_unsure(&session)
                 || known.get(&session) != Some(&status)
                 || (is_pairing && code_is_old());
             known.insert(session.clone(), status);
-            if is_news {
+            if is_new {
                 if is_pairing {
                     codes.insert(session.clone(), Instant::now());
                 }
-                self.sink.connection_changed(&session, news).await;
+                self.sink.connection_changed(&session, event).await;
             }
         }
         if is_open {

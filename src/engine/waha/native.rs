@@ -159,7 +159,7 @@ impl Words {
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub group: Group,
-    pub untold: Vec<Field>,
+    pub unreported: Vec<Field>,
 }
 
 /// The group that the engine's object is. `None` where it has no id, so that it is none.
@@ -171,16 +171,16 @@ pub(super) fn group(engine: WahaEngine, object: &Value, now: Timestamp) -> Optio
     group.set_participants(members(raw.find(words.members)));
     // A row without name and members is a group of which the server knows the id: its flags are defaults.
     let is_blank = is_nameless(words, &raw) && group.participants().is_empty();
-    let told = if is_blank { Vec::new() } else { fields(words, &raw) };
-    told.iter().for_each(|value| value.set_on(&mut group));
+    let reported = if is_blank { Vec::new() } else { fields(words, &raw) };
+    reported.iter().for_each(|value| value.set_on(&mut group));
     group.create_time = raw.time(words.create_time);
     group.partial = group.is_half_known();
-    let is_told = |field: Field| told.iter().any(|value| value.field() == field);
-    let mut untold: Vec<Field> =
-        Field::VALUED.into_iter().filter(|field| !is_told(*field)).collect();
+    let is_reported = |field: Field| reported.iter().any(|value| value.field() == field);
+    let mut unreported: Vec<Field> =
+        Field::VALUED.into_iter().filter(|field| !is_reported(*field)).collect();
     // No object of any engine has it.
-    untold.push(Field::Picture);
-    Some(Seen { group, untold })
+    unreported.push(Field::Picture);
+    Some(Seen { group, unreported })
 }
 
 pub(super) fn id(words: &Words, raw: &Raw<'_>) -> Option<GroupId> {
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn every_engine_tells_the_same_group() {
+    fn every_engine_reports_the_same_group() {
         let gows = json!({
             "JID": "120363000000000001@g.us", "OwnerJID": "111@lid", "Name": "Team",
             "NameSetAt": "2026-09-01T10:00:00Z", "NameSetBy": "111@lid", "Topic": "desc", "TopicID": "3EB0",
@@ -346,58 +346,58 @@ mod tests {
                     {"id": "222@lid", "isAdmin": false, "isSuperAdmin": false}]},
         });
         let mut expected = seen(WahaEngine::Gows, gows);
-        assert_eq!(expected.untold, [Field::MemberShareHistory, Field::Kind, Field::Picture]);
+        assert_eq!(expected.unreported, [Field::MemberShareHistory, Field::Kind, Field::Picture]);
         assert_eq!(expected.group.participants().len(), 2, "who could not be added is no member");
         assert_eq!(expected.group.participants()[0].role, Role::Superadmin);
         assert!(expected.group.participants()[0].account.phone().is_some());
         assert_eq!(expected.group.settings.member_add_mode, MemberAddMode::AdminsOnly);
-        expected.untold.push(Field::Suspended);
-        expected.untold.sort();
+        expected.unreported.push(Field::Suspended);
+        expected.unreported.sort();
         for (engine, object) in [
             (WahaEngine::Noweb, noweb),
             (WahaEngine::Webjs, browser.clone()),
             (WahaEngine::Wpp, browser),
         ] {
-            let mut told = seen(engine, object);
-            told.untold.sort();
+            let mut read = seen(engine, object);
+            read.unreported.sort();
             assert_eq!(
-                (told.group, told.untold),
-                (expected.group.clone(), expected.untold.clone())
+                (read.group, read.unreported),
+                (expected.group.clone(), expected.unreported.clone())
             );
         }
     }
 
     #[test]
-    fn engines_tell_communities_and_their_announcement_groups_from_others() {
+    fn communities_and_their_announcement_groups_are_recognized_on_every_engine() {
         let members = json!([{"id": "111@lid"}, {"id": "222@lid"}]);
-        let gows = |parent: bool, news: bool| {
-            json!({"JID": "1@g.us", "Name": "House", "IsParent": parent, "IsDefaultSubGroup": news,
-                   "IsIncognito": parent || news, "ParticipantCount": if parent || news { 2500 } else { 2 },
+        let gows = |parent: bool, announcement: bool| {
+            json!({"JID": "1@g.us", "Name": "House", "IsParent": parent, "IsDefaultSubGroup": announcement,
+                   "IsIncognito": parent || announcement, "ParticipantCount": if parent || announcement { 2500 } else { 2 },
                    "Participants": [{"JID": "111@lid", "Error": 0}, {"JID": "222@lid", "Error": 0}]})
         };
-        let noweb = |parent: bool, news: bool| {
-            json!({"id": "1@g.us", "subject": "House", "isCommunity": parent, "isCommunityAnnounce": news,
-                   "size": if parent || news { 2500 } else { 2 }, "participants": members})
+        let noweb = |parent: bool, announcement: bool| {
+            json!({"id": "1@g.us", "subject": "House", "isCommunity": parent, "isCommunityAnnounce": announcement,
+                   "size": if parent || announcement { 2500 } else { 2 }, "participants": members})
         };
-        let browser = |parent: bool, news: bool| {
+        let browser = |parent: bool, announcement: bool| {
             json!({"id": "1@g.us", "groupMetadata": {
-                "subject": "House", "isParentGroup": parent, "defaultSubgroup": news,
-                "size": if parent || news { 2500 } else { 2 }, "participants": members}})
+                "subject": "House", "isParentGroup": parent, "defaultSubgroup": announcement,
+                "size": if parent || announcement { 2500 } else { 2 }, "participants": members}})
         };
-        for (parent, news, kind, counted) in [
+        for (parent, announcement, kind, counted) in [
             (true, false, GroupKind::Community, Some(2500)),
             (false, true, GroupKind::Announcement, Some(2500)),
             (false, false, GroupKind::Ordinary, None),
         ] {
             for (engine, object) in [
-                (WahaEngine::Gows, gows(parent, news)),
-                (WahaEngine::Noweb, noweb(parent, news)),
-                (WahaEngine::Webjs, browser(parent, news)),
-                (WahaEngine::Wpp, browser(parent, news)),
+                (WahaEngine::Gows, gows(parent, announcement)),
+                (WahaEngine::Noweb, noweb(parent, announcement)),
+                (WahaEngine::Webjs, browser(parent, announcement)),
+                (WahaEngine::Wpp, browser(parent, announcement)),
             ] {
-                let told = seen(engine, object).group;
-                assert_eq!((told.kind, told.counted()), (kind, counted), "{engine:?}");
-                assert_eq!(told.member_count(), counted.unwrap_or(2));
+                let read = seen(engine, object).group;
+                assert_eq!((read.kind, read.counted()), (kind, counted), "{engine:?}");
+                assert_eq!(read.member_count(), counted.unwrap_or(2));
             }
         }
         // People who could not be added are listed and counted.
@@ -414,28 +414,28 @@ mod tests {
     }
 
     #[test]
-    fn a_row_in_part_tells_what_it_has() {
+    fn what_a_partial_row_has_is_read() {
         let members = json!([{"JID": "111@lid", "IsSuperAdmin": true, "Error": 0}]);
         let nameless = json!({"JID": "1@g.us", "Name": "", "IsLocked": true, "GroupCreated": "2025-11-22T00:00:34Z",
             "MemberAddMode": "admin_add", "Participants": members, "ParticipantCount": 1});
-        let told = seen(WahaEngine::Gows, nameless);
-        assert!(told.group.partial && told.untold.contains(&Field::Subject));
-        assert!(told.group.settings.info_admin_only && told.group.create_time.is_some());
-        assert_eq!(told.group.participants().len(), 1);
+        let read = seen(WahaEngine::Gows, nameless);
+        assert!(read.group.partial && read.unreported.contains(&Field::Subject));
+        assert!(read.group.settings.info_admin_only && read.group.create_time.is_some());
+        assert_eq!(read.group.participants().len(), 1);
         let memberless =
             json!({"JID": "1@g.us", "Name": "Team", "IsAnnounce": true, "Participants": null});
-        let told = seen(WahaEngine::Gows, memberless);
-        assert!(told.group.partial && told.untold.contains(&Field::Counted));
-        assert!(told.group.settings.messages_admin_only);
+        let read = seen(WahaEngine::Gows, memberless);
+        assert!(read.group.partial && read.unreported.contains(&Field::Counted));
+        assert!(read.group.settings.messages_admin_only);
         // With neither its flags are none of the group's.
         let blank = json!({"id": "1@g.us", "restrict": true, "announce": true, "memberAddMode": false, "size": 3});
-        let told = seen(WahaEngine::Noweb, blank);
-        assert_eq!(told.group.settings, Default::default());
-        assert_eq!(told.untold.len(), Field::VALUED.len() + 1);
+        let read = seen(WahaEngine::Noweb, blank);
+        assert_eq!(read.group.settings, Default::default());
+        assert_eq!(read.unreported.len(), Field::VALUED.len() + 1);
     }
 
     #[test]
-    fn what_is_no_group_is_none_and_what_is_missing_is_untold() {
+    fn what_is_no_group_is_none_and_what_is_missing_is_unreported() {
         let now = Timestamp::EPOCH;
         for object in [json!(null), json!({}), json!({"id": "1@c.us"}), json!("Team")] {
             assert!(group(WahaEngine::Noweb, &object, now).is_none(), "{object}");
@@ -444,10 +444,11 @@ mod tests {
             seen(WahaEngine::Noweb, json!({"id": "120363000000000001@g.us", "creation": null}));
         assert!(blank.group.subject.text.is_empty() && blank.group.participants().is_empty());
         assert!(
-            blank.untold.contains(&Field::Subject) && blank.untold.contains(&Field::InfoAdminOnly)
+            blank.unreported.contains(&Field::Subject)
+                && blank.unreported.contains(&Field::InfoAdminOnly)
         );
         let named =
             seen(WahaEngine::Noweb, json!({"id": "120363000000000001@g.us", "subject": "Team"}));
-        assert!(!named.untold.contains(&Field::DisappearingTimer), "what is off is left out");
+        assert!(!named.unreported.contains(&Field::DisappearingTimer), "what is off is left out");
     }
 }

@@ -37,20 +37,20 @@ pub(super) struct Others {
 /// The events that clients want, and changes of that.
 struct Wanted {
     names: OtherEventNames,
-    news: BoxStream<'static, OtherEventNames>,
+    changes: BoxStream<'static, OtherEventNames>,
 }
 
 impl Wanted {
     /// Waits until they change; `false` once they never will again.
     async fn changed(&mut self) -> bool {
-        let Some(names) = self.news.next().await else { return false };
+        let Some(names) = self.changes.next().await else { return false };
         self.names = names;
         true
     }
 
     /// Waits until somebody wants anything.
     async fn some(&mut self) -> bool {
-        while let Some(Some(names)) = self.news.next().now_or_never() {
+        while let Some(Some(names)) = self.changes.next().now_or_never() {
             self.names = names;
         }
         while self.names.is_empty() {
@@ -73,7 +73,7 @@ enum End {
 impl Others {
     pub async fn run(self) {
         let mut wanted =
-            Wanted { names: OtherEventNames::default(), news: self.receivers.wanted() };
+            Wanted { names: OtherEventNames::default(), changes: self.receivers.wanted() };
         let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut last_cause = None;
         // Wanting more events reopens the stream, and all clients lose what is sent meanwhile. So the first such wish
@@ -136,8 +136,8 @@ impl Others {
                     Some(Err(cause)) => return End::Broken(cause),
                     None => return End::Broken(Broken::closed()),
                 },
-                is_news = wanted.changed() => {
-                    if !is_news {
+                may_change = wanted.changed() => {
+                    if !may_change {
                         return End::NothingWanted;
                     }
                     if !asked.cover(&wanted.names) {
@@ -160,7 +160,7 @@ impl Others {
             event.transpose()
         });
         match passed {
-            Ok(Some((session, event))) => self.receivers.tell(&session, event),
+            Ok(Some((session, event))) => self.receivers.publish(&session, event),
             Ok(None) | Err(NotPassedOn::Ours) => {}
             Err(NotPassedOn::TooLarge) => telemetry::passed_on("too_large"),
             Err(NotPassedOn::Unreadable) => telemetry::passed_on("unreadable"),
@@ -187,7 +187,7 @@ mod tests {
             WatchStream::new(self.0.subscribe()).boxed()
         }
 
-        fn tell(&self, _session: &SessionName, _event: OtherEvent) {}
+        fn publish(&self, _session: &SessionName, _event: OtherEvent) {}
     }
 
     impl Receivers {
@@ -208,7 +208,7 @@ mod tests {
             entropy: Arc::new(SystemEntropy),
             connect_timeout: Duration::from_secs(1),
         };
-        let mut wanted = Wanted { names: OtherEventNames::default(), news: receivers.wanted() };
+        let mut wanted = Wanted { names: OtherEventNames::default(), changes: receivers.wanted() };
         assert!(wanted.some().await);
         let asked = wanted.names.clone();
         let frames = || futures::stream::pending::<Result<Bytes, Broken>>();
@@ -231,7 +231,7 @@ mod tests {
         receivers.want(&["message", "*"]);
         assert!(wanted.some().await);
         let end = others.follow(frames(), &asked, &mut wanted).now_or_never();
-        assert!(end.is_none(), "what was wanted before it was opened is no news");
+        assert!(end.is_none(), "what was wanted before it was opened is no change");
         let more = others.follow(frames(), &asked, &mut wanted);
         receivers.want(&["message", "*", "engine.event"]);
         assert!(matches!(more.await, End::MoreWanted));

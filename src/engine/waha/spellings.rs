@@ -44,8 +44,13 @@ pub(super) struct Spellings {
 struct KeptFor;
 
 impl Expiry<Key, Registration> for KeptFor {
-    fn expire_after_create(&self, _: &Key, told: &Registration, _: StdInstant) -> Option<Duration> {
-        Some(match told {
+    fn expire_after_create(
+        &self,
+        _: &Key,
+        registration: &Registration,
+        _: StdInstant,
+    ) -> Option<Duration> {
+        Some(match registration {
             Registration::As(_) => REGISTERED_FOR,
             Registration::Absent => ABSENT_FOR,
         })

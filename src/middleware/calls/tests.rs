@@ -329,7 +329,7 @@ async fn each_part_of_an_answer_waits_for_the_last_to_leave_and_the_largest_coun
         })
         .collect();
     assert!(take().is_none(), "a part for which there is no room does not come");
-    assert!(is_ended(&task), "and the peer is told that not all has come");
+    assert!(is_ended(&task), "and the peer learns that not all has come");
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ pub struct Event {
 pub struct EventPayload {
     /// When it happened: in seconds, in the shapes of engines in milliseconds.
     timestamp: i64,
-    /// The group's id, and what is told of the group.
+    /// The group's id, and what is known of the group.
     #[schema(nullable = false, required = false, value_type = Object)]
     group: Option<HashMap<String, String>>,
     /// What was done to the participants.

@@ -70,21 +70,21 @@ pub async fn of_group(
     let page =
         gateway.app.list_group_events(&incoming.call, &query, size, "", Sequence::ZERO).await;
     let page = page.map_err(|error| incoming.refuse(error))?;
-    let told = page.events.iter().map(|event| tell(&renderer, &event.wire));
-    let told: Vec<Option<Value>> =
-        told.collect::<DomainResult<_>>().map_err(|error| incoming.refuse(error))?;
+    let rendered = page.events.iter().map(|event| render(&renderer, &event.wire));
+    let rendered: Vec<Option<Value>> =
+        rendered.collect::<DomainResult<_>>().map_err(|error| incoming.refuse(error))?;
     let last = page.events.last().filter(|_| !page.next_page_token.is_empty());
     let body = EventPage {
-        events: told.into_iter().flatten().collect(),
+        events: rendered.into_iter().flatten().collect(),
         next: last.map(|last| last.sequence),
         oldest_sequence: page.oldest_sequence,
     };
     Ok(at_sequence(page.as_of_sequence, json(&body)))
 }
 
-fn tell(renderer: &WahaRenderer, wire: &[u8]) -> DomainResult<Option<Value>> {
+fn render(renderer: &WahaRenderer, wire: &[u8]) -> DomainResult<Option<Value>> {
     let event = pb::GroupEvent::decode(wire).map_err(Error::internal)?;
-    Ok(renderer.render(&event).map(|told| told.body))
+    Ok(renderer.render(&event).map(|rendered| rendered.body))
 }
 
 /// A number of the query from 1 to `most`.

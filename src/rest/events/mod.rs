@@ -197,9 +197,9 @@ fn messages(
         Ok(WatchItem::Events { events, token: Some(token) }) => {
             let last = events.len().saturating_sub(1);
             Box::new(events.into_iter().enumerate().filter_map(move |(index, event)| {
-                let told = message(&renderer, &event, token.log_id);
+                let message = message(&renderer, &event, token.log_id);
                 // Where the last of them says nothing in WAHA's words, its place is passed all the same.
-                told.or_else(|| (index == last).then(|| place(&token)))
+                message.or_else(|| (index == last).then(|| place(&token)))
             }))
         }
         Ok(
@@ -218,15 +218,20 @@ fn messages(
 fn message(renderer: &WahaRenderer, event: &EventRecord, log_id: LogId) -> Option<Event> {
     let token = ResumeToken { log_id, at: LogPosition::from(event) };
     let event = pb::GroupEvent::decode(event.wire.clone()).ok()?;
-    let told = renderer.render(&event)?;
-    Some(Event::default().id(id(&token)).event(told.name.as_str()).data(told.body.to_string()))
+    let rendered = renderer.render(&event)?;
+    Some(
+        Event::default()
+            .id(id(&token))
+            .event(rendered.name.as_str())
+            .data(rendered.body.to_string()),
+    )
 }
 
 fn id(token: &ResumeToken) -> String {
     URL_SAFE_NO_PAD.encode(token.encode())
 }
 
-/// An id without a message: the client remembers it and is told nothing.
+/// An id without a message: the client remembers it, and nothing is dispatched.
 fn place(token: &ResumeToken) -> Event {
     Event::default().id(id(token))
 }

@@ -1,7 +1,7 @@
 //! WAHA's WebSocket, `GET /ws?session=…&events=…&x-api-key=…`: the same events, one in a text frame; and beside them
-//! what WAHA servers tell of their sessions besides groups, as it comes and only to who keeps up.
+//! what WAHA servers report of their sessions besides groups, as it comes and only to who keeps up.
 //!
-//! As in WAHA the key stands in the query, the handshake always succeeds, and who may not is told by the
+//! As in WAHA the key stands in the query, the handshake always succeeds, and who may not learns it from the
 //! close: 1008 `Unauthorized` or `Forbidden`. There is no resume; a client that must miss nothing follows
 //! the server-sent events.
 
@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::extract::ws::Utf8Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::http::{Extensions, HeaderMap, Method, Uri};
+use axum::http::{Extensions, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use futures::{SinkExt as _, Stream, StreamExt as _};
 use prost::Message as _;
@@ -34,8 +34,7 @@ use crate::middleware::audit::note_caller;
 use crate::middleware::{Audited, Peer};
 use crate::pb;
 use crate::rest::RestState;
-use crate::rest::refusal::RequestInfo;
-use crate::rest::request::{caller_of, refuse_foreign_pages};
+use crate::rest::request::Arrival;
 use crate::telemetry;
 
 /// WAHA's: whoever has not answered by the next one is cut off.
@@ -44,7 +43,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Nothing that a client sends is of use here.
 const MAX_RECEIVED_BYTES: usize = 4096;
-/// The longest frame that is sent, about: an event that tells a whole group is some 200 KiB.
+/// The longest frame that is sent, about: an event that describes a whole group is some 200 KiB.
 const MAX_SENT_BYTES: usize = 4 << 20;
 /// Frames are read at this pace, after as many as fit in the time below; a client that answers pings, and asks a
 /// few times a second whether we are there, is never slowed down.
@@ -53,21 +52,19 @@ const FRAMES_AHEAD: Duration = Duration::from_secs(10);
 
 pub async fn open(
     State(gateway): State<RestState>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
+    arrival: Arrival,
     extensions: Extensions,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let asked = RequestInfo { method, uri, time: gateway.clock.now(), shape: gateway.shape };
+    let asked = &arrival.info;
     let Ok(upgrade) = upgrade else {
-        return match caller_of(&gateway, &headers, &asked.uri) {
+        return match arrival.caller() {
             Ok(_) => asked.no_such_path().into_response(),
             Err(error) => asked.refuse(error).into_response(),
         };
     };
     // No rule of browsers keeps pages from opening sockets elsewhere.
-    if let Err(error) = refuse_foreign_pages(&gateway, &headers) {
+    if let Err(error) = arrival.refuse_foreign_page() {
         return asked.refuse(error).into_response();
     }
     let wished = Wished::read(asked.uri.query().unwrap_or_default());
@@ -271,8 +268,8 @@ impl Frames {
         let session = self.gateway.app.get_session(&self.call, &event.session).await.ok()?;
         let (words, names) = (self.gateway.shape.words(), self.wished.events.clone());
         let renderer = WahaRenderer::new(Some(&session), words, names);
-        let told = renderer.render(&pb::GroupEvent::decode(event.wire.clone()).ok()?)?;
-        Some(Message::Text(told.body.to_string().into()))
+        let rendered = renderer.render(&pb::GroupEvent::decode(event.wire.clone()).ok()?)?;
+        Some(Message::Text(rendered.body.to_string().into()))
     }
 }
 

@@ -23,7 +23,7 @@ use super::RestState;
 use super::body::{Described, UTF8_MARK};
 use super::openapi::{Body as Answer, OperationDoc, Tag, required, says, session_name_text};
 use super::refusal::{Refusal, RequestInfo};
-use super::request::caller_of;
+use super::request::Arrival;
 use super::route::Route;
 use super::wire::KEY_IN_QUERY;
 use crate::app::Call;
@@ -48,8 +48,8 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn route(allowed: &'static Allowed) -> Route {
-    let handler = move |State(gateway): State<RestState>, request: Request| async move {
-        pass(gateway, request, allowed).await
+    let handler = move |State(gateway): State<RestState>, arrival: Arrival, request: Request| async move {
+        pass(gateway, arrival, request, allowed).await
     };
     let (method, handler): (HttpMethod, MethodRouter<RestState>) = match allowed.method.as_str() {
         "POST" => (HttpMethod::Post, routing::post(handler)),
@@ -75,11 +75,12 @@ fn said(allowed: &Allowed) -> OperationDoc {
 
 async fn pass(
     gateway: RestState,
+    arrival: Arrival,
     request: Request,
     allowed: &'static Allowed,
 ) -> Result<Response, Refusal> {
-    let asked = super::asked(&gateway, &request);
-    let caller = caller_of(&gateway, request.headers(), &asked.uri);
+    let caller = arrival.caller();
+    let asked = arrival.info;
     let caller = caller.map_err(|error| asked.refuse(error))?;
     let described = Described::by(request.headers(), &asked);
     let (mut parts, body) = request.into_parts();

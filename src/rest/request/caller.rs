@@ -1,9 +1,11 @@
 //! Who calls, and from where a browser calls.
 
+use std::convert::Infallible;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::path::PathNames;
 use super::query::Query;
@@ -16,17 +18,59 @@ use crate::rest::RestState;
 use crate::rest::refusal::{Refusal, RequestInfo};
 use crate::rest::wire::KEY_IN_QUERY;
 
+/// What the head of a request says: what is asked for, when, by whom, and whether a page of another site asks. Found out
+/// once, before its handler is called, and kept in its extensions.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub info: RequestInfo,
+    key: Result<Caller, Error>,
+    page: Result<(), Error>,
+}
+
+impl Arrival {
+    pub fn of(gateway: &RestState, method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        let query = Query::of(uri);
+        let in_query = query.first(KEY_IN_QUERY).map(str::as_bytes);
+        Self {
+            info: RequestInfo::of(gateway, method, uri),
+            key: gateway.keyring.identify_or(headers, in_query),
+            page: refuse_foreign_pages(gateway, headers),
+        }
+    }
+
+    /// Who calls, whatever is asked for; noted for the audit.
+    pub fn caller(&self) -> Result<Caller, Error> {
+        let caller = self.key.clone()?;
+        note_caller(&caller);
+        self.refuse_foreign_page()?;
+        Ok(caller)
+    }
+
+    pub fn refuse_foreign_page(&self) -> Result<(), Error> {
+        self.page.clone()
+    }
+}
+
+impl FromRequestParts<RestState> for Arrival {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        gateway: &RestState,
+    ) -> Result<Self, Infallible> {
+        let known = parts.extensions.get::<Self>().cloned();
+        Ok(known.unwrap_or_else(|| Self::of(gateway, &parts.method, &parts.uri, &parts.headers)))
+    }
+}
+
 /// The caller, who may use the session that the path names.
 pub struct Authorized(pub Caller);
 
-impl FromRequestParts<RestState> for Authorized {
-    type Rejection = Refusal;
-
+impl Authorized {
     /// Before anything else of the request is looked at, as WAHA's guard stands before its pipes.
-    async fn from_request_parts(parts: &mut Parts, gateway: &RestState) -> Result<Self, Refusal> {
-        let asked = RequestInfo::of(gateway, &parts.method, &parts.uri);
-        let refuse = |error| asked.refuse(error);
-        let caller = caller_of(gateway, &parts.headers, &parts.uri).map_err(refuse)?;
+    pub async fn of(arrival: &Arrival, parts: &mut Parts) -> Result<Self, Refusal> {
+        let refuse = |error| arrival.info.refuse(error);
+        let caller = arrival.caller().map_err(refuse)?;
         let PathNames { session, .. } = PathNames::of(parts).await;
         if let Ok(session) = session.parse() {
             note_session(&session);
@@ -36,19 +80,9 @@ impl FromRequestParts<RestState> for Authorized {
     }
 }
 
-/// Who calls, of a request that is not read any further.
-pub fn caller_of(gateway: &RestState, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Error> {
-    let query = Query::of(uri);
-    let in_query = query.first(KEY_IN_QUERY).map(str::as_bytes);
-    let caller = gateway.keyring.identify_or(headers, in_query)?;
-    note_caller(&caller);
-    refuse_foreign_pages(gateway, headers)?;
-    Ok(caller)
-}
-
 /// Where no keys are set, a browser on this machine could be made to call by any page that it shows. Browsers
 /// say where a request comes from; nobody else sends these headers.
-pub fn refuse_foreign_pages(gateway: &RestState, headers: &HeaderMap) -> Result<(), Error> {
+fn refuse_foreign_pages(gateway: &RestState, headers: &HeaderMap) -> Result<(), Error> {
     let (site, origin) = (headers.get("sec-fetch-site"), headers.get(ORIGIN));
     if !gateway.keyring.is_open() {
         return Ok(());

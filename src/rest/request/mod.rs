@@ -20,7 +20,7 @@ use crate::domain::error::{Error, Violations, checked};
 use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use body::BodyFields;
 use caller::Authorized;
-pub use caller::{caller_of, refuse_foreign_names, refuse_foreign_pages};
+pub use caller::{Arrival, refuse_foreign_names};
 use path::PathNames;
 use query::Query;
 
@@ -43,9 +43,10 @@ impl FromRequest<RestState> for Incoming {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, gateway: &RestState) -> Result<Self, Refusal> {
-        let asked = RequestInfo::of(gateway, request.method(), request.uri());
         let (mut parts, body) = request.into_parts();
-        let authorized = Authorized::from_request_parts(&mut parts, gateway).await?;
+        let Ok(arrival) = Arrival::from_request_parts(&mut parts, gateway).await;
+        let authorized = Authorized::of(&arrival, &mut parts).await?;
+        let asked = arrival.info;
         let path = PathNames::of(&mut parts).await;
         let query = Query::of(&asked.uri);
         let request_id = header(&parts.headers, IDEMPOTENCY_KEY);

@@ -1,7 +1,7 @@
-//! The country of a phone number, which WhatsApp tells of who made a group.
+//! The country of a phone number, which WhatsApp names for the creator of a group.
 
 /// Calling codes and ISO 3166 codes (ITU-T E.164). Where territories share a code with a country it is the country's; those
-/// of North America share 1 as equals, and are not told apart.
+/// of North America share 1 as equals, and are not distinguished.
 const COUNTRIES: &[(&str, &str)] = &[
     ("20", "EG"),
     ("211", "SS"),

@@ -69,7 +69,7 @@ impl Shape {
         }
     }
 
-    /// Whose words events are told in.
+    /// In whose format events are sent.
     pub fn words(self) -> WahaDialect {
         match self {
             Self::Normalized => WahaDialect::NORMALIZED,
@@ -266,7 +266,7 @@ fn owner_country(group: &pb::Group) -> &'static str {
     country::country(owner.map_or(left, |owner| names(owner).1))
 }
 
-/// The phone number of a person who is named by a hidden id, as far as the members tell; else nothing.
+/// The phone number of a person who is named by a hidden id, as far as the members show it; else nothing.
 fn number_of(group: &pb::Group, id: &str) -> String {
     if !id.ends_with("@lid") {
         return String::new();

@@ -131,7 +131,7 @@ class Service:
             WAGROUPS_DATABASE__URL=self.database_url,
             WAGROUPS_GRPC__LISTEN=self.address,
             WAGROUPS_OPS__LISTEN=self.ops_address,
-            WAGROUPS_WEBHOOK__LISTEN=self.webhook_address,
+            WAGROUPS_WAHA_INGRESS__LISTEN=self.webhook_address,
             **{f"WAGROUPS_{name}": value for name, value in self._settings.items()},
         )
         with open(self.log, "ab") as log:

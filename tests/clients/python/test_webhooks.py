@@ -195,7 +195,7 @@ def test_kill_9_in_the_middle_of_webhooks(own_service: Service, tmp_path: Path) 
 def held_by_webhooks(service: Service) -> float:
     with urllib.request.urlopen(f"http://{service.ops_address}/metrics", timeout=PATIENCE) as answer:
         lines = answer.read().decode().splitlines()
-    return next((float(line.split()[1]) for line in lines if line.startswith("wagroups_webhook_buffer_bytes")), 0.0)
+    return next((float(line.split()[1]) for line in lines if line.startswith("wagroups_waha_ingress_buffer_bytes")), 0.0)
 
 
 def test_a_body_that_nobody_vouches_for_keeps_no_webhook_out(start_service: Callable[..., Service]) -> None:

@@ -16,6 +16,7 @@ use wagroups::pb;
 use wagroups::pb::groups_service_client::GroupsServiceClient;
 use wagroups::pb::simulator_service_client::SimulatorServiceClient;
 use wagroups::repository::{ConnectOptions, SeaRepository};
+use wagroups::telemetry::SystemEntropy;
 
 use super::load::History;
 use crate::harness::process::{Process, TestStore};
@@ -143,6 +144,7 @@ async fn nothing_acted_twice(repository: &Arc<SeaRepository>, history: &History)
         repository.clone(),
         Arc::new(NoSink),
         Arc::new(StoppedClock),
+        Arc::new(SystemEntropy),
         simulator::Options::default(),
     )
     .await

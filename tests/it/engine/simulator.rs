@@ -63,15 +63,16 @@ async fn the_simulator_conforms() {
     let inbox = Arc::new(Inbox::default());
     let clock = Arc::new(SystemClock);
     let options = simulator::Options::default();
-    let world = SimulatorEngine::open(store, inbox.clone(), clock, options).await.expect("a world");
-    let world = Arc::new(world);
+    let entropy = Arc::new(SystemEntropy);
+    let world = SimulatorEngine::open(store, inbox.clone(), clock, entropy.clone(), options).await;
+    let world = Arc::new(world.expect("a world"));
     let options = gateway::Options {
         read_timeout: Duration::from_secs(30),
         write_timeout: Duration::from_secs(90),
         pace: None,
         tenure: None,
     };
-    let engine = Gateway::new(world.clone(), Arc::new(SystemEntropy), options);
+    let engine = Gateway::new(world.clone(), entropy, options);
     let engine: Arc<dyn GroupEngine> = Arc::new(engine);
     let alice = online(engine.as_ref(), "alice").await;
     let bob = online(engine.as_ref(), "bob").await;

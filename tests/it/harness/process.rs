@@ -123,7 +123,7 @@ impl Process {
             .env_remove("WAGROUPS_CRASH_ROUNDS")
             .env("WAGROUPS_DATABASE__URL", store.url())
             .env("WAGROUPS_GRPC__LISTEN", ports.grpc.to_string())
-            .env("WAGROUPS_WEBHOOK__LISTEN", ports.webhook.to_string())
+            .env("WAGROUPS_WAHA_INGRESS__LISTEN", ports.webhook.to_string())
             .env("WAGROUPS_OPS__LISTEN", "off")
             .env("WAGROUPS_LOG__FILTER", "warn")
             .stdin(Stdio::null())

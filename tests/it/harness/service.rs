@@ -155,7 +155,7 @@ impl Service {
     /// Where webhooks are taken, without a path.
     pub fn webhook_url(&self) -> String {
         let server = self.server.as_ref().expect("a running service");
-        format!("http://{}", server.webhook_addr().expect("webhook.listen is set"))
+        format!("http://{}", server.waha_ingress_addr().expect("waha_ingress.listen is set"))
     }
 
     /// Where WAHA's paths are served, without a path.

@@ -14,7 +14,7 @@ const OTHER: &str = "https://other.example";
 async fn served(keyed: bool, origins: &[&str]) -> Service {
     Service::on_sqlite_with(|settings: &mut Settings| {
         listening(settings);
-        settings.webhook.listen = "127.0.0.1:0".parse().ok();
+        settings.waha_ingress.listen = "127.0.0.1:0".parse().ok();
         settings.ops.listen = "127.0.0.1:0".parse().ok();
         settings.inbound.allowed_origins = origins.iter().map(ToString::to_string).collect();
         if keyed {

@@ -147,7 +147,7 @@ fn on_all_listeners(settings: &mut Settings) {
     with_keys(settings);
     let any = "127.0.0.1:0".parse().expect("an address");
     settings.rest.listen = Some(any);
-    settings.webhook.listen = Some(any);
+    settings.waha_ingress.listen = Some(any);
     settings.ops.listen = Some(any);
 }
 
@@ -159,8 +159,12 @@ async fn a_connection_that_asks_for_nothing_is_closed_on_every_listener() {
     })
     .await;
     let server = service.server.as_ref().expect("a running service");
-    let listeners =
-        [Some(server.grpc_addr()), server.rest_addr(), server.webhook_addr(), server.ops_addr()];
+    let listeners = [
+        Some(server.grpc_addr()),
+        server.rest_addr(),
+        server.waha_ingress_addr(),
+        server.ops_addr(),
+    ];
     let silent: [&[u8]; 4] = [b"", b"P", b"PRI * HTTP/2.0\r\n", b"GET / HTTP/1.1\r\nhost: a"];
     let closed = listeners
         .into_iter()
@@ -175,15 +179,19 @@ async fn where_connections_run_out_those_without_a_key_make_room() {
         on_all_listeners(settings);
         settings.grpc.max_connections = 8;
         settings.rest.max_connections = 8;
-        settings.webhook.max_connections = 8;
+        settings.waha_ingress.max_connections = 8;
         settings.ops.max_connections = 8;
     })
     .await;
     // This one has shown its key.
     list_sessions(&service, ALL).await.expect("served");
     let server = service.server.as_ref().expect("a running service");
-    let listeners =
-        [Some(server.grpc_addr()), server.rest_addr(), server.webhook_addr(), server.ops_addr()];
+    let listeners = [
+        Some(server.grpc_addr()),
+        server.rest_addr(),
+        server.waha_ingress_addr(),
+        server.ops_addr(),
+    ];
     let mut silent = Vec::new();
     for listener in listeners.into_iter().flatten() {
         for _ in 0..40 {
@@ -195,7 +203,7 @@ async fn where_connections_run_out_those_without_a_key_make_room() {
     assert_eq!(new.call(LIST_SESSIONS, Some(SHOP), &[]).await.expect("an answer"), 0);
     for (listener, path) in [
         (server.rest_addr(), "/api/sessions"),
-        (server.webhook_addr(), "/webhook/none"),
+        (server.waha_ingress_addr(), "/webhook/none"),
         (server.ops_addr(), "/livez"),
     ] {
         let request = format!(

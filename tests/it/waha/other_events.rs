@@ -385,7 +385,7 @@ async fn a_receiver_that_takes_no_messages_is_told_of_groups_all_the_same() {
 async fn a_session_of_webhooks_passes_on_what_they_tell() {
     let scene = Scene::with(vec![Options::default()], |into| {
         settings(into);
-        into.webhook.listen = "127.0.0.1:0".parse().ok();
+        into.waha_ingress.listen = "127.0.0.1:0".parse().ok();
     })
     .await;
     let config = pb::WahaConfig {

@@ -43,7 +43,7 @@ pub async fn register(scene: &Scene, secret: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_is_set_beside_the_others_once() {
     let scene = Scene::with(vec![Default::default()], |settings| {
-        settings.webhook.listen = Some("127.0.0.1:0".parse().expect("an address"));
+        settings.waha_ingress.listen = Some("127.0.0.1:0".parse().expect("an address"));
     })
     .await;
     let secret = "what shop and its WAHA server know";

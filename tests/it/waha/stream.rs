@@ -44,7 +44,7 @@ async fn what_is_told_while_the_stream_is_broken_is_found_afterwards() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_comes_twice_and_by_two_ways_counts_once() {
     let scene = Scene::with(vec![Default::default()], |settings| {
-        settings.webhook.listen = Some("127.0.0.1:0".parse().expect("an address"));
+        settings.waha_ingress.listen = Some("127.0.0.1:0".parse().expect("an address"));
     })
     .await;
     let secret = "what shop and its WAHA server know";

@@ -15,7 +15,7 @@ use wagroups::domain::port::engine::{
 use wagroups::domain::port::repository::StoreError;
 use wagroups::domain::port::world::WorldStore;
 use wagroups::engine::simulator::{Options, SimulatorEngine};
-use wagroups::telemetry::SystemClock;
+use wagroups::telemetry::{SystemClock, SystemEntropy};
 
 use super::WahaServer;
 use crate::harness::service::eventually;
@@ -31,9 +31,11 @@ pub struct Whatsapp {
 impl Whatsapp {
     pub async fn new() -> Arc<Self> {
         let fan_out = Arc::new(FanOut::default());
-        let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(SystemClock));
+        let store = Arc::new(MemoryStore::default());
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let options = Options::default();
-        let simulator = SimulatorEngine::open(store, fan_out.clone(), clock, options).await;
+        let simulator =
+            SimulatorEngine::open(store, fan_out.clone(), clock, entropy, options).await;
         let simulator = Arc::new(simulator.expect("a world"));
         Arc::new(Self { simulator, fan_out, servers: AtomicUsize::new(0) })
     }

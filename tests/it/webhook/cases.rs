@@ -36,9 +36,10 @@ struct Case {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_case_comes_to_what_it_says() {
-    let service =
-        Service::on_sqlite_with(|settings| settings.webhook.listen = "127.0.0.1:0".parse().ok())
-            .await;
+    let service = Service::on_sqlite_with(|settings| {
+        settings.waha_ingress.listen = "127.0.0.1:0".parse().ok()
+    })
+    .await;
     let contract = DescriptorPool::decode(pb::DESCRIPTORS).expect("the contract");
     let now = SystemClock.now().as_millis().div_euclid(1000);
     let mut wrong = Vec::new();

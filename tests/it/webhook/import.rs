@@ -22,7 +22,7 @@ struct Scene {
 impl Scene {
     async fn begin() -> Self {
         let service = Service::on_sqlite_with(|settings| {
-            settings.webhook.listen = "127.0.0.1:0".parse().ok();
+            settings.waha_ingress.listen = "127.0.0.1:0".parse().ok();
         })
         .await;
         service.create_waha_session(SESSION, SECRET).await;

@@ -5,6 +5,7 @@ mod busy_day;
 mod cases;
 mod import;
 mod kills;
+mod old_metrics;
 pub mod sender;
 mod sessions;
 mod shuffle;
@@ -13,7 +14,7 @@ use wagroups::config::Settings;
 
 /// Settings of a service that takes webhooks.
 pub fn listening(settings: &mut Settings) {
-    settings.webhook.listen = "127.0.0.1:0".parse().ok();
+    settings.waha_ingress.listen = "127.0.0.1:0".parse().ok();
 }
 
 /// Declares tests that run on SQLite and on PostgreSQL, of services that take webhooks:

@@ -25,7 +25,7 @@ const LATE_MS: usize = 10 * 60 * 1000;
 const AT_ONCE: usize = 16;
 
 fn settings(settings: &mut wagroups::config::Settings) {
-    settings.webhook.listen = "127.0.0.1:0".parse().ok();
+    settings.waha_ingress.listen = "127.0.0.1:0".parse().ok();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -73,8 +73,10 @@ async fn notifications_are_repeated_mixed_and_lost_as_scripted() {
         scene.subject(&group, &format!("mixed {n}")).await;
     }
     scene.settle("bob").await;
-    let times: Vec<_> =
-        scene.inbox.of(&bob)[4..].iter().map(|told| told.observations[0].occur_time).collect();
+    let times: Vec<_> = scene.inbox.of(&bob)[4..]
+        .iter()
+        .map(|changes| changes.observations[0].occur_time)
+        .collect();
     let mut in_order = times.clone();
     in_order.sort_unstable();
     assert_eq!(in_order.len(), 8);

@@ -14,7 +14,7 @@ async fn waiting(scene: &Scene) -> QrCode {
     }
 }
 
-fn told(scene: &Scene) -> Vec<ConnectionEvent> {
+fn reported(scene: &Scene) -> Vec<ConnectionEvent> {
     let connections = scene.inbox.connections.lock().unwrap();
     let events = connections.iter().map(|(_, event)| event.clone());
     events
@@ -29,9 +29,9 @@ async fn codes_follow_each_other_until_nobody_came() {
     let mut values = vec![first.value];
     for (seconds, codes) in [(59, 0), (2, 1), (20, 2), (20, 3), (20, 4), (20, 5), (15, 5)] {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        assert_eq!(told(&scene).len(), codes, "after {seconds} more seconds");
+        assert_eq!(reported(&scene).len(), codes, "after {seconds} more seconds");
     }
-    for event in told(&scene) {
+    for event in reported(&scene) {
         let ConnectionEvent::Pairing(code) = event else { panic!("{event:?}") };
         values.push(code.value);
     }
@@ -39,7 +39,11 @@ async fn codes_follow_each_other_until_nobody_came() {
     values.dedup();
     assert_eq!(values.len(), 6, "each code is another");
     tokio::time::sleep(Duration::from_secs(6)).await;
-    assert!(matches!(told(&scene).last(), Some(ConnectionEvent::Failed(_))), "{:?}", told(&scene));
+    assert!(
+        matches!(reported(&scene).last(), Some(ConnectionEvent::Failed(_))),
+        "{:?}",
+        reported(&scene)
+    );
     // It is over: a code of before links nothing, and a new start shows new ones.
     assert!(!scene.engine.link_device(&session("alice")).await.unwrap());
     let Started::Pairing(_) = scene.engine.start(&session("alice")).await.unwrap() else {
@@ -54,14 +58,14 @@ async fn who_is_linked_or_stopped_is_shown_no_more_codes() {
         let scene = Scene::new().await;
         waiting(&scene).await;
         tokio::time::sleep(Duration::from_secs(61)).await;
-        assert_eq!(told(&scene).len(), 1);
+        assert_eq!(reported(&scene).len(), 1);
         if is_linked {
             assert!(scene.engine.link_device(&session("alice")).await.unwrap());
         } else {
             scene.engine.stop(&session("alice")).await.unwrap();
         }
         tokio::time::sleep(Duration::from_secs(3600)).await;
-        assert_eq!(told(&scene).len(), 1, "linked: {is_linked}");
+        assert_eq!(reported(&scene).len(), 1, "linked: {is_linked}");
     }
 }
 

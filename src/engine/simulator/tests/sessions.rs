@@ -17,10 +17,13 @@ async fn two_sessions_see_each_others_changes() {
     let group = scene.group().await;
     scene.subject(&group, "renamed").await;
     scene.settle("bob").await;
-    let told = scene.inbox.of(&session("bob"));
-    assert!(told.iter().all(|n| n.call_key.is_none()), "only the caller's own echo bears the key");
-    assert!(matches!(told[0].observations[0].change, Change::Full(_)));
-    assert!(matches!(told[1].observations[0].change, Change::Fields(_)));
+    let received = scene.inbox.of(&session("bob"));
+    assert!(
+        received.iter().all(|n| n.call_key.is_none()),
+        "only the caller's own echo bears the key"
+    );
+    assert!(matches!(received[0].observations[0].change, Change::Full(_)));
+    assert!(matches!(received[1].observations[0].change, Change::Fields(_)));
     let as_bob_sees_it = scene
         .perform("bob", "", FetchGroup { group_id: group.clone() })
         .await
@@ -35,9 +38,9 @@ async fn two_sessions_see_each_others_changes() {
         None
     );
     scene.settle("alice").await;
-    let told = scene.inbox.of(&session("alice"));
+    let received = scene.inbox.of(&session("alice"));
     assert!(matches!(
-        &told[2].observations[0].change,
+        &received[2].observations[0].change,
         Change::Members { action: MemberAction::Leave, members } if members.len() == 1
     ));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::operation::Actor;
 use super::texts::{check_description, check_subject};
-use super::{Done, GroupCore, Member, Members, News, Refusal, World, WorldGroup};
+use super::{Done, GroupCore, GroupUpdate, Member, Members, Refusal, World, WorldGroup};
 use crate::domain::group::{
     AddressingMode, Description, GroupKind, GroupSettings, MAX_PARTICIPANTS, Subject,
 };
@@ -82,7 +82,9 @@ impl World {
             .map(|requested| self.try_to_add(&mut group, actor, *requested, mark.time))
             .collect();
         let core = group.core.clone();
-        self.announce(&mut done, mark, &core, actor, |_| News::Joined(Box::new(core.clone())));
+        self.announce(&mut done, mark, &core, actor, |_| {
+            GroupUpdate::Joined(Box::new(core.clone()))
+        });
         self.index.invites.insert(group.invite_code.clone(), id.clone());
         self.groups.put(id, group);
         Ok(done)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::joining::was_removed;
 use super::operation::Actor;
-use super::{Done, News, Refusal, World, WorldGroup};
+use super::{Done, GroupUpdate, Refusal, World, WorldGroup};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, InviteCode, PhoneNumber};
 use crate::domain::invite::{GroupPreview, Invite};
@@ -35,7 +35,7 @@ impl World {
         let mut done = Done::of(group_id);
         let mark = self.next_change(actor.now);
         done.invite_code = Some(group.invite_code.clone());
-        self.announce(&mut done, mark, &group.core, actor, |_| News::InviteRevoked);
+        self.announce(&mut done, mark, &group.core, actor, |_| GroupUpdate::InviteRevoked);
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }

@@ -2,7 +2,7 @@
 
 use super::operation::{Actor, NOT_ALLOWED, NOT_MEMBER, OK, result};
 use super::rows::PictureKey;
-use super::{Departure, Done, News, RECENTLY, Refusal, World, WorldGroup};
+use super::{Departure, Done, GroupUpdate, RECENTLY, Refusal, World, WorldGroup};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::MemberAction;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber};
@@ -21,10 +21,10 @@ impl World {
         let mut done = Done::of(group_id);
         let mark = self.next_change(actor.now);
         let by = (actor.phone, group.core.name_of(actor.phone));
-        self.notify(&mut done, mark, (group_id, by), actor.phone, News::Left);
+        self.notify(&mut done, mark, (group_id, by), actor.phone, GroupUpdate::Left);
         part(&mut group, actor.phone, mark.time, false);
         let gone = vec![Participant::new(group.core.account_of(actor.phone), role)];
-        self.announce(&mut done, mark, &group.core, actor, |_| News::Members {
+        self.announce(&mut done, mark, &group.core, actor, |_| GroupUpdate::Members {
             action: MemberAction::Leave,
             members: gone.clone(),
         });
@@ -43,7 +43,7 @@ impl World {
             }
             let mark = self.next_change(actor.now);
             let risen = vec![Participant::new(group.core.account_of(heir), Role::Superadmin)];
-            self.announce(&mut done, mark, &group.core, actor, |_| News::Members {
+            self.announce(&mut done, mark, &group.core, actor, |_| GroupUpdate::Members {
                 action: MemberAction::Promote,
                 members: risen.clone(),
             });
@@ -86,10 +86,10 @@ impl World {
         let mark = self.next_change(actor.now);
         let by = (actor.phone, group.core.name_of(actor.phone));
         for (phone, _) in &gone {
-            self.notify(&mut done, mark, (group_id, by), *phone, News::Left);
+            self.notify(&mut done, mark, (group_id, by), *phone, GroupUpdate::Left);
         }
         let members: Vec<Participant> = gone.iter().map(|(_, participant)| *participant).collect();
-        self.announce(&mut done, mark, &group.core, actor, |_| News::Members {
+        self.announce(&mut done, mark, &group.core, actor, |_| GroupUpdate::Members {
             action: MemberAction::Leave,
             members: members.clone(),
         });

@@ -5,8 +5,8 @@ use super::operation::{
     PRIVACY_INVITE_NEEDED, RECENTLY_LEFT, result,
 };
 use super::{
-    ChangeMark, Done, InviteRecord, Member, News, PRIVATE_INVITE_LIFE, PendingRequest, RECENTLY,
-    Refusal, World, WorldGroup,
+    ChangeMark, Done, GroupUpdate, InviteRecord, Member, PRIVATE_INVITE_LIFE, PendingRequest,
+    RECENTLY, Refusal, World, WorldGroup,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{JoinRequestAction, MemberAction};
@@ -145,9 +145,9 @@ impl World {
             .collect();
         self.announce(done, mark, &group.core, actor, |phone| {
             if newcomers.contains(&phone) {
-                News::Joined(Box::new(group.core.clone()))
+                GroupUpdate::Joined(Box::new(group.core.clone()))
             } else {
-                News::Members { action: MemberAction::Join, members: members.clone() }
+                GroupUpdate::Members { action: MemberAction::Join, members: members.clone() }
             }
         });
     }

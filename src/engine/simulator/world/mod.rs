@@ -12,7 +12,7 @@ mod invites;
 mod joining;
 mod leaving;
 mod membership;
-mod news;
+mod notification;
 pub mod numbers;
 mod operation;
 mod pictures;
@@ -39,7 +39,7 @@ use rand_core::{Rng, SeedableRng};
 pub use account::{AccountChange, AccountRecord, AccountSettings, AddPrivacy};
 pub use group::{Departure, GroupCore, InviteRecord, Member, Members, PendingRequest, WorldGroup};
 pub use invites::requests_of;
-pub use news::{News, Notification, SOURCE};
+pub use notification::{GroupUpdate, Notification, SOURCE};
 pub use operation::{Done, Operation};
 pub use pictures::MAX_PICTURE_BYTES;
 pub use record::{CallFilter, CallOutcome, CallRecord, REMEMBERED_CALLS, Statistics, Tally};
@@ -324,7 +324,7 @@ impl World {
     /// Where the world is: everything that happened before is older than this.
     pub fn stamp(&self) -> Stamp {
         let meta = self.meta();
-        news::stamp(meta.changes, meta.last_change_time)
+        notification::stamp(meta.changes, meta.last_change_time)
     }
 
     /// Whether adding this account answers RECENTLY_LEFT whatever it did, by its number.

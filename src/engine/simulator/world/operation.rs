@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::creation::GroupTexts;
-use super::{ChangeMark, GroupCore, News, Notification, Refusal, World, WorldGroup};
+use super::{ChangeMark, GroupCore, GroupUpdate, Notification, Refusal, World, WorldGroup};
 use crate::domain::clock::Timestamp;
 use crate::domain::group::{AddressingMode, GroupKind, GroupSettings};
 use crate::domain::id::{GroupId, InviteCode, ParticipantId, PhoneNumber};
@@ -213,10 +213,10 @@ impl World {
         mark: ChangeMark,
         core: &GroupCore,
         actor: Actor,
-        news: impl Fn(PhoneNumber) -> News,
+        update: impl Fn(PhoneNumber) -> GroupUpdate,
     ) {
         done.changed = true;
-        let told: Vec<PhoneNumber> = core
+        let accounts: Vec<PhoneNumber> = core
             .members
             .0
             .keys()
@@ -224,8 +224,8 @@ impl World {
             .filter(|phone| *phone == actor.phone || self.index.listeners.contains_key(phone))
             .collect();
         let by = (actor.phone, core.name_of(actor.phone));
-        for phone in told {
-            self.notify(done, mark, (&core.id, by), phone, news(phone));
+        for phone in accounts {
+            self.notify(done, mark, (&core.id, by), phone, update(phone));
         }
     }
 }

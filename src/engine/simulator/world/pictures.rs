@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::operation::Actor;
 use super::rows::PictureKey;
-use super::{Done, News, Refusal, World};
+use super::{Done, GroupUpdate, Refusal, World};
 use crate::domain::id::{GroupId, PhoneNumber};
 use crate::domain::picture::GroupPicture;
 
@@ -51,8 +51,8 @@ impl World {
             }
         };
         let mark = self.next_change(actor.now);
-        let news = News::Picture(group.core.picture_id.clone());
-        self.announce(&mut done, mark, &group.core, actor, |_| news.clone());
+        let update = GroupUpdate::Picture(group.core.picture_id.clone());
+        self.announce(&mut done, mark, &group.core, actor, |_| update.clone());
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }

@@ -1,7 +1,7 @@
 //! What WhatsApp itself does to groups and accounts.
 
 use super::operation::Actor;
-use super::{AccountRecord, Done, GroupCore, News, Refusal, World};
+use super::{AccountRecord, Done, GroupCore, GroupUpdate, Refusal, World};
 use crate::domain::event::MemberAction;
 use crate::domain::group::{AddressingMode, GroupKind};
 use crate::domain::id::{GroupId, PhoneNumber};
@@ -23,7 +23,7 @@ impl World {
         }
         group.core.suspended = suspended;
         let mark = self.next_change(actor.now);
-        self.announce(&mut done, mark, &group.core, actor, |_| News::Suspended(suspended));
+        self.announce(&mut done, mark, &group.core, actor, |_| GroupUpdate::Suspended(suspended));
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }
@@ -46,8 +46,8 @@ impl World {
         }
         (group.core.kind, group.core.parent) = (kind, parent.clone());
         let mark = self.next_change(actor.now);
-        let news = News::Community { kind, parent };
-        self.announce(&mut done, mark, &group.core, actor, |_| news.clone());
+        let update = GroupUpdate::Community { kind, parent };
+        self.announce(&mut done, mark, &group.core, actor, |_| update.clone());
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }
@@ -68,7 +68,9 @@ impl World {
         group.core.addressing_mode = AddressingMode::Lid;
         let mark = self.next_change(actor.now);
         let core = group.core.clone();
-        self.announce(&mut done, mark, &core, actor, |_| News::Joined(Box::new(core.clone())));
+        self.announce(&mut done, mark, &core, actor, |_| {
+            GroupUpdate::Joined(Box::new(core.clone()))
+        });
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }
@@ -109,8 +111,8 @@ impl World {
             let account = group.core.account_of(key);
             let core = group.core.clone();
             self.announce(&mut done, mark, &core, actor, |_| match core.addressing_mode {
-                AddressingMode::PhoneNumber => News::Joined(Box::new(core.clone())),
-                AddressingMode::Lid | AddressingMode::Unknown => News::Members {
+                AddressingMode::PhoneNumber => GroupUpdate::Joined(Box::new(core.clone())),
+                AddressingMode::Lid | AddressingMode::Unknown => GroupUpdate::Members {
                     action: MemberAction::Join,
                     members: vec![Participant::new(account, member.role)],
                 },

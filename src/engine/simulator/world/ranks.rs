@@ -1,7 +1,7 @@
 //! Promoting and demoting.
 
 use super::operation::{Actor, NOT_ALLOWED, NOT_MEMBER, OK, result};
-use super::{Done, News, Refusal, World};
+use super::{Done, GroupUpdate, Refusal, World};
 use crate::domain::event::MemberAction;
 use crate::domain::id::{GroupId, ParticipantId};
 use crate::domain::participant::{Account, Participant, Role};
@@ -64,7 +64,7 @@ impl World {
             return Ok(done);
         }
         let mark = self.next_change(actor.now);
-        self.announce(&mut done, mark, &group.core, actor, |_| News::Members {
+        self.announce(&mut done, mark, &group.core, actor, |_| GroupUpdate::Members {
             action,
             members: moved.clone(),
         });

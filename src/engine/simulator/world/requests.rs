@@ -2,7 +2,7 @@
 
 use super::membership::admit;
 use super::operation::{Actor, GROUP_FULL, NOT_ON_WHATSAPP, OK, REQUEST_NOT_FOUND, result};
-use super::{Done, News, PendingRequest, Refusal, World, WorldGroup};
+use super::{Done, GroupUpdate, PendingRequest, Refusal, World, WorldGroup};
 use crate::domain::event::JoinRequestAction;
 use crate::domain::id::{GroupId, ParticipantId, PhoneNumber};
 use crate::domain::join_request::JoinRequestMethod;
@@ -150,8 +150,8 @@ impl World {
             .map(|(phone, _)| *phone)
             .collect();
         for admin in admins {
-            let news = News::JoinRequest { action, request: request.clone() };
-            self.notify(done, mark, (&group.core.id, by), admin, news);
+            let update = GroupUpdate::JoinRequest { action, request: request.clone() };
+            self.notify(done, mark, (&group.core.id, by), admin, update);
         }
     }
 }

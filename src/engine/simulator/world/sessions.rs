@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::rows::QueueKey;
 use super::{
-    AccountRecord, CallOutcome, CallRecord, ChangeMark, Done, News, Notification, Operation,
+    AccountRecord, CallOutcome, CallRecord, ChangeMark, Done, GroupUpdate, Notification, Operation,
     Refusal, World, numbers,
 };
 use crate::domain::clock::Timestamp;
@@ -150,10 +150,10 @@ impl World {
         let performed = self.perform(now, phone, operation, false);
         match &performed {
             Ok(done) => {
-                for told in &done.echo {
-                    let mut told = (**told).clone();
-                    told.call_key = Some(call.call_key.clone());
-                    self.queue.put(QueueKey { phone, number: told.number }, told);
+                for echo in &done.echo {
+                    let mut echo = (**echo).clone();
+                    echo.call_key = Some(call.call_key.clone());
+                    self.queue.put(QueueKey { phone, number: echo.number }, echo);
                 }
                 let group_id = done.group_id.clone().or(call.group_id.clone());
                 self.note_call(CallRecord { group_id, applied: true, ..call });
@@ -173,7 +173,7 @@ impl World {
         mark: ChangeMark,
         (group_id, actor): (&GroupId, (PhoneNumber, ParticipantId)),
         to: PhoneNumber,
-        news: News,
+        update: GroupUpdate,
     ) {
         let is_listening = self.index.listeners.contains_key(&to);
         if !is_listening && to != actor.0 {
@@ -185,7 +185,7 @@ impl World {
             group_id: group_id.clone(),
             actor: actor.1,
             call_key: None,
-            news,
+            update,
         });
         if to == actor.0 {
             done.echo.push(notification.clone());

@@ -1,7 +1,7 @@
 //! Subject, description and settings.
 
 use super::operation::Actor;
-use super::{Done, News, Refusal, World};
+use super::{Done, GroupUpdate, Refusal, World};
 use crate::domain::group::{Description, MAX_DESCRIPTION_CHARS, MAX_SUBJECT_CHARS, Subject};
 use crate::domain::id::GroupId;
 use crate::domain::setting::Setting;
@@ -44,8 +44,8 @@ impl World {
             time: Some(mark.time),
             owner: Some(group.core.name_of(actor.phone)),
         };
-        let news = News::Subject(group.core.subject.clone());
-        self.announce(&mut done, mark, &group.core, actor, |_| news.clone());
+        let update = GroupUpdate::Subject(group.core.subject.clone());
+        self.announce(&mut done, mark, &group.core, actor, |_| update.clone());
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }
@@ -81,8 +81,8 @@ impl World {
             time: Some(mark.time),
             owner: Some(group.core.name_of(actor.phone)),
         };
-        let news = News::Description(group.core.description.clone());
-        self.announce(&mut done, mark, &group.core, actor, |_| news.clone());
+        let update = GroupUpdate::Description(group.core.description.clone());
+        self.announce(&mut done, mark, &group.core, actor, |_| update.clone());
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }
@@ -112,7 +112,9 @@ impl World {
             return Ok(done);
         }
         let mark = self.next_change(actor.now);
-        self.announce(&mut done, mark, &group.core, actor, |_| News::Settings(changed.clone()));
+        self.announce(&mut done, mark, &group.core, actor, |_| {
+            GroupUpdate::Settings(changed.clone())
+        });
         self.groups.put(group_id.clone(), group);
         Ok(done)
     }

@@ -30,22 +30,24 @@ impl RoutedSession {
         answer: &Answer,
         new: &CreateGroup,
     ) -> (Seen, bool) {
-        let told = match self.info.engine {
+        let described = match self.info.engine {
             WahaEngine::Gows | WahaEngine::Noweb => {
                 answer.json().and_then(|object| native::group(self.info.engine, object, self.now))
             }
             WahaEngine::Webjs | WahaEngine::Wpp => match self.fetch(group_id).await {
-                Ok(fetched) => fetched.group.map(|group| Seen { group, untold: fetched.untold }),
+                Ok(fetched) => {
+                    fetched.group.map(|group| Seen { group, unreported: fetched.unreported })
+                }
                 Err(error) => {
                     note(group_id, "the group, which could not be read", &error);
                     None
                 }
             },
         };
-        let is_told = told.is_some();
-        let mut seen = told.unwrap_or_else(|| Seen {
+        let is_described = described.is_some();
+        let mut seen = described.unwrap_or_else(|| Seen {
             group: Group::partial(group_id.clone()),
-            untold: Vec::new(),
+            unreported: Vec::new(),
         });
         let mut is_read = false;
         match self.members(group_id).await {
@@ -73,7 +75,7 @@ impl RoutedSession {
                 owner: self.me.map(|me| me.id()),
             };
         }
-        if is_told {
+        if is_described {
             seen.group.partial = is_unread || seen.group.is_half_known();
         }
         (seen, is_read)
@@ -151,7 +153,7 @@ impl Serve<CreateGroup> for RoutedSession {
                 Err(error) => note(&group_id, &format!("{:?}", setting.field()), &error),
             }
         }
-        let change = Change::whole(seen.group, seen.untold);
+        let change = Change::whole(seen.group, seen.unreported);
         Ok(self.answer(&group_id, Created { group_id: group_id.clone(), results }, change))
     }
 }

@@ -99,8 +99,8 @@ impl Serve<JoinGroup> for RoutedSession {
             Ok(answer) => answer,
             Err(refused) => return Err(self.or_member(refused, invite).await),
         };
-        let told = answer.json().and_then(|object| object.get("id")).and_then(names::group_id);
-        let group_id = match told {
+        let named = answer.json().and_then(|object| object.get("id")).and_then(names::group_id);
+        let group_id = match named {
             Some(group_id) => group_id,
             None => self.join_info(invite).await.map_err(after_joining)?.group_id,
         };
@@ -120,7 +120,7 @@ impl Serve<JoinGroup> for RoutedSession {
         match fetched.group {
             Some(group) => {
                 let joined = Joined { group_id: group_id.clone(), outcome: JoinOutcome::Joined };
-                Ok(self.answer(&group_id, joined, Change::whole(group, fetched.untold)))
+                Ok(self.answer(&group_id, joined, Change::whole(group, fetched.unreported)))
             }
             None => Ok(EngineAnswer {
                 value: Joined { group_id, outcome: JoinOutcome::PendingApproval },

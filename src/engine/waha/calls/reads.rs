@@ -31,17 +31,17 @@ impl RoutedSession {
             WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.see(group_id).await?,
         };
         let seen = seen.filter(|seen| is_in(&seen.group, self.me.as_ref()));
-        if seen.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.untold)) {
+        if seen.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.unreported)) {
             // Taken as it is, it would remove the name and all members.
             // A server can be without them for days.
             let unread = self.server.unavailable("knows too little of the group yet");
             return Err(EngineError::not_sent(unread.retry_after(BLANK_REST)));
         }
         Ok(match seen {
-            Some(Seen { group, untold }) => {
-                FetchedGroup { group: Some(group), untold, stamp: None }
+            Some(Seen { group, unreported }) => {
+                FetchedGroup { group: Some(group), unreported, stamp: None }
             }
-            None => FetchedGroup { group: None, untold: Vec::new(), stamp: None },
+            None => FetchedGroup { group: None, unreported: Vec::new(), stamp: None },
         })
     }
 
@@ -65,7 +65,7 @@ impl RoutedSession {
     async fn fetch_listed(&self, group_id: &GroupId) -> Result<Option<Seen>> {
         let listed = self.list_anew().await?.get(group_id).cloned();
         let is_listed_blank =
-            listed.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.untold));
+            listed.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.unreported));
         let is_final =
             !self.info.keeps_left_groups() && (!is_listed_blank || !self.may_look_at_blank_group());
         if let Some(seen) = listed.clone().filter(|_| is_final) {
@@ -73,8 +73,8 @@ impl RoutedSession {
         }
         let Some(members) = self.fetched_members(group_id).await? else { return Ok(None) };
         let mut seen = listed.unwrap_or_else(|| {
-            let untold = Field::VALUED.into_iter().chain([Field::Picture]).collect();
-            Seen { group: Group::partial(group_id.clone()), untold }
+            let unreported = Field::VALUED.into_iter().chain([Field::Picture]).collect();
+            Seen { group: Group::partial(group_id.clone()), unreported }
         });
         seen.group.set_participants(members);
         seen.group.partial = seen.group.is_half_known();
@@ -154,7 +154,7 @@ impl Serve<FetchAll> for RoutedSession {
             WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.list().await?,
         };
         let mut groups = Vec::with_capacity(listed.len());
-        let mut untold = BTreeSet::new();
+        let mut unreported = BTreeSet::new();
         for seen in listed {
             if !is_in(&seen.group, self.me.as_ref()) {
                 // A browser keeps the chats of groups that we have left.
@@ -162,13 +162,13 @@ impl Serve<FetchAll> for RoutedSession {
             }
             // The missing fields of a partial row are not counted; a blank group is read alone.
             if !seen.group.partial {
-                untold.extend(seen.untold);
+                unreported.extend(seen.unreported);
             }
             groups.push(seen.group);
         }
         Ok(Snapshot {
             groups,
-            untold: untold.into_iter().collect(),
+            unreported: unreported.into_iter().collect(),
             stamp: None,
             fetch_time: self.now,
             max_age: Duration::ZERO,
@@ -206,8 +206,8 @@ fn is_in(group: &Group, me: Option<&Account>) -> bool {
 }
 
 /// Whether the server names the group and no more: no group is without both name and members.
-fn is_blank(group: &Group, untold: &[Field]) -> bool {
-    if untold.contains(&Field::Subject) {
+fn is_blank(group: &Group, unreported: &[Field]) -> bool {
+    if unreported.contains(&Field::Subject) {
         return group.participants().is_empty();
     }
     reconcile::is_blank(group)

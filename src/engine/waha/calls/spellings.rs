@@ -92,11 +92,11 @@ struct NoAnswer;
 /// `{"numberExists", "chatId"?, "pn"?}`: `chatId` may be a hidden id, and then `pn` is the number (GOWS since
 /// 2026.8.1).
 fn registration(phone: PhoneNumber, answer: &Answer) -> Option<Registration> {
-    let told = answer.json()?;
-    if !told.get("numberExists").and_then(Value::as_bool)? {
+    let object = answer.json()?;
+    if !object.get("numberExists").and_then(Value::as_bool)? {
         return Some(Registration::Absent);
     }
-    let named = ["chatId", "pn"].into_iter().filter_map(|name| told.get(name));
+    let named = ["chatId", "pn"].into_iter().filter_map(|name| object.get(name));
     let account = names::account(named)?;
     // Another person's name is not this one's.
     let is_like = |other: PhoneNumber| other == phone || phone.other_spellings().contains(&other);

@@ -66,9 +66,11 @@ fn group_join(envelope: &Envelope) -> Read {
     let (group, id) = group(envelope)?;
     let fields = info::fields(envelope, group, GroupEventKind::Join);
     match info::whole(envelope, &id, &fields, info::participants(envelope, group)) {
-        Some((group, untold)) => {
-            Ok(vec![observe(envelope, &id, Change::FullExcept { group: Box::new(group), untold })])
-        }
+        Some((group, unreported)) => Ok(vec![observe(
+            envelope,
+            &id,
+            Change::FullExcept { group: Box::new(group), unreported },
+        )]),
         None => Ok(vec![observe(envelope, &id, Change::Fields(fields))]),
     }
 }
@@ -136,8 +138,8 @@ fn group_update(envelope: &Envelope) -> Read {
     let fields = info::fields(envelope, group, GroupEventKind::Update);
     let mut observations = Vec::new();
     match info::whole(envelope, &id, &fields, info::participants(envelope, group)) {
-        Some((group, untold)) => {
-            let change = Change::FullExcept { group: Box::new(group), untold };
+        Some((group, unreported)) => {
+            let change = Change::FullExcept { group: Box::new(group), unreported };
             let mut observation = observe(envelope, &id, change);
             // The engine read it before it sent the event: changes reported in between are newer.
             observation.stamp = Some(order::stamp_of_reading(envelope));
@@ -146,7 +148,7 @@ fn group_update(envelope: &Envelope) -> Read {
         None if fields.is_empty() => {}
         None => observations.push(observe(envelope, &id, Change::Fields(fields))),
     }
-    if tells_of_new_invite(envelope, group) {
+    if reports_new_invite(envelope, group) {
         observations.push(observe(envelope, &id, Change::InviteRevoked));
     }
     if info::doubts_approval(envelope, group, GroupEventKind::Update) {
@@ -163,7 +165,7 @@ fn group_update(envelope: &Envelope) -> Read {
             && says_nothing(group)
             && envelope.payload.get("_data").is_some_and(says_nothing);
         if !is_removal {
-            return Err(odd("it tells nothing that changed"));
+            return Err(odd("it names no change"));
         }
         observations.push(observe(envelope, &id, Change::Unclear));
     }
@@ -171,7 +173,7 @@ fn group_update(envelope: &Envelope) -> Read {
 }
 
 /// GOWS and NOWEB name the invite where it is new; WEBJS and WPP in every update.
-fn tells_of_new_invite(envelope: &Envelope, group: &Value) -> bool {
+fn reports_new_invite(envelope: &Envelope, group: &Value) -> bool {
     let names_one = group
         .get("invite")
         .and_then(Value::as_str)

@@ -21,10 +21,10 @@ pub(super) enum GroupEventKind {
 
 /// The fields that the event has, in the order of [`Field::VALUED`]. `group` is the normalised group,
 /// `_data` of the payload the engine's own.
-pub(super) fn fields(envelope: &Envelope, group: &Value, told: GroupEventKind) -> Vec<FieldValue> {
+pub(super) fn fields(envelope: &Envelope, group: &Value, kind: GroupEventKind) -> Vec<FieldValue> {
     let raw = raw(envelope);
     let mut fields = Vec::new();
-    let time = || (told == GroupEventKind::Update).then(|| order::occur_time(envelope));
+    let time = || (kind == GroupEventKind::Update).then(|| order::occur_time(envelope));
     let subject = group.get("subject").and_then(Value::as_str);
     let subject = subject.map(|subject| text::kept(subject, text::MAX_SUBJECT_BYTES));
     // A blank subject is a group that the engine knows too little of: WhatsApp allows none.
@@ -51,7 +51,7 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: GroupEventKind) -
             .map(FieldValue::InfoAdminOnly),
     );
     fields.extend(
-        messages_admin_only(envelope, group, &raw, told).map(FieldValue::MessagesAdminOnly),
+        messages_admin_only(envelope, group, &raw, kind).map(FieldValue::MessagesAdminOnly),
     );
     fields.extend(flag(group.get("membersCanAddNewMember")).map(|all| {
         FieldValue::MemberAddMode(if all {
@@ -62,7 +62,7 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: GroupEventKind) -
     }));
     fields.extend(
         flag(group.get("newMembersApprovalRequired"))
-            .filter(|_| !doubts_approval(envelope, group, told))
+            .filter(|_| !doubts_approval(envelope, group, kind))
             .map(FieldValue::MembershipApproval),
     );
     match raw.text(&["/MemberShareHistoryMode"]) {
@@ -95,8 +95,8 @@ pub(super) fn fields(envelope: &Envelope, group: &Value, told: GroupEventKind) -
 
 /// On a change whatsmeow reports approval as on, whichever way it was switched: it does not read the state in the
 /// notification's `membership_approval_mode`.
-pub(super) fn doubts_approval(envelope: &Envelope, group: &Value, told: GroupEventKind) -> bool {
-    told == GroupEventKind::Update
+pub(super) fn doubts_approval(envelope: &Envelope, group: &Value, kind: GroupEventKind) -> bool {
+    kind == GroupEventKind::Update
         && envelope.engine() == Some(WahaEngine::Gows)
         && flag(group.get("newMembersApprovalRequired")) == Some(true)
 }
@@ -108,7 +108,7 @@ fn messages_admin_only(
     envelope: &Envelope,
     group: &Value,
     raw: &Raw<'_>,
-    told: GroupEventKind,
+    kind: GroupEventKind,
 ) -> Option<bool> {
     const ANNOUNCE: [&str; 4] =
         ["/IsAnnounce", "/Announce/IsAnnounce", "/announce", "/groupMetadata/announce"];
@@ -116,7 +116,7 @@ fn messages_admin_only(
         return Some(announce);
     }
     let said = flag(group.get("membersCanSendMessages"))?;
-    match (envelope.engine()?, told) {
+    match (envelope.engine()?, kind) {
         (WahaEngine::Gows, GroupEventKind::Update) | (WahaEngine::Wpp, _) => Some(!said),
         (WahaEngine::Gows, GroupEventKind::Join) | (WahaEngine::Noweb | WahaEngine::Webjs, _) => {
             Some(said)
@@ -169,9 +169,10 @@ pub(super) fn whole(
     group.set_participants(participants);
     let raw = raw(envelope);
     group.create_time = raw.time(&["/GroupCreated", "/creation", "/groupMetadata/creation"]);
-    let mut untold: Vec<Field> = Field::VALUED.into_iter().filter(|field| !knows(*field)).collect();
-    untold.push(Field::Picture);
-    Some((group, untold))
+    let mut unreported: Vec<Field> =
+        Field::VALUED.into_iter().filter(|field| !knows(*field)).collect();
+    unreported.push(Field::Picture);
+    Some((group, unreported))
 }
 
 /// The engine's own event.

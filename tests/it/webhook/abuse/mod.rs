@@ -44,10 +44,10 @@ impl Scene {
         Self::on_sqlite_with(|_| ()).await
     }
 
-    async fn on_sqlite_with(change: impl FnOnce(&mut wagroups::config::Webhook)) -> Self {
+    async fn on_sqlite_with(change: impl FnOnce(&mut wagroups::config::WahaIngress)) -> Self {
         let service = Service::on_sqlite_with(|settings| {
             super::listening(settings);
-            change(&mut settings.webhook);
+            change(&mut settings.waha_ingress);
         });
         Self::on(service.await).await
     }

@@ -104,9 +104,9 @@ proptest! {
         }
         for account in [phone(ALICE), phone(BOB)] {
             let me = world.names(account);
-            let told = world.queued(account, usize::MAX);
+            let queued = world.queued(account, usize::MAX);
             let mut arriving: Vec<(u32, usize)> = Vec::new();
-            for (index, _) in told.iter().enumerate() {
+            for (index, _) in queued.iter().enumerate() {
                 let (key, times) = keys[index % keys.len()];
                 // Copies are far apart.
                 arriving.extend((0..times).map(|copy| (key.rotate_left(u32::try_from(copy).unwrap() * 7), index)));
@@ -114,13 +114,13 @@ proptest! {
             arriving.sort_unstable();
             let mut states: BTreeMap<GroupId, GroupState> = BTreeMap::new();
             for (_, index) in &arriving {
-                let report = told[*index].observation();
+                let report = queued[*index].observation();
                 reduce(states.entry(report.group_id.clone()).or_default(), &report, Some(&me));
             }
             let ours: Vec<Group> = states.values().filter_map(|state| state.group.as_deref().map(promised)).collect();
             let truth: Vec<Group> = world.groups(Some(account)).map(|group| promised(&group.core.view())).collect();
             prop_assert_eq!(ours, truth);
-            for notification in &told {
+            for notification in &queued {
                 let report = notification.observation();
                 let state = states.entry(report.group_id.clone()).or_default();
                 prop_assert!(reduce(state, &report, Some(&me)).events.is_empty());

@@ -138,9 +138,9 @@ fn time_never_stands_still() {
         let subject = format!("subject {}", world.last_change_time());
         act(&mut world, back, ALICE, Operation::SetSubject(group, subject)).unwrap();
     }
-    let told = world.queued(phone(BOB), 100);
-    assert_eq!(told.len(), 5);
-    for pair in told.windows(2) {
+    let queued = world.queued(phone(BOB), 100);
+    assert_eq!(queued.len(), 5);
+    for pair in queued.windows(2) {
         assert!(pair[0].time < pair[1].time && pair[0].number < pair[1].number);
         let stamps = pair.iter().map(|n| n.observation().stamp.unwrap()).collect::<Vec<_>>();
         assert!(stamps[1].is_after(&stamps[0]) && stamps[0].id < stamps[1].id);

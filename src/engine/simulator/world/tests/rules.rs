@@ -1,6 +1,6 @@
 use super::super::{
-    AccountSettings, AddPrivacy, News, Operation, PRIVATE_INVITE_LIFE, RECENTLY, Refusal, World,
-    numbers,
+    AccountSettings, AddPrivacy, GroupUpdate, Operation, PRIVATE_INVITE_LIFE, RECENTLY, Refusal,
+    World, numbers,
 };
 use super::{ALICE, BOB, CAROL, DAVE, act, at, describe, group_of, id, phone, session, world};
 use crate::domain::event::MemberAction;
@@ -226,7 +226,7 @@ fn the_superadmins_place_is_inherited() {
     act(&mut world, 2, ALICE, Operation::Promote(group.clone(), vec![id(CAROL)])).unwrap();
     let done = act(&mut world, 3, ALICE, Operation::Leave(group.clone())).unwrap();
     assert_eq!(done.echo.len(), 1);
-    assert_eq!(done.echo[0].news, News::Left);
+    assert_eq!(done.echo[0].update, GroupUpdate::Left);
     let expected = [(BOB, Role::Participant), (CAROL, Role::Superadmin), (DAVE, Role::Participant)];
     assert_eq!(roles(&world, &group), expected, "the only admin");
     act(&mut world, 4, CAROL, Operation::Leave(group.clone())).unwrap();
@@ -273,25 +273,27 @@ fn each_session_hears_of_a_change_from_its_own_point_of_view() {
     let to_bob = world.queued(phone(BOB), 10);
     let to_alice = world.queued(phone(ALICE), 10);
     assert_eq!((to_bob.len(), to_alice.len()), (1, 2));
-    assert!(matches!(&to_bob[0].news, News::Joined(core) if core.role_of(phone(BOB)).is_some()));
-    assert!(matches!(&to_alice[1].news, News::Members { action: MemberAction::Join, .. }));
+    assert!(
+        matches!(&to_bob[0].update, GroupUpdate::Joined(core) if core.role_of(phone(BOB)).is_some())
+    );
+    assert!(matches!(&to_alice[1].update, GroupUpdate::Members { action: MemberAction::Join, .. }));
     assert_eq!(to_alice[1].number, to_bob[0].number, "one change, one number");
     assert_eq!(add.echo, [to_alice[1].clone()], "the answer is the echo");
 
     act(&mut world, 2, ALICE, Operation::Remove(group, vec![id(BOB)])).unwrap();
-    assert_eq!(world.queued(phone(BOB), 10)[1].news, News::Left);
+    assert_eq!(world.queued(phone(BOB), 10)[1].update, GroupUpdate::Left);
 }
 
 #[test]
 fn what_changes_nothing_tells_nobody() {
     let mut world = world();
     let group = group_of(&mut world, &[BOB]);
-    let told = world.queued(phone(BOB), 100).len();
+    let queued = world.queued(phone(BOB), 100).len();
     let subject =
         act(&mut world, 1, ALICE, Operation::SetSubject(group.clone(), "Team".into())).unwrap();
     let demote = act(&mut world, 2, ALICE, Operation::Demote(group, vec![id(BOB)])).unwrap();
     assert!(!subject.changed && !demote.changed);
-    assert_eq!(world.queued(phone(BOB), 100).len(), told);
+    assert_eq!(world.queued(phone(BOB), 100).len(), queued);
 }
 
 #[test]

@@ -155,9 +155,9 @@ impl Refusal {
                     .to_owned()
             }
             Self::TooLarge { limit } => {
-                format!("the body has more than {limit} bytes (webhook.max_body_bytes)")
+                format!("the body has more than {limit} bytes (waha_ingress.max_body_bytes)")
             }
-            Self::TooSlow => "the body did not arrive in time (webhook.body_timeout)".to_owned(),
+            Self::TooSlow => "the body did not arrive in time (waha_ingress.body_timeout)".to_owned(),
             Self::BrokenOff => "the body broke off".to_owned(),
             Self::NotAWebhook(cause) => excerpt(cause, MAX_CAUSE_BYTES),
             Self::OtherSession { expected } => format!(
@@ -185,7 +185,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        telemetry::webhook_refused(self.cause());
+        telemetry::ingress_refused(self.cause());
         if let Self::Service(error) = &self
             && error.reason() == Reason::Internal
         {

@@ -182,7 +182,7 @@ impl Room for Arriving {
         if has_room {
             bodies.add(self.number, more);
         }
-        telemetry::webhook_buffer(bodies.held);
+        telemetry::ingress_buffer(bodies.held);
         has_room
     }
 
@@ -196,7 +196,7 @@ impl Drop for Arriving {
     fn drop(&mut self) {
         let mut bodies = self.of.bodies();
         bodies.remove(self.number);
-        telemetry::webhook_buffer(bodies.held);
+        telemetry::ingress_buffer(bodies.held);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::domain::setting::Setting;
 /// One change of a group, from the point of view of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum News {
+pub enum GroupUpdate {
     /// You are in the group now, and this is it.
     Joined(Box<GroupCore>),
     /// You are out.
@@ -59,7 +59,9 @@ pub struct Notification {
     /// The key of the account's own call that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_key: Option<String>,
-    pub news: News,
+    // Stored under the name that it had at first.
+    #[serde(rename = "news")]
+    pub update: GroupUpdate,
 }
 
 /// The stamp of a change. With zeros in front, so that ids of one time order as numbers do.
@@ -80,31 +82,35 @@ impl Notification {
     }
 
     pub fn observation(&self) -> Observation {
-        let change = match &self.news {
-            News::Joined(core) => Change::Full(Box::new(core.view())),
-            News::Left => Change::Left,
-            News::Members { action, members } => {
+        let change = match &self.update {
+            GroupUpdate::Joined(core) => Change::Full(Box::new(core.view())),
+            GroupUpdate::Left => Change::Left,
+            GroupUpdate::Members { action, members } => {
                 Change::Members { action: *action, members: members.clone() }
             }
-            News::Subject(subject) => Change::Fields(vec![FieldValue::Subject(subject.clone())]),
-            News::Description(description) => {
+            GroupUpdate::Subject(subject) => {
+                Change::Fields(vec![FieldValue::Subject(subject.clone())])
+            }
+            GroupUpdate::Description(description) => {
                 Change::Fields(vec![FieldValue::Description(description.clone())])
             }
-            News::Settings(settings) => {
+            GroupUpdate::Settings(settings) => {
                 Change::Fields(settings.iter().map(|setting| setting.value()).collect())
             }
-            News::Suspended(value) => Change::Fields(vec![FieldValue::Suspended(*value)]),
-            News::Community { kind, parent } => {
+            GroupUpdate::Suspended(value) => Change::Fields(vec![FieldValue::Suspended(*value)]),
+            GroupUpdate::Community { kind, parent } => {
                 Change::Fields(vec![FieldValue::Kind(*kind), FieldValue::Parent(parent.clone())])
             }
-            News::JoinRequest { action, request } => Change::JoinRequest(JoinRequestChanged {
-                action: *action,
-                request: request.clone(),
-            }),
-            News::Picture(picture_id) => {
+            GroupUpdate::JoinRequest { action, request } => {
+                Change::JoinRequest(JoinRequestChanged {
+                    action: *action,
+                    request: request.clone(),
+                })
+            }
+            GroupUpdate::Picture(picture_id) => {
                 Change::Picture(PictureChanged { picture_id: picture_id.clone() })
             }
-            News::InviteRevoked => Change::InviteRevoked,
+            GroupUpdate::InviteRevoked => Change::InviteRevoked,
         };
         Observation {
             group_id: self.group_id.clone(),
@@ -122,5 +128,25 @@ impl Notification {
             observations: vec![self.observation()],
         };
         EngineEvent { session: session.clone(), content: EngineEventContent::Changes(changes) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_keeps_the_names_that_it_had_at_first() {
+        let notification = Notification {
+            number: 1,
+            time: Timestamp::EPOCH,
+            group_id: "120363000000000001@g.us".parse().unwrap(),
+            actor: "+49151000000010".parse().unwrap(),
+            call_key: None,
+            update: GroupUpdate::InviteRevoked,
+        };
+        let stored = serde_json::to_value(&notification).unwrap();
+        assert_eq!(stored["news"], "invite_revoked");
+        assert_eq!(serde_json::from_value::<Notification>(stored).unwrap(), notification);
     }
 }

@@ -133,12 +133,12 @@ async fn receive(
     match received {
         Ok(Received::Elsewhere(answer)) => {
             audited.end(if answer.status().is_success() { "OK" } else { "REFUSED_BY_OWNER" });
-            telemetry::webhook("handed_on");
+            telemetry::ingress_acknowledged("handed_on");
             answer
         }
         Ok(Received::Here(outcome)) => {
             audited.end("OK");
-            telemetry::webhook(match outcome {
+            telemetry::ingress_acknowledged(match outcome {
                 Outcome::Accepted => "accepted",
                 Outcome::Duplicate => "duplicate",
                 Outcome::Ignored => "ignored",
@@ -201,7 +201,7 @@ impl Receiver {
         let unknown_fields = &webhook.unknown_fields;
         if !unknown_fields.is_empty() {
             tracing::debug!(session = %name, ?unknown_fields, "a webhook has fields that are new");
-            telemetry::webhook_unknown_fields(unknown_fields.len());
+            telemetry::ingress_unknown_fields(unknown_fields.len());
         }
         let time = webhook.time;
         let event = match webhook.into_event() {
@@ -229,7 +229,7 @@ impl Receiver {
             .map_err(|_| Refusal::NotInTime)?
             .map_err(Error::internal)?;
         let outcome = taken.into_iter().next().ok_or_else(|| Error::internal("no outcome"))??;
-        telemetry::webhook_lag(self.clock.now().since(time));
+        telemetry::ingress_lag(self.clock.now().since(time));
         Ok(Received::Here(match outcome {
             IngestOutcome::Accepted => Outcome::Accepted,
             IngestOutcome::Duplicate => Outcome::Duplicate,
@@ -291,5 +291,5 @@ fn note_ignored(session: &SessionName, ignored: &Ignored) {
             "odd"
         }
     };
-    telemetry::webhook_ignored(cause);
+    telemetry::ingress_ignored(cause);
 }
