@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Command::Serve(args) => cli::serve(args, signals).await,
             Command::Migrate(args) => cli::migrate(args).await,
             Command::Config(args) => cli::config(&args),
+            Command::Cluster(command) => cli::cluster(command).await,
             Command::Client(client) => cli::run(client).await,
         }
     })

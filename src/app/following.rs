@@ -16,7 +16,10 @@ impl App {
     }
 
     /// All that has to run for as long as this replica follows.
-    pub fn background_of_follower(&self, store: Arc<dyn ClusterStore>) -> Vec<BoxFuture<'static, ()>> {
+    pub fn background_of_follower(
+        &self,
+        store: Arc<dyn ClusterStore>,
+    ) -> Vec<BoxFuture<'static, ()>> {
         let (follows, sessions) = (self.clone(), self.clone());
         vec![
             async move { follows.follow().await }.boxed(),

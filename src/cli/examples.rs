@@ -24,6 +24,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "wagroups config",
         "wagroups config --json | jq .database",
     ]),
+    ("cluster status", &[
+        "wagroups cluster status",
+        "wagroups cluster status --json --config /etc/wagroups.toml",
+    ]),
     ("healthcheck", &[
         "wagroups healthcheck",
         "wagroups healthcheck --addr http://wagroups:50051",

@@ -8,6 +8,7 @@ mod api_key;
 mod call;
 mod candidates;
 mod client_flags;
+mod cluster;
 mod command;
 mod completions;
 mod confirm;
@@ -46,9 +47,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use cluster::ClusterCommand;
 pub use command::{command, in_order};
 pub use completions::COMPLETE;
-pub use serve::{config, migrate, serve};
+pub use serve::{cluster, config, migrate, serve};
 pub use settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 
 use errors::Failure;
@@ -100,6 +102,9 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Print the settings in effect, secrets redacted
     Config(ConfigArgs),
+    /// Look at the replicas that share a database
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     #[command(flatten)]
     Client(ClientCommand),
 }

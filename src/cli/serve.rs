@@ -1,8 +1,9 @@
-//! The subcommands that are the service: serve, migrate, config.
+//! The subcommands that are the service, or look at its database: serve, migrate, config, cluster.
 
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::cluster::{self, ClusterCommand};
 use super::settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 use crate::config::{Loaded, LogFormat, RenamedSection, Settings, Sources, load};
 use crate::server::{Ended, Server, Signals, connect, outlive_file_size_limit, trust};
@@ -83,6 +84,19 @@ pub async fn migrate(args: MigrateArgs) -> ExitCode {
     }
     repository.close().await;
     ExitCode::SUCCESS
+}
+
+/// Shows the replicas that share a database.
+pub async fn cluster(command: ClusterCommand) -> ExitCode {
+    let ClusterCommand::Status(args) = command;
+    let Ok(Loaded { settings, renamed, .. }) = settings(&args.settings) else {
+        return ExitCode::from(2);
+    };
+    warn(&renamed);
+    match cluster::status(&settings, args.json).await {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
 }
 
 /// Prints the settings in force and where each came from, without secrets.

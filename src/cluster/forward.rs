@@ -25,9 +25,11 @@ use tower::{Service as _, ServiceExt as _};
 
 use super::membership::{Owner, Role};
 use super::peer::PeerSecret;
-use super::{LISTENER, REFUSED, SECRET, Surface};
+use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
 use crate::domain::error::Error;
+use crate::domain::reason::Reason;
 use crate::middleware::HandOn;
+use crate::telemetry;
 
 /// As REST's callers name a request.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -93,6 +95,22 @@ impl Forwarder {
         call: &Outgoing,
         deadline: Option<Instant>,
     ) -> Result<Option<Response<Body>>, Error> {
+        let sent = self.insist(call, deadline).await;
+        let outcome = match &sent {
+            Ok(None) => return sent,
+            Ok(Some(_)) => "answered",
+            Err(error) if error.reason() == Reason::OutcomeUnknown => "outcome_unknown",
+            Err(_) => "no_owner",
+        };
+        telemetry::handed_on(call.surface.as_str(), outcome);
+        sent
+    }
+
+    async fn insist(
+        &self,
+        call: &Outgoing,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Response<Body>>, Error> {
         let mut role = self.role.clone();
         let mut until = Instant::now() + PATIENCE;
         if let Some(deadline) = deadline {
@@ -139,13 +157,20 @@ impl Forwarder {
             let request = self.request(call)?;
             channel.call(request).await.map_err(|error| {
                 let text = chain(&error);
-                if is_not_sent(&error) { Unanswered::NotSent(text) } else { Unanswered::Broken(text) }
+                if is_not_sent(&error) {
+                    Unanswered::NotSent(text)
+                } else {
+                    Unanswered::Broken(text)
+                }
             })
         }
         .await;
         let answer = sent.inspect_err(|_| self.forget(owner))?;
-        if answer.headers().contains_key(REFUSED) {
-            return Err(Unanswered::NotSent("it is not the owner, or stops to be".to_owned()));
+        if let Some(why) = answer.headers().get(REFUSED) {
+            return Err(Unanswered::NotSent(format!("{} refuses: {why:?}", owner.address)));
+        }
+        if !answer.headers().contains_key(PEER) {
+            return Err(Unanswered::NotSent(format!("{} is no replica", owner.address)));
         }
         if call.streams {
             return Ok(answer);
@@ -155,21 +180,24 @@ impl Forwarder {
         let trailers = body.trailers().cloned();
         let bytes = Full::new(body.to_bytes()).map_err(|never| match never {});
         let body = match trailers {
-            Some(trailers) => Body::new(bytes.with_trailers(std::future::ready(Some(Ok::<_, tonic::Status>(trailers))))),
+            Some(trailers) => {
+                Body::new(
+                    bytes.with_trailers(std::future::ready(Some(Ok::<_, tonic::Status>(trailers)))),
+                )
+            }
             None => Body::new(bytes),
         };
         Ok(Response::from_parts(head, body))
     }
 
     fn request(&self, call: &Outgoing) -> Result<Request<Body>, Unanswered> {
-        let mut request = Request::new(Body::new(
-            Full::new(call.body.clone()).map_err(|never| match never {}),
-        ));
+        let mut request =
+            Request::new(Body::new(Full::new(call.body.clone()).map_err(|never| match never {})));
         *request.method_mut() = call.parts.method.clone();
         *request.version_mut() = Version::HTTP_2;
         let path = call.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        *request.uri_mut() = Uri::try_from(path)
-            .map_err(|error| Unanswered::NotSent(error.to_string()))?;
+        *request.uri_mut() =
+            Uri::try_from(path).map_err(|error| Unanswered::NotSent(error.to_string()))?;
         let headers = request.headers_mut();
         headers.extend(call.parts.headers.clone());
         for hop in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {

@@ -15,6 +15,7 @@ use crate::domain::cluster::{
 use crate::domain::counter::Epoch;
 use crate::domain::port::cluster::{Claimable, ClusterStore, Wakeup};
 use crate::domain::port::repository::Result;
+use crate::telemetry;
 
 /// Heartbeats that may be out at the same time: one that hangs must not be the last.
 const HEARTBEATS_OUT: usize = 3;
@@ -99,6 +100,8 @@ pub struct Membership {
     own: ReplicaRecord,
     has_joined: bool,
     confirmation: Confirmation,
+    /// When the last heartbeat was sent that was confirmed.
+    confirmed: Option<Uptime>,
     watchdog: Watchdog,
     role: watch::Sender<Role>,
     view: watch::Sender<Option<ClusterView>>,
@@ -143,6 +146,7 @@ impl Membership {
             own,
             has_joined: false,
             confirmation: Confirmation::default(),
+            confirmed: None,
             watchdog: Watchdog::default(),
             role,
             view,
@@ -158,6 +162,9 @@ impl Membership {
     pub async fn run(mut self) {
         let mut out: FuturesUnordered<BoxFuture<'static, Answered>> = FuturesUnordered::new();
         loop {
+            if let Some(confirmed) = self.confirmed {
+                telemetry::heartbeat_age(self.clock.uptime().since(confirmed));
+            }
             if out.len() < HEARTBEATS_OUT && self.joined().await {
                 out.push(self.heartbeat());
             }
@@ -206,16 +213,38 @@ impl Membership {
             return self.begin_anew();
         }
         self.confirmation.confirm(sent);
+        self.confirmed = Some(sent);
         self.watchdog.observe(&view, sent);
         let role = self.role_in(&view).await;
+        let alive = view.replicas.iter().filter(|replica| !self.watchdog.is_dead(&replica.id));
+        let epoch = role.epoch().unwrap_or(view.lease.epoch);
+        telemetry::cluster(role.epoch().is_some(), alive.count(), epoch);
+        if role.epoch().is_some() {
+            self.evict_the_dead(&view).await;
+        }
         self.view.send_replace(Some(view));
-        self.become_(role);
+        self.take_on(role);
+    }
+
+    /// The owner keeps the table as it is: who was killed cannot remove its own row.
+    async fn evict_the_dead(&self, view: &ClusterView) {
+        let is_dead = |replica: &&ReplicaRecord| {
+            replica.id != self.own.id && self.watchdog.is_dead(&replica.id)
+        };
+        for dead in view.replicas.iter().filter(is_dead) {
+            tracing::warn!(replica = %dead.id, address = dead.address, "a replica has no heartbeat any more");
+            if let Err(error) = self.store.evict(dead).await {
+                tracing::debug!(%error, "its row stays for now");
+            }
+        }
     }
 
     async fn role_in(&self, view: &ClusterView) -> Role {
         match &view.lease.owner {
             // Also where the answer to the claim was lost: no other process has this id.
-            Some(owner) if *owner == self.own.id => return Role::Owner(self.tenure(view.lease.epoch)),
+            Some(owner) if *owner == self.own.id => {
+                return Role::Owner(self.tenure(view.lease.epoch));
+            }
             Some(owner) if !self.watchdog.is_dead(owner) => {}
             _ if self.member.draining.is_cancelled() => {}
             _ => {
@@ -260,10 +289,13 @@ impl Membership {
         }
     }
 
-    fn become_(&self, role: Role) {
+    fn take_on(&self, role: Role) {
         self.role.send_if_modified(|held| {
             let is_news = !held.is_same_as(&role);
             if is_news {
+                if held.epoch() != role.epoch() {
+                    telemetry::role_changed();
+                }
                 if held.epoch().is_some() && role.epoch() != held.epoch() {
                     tracing::warn!("another replica owns all sessions now");
                 }
@@ -281,7 +313,7 @@ impl Membership {
         self.has_joined = false;
         self.confirmation = Confirmation::default();
         self.watchdog = Watchdog::default();
-        self.become_(Role::Follower(None));
+        self.take_on(Role::Follower(None));
         self.member.look();
     }
 
@@ -299,6 +331,6 @@ impl Membership {
         if let Err(error) = self.store.leave(id).await {
             tracing::debug!(%error, "the replica's row stays until its next owner removes it");
         }
-        self.become_(Role::Follower(None));
+        self.take_on(Role::Follower(None));
     }
 }

@@ -19,6 +19,8 @@ use http::HeaderName;
 const SECRET: HeaderName = HeaderName::from_static("wagroups-cluster-secret");
 /// Which listener the call came in by.
 const LISTENER: HeaderName = HeaderName::from_static("wagroups-listener");
+/// What each answer of a replica carries: its version. Whatever else answers at the address has done nothing.
+const PEER: HeaderName = HeaderName::from_static("wagroups-peer");
 /// That the call was refused before anything was done: it may be sent elsewhere.
 const REFUSED: HeaderName = HeaderName::from_static("wagroups-refused");
 

@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq as _;
 use tonic::body::Body;
 use tower::{Service, ServiceExt as _};
 
-use super::{LISTENER, REFUSED, SECRET, Surface};
+use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
 
 /// The secret that replicas share.
 #[derive(Clone)]
@@ -56,10 +56,7 @@ pub struct CallOfPeer;
 impl CallOfPeer {
     /// What such a call is answered where this replica does not act: nothing was done.
     pub fn refused() -> Response<Body> {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        response.headers_mut().insert(REFUSED, HeaderValue::from_static("not-owner"));
-        response
+        refused(StatusCode::SERVICE_UNAVAILABLE, "not the owner, or about to stop")
     }
 }
 
@@ -74,7 +71,10 @@ pub struct PeerListener<S> {
 
 impl<S, B> Service<Request<Incoming>> for PeerListener<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send + 'static,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -90,30 +90,47 @@ where
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         if !self.secret.is_shown_by(&request) {
             tracing::warn!("a call to cluster.listen without the secret that replicas share");
-            return answer(StatusCode::UNAUTHORIZED);
+            let refused = refused(StatusCode::UNAUTHORIZED, "another secret");
+            return std::future::ready(Ok(refused)).boxed();
         }
         let named = request.headers().get(LISTENER).map(HeaderValue::as_bytes);
-        let surface = Surface::ALL.into_iter().find(|surface| named == Some(surface.as_str().as_bytes()));
+        let surface =
+            Surface::ALL.into_iter().find(|surface| named == Some(surface.as_str().as_bytes()));
         request.headers_mut().remove(SECRET);
         request.headers_mut().remove(LISTENER);
         request.extensions_mut().insert(CallOfPeer);
         let router = match surface {
             Some(Surface::Grpc) => {
                 let grpc = self.grpc.clone();
-                return async move { Ok(grpc.oneshot(request).await?.map(Body::new)) }.boxed();
+                return async move { Ok(signed(grpc.oneshot(request).await?)) }.boxed();
             }
             Some(Surface::Rest) => self.rest.clone(),
             Some(Surface::WahaWebhooks) => self.waha_webhooks.clone(),
             None => None,
         };
-        // A listener that is off here, or one that this version does not know.
-        let Some(router) = router else { return answer(StatusCode::NOT_IMPLEMENTED) };
-        async move { Ok(router.oneshot(request).await?.map(Body::new)) }.boxed()
+        let Some(router) = router else {
+            let refused =
+                refused(StatusCode::NOT_IMPLEMENTED, "this listener is off here, or not known");
+            return std::future::ready(Ok(refused)).boxed();
+        };
+        async move { Ok(signed(router.oneshot(request).await?)) }.boxed()
     }
 }
 
-fn answer(status: StatusCode) -> BoxFuture<'static, Result<Response<Body>, Infallible>> {
+/// A replica's answer.
+fn signed<B>(answer: Response<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut answer = answer.map(Body::new);
+    answer.headers_mut().insert(PEER, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    answer
+}
+
+fn refused(status: StatusCode, why: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
-    std::future::ready(Ok(response)).boxed()
+    response.headers_mut().insert(REFUSED, HeaderValue::from_static(why));
+    response
 }

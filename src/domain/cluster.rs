@@ -110,7 +110,8 @@ impl Watchdog {
         let stretch = self.last.replace(sent).map(|last| sent.since(last));
         let stretch = stretch.filter(|stretch| *stretch <= LONGEST_STRETCH).unwrap_or_default();
         let now = view.replicas.iter().map(|replica| {
-            let held = self.seen.get(&replica.id).filter(|seen| seen.heartbeat == replica.heartbeat);
+            let held =
+                self.seen.get(&replica.id).filter(|seen| seen.heartbeat == replica.heartbeat);
             let still_for = held.map_or(Duration::ZERO, |seen| seen.still_for + stretch);
             (replica.id.clone(), Seen { heartbeat: replica.heartbeat, still_for })
         });

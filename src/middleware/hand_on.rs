@@ -5,8 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
-use http::request::Parts;
 use http::Response;
+use http::request::Parts;
 
 use crate::domain::error::Error;
 

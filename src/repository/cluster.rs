@@ -34,6 +34,10 @@ pub(super) struct Present {
     id: String,
 }
 
+const VIEW: &str = "l.owner AS owner, l.epoch AS epoch, h.position AS head, r.id AS id, r.address AS address, \
+    r.version AS version, r.heartbeat AS heartbeat, r.draining AS draining \
+    FROM leases l JOIN log_head h ON h.id = 1 LEFT JOIN replicas r ON TRUE WHERE l.key = 'all' ORDER BY r.id";
+
 /// The lease, and one replica of those that there are; without any, the replica's columns are empty.
 #[derive(FromQueryResult)]
 struct ViewRow {
@@ -51,31 +55,33 @@ struct ViewRow {
 #[async_trait]
 impl ClusterStore for SeaRepository {
     async fn join(&self, replica: &ReplicaRecord) -> Result<()> {
-        let sql = Sql::new("INSERT INTO replicas (id, address, version, heartbeat, draining) VALUES ")
-            .bind_rows([vec![
-                replica.id.as_str().into(),
-                replica.address.as_str().into(),
-                replica.version.as_str().into(),
-                number(replica.heartbeat).into(),
-                replica.draining.into(),
-            ]])
-            .push(" ON CONFLICT (id) DO NOTHING");
+        let sql =
+            Sql::new("INSERT INTO replicas (id, address, version, heartbeat, draining) VALUES ")
+                .bind_rows([vec![
+                    replica.id.as_str().into(),
+                    replica.address.as_str().into(),
+                    replica.version.as_str().into(),
+                    number(replica.heartbeat).into(),
+                    replica.draining.into(),
+                ]])
+                .push(" ON CONFLICT (id) DO NOTHING");
         self.insist(sql).await.map(drop)
     }
 
     async fn heartbeat(&self, id: &ReplicaId, draining: bool) -> Result<ClusterView> {
         // The reading part sees the rows as they were before.
-        let sql = Sql::new("WITH beat AS (UPDATE replicas SET heartbeat = heartbeat + 1, draining = ")
-            .bind(draining)
-            .push(" WHERE id = ")
-            .bind(id.as_str())
-            .push(
-                " RETURNING id) SELECT l.owner AS owner, l.epoch AS epoch, (SELECT count(*) FROM beat) AS beat, \
-                 h.position AS head, r.id AS id, r.address AS address, r.version AS version, \
-                 r.heartbeat AS heartbeat, r.draining AS draining \
-                 FROM leases l JOIN log_head h ON h.id = 1 LEFT JOIN replicas r ON TRUE WHERE l.key = 'all' ORDER BY r.id",
-            );
+        let sql =
+            Sql::new("WITH beat AS (UPDATE replicas SET heartbeat = heartbeat + 1, draining = ")
+                .bind(draining)
+                .push(" WHERE id = ")
+                .bind(id.as_str())
+                .push(" RETURNING id) SELECT (SELECT count(*) FROM beat) AS beat, ")
+                .push(VIEW);
         view(self.read_all(sql).await?)
+    }
+
+    async fn cluster_view(&self) -> Result<ClusterView> {
+        view(self.read_all(Sql::new("SELECT CAST(0 AS bigint) AS beat, ").push(VIEW)).await?)
     }
 
     async fn claim(&self, id: &ReplicaId, seen: &Claimable) -> Result<Option<Epoch>> {
@@ -93,6 +99,14 @@ impl ClusterStore for SeaRepository {
             .bind(epoch.as_i64());
         let released = self.insist(sql).await?;
         Ok(released.rows > 0 || released.in_doubt)
+    }
+
+    async fn evict(&self, dead: &ReplicaRecord) -> Result<()> {
+        let sql = Sql::new("DELETE FROM replicas WHERE id = ")
+            .bind(dead.id.as_str())
+            .push(" AND heartbeat = ")
+            .bind(number(dead.heartbeat));
+        self.insist(sql).await.map(drop)
     }
 
     async fn leave(&self, id: &ReplicaId) -> Result<()> {
@@ -154,11 +168,15 @@ fn view(rows: Vec<ViewRow>) -> Result<ClusterView> {
         owner: owner.map(|owner| parsed("leases.owner", owner)).transpose()?,
         epoch: unsigned("leases.epoch", first.epoch)?,
     };
-    let replicas = rows.into_iter().filter_map(|row| Some((row.id?, row.address?, row.version?, row.heartbeat?, row.draining?)));
+    let replicas = rows.into_iter().filter_map(|row| {
+        Some((row.id?, row.address?, row.version?, row.heartbeat?, row.draining?))
+    });
     let replicas = replicas
         .map(|(id, address, version, heartbeat, draining)| {
-            let (id, heartbeat) =
-                (parsed("replicas.id", &id)?, unsigned::<Epoch>("replicas.heartbeat", heartbeat)?.get());
+            let (id, heartbeat) = (
+                parsed("replicas.id", &id)?,
+                unsigned::<Epoch>("replicas.heartbeat", heartbeat)?.get(),
+            );
             Ok(ReplicaRecord { id, address, version, heartbeat, draining })
         })
         .collect::<Result<_>>()?;

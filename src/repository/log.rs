@@ -69,7 +69,8 @@ impl EventLog for SeaRepository {
         let epoch = match self.backend() {
             DbBackend::Postgres => postgres::begin_epoch(&transaction).await?,
             _ => {
-                let raise = "UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch AS number";
+                let raise =
+                    "UPDATE log_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch AS number";
                 let raised = query_one::<Number>(&transaction, Sql::new(raise)).await?;
                 let epoch = raised.ok_or_else(no_head)?.number;
                 execute(&transaction, Sql::new("UPDATE sessions SET epoch = ").bind(epoch)).await?;

@@ -97,8 +97,19 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
     let Options { shape, body, calls, streams, origins, passes, audit, hand_on } = options;
     let streams = Streams::new(streams);
     let began = clock.now();
-    let gateway =
-        RestState { app, keyring, clock, began, shape, body, calls, streams, origins, audit, hand_on };
+    let gateway = RestState {
+        app,
+        keyring,
+        clock,
+        began,
+        shape,
+        body,
+        calls,
+        streams,
+        origins,
+        audit,
+        hand_on,
+    };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes(passes) {
         router = router.route(&path, handler);

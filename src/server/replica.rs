@@ -66,7 +66,9 @@ pub(super) async fn join(
     };
     if tokio::time::timeout(FIRST_HEARTBEAT, seen).await.is_err() {
         membership.abort();
-        return Err(StartError::other("no heartbeat in the database was confirmed in time; the log says why"));
+        return Err(StartError::other(
+            "no heartbeat in the database was confirmed in time; the log says why",
+        ));
     }
     let forwarder = Arc::new(Forwarder::new(member.role(), secret.clone()));
     let role = member.role().borrow().clone();
@@ -75,9 +77,8 @@ pub(super) async fn join(
 }
 
 fn address(assembly: &Assembly, listener: &TcpListener) -> Result<String, StartError> {
-    let set = &assembly.settings.cluster.address;
-    if !set.is_empty() {
-        return Ok(set.clone());
+    if let Some(set) = assembly.settings.cluster.address() {
+        return Ok(set.to_owned());
     }
     listener.local_addr().map(|addr| addr.to_string()).map_err(StartError::other)
 }

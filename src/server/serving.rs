@@ -102,7 +102,9 @@ impl Current {
         let by_role = tower::service_fn(move |request: axum::extract::Request| {
             let serving = current.get();
             async move {
-                if request.extensions().get::<CallOfPeer>().is_some() && !serving.takes_calls_of_peers() {
+                if request.extensions().get::<CallOfPeer>().is_some()
+                    && !serving.takes_calls_of_peers()
+                {
                     return Ok(CallOfPeer::refused().map(axum::body::Body::new));
                 }
                 match of(&serving) {
@@ -162,7 +164,9 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let serving = self.current.get();
         let forwarder = match &serving.part {
-            _ if request.extensions().get::<CallOfPeer>().is_some() && !serving.takes_calls_of_peers() => {
+            _ if request.extensions().get::<CallOfPeer>().is_some()
+                && !serving.takes_calls_of_peers() =>
+            {
                 return std::future::ready(Ok(CallOfPeer::refused())).boxed();
             }
             Part::Acts(_) => return serving.grpc.clone().call(request).boxed(),
@@ -228,7 +232,8 @@ fn carries_request_id(rpc: &ServedRpc, framed: &[u8]) -> bool {
     }
     while let Ok((number, wire_type)) = decode_key(&mut message) {
         if number == field {
-            return wire_type == WireType::LengthDelimited && message.first().is_some_and(|length| *length > 0);
+            return wire_type == WireType::LengthDelimited
+                && message.first().is_some_and(|length| *length > 0);
         }
         if skip_field(wire_type, number, &mut message, DecodeContext::default()).is_err() {
             return false;
@@ -240,7 +245,8 @@ fn carries_request_id(rpc: &ServedRpc, framed: &[u8]) -> bool {
 /// What is compressed or malformed is for the service to judge.
 fn asks_whatsapp(framed: &[u8]) -> bool {
     let Some((prefix, message)) = framed.split_at_checked(5) else { return false };
-    prefix.first() == Some(&0) && pb::GetGroupRequest::decode(message).is_ok_and(|request| request.refresh)
+    prefix.first() == Some(&0)
+        && pb::GetGroupRequest::decode(message).is_ok_and(|request| request.refresh)
 }
 
 #[cfg(test)]
@@ -277,13 +283,17 @@ mod tests {
         assert!(carries_request_id(rpc, &framed("00000000-0000-4000-8000-000000000001")));
         assert!(!carries_request_id(rpc, &framed("")));
         assert!(!carries_request_id(rpc, &[0, 0, 0, 0, 3, 0xff, 0xff, 0xff]));
-        assert!(!carries_request_id(served.of("/wagroups.v1.GroupsService/GetGroup"), &framed("x")));
+        assert!(!carries_request_id(
+            served.of("/wagroups.v1.GroupsService/GetGroup"),
+            &framed("x")
+        ));
     }
 
     #[test]
     fn only_a_refresh_asks_whatsapp() {
         let framed = |refresh| {
-            let request = pb::GetGroupRequest { session: "shop".into(), refresh, ..Default::default() };
+            let request =
+                pb::GetGroupRequest { session: "shop".into(), refresh, ..Default::default() };
             let message = request.encode_to_vec();
             [&[0, 0, 0, 0, u8::try_from(message.len()).expect("short")], &*message].concat()
         };

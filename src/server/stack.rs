@@ -32,8 +32,8 @@ use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{GroupsRpcs, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
-    HandOn, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer, RpcMetricsLayer,
-    ServedRpcs, with_deadline,
+    HandOn, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer,
+    RpcMetricsLayer, ServedRpcs, with_deadline,
 };
 use crate::ops;
 use crate::pb::DESCRIPTORS;

@@ -221,14 +221,15 @@ fn gateway_options(
 /// The secret that replicas share; nothing where only this machine reaches them.
 pub(super) fn peer_secret(settings: &Settings) -> Result<SecretString, StartError> {
     let Some(file) = &settings.cluster.secret_file else { return Ok(SecretString::default()) };
-    let refuse = |what: String| {
-        StartError::other(format!("cluster.secret_file: {} {what}", file.display()))
-    };
+    let refuse =
+        |what: String| StartError::other(format!("cluster.secret_file: {} {what}", file.display()));
     let text = std::fs::read_to_string(file);
     let text = text.map_err(|error| refuse(format!("cannot be read: {error}")))?;
     let secret = text.trim();
     if secret.len() < MIN_PEER_SECRET {
-        return Err(refuse(format!("must hold at least {MIN_PEER_SECRET} characters, the same for all replicas")));
+        return Err(refuse(format!(
+            "must hold at least {MIN_PEER_SECRET} characters, the same for all replicas"
+        )));
     }
     Ok(secret.to_owned().into())
 }

@@ -1,11 +1,13 @@
 //! What the service reports of itself: metrics, logs; and the only ambient time and randomness there is.
 
+mod cluster_metrics;
 mod logging;
 mod metrics;
 mod old_names;
 mod rpc_series;
 mod system_clock;
 
+pub use cluster_metrics::{cluster, handed_on, heartbeat_age, log_lag, role_changed};
 pub use logging::{LoggingError, init as init_logging};
 pub use metrics::*;
 pub use rpc_series::{RpcRunning, RpcSeries, RpcsRunning};

@@ -184,6 +184,7 @@ impl LogTail {
         let _moving = self.moving.lock().await;
         let bounds = self.repository.bounds().await?;
         let held = self.head();
+        telemetry::log_lag(bounds.head.position.since(held.position));
         let went_back = bounds.head.position < held.position
             || (bounds.head.position == held.position && bounds.head != held);
         if bounds.log_id != self.log_id || went_back {

@@ -82,7 +82,9 @@ impl Directory {
         for session in stored {
             match self.get(&session.name) {
                 Ok(held) if *held == session => {}
-                Ok(_) => self.modify(&session.name.clone(), |state| state.session = Arc::new(session)),
+                Ok(_) => {
+                    self.modify(&session.name.clone(), |state| state.session = Arc::new(session))
+                }
                 Err(_) => self.put(session),
             }
         }

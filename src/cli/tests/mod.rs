@@ -53,6 +53,7 @@ fn what_is_for_the_service_is_told_before_it_is_parsed() {
         "wagroups --set rest.listen=serve",
         "wagroups migrate",
         "wagroups config --json",
+        "wagroups cluster status",
         "wagroups healthcheck",
         "wagroups groups list",
         "wagroups watch --from earliest",

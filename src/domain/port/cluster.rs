@@ -14,12 +14,18 @@ pub trait ClusterStore: Send + Sync + std::fmt::Debug + 'static {
     /// Raises the replica's counter and answers what the others are; all by one statement.
     async fn heartbeat(&self, id: &ReplicaId, draining: bool) -> Result<ClusterView>;
 
+    /// The same without a heartbeat, for who is no replica.
+    async fn cluster_view(&self) -> Result<ClusterView>;
+
     /// Takes the lease in the next epoch; `None` where it is not `seen` any more, where its owner is alive after all,
     /// or where the claimant is no member. The row of an owner that is replaced goes first. May be repeated.
     async fn claim(&self, id: &ReplicaId, seen: &Claimable) -> Result<Option<Epoch>>;
 
     /// Gives the lease back; `false` where somebody else has it.
     async fn release(&self, id: &ReplicaId, epoch: Epoch) -> Result<bool>;
+
+    /// Removes the row of a replica that is dead, as it was seen; one that has counted on keeps it.
+    async fn evict(&self, dead: &ReplicaRecord) -> Result<()>;
 
     /// Ends the membership.
     async fn leave(&self, id: &ReplicaId) -> Result<()>;

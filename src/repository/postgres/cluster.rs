@@ -151,7 +151,11 @@ impl Listener {
                         _ => Wakeup::Anything,
                     });
                 }
-                Ok(Ok(None)) => return Err(StoreError::Unavailable("the connection that listens is gone".to_owned())),
+                Ok(Ok(None)) => {
+                    return Err(StoreError::Unavailable(
+                        "the connection that listens is gone".to_owned(),
+                    ));
+                }
                 Ok(Err(error)) => return Err(unavailable(error)),
                 Err(_) => {
                     let probe = timeout(limit::PING, listener.execute("SELECT 1")).await;

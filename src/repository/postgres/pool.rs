@@ -39,8 +39,7 @@ impl Pool {
     pub fn current(&self) -> Bounded {
         let mut current = self.current.lock();
         if current.silence.as_ref().is_some_and(Silence::is_noted) {
-            *current =
-                open(&self.server, &self.fence, self.max_connections, self.connect_timeout);
+            *current = open(&self.server, &self.fence, self.max_connections, self.connect_timeout);
         }
         Bounded { connection: current.connection.clone(), silence: current.silence.clone() }
     }

@@ -3,3 +3,4 @@
 mod fence;
 mod replicas;
 mod roles;
+mod strange_owners;

@@ -40,7 +40,8 @@ async fn a_watch_at_any_replica_has_all_events_and_goes_on_at_another() {
         start: Some(pb::watch_group_events_request::Start::Earliest(pb::Earliest {})),
         ..Default::default()
     };
-    let mut seen = follower.groups().watch_group_events(earliest).await.expect("a watch").into_inner();
+    let mut seen =
+        follower.groups().watch_group_events(earliest).await.expect("a watch").into_inner();
     let mut token = Vec::new();
     for i in 0..20 {
         let maker = if i % 2 == 0 { owner } else { follower };
@@ -98,7 +99,11 @@ async fn where_the_owner_stops_another_one_acts_and_no_call_with_the_documented_
     for replica in &replicas.running {
         let got = replica.groups().get_group(get(&before, 0)).await.expect("it is there");
         assert_eq!(group(&got.into_inner().group).subject, "before");
-        let count = pb::CountGroupsRequest { session: "shop".into(), min_sequence: 21, ..Default::default() };
+        let count = pb::CountGroupsRequest {
+            session: "shop".into(),
+            min_sequence: 21,
+            ..Default::default()
+        };
         let count = replica.groups().count_groups(count).await.expect("counted").into_inner();
         assert_eq!(count.count, 21);
     }
@@ -125,7 +130,8 @@ async fn sessions_and_webhooks_are_made_at_any_replica_and_known_at_all() {
         let names = eventually("the session is listed", || async {
             let list = pb::ListSessionsRequest::default();
             let list = replica.sessions().list_sessions(list).await.ok()?.into_inner();
-            let names: Vec<String> = list.sessions.into_iter().map(|session| session.name).collect();
+            let names: Vec<String> =
+                list.sessions.into_iter().map(|session| session.name).collect();
             (names.len() == 2).then_some(names)
         });
         assert_eq!(names.await, ["desk", "shop"]);

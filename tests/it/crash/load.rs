@@ -78,21 +78,21 @@ impl Anywhere {
 
 impl Load {
     pub async fn begin(process: &Process, writers: usize) -> Self {
-        Self::begin_where(&[process], writers, true).await
+        Self::begin_where(&[process], writers, Repeats::Alike).await
     }
 
     /// The same through all replicas in turn: each try of a call goes to another one.
     pub async fn begin_at(replicas: &[&Process], writers: usize) -> Self {
-        Self::begin_where(replicas, writers, true).await
+        Self::begin_where(replicas, writers, Repeats::Settled).await
     }
 
     /// The same where the store itself fails: a refusal may not be kept then before the process ends, and what was in
     /// doubt when it ended may turn out to be done.
     pub async fn begin_on_a_failing_store(process: &Process, writers: usize) -> Self {
-        Self::begin_where(&[process], writers, false).await
+        Self::begin_where(&[process], writers, Repeats::Anew).await
     }
 
-    async fn begin_where(replicas: &[&Process], writers: usize, keeps_refusals: bool) -> Self {
+    async fn begin_where(replicas: &[&Process], writers: usize, repeats: Repeats) -> Self {
         let anywhere = Anywhere::new(replicas);
         let stop = Arc::new(AtomicBool::new(false));
         let (count, answers) = watch::channel(0);
@@ -107,15 +107,14 @@ impl Load {
                     stop: stop.clone(),
                     count: count.clone(),
                     refused: refused.clone(),
-                    keeps_refusals,
+                    repeats,
                     history: History::default(),
                 };
                 tokio::spawn(writer.run())
             })
             .collect();
         let target = Arc::new(AtomicU64::new(u64::MAX));
-        let watcher =
-            tokio::spawn(follow(anywhere.clone(), target.clone()));
+        let watcher = tokio::spawn(follow(anywhere.clone(), target.clone()));
         Self { stop, answers, refusals, writers, watcher, target, anywhere }
     }
 
@@ -162,14 +161,24 @@ async fn wait_for(count: &watch::Receiver<u64>, more: u64, what: &str) {
         .expect("clients");
 }
 
+/// What a call that ended badly may be answered when it is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    /// The same.
+    Alike,
+    /// What became of it, where a replica that is gone could not tell.
+    Settled,
+    /// Anything: a refusal may not have been kept.
+    Anew,
+}
+
 struct Writer {
     number: usize,
     groups: Anywhere,
     stop: Arc<AtomicBool>,
     count: Arc<watch::Sender<u64>>,
     refused: Arc<watch::Sender<u64>>,
-    /// Whether a call that was answered OUTCOME_UNKNOWN must stay so.
-    keeps_refusals: bool,
+    repeats: Repeats,
     history: History,
 }
 
@@ -296,7 +305,8 @@ impl Writer {
             (Err(first), Err(again)) if first == again => {}
             // It would have been refused before anything was noted.
             (Err(first), Ok(_)) if first != UNKNOWN => {}
-            (Err(_), Ok(_)) if !self.keeps_refusals => {}
+            (Err(first), Ok(_)) if self.repeats == Repeats::Settled && first == UNKNOWN => {}
+            (Err(_), Ok(_)) if self.repeats == Repeats::Anew => {}
             (Ok(_), Err(again)) => panic!("{request_id}: first an answer, then {again}"),
             (Err(first), again) => {
                 let again = again.as_ref().map(T::answer);

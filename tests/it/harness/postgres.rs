@@ -39,6 +39,11 @@ impl TestDatabase {
         &self.url
     }
 
+    /// Runs statements on it, past the service.
+    pub async fn execute(&self, sql: &str) {
+        execute(&self.url, sql).await;
+    }
+
     /// Cuts all connections and lets no new ones in, as when the server is gone.
     pub async fn cut_off(&self) {
         let server = server().expect("the server that made it");

@@ -182,7 +182,8 @@ impl Process {
 
     /// Stops its threads where they are, or lets them go on.
     pub async fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
         assert!(sent.await.expect("kill").success(), "SIG{name} reaches it");
     }
 

@@ -19,7 +19,7 @@ use crate::harness::service::{Service, eventually, reason};
 on_each_database!(each_rpc_is_refused_as_the_contract_says);
 
 /// Reasons that this table does not reach, and the test that does, or why none can.
-const ELSEWHERE: [(&str, &str); 21] = [
+const ELSEWHERE: [(&str, &str); 22] = [
     ("CANCELLED", "the client's own word for a call that it gave up; nothing is answered to it"),
     ("CONCURRENT_UPDATE", "needs other processes that keep writing; src/app/writer.rs"),
     ("CONNECTION_AGED", "test: a_watch_ends_at_its_age_with_a_token"),
@@ -32,6 +32,7 @@ const ELSEWHERE: [(&str, &str); 21] = [
     ("INTERNAL", "a bug; src/middleware/panics.rs has a test of its own"),
     ("LOG_DIVERGED", "test: each_kind_of_bad_token_has_its_reason"),
     ("LOG_MISMATCH", "test: each_kind_of_bad_token_has_its_reason"),
+    ("NO_OWNER", "test: a_follower_without_an_owner_reads_and_says_that_nothing_was_sent"),
     ("NOT_IMPLEMENTED", "every RPC of this contract is served"),
     ("OVERLOADED", "test: one_call_too_many_is_refused_at_once"),
     ("PERMISSION_DENIED", "test: a_key_sees_its_sessions_and_nothing_else"),
