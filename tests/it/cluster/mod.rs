@@ -4,3 +4,4 @@ mod fence;
 mod replicas;
 mod roles;
 mod strange_owners;
+mod surfaces;

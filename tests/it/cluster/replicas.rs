@@ -1,5 +1,6 @@
 //! Replicas in this process, on a database of their own.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tonic::transport::Channel;
@@ -61,12 +62,18 @@ impl Replica {
         let request = pb::CreateGroupRequest {
             session: "shop".into(),
             subject: subject.into(),
-            request_id: uuid::Uuid::new_v4().to_string(),
+            request_id: request_id(),
             ..Default::default()
         };
         let made = self.groups().create_group(request).await?.into_inner();
         Ok((made.group.expect("a group").id, made.sequence))
     }
+}
+
+/// One that no other call has.
+fn request_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("00000000-0000-4000-8000-{:012x}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 pub fn group(bytes: &bytes::Bytes) -> pb::Group {

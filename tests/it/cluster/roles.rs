@@ -136,7 +136,7 @@ async fn sessions_and_webhooks_are_made_at_any_replica_and_known_at_all() {
         });
         assert_eq!(names.await, ["desk", "shop"]);
     }
-    let delete = pb::DeleteSessionRequest { session: "desk".into(), ..Default::default() };
+    let delete = pb::DeleteSessionRequest { session: "desk".into() };
     follower.sessions().delete_session(delete).await.expect("deleted");
     eventually("it is gone everywhere", || async {
         let list = pb::ListGroupsRequest { session: "desk".into(), ..Default::default() };

@@ -1,0 +1,127 @@
+//! REST, WAHA's webhooks and streams of sessions at a replica that does not act.
+
+use futures::StreamExt as _;
+use reqwest::Client;
+use serde_json::{Value, json};
+use wagroups::domain::clock::Clock as _;
+use wagroups::pb;
+use wagroups::telemetry::SystemClock;
+
+use super::replicas::{Replica, Replicas};
+use crate::harness::service::{Service, eventually};
+use crate::webhook::sender::{self, Sender};
+
+const SECRET: &str = "7777777777777777777777777777777777777777777777777777777777777777";
+
+fn client() -> Client {
+    let tls = wagroups::tls::Trust::default().client_config().expect("TLS");
+    Client::builder().tls_backend_preconfigured(tls).build().expect("a client")
+}
+
+fn with_all_listeners(settings: &mut wagroups::config::Settings) {
+    settings.rest.listen = "127.0.0.1:0".parse().ok();
+    settings.waha_ingress.listen = "127.0.0.1:0".parse().ok();
+}
+
+#[tokio::test]
+async fn waha_s_paths_work_at_any_replica_and_show_there_what_was_changed_there() {
+    let Some(replicas) = Replicas::start(2, with_all_listeners).await else { return };
+    let client = client();
+    for replica in &replicas.running {
+        let base = format!("http://{}/api/shop/groups", replica.server.rest_addr().expect("REST"));
+        let body = json!({ "name": "Crew", "participants": [{ "id": "4915100000001@c.us" }] });
+        let made = client.post(&base).json(&body).send().await.expect("an answer");
+        let (status, made) = (made.status(), made.json::<Value>().await.expect("JSON"));
+        assert_eq!(status, 201, "{made}");
+        let id = made["id"].clone();
+        let id = id.as_str().expect("an id").to_owned();
+        let subject = json!({ "subject": "Renamed" });
+        let changed = client.put(format!("{base}/{id}/subject")).json(&subject).send().await;
+        assert!(changed.expect("an answer").status().is_success());
+        let got = client.get(format!("{base}/{id}")).send().await.expect("an answer");
+        assert_eq!(got.json::<Value>().await.expect("a group")["subject"], "Renamed");
+        // A refusal of the owner's is one of this replica's.
+        let refused = client.put(format!("{base}/{id}/subject")).json(&json!({})).send().await;
+        assert_eq!(refused.expect("an answer").status(), 400);
+        let unknown = client.get(format!("{base}/120363000000000099@g.us")).send().await;
+        assert_eq!(unknown.expect("an answer").status(), 404);
+    }
+    replicas.stop().await;
+}
+
+#[tokio::test]
+async fn webhooks_of_waha_are_taken_by_any_replica_and_written_by_the_owner() {
+    let Some(replicas) = Replicas::start(2, with_all_listeners).await else { return };
+    let [owner, follower] = &replicas.running[..] else { panic!("two replicas") };
+    let waha = pb::WahaConfig { webhook_secret: SECRET.into(), ..Default::default() };
+    let request = pb::CreateSessionRequest {
+        session: "phone".into(),
+        config: Some(pb::create_session_request::Config::Waha(waha)),
+        ..Default::default()
+    };
+    owner.sessions().create_session(request).await.expect("a session");
+    let door = follower.server.waha_ingress_addr().expect("a door");
+    let sender = Sender::new(&format!("http://{door}"), SECRET);
+    let time = SystemClock.now().as_millis();
+    let joined = sender::members("120363000000000001@g.us", "join", &["4915100000002@c.us"], time);
+    let event = sender::event("phone", &sender::event_id(1), time, "group.v2.participants", joined);
+    let post = || sender.post("phone", event.to_string());
+    let outcome = eventually("the follower knows the session", || async {
+        let (status, body) = post().await;
+        (status == 200).then_some(body)
+    });
+    assert_eq!(outcome.await["outcome"], "accepted");
+    assert_eq!(post().await.1["outcome"], "duplicate", "the owner knows what it has");
+    let stranger = sender.with_secret("another secret, which is long enough");
+    assert_eq!(stranger.post("phone", event.to_string()).await.0, 401);
+    for replica in [owner, follower] {
+        eventually("its event is in the log", || async {
+            let list = pb::ListGroupEventsRequest { session: "phone".into(), ..Default::default() };
+            let list = replica.groups().list_group_events(list).await.ok()?.into_inner();
+            (!list.events.is_empty()).then_some(())
+        })
+        .await;
+    }
+    replicas.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_is_watched_through_a_follower() {
+    let Some(replicas) = Replicas::start(2, |_| ()).await else { return };
+    let [owner, follower] = &replicas.running[..] else { panic!("two replicas") };
+    let watch = pb::WatchSessionRequest { session: "shop".into() };
+    let mut seen = follower.sessions().watch_session(watch).await.expect("a stream").into_inner();
+    let stop = pb::StopSessionRequest { session: "shop".into() };
+    owner.sessions().stop_session(stop).await.expect("stopped");
+    loop {
+        let state = seen.next().await.expect("a state").expect("no error");
+        if state.session.expect("a session").status() == pb::SessionStatus::Stopped {
+            break;
+        }
+    }
+    drop(seen);
+    replicas.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_of_before_is_fenced_and_its_log_goes_on() {
+    let Some(alone) = Service::on_postgres().await else { return };
+    let request = |subject: &str| pb::CreateGroupRequest {
+        session: "default".into(),
+        subject: subject.into(),
+        ..Default::default()
+    };
+    let made = alone.groups().create_group(request("before")).await.expect("made").into_inner();
+    let replica = Replica::start(alone.database_url(), |_| ()).await;
+    eventually("it takes over", || async { replica.acts().then_some(()) }).await;
+    let next = eventually("and acts", || async {
+        replica.groups().create_group(request("after")).await.ok()
+    });
+    assert!(next.await.into_inner().sequence > made.sequence, "the sequence goes on");
+    let refused = alone.groups().create_group(request("too late")).await;
+    assert!(refused.is_err(), "who was replaced writes nothing: {refused:?}");
+    let count = pb::CountGroupsRequest { session: "default".into(), ..Default::default() };
+    let counted = replica.groups().count_groups(count).await.expect("counted").into_inner();
+    assert_eq!(counted.count, 2);
+    replica.server.stop().await;
+}
