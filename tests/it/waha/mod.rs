@@ -17,5 +17,6 @@ mod registration;
 mod restarts;
 mod scene;
 mod storm;
+mod strangers;
 mod stream;
 mod verdicts;
