@@ -8,6 +8,7 @@ use super::scene::Scene;
 use crate::waha_server::{Fault, Options};
 
 const ANNA: &str = "4915120000001@c.us";
+const BERTA: &str = "4915120000002@c.us";
 const STRANGER: &str = "222222222222@lid";
 const MADE: &str = "120363000000000099@g.us";
 
@@ -70,4 +71,28 @@ async fn a_verdict_under_a_hidden_id_that_nobody_knows_is_nobodys() {
     assert_eq!(added[0].status(), pb::ParticipantStatus::RecentlyLeft);
     let members = scene.group("shop", &group_id).await.expect("the group").participants;
     assert_eq!(members.len(), 1, "{members:?}");
+}
+
+/// Where the members cannot be read, each has what the answer says of them, and nothing more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_open_for_each_and_no_failure_of_all() {
+    let options = Options { engine: WahaEngine::Noweb, ..Default::default() };
+    let scene = Scene::with(vec![options], |settings| {
+        // The comparison at the start takes it.
+        settings.waha.full_fetches_per_hour = 1;
+    })
+    .await;
+    scene.working("shop").await;
+    let group_id = scene.group_id("shop", &[]).await;
+    let unknown = [STRANGER, "333333333333@lid"];
+    for (names, expected) in [
+        ([ANNA, unknown[0]], [pb::ParticipantStatus::RecentlyLeft, pb::ParticipantStatus::Unknown]),
+        (unknown, [pb::ParticipantStatus::Unknown; 2]),
+    ] {
+        let rows = names.map(|name| json!({ "status": "408", "jid": name }));
+        scene.server().fail_next(("POST", "/participants/add"), answer(200, &json!(rows)));
+        let added = scene.add(&group_id, &[ANNA, BERTA]).await;
+        let said: Vec<_> = added.iter().map(pb::ParticipantResult::status).collect();
+        assert_eq!(said, expected, "{names:?}");
+    }
 }
