@@ -49,11 +49,10 @@ impl RoutedSession {
         });
         let mut is_read = false;
         match self.members(group_id).await {
-            Ok(members) if !members.is_empty() => {
+            Ok(members) => {
                 seen.group.set_participants(members);
                 is_read = true;
             }
-            Ok(_) => {}
             Err(error) => note(group_id, "the members, who could not be read", &error),
         }
         // NOWEB's answer lists refused people like the others.
