@@ -299,7 +299,8 @@ impl Inner {
         self.log.write(WriteRequest { session: session.clone(), engine, content }).await
     }
 
-    async fn each_group(
+    /// Visits the session's groups as they are stored, page by page.
+    pub(in crate::app) async fn each_group(
         &self,
         session: &SessionName,
         full: bool,

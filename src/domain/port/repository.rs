@@ -463,9 +463,6 @@ pub trait AliasStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<(Lid, PhoneNumber)>>;
 
-    /// How many the session knows.
-    async fn count_aliases(&self, session: &SessionName) -> Result<u64>;
-
     /// At most `limit` of those that the session's groups may not know yet.
     async fn aliases_to_spread(&self, limit: u32) -> Result<Vec<Alias>>;
 
