@@ -121,7 +121,7 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    fn read(body: &[u8]) -> Self {
+    pub(super) fn read(body: &[u8]) -> Self {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Self::Empty;
         }

@@ -5,6 +5,7 @@ mod busy_day;
 mod cases;
 mod import;
 mod kills;
+mod recorded;
 pub mod sender;
 mod sessions;
 mod shuffle;
