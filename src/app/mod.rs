@@ -14,6 +14,7 @@ mod passing;
 mod places;
 pub mod relay;
 pub mod sessions;
+mod spellings;
 pub mod watch;
 pub mod webhooks;
 

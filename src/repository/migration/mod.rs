@@ -11,6 +11,7 @@ mod m20261126_000008_create_webhooks;
 mod m20261129_000009_add_probe;
 mod m20261129_000010_number_writes;
 mod m20261129_000011_add_fetch_budgets;
+mod m20261130_000013_add_spellings;
 mod schema;
 
 pub(super) use self::schema::random_number;
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000009_add_probe::Migration),
             Box::new(m20261129_000010_number_writes::Migration),
             Box::new(m20261129_000011_add_fetch_budgets::Migration),
+            Box::new(m20261130_000013_add_spellings::Migration),
         ]
     }
 }
