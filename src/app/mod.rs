@@ -15,6 +15,7 @@ mod passing;
 mod places;
 pub mod relay;
 pub mod sessions;
+mod spellings;
 pub mod watch;
 pub mod webhooks;
 
@@ -42,7 +43,7 @@ use crate::domain::session::EngineKind;
 use calls::Calls;
 pub use calls::Mutation;
 use groups::Groups;
-use ingest::{Identities, Ingest};
+use ingest::{Identities, Ingest, KnownNames};
 use lifecycle::{Lifecycle, draining};
 use log::{Log, LogParts};
 pub use log::{View, WriterLoop};
@@ -120,6 +121,7 @@ struct Inner {
     groups: Groups,
     sessions: Sessions,
     identities: Identities,
+    known_names: KnownNames,
     watches: Watches,
     hooks: WebhookRegistry,
     /// Where WAHA's other routes are asked; none where they are not.
@@ -185,6 +187,7 @@ impl App {
             groups,
             sessions,
             identities: Identities::default(),
+            known_names: KnownNames::default(),
             watches,
             hooks,
             passage: OnceLock::new(),

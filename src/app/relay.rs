@@ -1,4 +1,5 @@
-//! Passes the events of WAHA servers that are not about groups to their subscribers: WebSocket clients, and webhooks.
+//! Passes the events that are not about groups to their subscribers, WebSocket clients and webhooks: those of WAHA
+//! servers, and the statuses of sessions.
 //!
 //! The sender never waits. Each receiver has a bounded queue, all queues together share room by API key, and an event
 //! that finds none is lost to that receiver, and counted. Nothing of it touches the log.
@@ -17,7 +18,7 @@ use super::App;
 use crate::domain::auth::Caller;
 use crate::domain::fair_share::{FairShare, FairShares, Share};
 use crate::domain::id::SessionName;
-use crate::domain::other_event::{MAX_EVENT_BYTES, OtherEvent, OtherEventNames};
+use crate::domain::other_event::{MAX_EVENT_BYTES, OtherEvent, OtherEventNames, is_passed_on};
 use crate::domain::port::other_events::OtherEvents;
 use crate::telemetry;
 
@@ -110,6 +111,7 @@ impl Relay {
         // Under the lock, so that of two changes the later one is sent last.
         let receivers = self.receivers.read();
         let names = receivers.iter().flat_map(|receiver| &receiver.wish.names);
+        let names = names.filter(|name| is_passed_on(name.as_str()));
         let wanted: OtherEventNames = names.cloned().collect();
         self.wanted.send_if_modified(|held| {
             let has_changed = *held != wanted;
@@ -310,7 +312,7 @@ mod tests {
         assert_eq!(wanted.next().await, Some(OtherEventNames::default()));
         let (first, [_lane]) = relay.subscribe(wish("a", "*", &["message"]));
         assert_eq!(wanted.next().await, Some(names(&["message"])));
-        let (second, [_more]) = relay.subscribe(wish("a", "*", &["message"]));
+        let (second, [_more]) = relay.subscribe(wish("a", "*", &["message", "session.status"]));
         assert_eq!(wanted.next().now_or_never(), None, "nothing new");
         let (_third, [_last]) = relay.subscribe(wish("a", "*", &["*"]));
         assert_eq!(wanted.next().await, Some(names(&["*", "message"])));

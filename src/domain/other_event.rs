@@ -33,10 +33,13 @@ pub struct OtherEvent {
     pub body: Bytes,
 }
 
-/// Whether an event of this name is passed on. Groups' events are in the log, and a session's status is found out by
-/// more than its events.
+/// A session's status, which this service tells itself: it is found out by more than a server's events, and sessions of
+/// every engine have one.
+pub const SESSION_STATUS: &str = "session.status";
+
+/// Whether an event of this name is passed on. Groups' events are in the log.
 pub fn is_passed_on(name: &str) -> bool {
-    !name.starts_with("group.") && name != "session.status"
+    !name.starts_with("group.") && name != SESSION_STATUS
 }
 
 /// The name of such an event, or `*` for all but those that WAHA sends only where they are named.
@@ -66,9 +69,10 @@ impl FromStr for OtherEventName {
                 "must be * or a name of WAHA's such as message, 1 to {MAX_NAME_BYTES} letters, digits and . - _"
             )));
         }
-        if !is_passed_on(text) || text.starts_with("wagroups.") {
+        let is_of_a_log = text.starts_with("group.") || text.starts_with("wagroups.");
+        if is_of_a_log {
             return Err(ParseError::new(
-                "must be no event of groups or sessions, which are not passed on; groups' are asked for in events",
+                "must be no event of groups, which are not passed on: they are asked for in events",
             ));
         }
         Ok(Self(text.to_owned()))
@@ -144,17 +148,23 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_wahas_and_none_of_groups_or_sessions() {
-        for name in
-            ["*", "message", "message.any", "event.response.failed", "chat.archive", "x_1-y"]
-        {
+    fn a_name_is_wahas_and_none_of_groups() {
+        for name in [
+            "*",
+            "message",
+            "message.any",
+            "event.response.failed",
+            "chat.archive",
+            "x_1-y",
+            SESSION_STATUS,
+        ] {
             assert_eq!(name.parse::<OtherEventName>().expect(name).as_str(), name);
         }
         let long = "m".repeat(65);
         for name in ["", "a b", "ä", "**", "message*", "a/b", &long] {
             assert!(name.parse::<OtherEventName>().is_err(), "{name}");
         }
-        for name in ["group.v2.join", "group.join", "session.status", "wagroups.group.update"] {
+        for name in ["group.v2.join", "group.join", "wagroups.group.update"] {
             assert!(name.parse::<OtherEventName>().is_err(), "{name}");
         }
     }
@@ -162,7 +172,7 @@ mod tests {
     #[test]
     fn a_star_is_what_waha_means_by_it() {
         let all = names(&["*"]);
-        assert!(all.have("message") && all.have("what.waha.invents"));
+        assert!(all.have("message") && all.have("what.waha.invents") && all.have(SESSION_STATUS));
         assert!(!all.have("engine.event") && !all.have("state.change"));
         assert!(names(&["*", "engine.event"]).have("engine.event"));
         let some = names(&["message", "message.ack"]);

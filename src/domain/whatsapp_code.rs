@@ -18,6 +18,8 @@ pub fn reason_of(code: u32, operation: OperationName) -> Reason {
     match code {
         304 if is_joining => Reason::AlreadyMember,
         401 if operation == Op::GetJoinInfo => Reason::RecentlyRemoved,
+        // Members need be no admins for these.
+        401 | 403 if matches!(operation, Op::LeaveGroup | Op::FetchGroup) => Reason::NotGroupMember,
         401 | 403 if !is_joining && operation != Op::CreateGroup => Reason::NotGroupAdmin,
         404 if matches!(operation, Op::ApproveJoinRequests | Op::RejectJoinRequests) => {
             Reason::JoinRequestNotFound
@@ -107,6 +109,8 @@ mod tests {
             (401, Op::GetInviteCode, Reason::NotGroupAdmin),
             (401, Op::GetJoinInfo, Reason::RecentlyRemoved),
             (403, Op::SetGroupSubject, Reason::NotGroupAdmin),
+            (403, Op::LeaveGroup, Reason::NotGroupMember),
+            (403, Op::FetchGroup, Reason::NotGroupMember),
             (403, Op::JoinGroup, Reason::RefusedByWhatsapp),
             (404, Op::FetchGroup, Reason::GroupNotFound),
             (404, Op::GetGroupPicture, Reason::PictureNotFound),

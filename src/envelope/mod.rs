@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::event::EventId;
-use crate::domain::session::Session;
+use crate::domain::other_event::{OtherEvent, SESSION_STATUS};
+use crate::domain::session::{Session, SessionStatus};
 use crate::domain::webhook::{EventName, WebhookId};
 use crate::pb::group_change::Change;
 use crate::pb::group_event::Body;
@@ -59,7 +60,7 @@ pub struct WahaRenderer {
 impl WahaRenderer {
     /// `None` stands for a session that was deleted, which still has events to render.
     pub fn new(session: Option<&Session>, words: WahaDialect, names: Vec<EventName>) -> Self {
-        let me = json!(session.and_then(me));
+        let me = json!(session.and_then(account));
         let metadata = session.map_or_else(|| json!({}), |session| json!(session.metadata));
         Self { me, metadata, words, names }
     }
@@ -141,8 +142,19 @@ fn history(event: &pb::GroupEvent, data: &mut Value) {
     }
 }
 
-/// The session's account; `None` before it is linked.
+/// Whom the session is linked to; `None` where it is not, whoever that was before.
 pub fn me(session: &Session) -> Option<MeInfo> {
+    match session.status {
+        SessionStatus::LoggedOut | SessionStatus::ScanQrCode => None,
+        SessionStatus::Stopped
+        | SessionStatus::Starting
+        | SessionStatus::Working
+        | SessionStatus::Failed => account(session),
+    }
+}
+
+/// The account whose groups the session has; `None` before it was ever linked.
+fn account(session: &Session) -> Option<MeInfo> {
     let account = session.account?;
     let phone = account.phone();
     Some(MeInfo {
@@ -150,6 +162,30 @@ pub fn me(session: &Session) -> Option<MeInfo> {
         lid: account.lid().map(|lid| lid.to_string()),
         push_name: session.push_name.clone(),
     })
+}
+
+/// The news of a session's status, which was another one before.
+pub fn status_changed(
+    id: EventId,
+    time: Timestamp,
+    before: &Session,
+    session: &Session,
+    words: WahaDialect,
+) -> OtherEvent {
+    let statuses = [before, session].map(|session| {
+        let status = words::status(session);
+        json!({ "status": status, "timestamp": session.status_time.as_millis() })
+    });
+    let payload = json!({
+        "name": session.name.as_str(), "status": words::status(session), "statuses": statuses, "data": null,
+    });
+    let (id, time) = (id.to_string(), time.as_millis());
+    let mut body = envelope(&id, time, SESSION_STATUS, payload, words);
+    body["session"] = json!(session.name.as_str());
+    body["metadata"] = json!(session.metadata);
+    body["me"] = json!(me(session));
+    let body = body.to_string().into();
+    OtherEvent { name: SESSION_STATUS.to_owned(), id, time, body }
 }
 
 /// What a webhook's test posts: an envelope of no session.

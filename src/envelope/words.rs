@@ -1,9 +1,10 @@
-//! WAHA's own words for groups and their members: `GroupInfo`, `GroupParticipant`. `pn` is there wherever
-//! the number is known.
+//! WAHA's own words for groups and their members: `GroupInfo`, `GroupParticipant`; and for where a session stands. `pn`
+//! is there wherever the number is known.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::session::{self, Session};
 use crate::pb;
 
 /// The fields of a group, the same in every event.
@@ -36,6 +37,29 @@ pub enum ParticipantRole {
     Participant,
     Admin,
     Superadmin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SessionStatus {
+    Stopped,
+    Starting,
+    ScanQrCode,
+    Working,
+    Failed,
+}
+
+/// Where the session stands. One whose device was unlinked has no code to scan until it is started, and is what WAHA
+/// makes of it: FAILED, or STOPPED where it shall not run.
+pub fn status(session: &Session) -> SessionStatus {
+    match session.status {
+        session::SessionStatus::Stopped => SessionStatus::Stopped,
+        session::SessionStatus::Starting => SessionStatus::Starting,
+        session::SessionStatus::ScanQrCode => SessionStatus::ScanQrCode,
+        session::SessionStatus::Working => SessionStatus::Working,
+        session::SessionStatus::LoggedOut if !session.wanted => SessionStatus::Stopped,
+        session::SessionStatus::LoggedOut | session::SessionStatus::Failed => SessionStatus::Failed,
+    }
 }
 
 pub fn info(group: &pb::Group) -> GroupInfo {

@@ -21,11 +21,6 @@ struct AliasRow {
     phone: i64,
 }
 
-#[derive(FromQueryResult)]
-struct CountRow {
-    total: i64,
-}
-
 impl AliasRow {
     fn pair(&self) -> Result<(Lid, PhoneNumber)> {
         let lid = Lid::new(unsigned("aliases.lid", self.lid)?);
@@ -114,13 +109,6 @@ impl AliasStore for SeaRepository {
             .push(" OFFSET ")
             .bind(i64::try_from(offset).unwrap_or(i64::MAX));
         self.read_all::<AliasRow>(sql).await?.iter().map(AliasRow::pair).collect()
-    }
-
-    async fn count_aliases(&self, session: &SessionName) -> Result<u64> {
-        let sql = Sql::new("SELECT count(*) AS total FROM aliases WHERE session = ")
-            .bind(session.as_str());
-        let counted = self.read_one::<CountRow>(sql).await?;
-        counted.map_or(Ok(0), |row| unsigned("count(*)", row.total))
     }
 
     async fn aliases_to_spread(&self, limit: u32) -> Result<Vec<Alias>> {

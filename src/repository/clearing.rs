@@ -12,10 +12,11 @@ use crate::domain::id::SessionName;
 pub(super) const ROWS: u32 = 1000;
 
 /// The tables that hold rows of sessions, with their keys. Request ids and the log outlive a session.
-pub(super) const TABLES: [(&str, &str); 3] = [
+pub(super) const TABLES: [(&str, &str); 4] = [
     ("groups", "session, id"),
     ("group_members", "session, member, group_id"),
     ("source_ids", "session, source_id"),
+    ("spellings", "session, asked"),
 ];
 
 /// One step in one table. It looks at the session in the same statement: should another process take the name up

@@ -21,6 +21,7 @@ mod postgres;
 mod reservations;
 mod rows;
 mod sessions;
+mod spellings;
 mod sql;
 mod sqlite;
 mod webhooks;

@@ -13,6 +13,7 @@ use crate::domain::port::repository::{
     AnswerWrite, ExistingReservation, Reservation, ReservationKey, ReservationStore, Reserved,
     Result, StoreError,
 };
+use crate::domain::port::spellings::HELD_FOR;
 
 /// How often a request id can vanish between our finding it taken and our looking at it, before
 /// that is no longer chance.
@@ -63,6 +64,7 @@ impl ReservationStore for SeaRepository {
             ("reservations", "key_name, session, rpc, request_id", "expire_time <= ", now),
             ("source_ids", "session, source_id", "recorded_time < ", before),
             ("groups", "session, id", "NOT present AND updated_time < ", before),
+            ("spellings", "session, asked", "told_time < ", now - HELD_FOR),
         ] {
             // The rows are chosen once, before any is removed.
             let sql = Sql::new(&format!(

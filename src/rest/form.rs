@@ -1,6 +1,8 @@
 //! Bodies of forms, and how lists and objects are written in names: `participants[0][id]`, `participants[][id]`.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 /// How deep names nest; a deeper one is a name as it stands.
 const MAX_DEPTH: usize = 5;
@@ -8,11 +10,11 @@ const MAX_DEPTH: usize = 5;
 /// The fields of a form, all of them texts. `None` where a name is both a list and an object, or both a text and one
 /// of these.
 pub fn parse(body: &[u8]) -> Option<Value> {
-    let mut fields = Value::Object(Map::new());
+    let mut fields = Node::Object(BTreeMap::new());
     for (name, text) in url::form_urlencoded::parse(body) {
-        put(&mut fields, &parts(&name), &text)?;
+        fields.put(&parts(&name), &text)?;
     }
-    Some(fields)
+    Some(fields.value())
 }
 
 /// Whether the name is that of a list: alone, with brackets, or with a place in brackets.
@@ -32,48 +34,96 @@ fn parts(name: &str) -> Vec<&str> {
     if parts.len() > MAX_DEPTH { vec![name] } else { parts }
 }
 
-fn put(place: &mut Value, parts: &[&str], text: &str) -> Option<()> {
-    let Some((part, rest)) = parts.split_first() else {
-        let held = place.take();
-        *place = match held {
-            Value::Null => text.into(),
-            // A name that stands there twice is a list.
-            Value::String(first) => Value::from(vec![first, text.to_owned()]),
-            Value::Array(mut list) if list.iter().all(Value::is_string) => {
-                list.push(text.into());
-                list.into()
-            }
-            Value::Array(_) | Value::Object(_) | Value::Bool(_) | Value::Number(_) => return None,
-        };
-        return Some(());
-    };
-    if place.is_null() {
-        let is_place = part.bytes().all(|byte| byte.is_ascii_digit());
-        *place = if is_place { Value::Array(Vec::new()) } else { Value::Object(Map::new()) };
+/// What a name stands for, as far as the form was read.
+#[derive(Default)]
+enum Node {
+    #[default]
+    Nothing,
+    Text(String),
+    Object(BTreeMap<String, Node>),
+    List(List),
+}
+
+/// Elements by their places, which only order them: an announced length takes no memory.
+#[derive(Default)]
+struct List {
+    elements: BTreeMap<u64, Node>,
+    /// Where the latest went.
+    latest: u64,
+}
+
+impl Node {
+    fn put(&mut self, parts: &[&str], text: &str) -> Option<()> {
+        let Some((part, rest)) = parts.split_first() else { return self.put_text(text) };
+        if matches!(self, Self::Nothing) {
+            let is_place = part.bytes().all(|byte| byte.is_ascii_digit());
+            *self =
+                if is_place { Self::List(List::default()) } else { Self::Object(BTreeMap::new()) };
+        }
+        match self {
+            Self::Object(fields) => fields.entry((*part).to_owned()).or_default().put(rest, text),
+            Self::List(list) => list.element(part, rest)?.put(rest, text),
+            Self::Nothing | Self::Text(_) => None,
+        }
     }
-    match place {
-        Value::Object(fields) => put(fields.entry(*part).or_insert(Value::Null), rest, text),
-        Value::Array(list) => put(element(list, part, rest), rest, text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+
+    /// A name that stands there twice is a list.
+    fn put_text(&mut self, text: &str) -> Option<()> {
+        match self {
+            Self::Nothing => *self = Self::Text(text.to_owned()),
+            Self::Text(first) => {
+                let first = Self::Text(std::mem::take(first));
+                let mut list = List { elements: BTreeMap::from([(0, first)]), latest: 0 };
+                *list.next()? = Self::Text(text.to_owned());
+                *self = Self::List(list);
+            }
+            Self::List(list) if list.ends_in_text() => {
+                *list.next()? = Self::Text(text.to_owned());
+            }
+            Self::List(_) | Self::Object(_) => return None,
+        }
+        Some(())
+    }
+
+    fn value(self) -> Value {
+        match self {
+            Self::Nothing => Value::Null,
+            Self::Text(text) => text.into(),
+            Self::Object(fields) => {
+                fields.into_iter().map(|(name, node)| (name, node.value())).collect()
+            }
+            Self::List(list) => list.elements.into_values().map(Self::value).collect(),
+        }
     }
 }
 
-/// Where in a list something belongs. Places only order what comes: an announced length takes no memory.
-fn element<'a>(list: &'a mut Vec<Value>, part: &str, rest: &[&str]) -> &'a mut Value {
-    let index = if part.is_empty() {
+impl List {
+    /// Where something belongs; a part that is no place comes last.
+    fn element(&mut self, part: &str, rest: &[&str]) -> Option<&mut Node> {
+        if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.latest = part.parse().unwrap_or(u64::MAX);
+            return Some(self.elements.entry(self.latest).or_default());
+        }
         // Rails and PHP leave the place out, so that a field that is there already begins the next one.
-        let has_room = |last: &Value| match (last, rest.first()) {
-            (Value::Object(fields), Some(field)) => !fields.contains_key(*field),
+        let has_room = match (self.elements.get(&self.latest), rest.first()) {
+            (Some(Node::Object(fields)), Some(field)) => !fields.contains_key(*field),
             _ => false,
         };
-        if list.last().is_some_and(has_room) { list.len() - 1 } else { list.len() }
-    } else {
-        part.parse().unwrap_or(usize::MAX).min(list.len())
-    };
-    if index == list.len() {
-        list.push(Value::Null);
+        if has_room { self.elements.get_mut(&self.latest) } else { self.next() }
     }
-    &mut list[index]
+
+    fn ends_in_text(&self) -> bool {
+        matches!(self.elements.get(&self.latest), Some(Node::Text(_)))
+    }
+
+    /// The place behind all others.
+    fn next(&mut self) -> Option<&mut Node> {
+        self.latest = match self.elements.last_key_value() {
+            Some((last, _)) => last.checked_add(1)?,
+            None => 0,
+        };
+        Some(self.elements.entry(self.latest).or_default())
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +140,8 @@ mod tests {
             "name=Team&participants[0][id]=1&participants[1][id]=2",
             "name=Team&participants%5B%5D%5Bid%5D=1&participants%5B%5D%5Bid%5D=2",
             "participants[5][id]=1&participants[9999999999999999999][id]=2&name=Team",
+            "participants[1][id]=2&participants[0][id]=1&name=Team",
+            "participants[99999999999999999999999][id]=2&name=Team&participants[7][id]=1",
         ] {
             assert_eq!(parse(body.as_bytes()), Some(people.clone()), "{body}");
         }
@@ -99,6 +151,11 @@ mod tests {
         );
         assert_eq!(parse(b"a=1&a=2&a=3"), Some(json!({ "a": ["1", "2", "3"] })));
         assert_eq!(parse(b"a[]=1&a[]=2"), Some(json!({ "a": ["1", "2"] })));
+        assert_eq!(parse(b"a[1]=2&a[0]=1&a[]=3"), Some(json!({ "a": ["1", "2", "3"] })));
+        assert_eq!(
+            parse(b"a[1][x]=3&a[0][x]=1&a[1][y]=4&a[0][y]=2"),
+            Some(json!({ "a": [{ "x": "1", "y": "2" }, { "x": "3", "y": "4" }] }))
+        );
         assert_eq!(parse(b"subject=A+%26+B&e="), Some(json!({ "subject": "A & B", "e": "" })));
         assert_eq!(parse(b"[a]=1&b]=2&c[d=3"), Some(json!({ "[a]": "1", "b]": "2", "c[d": "3" })));
         for torn in ["a=1&a[b]=2", "a[b]=2&a=1", "a[]=1&a[][b]=2&a=3"] {

@@ -65,10 +65,9 @@ async fn list(State(gateway): State<RestState>, mut incoming: Incoming) -> Answe
     if limit > MAX_LIMIT {
         incoming.refuse_field("limit", &format!("must not be greater than {MAX_LIMIT}"));
     }
-    let offset = incoming.query_number("offset").unwrap_or(0) as u64;
+    let offset = incoming.query_number("offset").unwrap_or(0);
     let session = incoming.session();
     let session = incoming.finish(session)?;
-    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     let known = gateway.app.known_names(&incoming.call, &session, offset, limit).await;
     let known = known.map_err(|error| incoming.refuse(error))?;
     let pairs =
@@ -81,7 +80,7 @@ async fn count(State(gateway): State<RestState>, mut incoming: Incoming) -> Answ
     let session = incoming.finish(session)?;
     let counted = gateway.app.count_known_names(&incoming.call, &session).await;
     let counted = counted.map_err(|error| incoming.refuse(error))?;
-    Ok(json(&CountResponse { count: counted }))
+    Ok(json(&CountResponse { count: counted as u64 }))
 }
 
 async fn of_lid(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {

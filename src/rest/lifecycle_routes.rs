@@ -27,6 +27,8 @@ enum Wish {
     Stop,
     Restart,
     LogOut,
+    /// Unlinks it and goes on to the next code, as WAHA does.
+    LinkAnew,
 }
 
 pub fn routes() -> Vec<Route> {
@@ -66,7 +68,10 @@ pub fn routes() -> Vec<Route> {
         post(
             "/api/sessions/{session}/logout",
             log_out,
-            answers(sessions("logoutSession", "Unlink a session's device")),
+            answers(
+                sessions("logoutSession", "Unlink a session's device")
+                    .detail("A session that shall run waits to be linked again."),
+            ),
         ),
         post(
             "/api/sessions/start",
@@ -141,7 +146,7 @@ async fn restart(State(gateway): State<RestState>, incoming: Incoming) -> Answer
 }
 
 async fn log_out(State(gateway): State<RestState>, incoming: Incoming) -> Answered {
-    of_path(gateway, incoming, Wish::LogOut).await
+    of_path(gateway, incoming, Wish::LinkAnew).await
 }
 
 async fn of_path(gateway: RestState, mut incoming: Incoming, wish: Wish) -> Answered {
@@ -173,7 +178,7 @@ async fn stop_named(State(gateway): State<RestState>, mut incoming: Incoming) ->
 async fn log_out_named(State(gateway): State<RestState>, mut incoming: Incoming) -> Answered {
     let name = incoming.text("name");
     let name = incoming.finish(name)?;
-    fulfil(&gateway, &incoming, &name, Wish::LogOut).await?;
+    fulfil(&gateway, &incoming, &name, Wish::LinkAnew).await?;
     Ok(created(empty()))
 }
 
@@ -190,6 +195,7 @@ async fn fulfil(
         Wish::Stop => app.stop_session(call, name).await,
         Wish::Restart => app.restart_session(call, name).await,
         Wish::LogOut => app.log_out_session(call, name).await,
+        Wish::LinkAnew => app.link_anew(call, name).await,
     };
     changed.map(|changed| changed.session).map_err(|error| not_found(incoming, error))
 }

@@ -89,7 +89,12 @@ async fn show_qr(
 /// A session that shall be linked has a code in a moment; others have none.
 fn without_code(state: &SessionState) -> Error {
     let session = &state.session;
-    let (reason, what) = match session.status {
+    // A code that is expected and not there yet is none of another status.
+    let status = match session.status {
+        SessionStatus::ScanQrCode => SessionStatus::Starting,
+        status => status,
+    };
+    let (reason, what) = match status {
         SessionStatus::ScanQrCode | SessionStatus::Starting => {
             (Reason::SessionStarting, "has no code to scan yet; try again in a moment")
         }
@@ -100,7 +105,7 @@ fn without_code(state: &SessionState) -> Error {
     };
     Error::new(reason, format!("session {} {what}", session.name))
         .with("session", &session.name)
-        .with("status", session.status.contract_name())
+        .with("status", status.contract_name())
         .with("expected", SessionStatus::ScanQrCode.contract_name())
 }
 

@@ -171,8 +171,8 @@ fn session_body(error: &Error) -> OfSession {
             error: "Session status is not as expected. Try again later or restart the session"
                 .into(),
             session,
-            // WAHA has no word of its own for it.
-            status: Some(if status == "LOGGED_OUT" { "SCAN_QR_CODE" } else { status }.to_owned()),
+            // WAHA has no word of its own for it: so it is where the device was unlinked.
+            status: Some(if status == "LOGGED_OUT" { "FAILED" } else { status }.to_owned()),
             expected: Some(vec![expected.to_owned()]),
         },
         (_, None) => {

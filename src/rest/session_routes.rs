@@ -18,6 +18,7 @@ use crate::domain::page::MAX_PAGE_SIZE;
 use crate::domain::reason::Reason;
 use crate::domain::session::{Session, SessionStatus};
 use crate::envelope::me;
+use crate::envelope::words::status;
 
 type Answered = Result<Response, Refusal>;
 
@@ -78,21 +79,10 @@ pub fn not_found(incoming: &Incoming, error: Error) -> Refusal {
     incoming.refuse(error).with_status(StatusCode::NOT_FOUND)
 }
 
-/// A status in WAHA's words, which has none for an account that was logged out.
-fn status(status: SessionStatus) -> plain::SessionStatus {
-    match status {
-        SessionStatus::Stopped => plain::SessionStatus::Stopped,
-        SessionStatus::Starting => plain::SessionStatus::Starting,
-        SessionStatus::LoggedOut | SessionStatus::ScanQrCode => plain::SessionStatus::ScanQrCode,
-        SessionStatus::Working => plain::SessionStatus::Working,
-        SessionStatus::Failed => plain::SessionStatus::Failed,
-    }
-}
-
 pub fn session_as_waha(session: &Session, shape: Shape) -> plain::Session {
     plain::Session {
         name: session.name.to_string(),
-        status: status(session.status),
+        status: status(session),
         config: plain::SessionConfig { metadata: session.metadata.clone() },
         me: me(session),
         presence: None,

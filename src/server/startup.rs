@@ -158,6 +158,7 @@ pub(super) fn open_waha(
         trust,
         status_interval: settings.waha.status_interval,
         receivers: settings.waha.pass_through.then(|| app.other_events()),
+        spellings: Some(app.spelling_memory()),
     };
     let budget = app.fetch_budget(settings.waha.full_fetches_per_hour);
     let engine = WahaServers::open(options, app.sink(), clock, entropy.clone(), budget)

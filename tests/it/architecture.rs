@@ -218,8 +218,16 @@ fn rooms_of_the_app_use_only_those_below() {
         &["background", "following"],
     ];
     // What any of them may use, and what joins them.
-    const SHARED: [&str; 7] =
-        ["fetch_budget", "keyed_lock", "lifecycle", "mod", "passing", "places", "relay"];
+    const SHARED: [&str; 8] = [
+        "fetch_budget",
+        "keyed_lock",
+        "lifecycle",
+        "mod",
+        "passing",
+        "places",
+        "relay",
+        "spellings",
+    ];
     let floor = |room: &str| FLOORS.iter().position(|rooms| rooms.contains(&room));
     let mut upward = Vec::new();
     for source in sources() {

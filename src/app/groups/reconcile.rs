@@ -220,6 +220,9 @@ impl Inner {
             match (finding, group) {
                 (Finding::Same, _) => {}
                 (Finding::Differs, Some(group)) => {
+                    if group.participants().is_empty() {
+                        comparison.doubtful.push(stored.id.clone());
+                    }
                     let held_sequence = before.get(&stored.id).copied().unwrap_or_default();
                     comparison.differences.push(Difference { group, held_sequence });
                 }
@@ -245,6 +248,11 @@ impl Inner {
             } else if left.contains(&id) {
                 // That we are in it again is reported by an event.
             } else {
+                // Alone it may tell its members.
+                if group.participants().is_empty() {
+                    comparison.losses.doubts += 1;
+                    comparison.doubtful.push(id);
+                }
                 comparison.differences.push(Difference { group, held_sequence: Sequence::ZERO });
             }
         }
@@ -291,7 +299,8 @@ impl Inner {
         self.log.write(WriteRequest { session: session.clone(), engine, content }).await
     }
 
-    async fn each_group(
+    /// Visits the session's groups as they are stored, page by page.
+    pub(in crate::app) async fn each_group(
         &self,
         session: &SessionName,
         full: bool,

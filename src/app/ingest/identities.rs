@@ -59,6 +59,13 @@ impl Default for Identities {
     }
 }
 
+impl Identities {
+    /// Goes up with each pair that this process learns.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+}
+
 impl Inner {
     /// Learns who is who from the observations and from what is `taught` beside them, and gives those whom
     /// they name under one name the other. What is answered must be held until they are written.
@@ -207,26 +214,6 @@ fn other_of(account: Account, name: ParticipantId) -> Option<ParticipantId> {
 }
 
 impl App {
-    /// At most `limit` of those whom the session knows under both names, by hidden id, after so many of them.
-    pub async fn known_names(
-        &self,
-        call: &Call,
-        session: &SessionName,
-        offset: u64,
-        limit: u32,
-    ) -> Result<Vec<Pair>> {
-        call.caller.authorize(session)?;
-        self.inner.sessions.directory.get(session)?;
-        Ok(self.inner.repository.list_aliases(session, offset, limit).await?)
-    }
-
-    /// How many the session knows under both names.
-    pub async fn count_known_names(&self, call: &Call, session: &SessionName) -> Result<u64> {
-        call.caller.authorize(session)?;
-        self.inner.sessions.directory.get(session)?;
-        Ok(self.inner.repository.count_aliases(session).await?)
-    }
-
     /// The other name of a person, where the session knows it.
     pub async fn other_name(
         &self,

@@ -1,6 +1,7 @@
 //! The one way in for events and notifications: what engines report unasked, on its way into the log.
 
 mod identities;
+mod known_names;
 mod server_events;
 mod webhook_ingress;
 
@@ -19,6 +20,7 @@ use crate::domain::port::engine::{
 use crate::domain::reason::Reason;
 use crate::telemetry;
 pub(super) use identities::Identities;
+pub(super) use known_names::KnownNames;
 pub use webhook_ingress::WebhookIngress;
 
 /// Where engines deliver what they report.

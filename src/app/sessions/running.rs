@@ -10,17 +10,22 @@ use crate::app::{App, Call, Inner};
 use crate::domain::backoff::Backoff;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
+use crate::domain::event::EventId;
 use crate::domain::id::{PhoneNumber, SessionName};
 use crate::domain::operation::{EngineError, OperationName, Outcome};
 use crate::domain::port::engine::{
     ConnectionEvent, GroupEngine, PairingCode, RequestedAccount, Started,
 };
+use crate::domain::port::other_events::OtherEvents as _;
 use crate::domain::port::repository::SessionPatch;
 use crate::domain::reason::Reason;
 use crate::domain::session::{Session, SessionStatus};
+use crate::envelope::status_changed;
+use crate::envelope::words::status;
 
 /// Sessions that are brought up at the same time.
 const STARTS: usize = 16;
+const UNLINKED: &str = "logged out by request";
 const LINK_IT: &str = "scan the QR code, or ask for a pairing code";
 
 impl App {
@@ -45,17 +50,26 @@ impl App {
     pub async fn log_out_session(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
         self.in_turn(call, name, |inner, session| async move {
             let name = &session.name;
-            if session.status == SessionStatus::LoggedOut {
-                return Ok(SessionChange { session: inner.refreshed(name).await?, changed: false });
+            let changed = inner.unlink(&session).await?;
+            if changed {
+                inner.set_status(name, SessionStatus::LoggedOut, UNLINKED).await?;
             }
-            refuse_if_webhooks_only(&session, OperationName::LogoutSession)?;
-            inner
-                .engine(session.engine)?
-                .log_out(name)
-                .await
-                .map_err(|failed| unlinking(failed, name))?;
-            inner.set_status(name, SessionStatus::LoggedOut, "logged out by request").await?;
-            Ok(SessionChange { session: inner.refreshed(name).await?, changed: true })
+            Ok(SessionChange { session: inner.refreshed(name).await?, changed })
+        })
+        .await
+    }
+
+    /// The same, and a session that shall run goes on to the code by which it is linked again.
+    pub async fn link_anew(&self, call: &Call, name: &SessionName) -> Result<SessionChange> {
+        self.in_turn(call, name, |inner, session| async move {
+            let name = &session.name;
+            let changed = inner.unlink(&session).await?;
+            if session.wanted {
+                inner.wait_for_link(&session).await?;
+            } else if changed {
+                inner.set_status(name, SessionStatus::LoggedOut, UNLINKED).await?;
+            }
+            Ok(SessionChange { session: inner.refreshed(name).await?, changed })
         })
         .await
     }
@@ -267,6 +281,35 @@ fn unlinking(failed: EngineError, name: &SessionName) -> Error {
 }
 
 impl Inner {
+    /// Unlinks the device; returns whether it was linked.
+    async fn unlink(&self, session: &Session) -> Result<bool> {
+        if session.status == SessionStatus::LoggedOut {
+            return Ok(false);
+        }
+        refuse_if_webhooks_only(session, OperationName::LogoutSession)?;
+        let unlinked = self.engine(session.engine)?.log_out(&session.name).await;
+        unlinked.map_err(|failed| unlinking(failed, &session.name))?;
+        Ok(true)
+    }
+
+    /// Goes on from an unlinked device to the next code. It is unlinked, whatever comes of it.
+    async fn wait_for_link(&self, session: &Session) -> Result<()> {
+        let name = &session.name;
+        let gone_on = if session.config.is_linked_elsewhere() {
+            // Its server starts it anew by itself, and says when there is a code; until then what it says may be of
+            // before.
+            self.set_status(name, SessionStatus::ScanQrCode, LINK_IT).await?;
+            let followed = self.engine(session.engine)?.log_in(name, &wish(session)).await;
+            followed.map(drop).map_err(|error| error.error)
+        } else {
+            self.bring_up(name, &wish(session)).await
+        };
+        if let Err(error) = gone_on {
+            tracing::warn!(session = %name, %error, "an unlinked session does not go on");
+        }
+        Ok(())
+    }
+
     async fn start(&self, session: &Session) -> Result<SessionChange> {
         let name = &session.name;
         let runs = match session.status {
@@ -430,8 +473,23 @@ impl Inner {
         time: Timestamp,
     ) -> Result<()> {
         self.sessions.directory.mark_down(name);
+        let before = self.sessions.directory.get(name)?;
         let patch =
             SessionPatch { status: Some((status, reason.to_owned(), time)), ..Default::default() };
-        self.patch(name, patch).await
+        self.patch(name, patch).await?;
+        self.tell_status(&before);
+        Ok(())
+    }
+
+    /// Tells those who want it where the session stands now, if that is another status in WAHA's words.
+    fn tell_status(&self, before: &Session) {
+        let Ok(session) = self.sessions.directory.get(&before.name) else { return };
+        if status(before) == status(&session) {
+            return;
+        }
+        let now = self.clock.now();
+        let id = EventId::new(now, self.entropy.as_ref());
+        let event = status_changed(id, now, before, &session, self.hooks.options.words);
+        self.relay.publish(&session.name, event);
     }
 }

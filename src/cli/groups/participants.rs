@@ -109,6 +109,11 @@ pub fn show(
     sequence: i64,
 ) -> Result<(), Failure> {
     results::show(target.output, wanted, results)?;
+    if !changed && results::done(wanted, results) == Done::InPart {
+        return target
+            .output
+            .note(&format!("nothing is known to have changed, sequence {sequence}"));
+    }
     note_changed(target, changed, sequence)
 }
 

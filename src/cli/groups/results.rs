@@ -66,6 +66,7 @@ fn line(wanted: Wanted, result: &pb::ParticipantResult) -> String {
     let (mark, style): (_, Style) = match result.status() {
         ParticipantStatus::PendingApproval => ('…', ODD),
         status if wanted.is_reached(status) => ('✓', GOOD),
+        _ if is_open(result) => ('?', ODD),
         _ => ('✗', BAD),
     };
     let code = match (result.status(), result.code) {
@@ -95,8 +96,17 @@ fn what(wanted: Wanted, result: &pb::ParticipantResult) -> String {
             "refused for this person, as for the superadmin".to_owned()
         }
         ParticipantStatus::RequestNotFound => "has no open request".to_owned(),
+        _ if is_open(result) => "it is not known what became of them: look at the group".to_owned(),
         ParticipantStatus::Unknown | ParticipantStatus::Unspecified => "refused".to_owned(),
     }
+}
+
+/// Whether nothing is known of this person: a refusal has WhatsApp's code.
+fn is_open(result: &pb::ParticipantResult) -> bool {
+    let status = result.status();
+    let says_nothing =
+        matches!(status, ParticipantStatus::Unknown | ParticipantStatus::Unspecified);
+    says_nothing && result.code == 0
 }
 
 fn private_invite(invite: Option<&pb::PrivateInvite>) -> String {
@@ -140,6 +150,20 @@ mod tests {
             plain(Wanted::Added, &private),
             "✗ +4915  accepts only a private invite: code abc, for them alone, \
              until 1970-01-01T00:00:01Z (WhatsApp's code 403)"
+        );
+    }
+
+    #[test]
+    fn who_may_have_been_added_is_not_said_to_be_refused() {
+        let open = result(ParticipantStatus::Unknown, 0);
+        assert_eq!(
+            plain(Wanted::Added, &open),
+            "? +4915  it is not known what became of them: look at the group"
+        );
+        assert_eq!(done(Wanted::Added, &[open]), Done::InPart);
+        assert_eq!(
+            plain(Wanted::Added, &result(ParticipantStatus::Unknown, 421)),
+            "✗ +4915  refused (WhatsApp's code 421)"
         );
     }
 

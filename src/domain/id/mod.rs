@@ -3,6 +3,7 @@
 //! Input is generous, output is canonical: `+49 151 000-00001`, `4915100000001` and
 //! `4915100000001:7@s.whatsapp.net` are one phone number and print as `4915100000001@c.us`.
 
+mod calling_code;
 mod group_id;
 mod invite_code;
 mod jid;
@@ -16,6 +17,7 @@ mod spelling;
 mod tests;
 mod written_number;
 
+pub use calling_code::country;
 pub use group_id::GroupId;
 pub use invite_code::InviteCode;
 pub use numbering_plan::Likeness;

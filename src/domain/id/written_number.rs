@@ -4,16 +4,22 @@
 //! country alone is dropped where it is marked as such, `(0)`, and refused where it is not, because the
 //! number with it belongs to somebody else or to nobody.
 
+use super::calling_code::calling_code;
 use super::{ParseError, jid, spelling};
 
 pub(super) const EXPECTED: &str = "must be a phone number in international form (+49 151 0000001 or 491510000001), \
                                    or an id ending in @c.us, @s.whatsapp.net or @lid";
 
-/// Country codes of two digits. Beside them there are 1 and 7; all others have three.
-const TWO_DIGITS: [&str; 44] = [
-    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47",
-    "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65",
-    "66", "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
+/// Where no national number begins with a 0, so that one behind the country code is dialled within the country alone.
+/// Elsewhere it may belong to the number, and is left there unless it is written apart.
+const NO_NATIONAL_ZERO: &[&str] = &[
+    "1", "20", "212", "213", "218", "233", "234", "243", "249", "250", "251", "254", "255", "256",
+    "260", "261", "263", "264", "27", "30", "31", "32", "33", "34", "351", "353", "355", "358",
+    "359", "36", "370", "373", "374", "375", "380", "381", "382", "385", "386", "387", "389", "40",
+    "41", "420", "421", "43", "44", "46", "48", "49", "51", "52", "53", "54", "55", "56", "57",
+    "58", "591", "593", "595", "598", "60", "61", "62", "63", "64", "66", "7", "81", "82", "84",
+    "855", "86", "880", "886", "90", "91", "92", "93", "94", "95", "961", "962", "963", "964",
+    "966", "967", "970", "971", "972", "977", "98", "994", "995", "996",
 ];
 
 /// Italy, Côte d'Ivoire, Benin, Gabon, Congo, San Marino and the Vatican: there the 0 belongs to the number,
@@ -55,13 +61,50 @@ pub(super) fn digits(text: &str) -> Result<String, ParseError> {
         }
         let is_national = group.digits.starts_with('0') && is_country_code(&digits);
         if is_national && !KEEP_ZERO.contains(&digits.as_str()) {
-            return Err(ParseError::new(format!(
-                "must not have a 0 after the country code +{digits}: it is dialled within the country only"
-            )));
+            return Err(dialled_within(&digits));
         }
         digits.push_str(group.digits);
     }
+    if let [first, _, ..] = groups.as_slice()
+        && first.digits == "8"
+    {
+        return Err(ParseError::new(
+            "must not begin with an 8 by itself: it is dialled within Russia and its neighbours only; \
+             write the country code instead, +7 for Russia",
+        ));
+    }
+    check_national(&digits)?;
     Ok(digits)
+}
+
+/// Refuses digits that are a number within a country and none from abroad.
+fn check_national(digits: &str) -> Result<(), ParseError> {
+    let Some(code) = calling_code(digits) else {
+        let start = digits.get(..3).unwrap_or(digits);
+        return Err(ParseError::new(format!(
+            "must begin with its country code, and none begins with {start}; \
+             write the number as it is dialled from abroad"
+        )));
+    };
+    let national = &digits[code.len()..];
+    if national.starts_with('0') && NO_NATIONAL_ZERO.contains(&code) {
+        return Err(dialled_within(code));
+    }
+    // Of Argentina: an area code of two to four digits, a 15, and the rest of ten digits; or a 9 before all.
+    if code == "54" && national.len() > 11 {
+        return Err(ParseError::new(
+            "has too many digits for +54: the 15 of a mobile number is dialled within the country only; \
+             write +54 9, the area code, and the number without 15",
+        ));
+    }
+    Ok(())
+}
+
+fn dialled_within(code: &str) -> ParseError {
+    ParseError::new(format!(
+        "must not have a 0 after the country code +{code}: it is dialled within the country only; \
+         leave it out"
+    ))
 }
 
 fn groups(text: &str) -> (Vec<Group<'_>>, &str) {
@@ -119,12 +162,7 @@ fn is_bracketed_zero(group: &Group<'_>, next: &str) -> bool {
     group.digits == "0" && opened && closed
 }
 
-/// Whether the digits are a country code, whole and nothing more. No code begins with another one.
+/// Whether the digits are a country code, whole and nothing more.
 fn is_country_code(digits: &str) -> bool {
-    let is_shorter = |digits: &str| matches!(digits, "1" | "7") || TWO_DIGITS.contains(&digits);
-    match digits.len() {
-        1 | 2 => is_shorter(digits),
-        3 => !is_shorter(&digits[..1]) && !is_shorter(&digits[..2]),
-        _ => false,
-    }
+    calling_code(digits) == Some(digits)
 }

@@ -8,6 +8,7 @@ pub mod other_events;
 pub mod passage;
 pub mod picture;
 pub mod repository;
+pub mod spellings;
 mod store_error;
 pub mod webhooks;
 pub mod world;

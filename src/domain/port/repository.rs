@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::fetch_budget::FetchBudgetStore;
+use super::spellings::SpellingStore;
 pub use super::store_error::{Result, StoreError};
 use super::webhooks::WebhookStore;
 use crate::domain::clock::Timestamp;
@@ -31,6 +32,7 @@ pub trait Repository:
     + AliasStore
     + WebhookStore
     + FetchBudgetStore
+    + SpellingStore
     + fmt::Debug
 {
 }
@@ -44,6 +46,7 @@ impl<T> Repository for T where
         + AliasStore
         + WebhookStore
         + FetchBudgetStore
+        + SpellingStore
         + fmt::Debug
 {
 }
@@ -396,7 +399,7 @@ pub trait ReservationStore: Send + Sync + 'static {
     /// Keeps the answer of a call that changed nothing; answers that change go with their commit.
     async fn settle(&self, key: &ReservationKey, answer: Bytes) -> Result<()>;
 
-    /// Removes expired request ids, and source ids and tombstones recorded before `before`.
+    /// Removes expired request ids and spellings, and source ids and tombstones recorded before `before`.
     /// At most `limit` rows of each; answers whether there may be more.
     async fn purge(&self, now: Timestamp, before: Timestamp, limit: u32) -> Result<bool>;
 }
@@ -462,9 +465,6 @@ pub trait AliasStore: Send + Sync + 'static {
         offset: u64,
         limit: u32,
     ) -> Result<Vec<(Lid, PhoneNumber)>>;
-
-    /// How many the session knows.
-    async fn count_aliases(&self, session: &SessionName) -> Result<u64>;
 
     /// At most `limit` of those that the session's groups may not know yet.
     async fn aliases_to_spread(&self, limit: u32) -> Result<Vec<Alias>>;

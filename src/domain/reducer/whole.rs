@@ -77,6 +77,7 @@ pub(super) fn reduce(
         };
         if unreported.contains(&field)
             || is_silent(field, &described)
+            || (field == Field::Counted && counts_only(snapshot, &held))
             || !state.facts.counts_for_field(stamp, field)
             || held_value.says_same(&described)
         {
@@ -132,6 +133,14 @@ pub(super) fn reduce(
 fn shows_all(merged: &Group, snapshot: &Group) -> bool {
     let lists_nobody = snapshot.partial && snapshot.participants().is_empty();
     merged.counted().is_none() && !lists_nobody
+}
+
+/// Whether a description without members counts no more of them than are known: that they are not all known, it does
+/// not say.
+fn counts_only(snapshot: &Group, held: &Group) -> bool {
+    snapshot.participants().is_empty()
+        && held.counted().is_none()
+        && snapshot.member_count() <= held.member_count()
 }
 
 /// Notes how new what was described is.

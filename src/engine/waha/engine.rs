@@ -28,6 +28,7 @@ use crate::domain::port::engine::{
 };
 use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::port::other_events::OtherEvents;
+use crate::domain::port::spellings::SpellingMemory;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
 use crate::tls::Trust;
@@ -49,6 +50,8 @@ pub struct Options {
     pub status_interval: Duration,
     /// Receives all events that are not of groups; `None` = nobody.
     pub receivers: Option<Arc<dyn OtherEvents>>,
+    /// Where what WhatsApp tells of numbers outlives the process; `None` = nowhere.
+    pub spellings: Option<Arc<dyn SpellingMemory>>,
 }
 
 /// Sessions on many WAHA servers, as one engine.
@@ -93,6 +96,7 @@ impl WahaServers {
                 options.trust.clone(),
                 lists.clone(),
                 budget.clone(),
+                options.spellings.clone(),
             )?);
             let (sender, streams) = watch::channel(None);
             let monitor = Monitor {

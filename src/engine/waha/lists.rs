@@ -28,8 +28,10 @@ const MAX_DISTANCE: Duration = Duration::from_secs(300);
 const QUIET: u32 = 4;
 /// The longest that is waited for a distance to end.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Blank groups that are looked at after a fetch.
-const BLANK_GROUPS: u32 = 5;
+/// Groups without members that are looked at after a fetch.
+const MEMBERLESS_GROUPS: u32 = 5;
+/// How long a row of nobody stays one.
+const MEMBERLESS_FOR: Duration = Duration::from_secs(30);
 const MAX_SESSIONS: u64 = 100_000;
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -53,8 +55,10 @@ pub(super) struct Fetches {
     /// One at a time.
     pub turn: tokio::sync::Mutex<()>,
     distance: Mutex<Distance>,
-    /// Blank groups that were looked at since the last fetch.
+    /// Groups without members that were looked at since the last fetch.
     looked_at: AtomicU32,
+    /// The rows of the last fetch that told no members, until somebody looks at the group.
+    memberless: Mutex<Option<(Instant, Listed)>>,
 }
 
 /// When the last fetch of a session was, and how long the next one has to wait.
@@ -132,10 +136,22 @@ impl Fetches {
         self.distance.lock().go_on(Instant::now());
     }
 
-    /// Whether one more group may be looked at of which the list knows nothing. A server that has just begun may list
+    /// Whether one more group may be looked at of which the list knows no members. A server that has just begun may list
     /// hundreds of them: to look at each would leave no fetch for anything else.
-    pub fn may_look_at_blank_group(&self) -> bool {
-        self.looked_at.fetch_add(1, Ordering::Relaxed) < BLANK_GROUPS
+    pub fn may_look_at_memberless_group(&self) -> bool {
+        self.looked_at.fetch_add(1, Ordering::Relaxed) < MEMBERLESS_GROUPS
+    }
+
+    /// Keeps the rows of a fetch that told no members.
+    pub fn keep_memberless(&self, rows: Listed) {
+        *self.memberless.lock() = Some((Instant::now(), rows));
+    }
+
+    /// The row of a group of which the last fetch told no members, once: to look at the group, that fetch was enough.
+    pub fn take_memberless(&self, group_id: &GroupId) -> Option<Seen> {
+        let mut memberless = self.memberless.lock();
+        let (fetched, rows) = memberless.as_mut()?;
+        rows.remove(group_id).filter(|_| fetched.elapsed() < MEMBERLESS_FOR)
     }
 
     /// Later reads need a later fetch.

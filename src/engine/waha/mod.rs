@@ -15,6 +15,8 @@ mod others;
 mod participant_reply;
 mod passage;
 mod raw;
+#[cfg(test)]
+mod recorded;
 mod refusal;
 mod registration;
 mod restarts;

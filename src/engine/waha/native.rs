@@ -202,9 +202,9 @@ pub(super) fn standing(words: &Words, raw: &Raw<'_>) -> Vec<FieldValue> {
         (None, None) => None,
     });
     let listed = raw.find(words.members).and_then(Value::as_array).map_or(0, Vec::len);
-    if listed > 0 {
+    let counted = raw.find(words.size).and_then(Value::as_u64).unwrap_or_default();
+    if listed > 0 || counted > 0 {
         let listed = u64::try_from(listed).unwrap_or(u64::MAX);
-        let counted = raw.find(words.size).and_then(Value::as_u64).unwrap_or_default();
         let is_part = counted > listed || raw.flag(words.incognito) == Some(true);
         let counted = u32::try_from(counted.max(listed)).unwrap_or(u32::MAX);
         fields.push(FieldValue::Counted(is_part.then_some(counted)));
@@ -422,6 +422,11 @@ mod tests {
         assert!(read.group.partial && read.unreported.contains(&Field::Subject));
         assert!(read.group.settings.info_admin_only && read.group.create_time.is_some());
         assert_eq!(read.group.participants().len(), 1);
+        let counted =
+            json!({"JID": "1@g.us", "Name": "Team", "Participants": null, "ParticipantCount": 5});
+        let read = seen(WahaEngine::Gows, counted);
+        assert!(read.group.partial && !read.unreported.contains(&Field::Counted));
+        assert_eq!((read.group.member_count(), read.group.counted()), (5, Some(5)));
         let memberless =
             json!({"JID": "1@g.us", "Name": "Team", "IsAnnounce": true, "Participants": null});
         let read = seen(WahaEngine::Gows, memberless);

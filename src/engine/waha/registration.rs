@@ -43,8 +43,8 @@ pub async fn register_webhook(
     trust: Trust,
     registration: Registration<'_>,
 ) -> Result<Registered, Error> {
-    let server =
-        Server::new(server, limits, trust, Arc::new(Semaphore::new(1)), Arc::new(Unlimited))?;
+    let (lists, budget) = (Arc::new(Semaphore::new(1)), Arc::new(Unlimited));
+    let server = Server::new(server, limits, trust, lists, budget, None)?;
     let path = || vec!["api", "sessions", registration.session];
     let look = Ask::get(OperationName::FetchAll, path());
     let session = server.ask(look).await.map_err(|failed| not_found(failed, &registration))?;

@@ -20,6 +20,7 @@ use super::spellings::Spellings;
 use crate::domain::error::Error;
 use crate::domain::operation::{EngineError, OperationName, Result};
 use crate::domain::port::fetch_budget::FetchBudget;
+use crate::domain::port::spellings::SpellingMemory;
 use crate::domain::reason::Reason;
 use crate::telemetry;
 use crate::tls::{self, Trust};
@@ -121,7 +122,7 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    fn read(body: &[u8]) -> Self {
+    pub(super) fn read(body: &[u8]) -> Self {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Self::Empty;
         }
@@ -157,6 +158,7 @@ impl Server {
         trust: Trust,
         all_lists: Arc<Semaphore>,
         budget: Arc<dyn FetchBudget>,
+        spellings: Option<Arc<dyn SpellingMemory>>,
     ) -> std::result::Result<Self, Error> {
         let client = Client::builder()
             .tls_backend_preconfigured(trust.client_config().map_err(Error::internal)?)
@@ -190,7 +192,7 @@ impl Server {
             log_ins: Semaphore::new(MAX_LOG_INS),
             all_lists,
             max_list_bytes: limits.max_list_bytes,
-            spellings: Spellings::new(limits.spelling_questions_per_hour),
+            spellings: Spellings::new(limits.spelling_questions_per_hour, spellings),
             shared_lists: Lists::new(budget),
             look_again: Notify::new(),
         })
@@ -417,8 +419,8 @@ pub(super) mod tests {
             max_list_bytes: 1024,
             spelling_questions_per_hour: 1200,
         };
-        let budget = Arc::new(Unlimited);
-        Server::new(options, limits, Trust::default(), Arc::new(Semaphore::new(1)), budget).unwrap()
+        let (lists, budget) = (Arc::new(Semaphore::new(1)), Arc::new(Unlimited));
+        Server::new(options, limits, Trust::default(), lists, budget, None).unwrap()
     }
 
     #[test]

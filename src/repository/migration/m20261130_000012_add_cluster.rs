@@ -80,10 +80,7 @@ impl MigrationTrait for Migration {
         }
         schema.execute(FENCE).await?;
         for (table, writes) in FENCED {
-            let fence = format!(
-                "CREATE TRIGGER fence BEFORE {writes} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION wagroups_fence()"
-            );
-            schema.execute(&fence).await?;
+            schema.fence(table, writes).await?;
         }
         Ok(())
     }

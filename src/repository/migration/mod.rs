@@ -12,6 +12,7 @@ mod m20261129_000009_add_probe;
 mod m20261129_000010_number_writes;
 mod m20261129_000011_add_fetch_budgets;
 mod m20261130_000012_add_cluster;
+mod m20261130_000013_add_spellings;
 mod schema;
 
 pub(super) use self::schema::random_number;
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000010_number_writes::Migration),
             Box::new(m20261129_000011_add_fetch_budgets::Migration),
             Box::new(m20261130_000012_add_cluster::Migration),
+            Box::new(m20261130_000013_add_spellings::Migration),
         ]
     }
 }

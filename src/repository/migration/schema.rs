@@ -114,6 +114,17 @@ impl<'a> Schema<'a> {
         Ok(())
     }
 
+    /// Has PostgreSQL refuse these writes (`INSERT OR UPDATE OR DELETE`) where somebody else holds the lease.
+    pub async fn fence(&self, table: &str, writes: &str) -> Result<(), DbErr> {
+        if self.backend != DbBackend::Postgres {
+            return Ok(());
+        }
+        let fence = format!(
+            "CREATE TRIGGER fence BEFORE {writes} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION wagroups_fence()"
+        );
+        self.execute(&fence).await
+    }
+
     /// A random 64-bit number, drawn by the database itself.
     pub fn random_number(&self) -> &'static str {
         random_number(self.backend)

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::event::Event;
 use crate::domain::counter::Sequence;
 use crate::envelope::MeInfo;
+use crate::envelope::words::SessionStatus;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CountResponse {
@@ -87,16 +88,6 @@ pub struct Session {
     pub timestamps: SessionTimestamps,
     pub engine: SessionEngine,
     pub wagroups: SessionDetails,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum SessionStatus {
-    Stopped,
-    Starting,
-    ScanQrCode,
-    Working,
-    Failed,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

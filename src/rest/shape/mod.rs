@@ -4,7 +4,6 @@
 //! Each shape is a module with the same functions.
 
 mod browser;
-mod country;
 mod gows;
 mod normalized;
 mod noweb;
@@ -16,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::respond::{empty, encoded, json, text};
 use crate::domain::event::MemberAction;
-use crate::domain::id::InviteCode;
+use crate::domain::id::{InviteCode, country};
 use crate::domain::participant::{ParticipantResult, ParticipantStatus};
 use crate::envelope::WahaDialect;
 use crate::envelope::words::names;
@@ -263,7 +262,7 @@ fn owner_country(group: &pb::Group) -> &'static str {
     let owner = group.participants.iter().find(|member| member.id == group.owner);
     // Who has left may be known by a hidden id alone, whose digits are no number.
     let left = if group.owner.ends_with("@lid") { "" } else { group.owner.as_str() };
-    country::country(owner.map_or(left, |owner| names(owner).1))
+    country(owner.map_or(left, |owner| names(owner).1))
 }
 
 /// The phone number of a person who is named by a hidden id, as far as the members show it; else nothing.

@@ -151,6 +151,7 @@ async fn conforms_on(engine: WahaEngine) {
         },
         status_interval: Duration::from_secs(60),
         receivers: None,
+        spellings: None,
     };
     let clock = Arc::new(SystemClock);
     let waha =

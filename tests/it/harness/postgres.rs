@@ -44,6 +44,14 @@ impl TestDatabase {
         execute(&self.url, sql).await;
     }
 
+    /// The texts that a query finds on it.
+    pub async fn texts(&self, sql: &'static str) -> Vec<String> {
+        let mut connection = PgConnection::connect(&self.url).await.expect("the database answers");
+        let texts = sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("texts");
+        let _ = connection.close().await;
+        texts
+    }
+
     /// Cuts all connections and lets no new ones in, as when the server is gone.
     pub async fn cut_off(&self) {
         let server = server().expect("the server that made it");

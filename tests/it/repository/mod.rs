@@ -14,6 +14,7 @@ mod probe;
 mod reservations;
 mod retention;
 mod sessions;
+mod spellings;
 mod webhooks;
 mod world;
 
@@ -42,6 +43,7 @@ on_both_databases! {
             a_probe_replaces_the_last_one,
         ],
         fetch_budget: [a_budget_is_earned_again_and_outlives_the_process],
+        spellings: [what_was_told_of_a_number_is_kept_for_its_time_and_its_session],
         log: [
             an_empty_log_has_bounds,
             the_log_is_read_in_stretches,

@@ -39,6 +39,24 @@ async fn people_are_known_under_both_names(service: Service) {
         known += 1;
     }
     assert_eq!(known, PEOPLE.len() + 1);
+    // All of them are listed, in pages.
+    assert_eq!(get("/count").await.ok(), json!({ "count": known }));
+    let mut listed = Vec::new();
+    for offset in 0..known {
+        let page = get(&format!("?limit=1&offset={offset}")).await.ok();
+        listed.push(page[0].clone());
+    }
+    let mut expected: Vec<Value> = members.as_array().expect("a list").clone();
+    for member in &mut expected {
+        *member = json!({ "lid": member["id"], "pn": member["pn"] });
+    }
+    let by_lid = |pair: &Value| -> u64 {
+        let lid = pair["lid"].as_str().expect("an id").trim_end_matches("@lid");
+        lid.parse().expect("digits")
+    };
+    expected.sort_by_key(by_lid);
+    assert_eq!(listed, expected);
+    assert_eq!(get("").await.ok(), json!(expected));
     assert_eq!(get("/987654321").await.ok(), json!({ "lid": "987654321@lid", "pn": null }));
     let unknown = get("/pn/4915129999999").await.ok();
     assert_eq!(unknown, json!({ "lid": null, "pn": "4915129999999@c.us" }));

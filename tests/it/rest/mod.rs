@@ -23,6 +23,7 @@ mod routes;
 mod sessions;
 mod shapes;
 pub mod socket;
+mod statuses;
 mod told;
 mod words;
 

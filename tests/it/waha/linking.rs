@@ -4,6 +4,8 @@ use wagroups::pb;
 
 use super::scene::Scene;
 use crate::harness::service::{PATIENCE, eventually, reason};
+use crate::rest::client::Rest;
+use crate::rest::listening;
 use crate::waha_server::{Fault, Options};
 
 /// A session that the server has not heard of is made there, shows its codes, and works once it is linked.
@@ -24,6 +26,26 @@ async fn a_start_that_fails_on_the_way_is_made_good() {
     let start = pb::StartSessionRequest { session: "shop".into() };
     let failed = sessions.start_session(start).await;
     assert!(failed.is_err() || scene.server().faults_left() == 0, "{failed:?}");
+    scene.until("shop", pb::SessionStatus::Working).await;
+}
+
+/// Over WAHA's paths, as WAHA does: its session is started there again, and shows the next code.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_unlinked_over_rest_waits_to_be_linked_again() {
+    let scene = Scene::with(vec![Options::default()], listening).await;
+    scene.working("shop").await;
+    let rest = Rest::new(&scene.service);
+    let answer = rest.send_to("POST", "/api/sessions/shop/logout", "").await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.json()["status"], "SCAN_QR_CODE");
+    rest.send_to("GET", "/api/sessions/shop/me", "").await.nothing();
+    let code = eventually("there is a code", || async {
+        let code = rest.send_to("GET", "/api/shop/auth/qr", "").await;
+        (code.status == 200).then_some(code)
+    })
+    .await;
+    assert_eq!(code.header("content-type"), "image/png");
+    scene.server().link("shop").await;
     scene.until("shop", pb::SessionStatus::Working).await;
 }
 

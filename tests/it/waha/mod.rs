@@ -16,6 +16,8 @@ mod placing;
 mod registration;
 mod restarts;
 mod scene;
+mod spellings;
 mod storm;
+mod strangers;
 mod stream;
 mod verdicts;

@@ -124,6 +124,8 @@ async fn a_row_without_a_name_is_a_group_with_all_else_that_it_tells() {
 async fn a_row_without_members_is_a_group_with_its_name() {
     let stage = Stage::of(WahaEngine::Gows).await;
     let half = stage.gows(HALF, json!({ "Participants": null, "IsAnnounce": true }), &[]);
+    // Read alone it tells no more.
+    stage.answers(&format!("/groups/{HALF}"), &half);
     stage.lists(&json!([half])).await;
     let group = stage.group(HALF).await;
     assert!(group.partial && group.settings.expect("settings").messages_admin_only);
@@ -135,6 +137,88 @@ async fn a_row_without_members_is_a_group_with_its_name() {
         (group.partial, group.member_count, group.my_role()),
         (false, 1, pb::Role::Participant)
     );
+}
+
+/// How many they are is known where nobody is named; and what one read tells, the next does not take back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_without_members_tells_how_many_they_are() {
+    let stage = Stage::of(WahaEngine::Gows).await;
+    let memberless = |count: u32| {
+        stage.gows(HALF, json!({ "Participants": null, "ParticipantCount": count }), &[])
+    };
+    let path = format!("/groups/{HALF}");
+    for (count, shown) in [(5, 5), (6, 6)] {
+        stage.answers(&path, &memberless(count));
+        stage.lists(&json!([memberless(count)])).await;
+        let group = stage.group(HALF).await;
+        assert!(group.partial && group.members_incomplete && group.participants.is_empty());
+        assert_eq!((group.subject.as_str(), group.member_count), ("House", shown));
+    }
+    let log = stage.scene.service.log("shop").await;
+    let joined = log.iter().find(|event| event.group_id == HALF).expect("an event");
+    let Some(Body::Joined(joined)) = &joined.body else { panic!("{joined:?}") };
+    assert_eq!(joined.group.as_ref().expect("a group").member_count, 5);
+    // Alone it tells them.
+    let members = [stage.own_row(true), ("222222222222@lid", "", false)];
+    stage.answers(&path, &stage.gows(HALF, json!({}), &members));
+    stage.lists(&json!([memberless(2)])).await;
+    let group = stage.group(HALF).await;
+    assert_eq!((group.partial, group.members_incomplete, group.member_count), (false, false, 2));
+    // All are known, as many as are counted.
+    let before = stage.scene.service.log("shop").await.len();
+    stage.answers(&path, &memberless(2));
+    stage.lists(&json!([memberless(2)])).await;
+    let group = stage.group(HALF).await;
+    assert_eq!((group.partial, group.members_incomplete, group.member_count), (false, false, 2));
+    assert_eq!(stage.scene.service.log("shop").await.len(), before);
+}
+
+/// NOWEB fetches the members of a group wherever it is asked for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_members_that_a_row_lacks_are_asked_for() {
+    let stage = Stage::on(Options { engine: WahaEngine::Noweb, ..Default::default() }).await;
+    let row = json!({
+        "id": HALF, "addressingMode": "lid", "subject": "House", "size": 2, "creation": 1_763_744_434,
+        "restrict": true, "announce": false, "memberAddMode": true, "joinApprovalMode": false,
+    });
+    let members = json!([
+        { "id": stage.me.0, "phoneNumber": stage.me.1, "admin": "admin" },
+        { "id": "333333333333@lid", "admin": "superadmin" },
+    ]);
+    stage.answers(&format!("/groups/{HALF}/participants"), &members);
+    let before = stage.scene.asked("GET", "/groups");
+    stage.lists(&json!({ HALF: row })).await;
+    assert_eq!(stage.scene.asked("GET", "/groups") - before, 1);
+    let group = stage.group(HALF).await;
+    assert_eq!((group.partial, group.members_incomplete, group.member_count), (false, false, 2));
+    assert_eq!((group.subject.as_str(), group.my_role()), ("House", pb::Role::Admin));
+    assert!(group.settings.expect("settings").info_admin_only);
+}
+
+/// The other engines list members under a path of their own, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_members_that_a_group_lacks_may_be_listed_apart() {
+    let stage = Stage::of(WahaEngine::Webjs).await;
+    let id = |id: &str| {
+        let (user, server) = id.split_once('@').expect("an id");
+        json!({ "server": server, "user": user, "_serialized": id })
+    };
+    let row = json!({
+        "id": id(HALF), "name": "House", "isGroup": true, "groupMetadata": {
+            "id": id(HALF), "subject": "House", "creation": 1_763_744_434, "desc": "", "restrict": true,
+            "announce": false, "memberAddMode": "all_member_add", "participants": [],
+        },
+    });
+    let members = json!([
+        { "id": stage.me.0, "pn": null, "role": "admin" },
+        { "id": "333333333333@lid", "pn": null, "role": "superadmin" },
+    ]);
+    stage.answers(&format!("/groups/{HALF}/participants/v2"), &members);
+    stage.answers(&format!("/groups/{HALF}"), &row);
+    stage.lists(&json!([row])).await;
+    let group = stage.group(HALF).await;
+    assert_eq!((group.partial, group.member_count), (false, 2));
+    assert_eq!((group.subject.as_str(), group.my_role()), ("House", pb::Role::Admin));
 }
 
 /// NOWEB gives flags to a group of which it knows nothing, all of them false.
@@ -160,11 +244,11 @@ async fn blank_row_tells_no_settings(version: &'static str) {
         { "id": "444444444444@lid", "admin": "superadmin" },
     ]);
     stage.answers(&format!("/groups/{HALF}/participants"), &members);
-    stage.answers(&format!("/groups/{HALF}"), &blank);
-    // The list is fetched anew for the group that is blank in it.
-    stage.answers("/groups", &json!({ HALF: blank }));
+    let before = stage.scene.asked("GET", "/groups");
     stage.lists(&json!({ HALF: blank })).await;
     let group = stage.group(HALF).await;
+    // The list that shows it so is enough: nothing is fetched anew to look at the group.
+    assert_eq!(stage.scene.asked("GET", "/groups") - before, 1, "{version}");
     assert!(group.partial && group.subject.is_empty());
     assert_eq!((group.member_count, group.my_role()), (3, pb::Role::Admin));
     let settings = group.settings.expect("settings");

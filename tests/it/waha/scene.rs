@@ -102,6 +102,11 @@ impl Scene {
     /// A session that works here and there, and whose groups are compared.
     pub async fn working(&self, name: &str) {
         self.server().add_session(name).await;
+        self.carry(name).await;
+    }
+
+    /// The same for a session that the server has already.
+    pub async fn carry(&self, name: &str) {
         self.create(name, Some(0)).await.expect("a session");
         self.until(name, pb::SessionStatus::Working).await;
         self.service.until_compared(name).await;
@@ -134,6 +139,17 @@ impl Scene {
             ..Default::default()
         };
         Ok(self.service.groups().create_group(request).await?.into_inner())
+    }
+
+    pub async fn add(&self, group_id: &str, people: &[&str]) -> Vec<pb::ParticipantResult> {
+        let request = pb::AddParticipantsRequest {
+            session: "shop".into(),
+            group_id: group_id.into(),
+            participant_ids: people.iter().map(|id| (*id).to_owned()).collect(),
+            ..Default::default()
+        };
+        let added = self.service.groups().add_participants(request).await;
+        added.expect("an answer for each").into_inner().results
     }
 
     pub async fn group_id(&self, session: &str, people: &[&str]) -> String {

@@ -38,6 +38,8 @@ pub struct Session {
     pub config: Value,
     /// Whether the device is linked.
     pub is_linked: bool,
+    /// Whether `me` has no `lid`.
+    pub hides_own_lid: bool,
     /// WhatsApp broke the connection, and will bring it back.
     pub is_broken: bool,
     pub pictures: HashMap<GroupId, Option<String>>,
@@ -55,7 +57,7 @@ impl Session {
         let user = phone.trim_end_matches("@c.us");
         json!({
             "id": phone, "pushName": self.push_name,
-            "lid": self.account.lid().map(|lid| lid.to_string()),
+            "lid": self.account.lid().filter(|_| !self.hides_own_lid).map(|lid| lid.to_string()),
             "jid": format!("{user}:7@{}", ids::WIRE_SERVER),
             "reachoutTimelock": null, "messageCapping": null,
         })
@@ -77,6 +79,14 @@ impl WahaServer {
     /// A session that is linked and works.
     pub async fn add_session(self: &Arc<Self>, name: &str) -> Account {
         self.make_session(name, Value::Null).await;
+        self.set_status(name, WORKING).await;
+        self.session(name).account
+    }
+
+    /// The same, whose own hidden id the server does not know.
+    pub async fn add_session_without_lid(self: &Arc<Self>, name: &str) -> Account {
+        self.make_session(name, Value::Null).await;
+        self.change_session(name, |session| session.hides_own_lid = true);
         self.set_status(name, WORKING).await;
         self.session(name).account
     }
@@ -112,6 +122,7 @@ impl WahaServer {
             statuses: Vec::new(),
             config,
             is_linked: true,
+            hides_own_lid: false,
             is_broken: false,
             pictures: HashMap::new(),
             groups: groups.into_iter().map(|group| group.id).collect(),

@@ -6,6 +6,7 @@ mod cases;
 mod import;
 mod kills;
 mod old_metrics;
+mod recorded;
 pub mod sender;
 mod sessions;
 mod shuffle;

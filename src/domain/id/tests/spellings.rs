@@ -30,11 +30,14 @@ fn mark() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Numbers without a 0 in the first four digits: none behind any country code.
+/// Numbers of some country without a 0 in the first four digits: none behind any country code. And no longer than any
+/// of Argentina's.
 fn number() -> impl Strategy<Value = u64> {
-    (1111_u64..=9999, 1_usize..=11, any::<u64>()).prop_filter_map("a 0", |(start, more, random)| {
+    (1111_u64..=9999, 1_usize..=9, any::<u64>()).prop_filter_map("a 0", |(start, more, random)| {
         let tail = 10_u64.pow(u32::try_from(more).expect("small"));
-        (!start.to_string().contains('0')).then_some(start * tail + random % tail)
+        let text = start.to_string();
+        let is_one = !text.contains('0') && calling_code::calling_code(&text).is_some();
+        is_one.then_some(start * tail + random % tail)
     })
 }
 
@@ -57,6 +60,8 @@ proptest! {
         // A zero alone in brackets means something.
         let bare: String = written.chars().filter(|c| c.is_ascii_digit() || "()".contains(*c)).collect();
         prop_assume!(!bare.contains("(0)"));
+        // So does an 8 that stands by itself.
+        prop_assume!(!digits.starts_with('8') || marks[1].is_empty());
         prop_assert_eq!(written.parse::<ParticipantId>(), Ok(phone), "{:?}", written);
         prop_assert_eq!(phone.to_string(), format!("{digits}@c.us"));
     }
@@ -134,6 +139,14 @@ fn a_zero_in_brackets_behind_a_country_code_is_not_dialled_from_abroad() {
         ("+7 (0) 912 3456789", "79123456789"),
         // The 0 in brackets with other digits belongs to them.
         ("+39 (06) 12345678", "390612345678"),
+        ("390612345678", "390612345678"),
+        ("+2250512345678", "2250512345678"),
+        ("+24105123456", "24105123456"),
+        ("+242061234567", "242061234567"),
+        // Of Vietnam, and not of Russia.
+        ("84951234567", "84951234567"),
+        ("+54 9 11 1234 5678", "5491112345678"),
+        ("+54 11 1234 5678", "541112345678"),
         ("+225 05 12345678", "2250512345678"),
         ("+1 (201) 555-0123", "12015550123"),
     ] {
@@ -157,8 +170,29 @@ fn zeros_that_another_number_would_come_of_are_refused_and_why_is_said() {
         );
     }
     assert!(why("0049 151 23456789").contains("write + instead of 00"));
-    for text in ["+49 0151 0000023", "+49 (0151) 0000023", "+44-07400-123456"] {
+    for text in [
+        "+49 0151 0000023",
+        "+49 (0151) 0000023",
+        "+44-07400-123456",
+        "+4901510000023",
+        "4901510000023",
+        "+4407400123456",
+        "49 01510000023",
+        "+380050 1234567",
+        "+54 11 15 1234 5678",
+        "+54 9 11 15 1234 5678",
+        "+5411151234567 8",
+    ] {
         assert!(why(text).contains("dialled within the country only"), "{text}: {}", why(text));
+    }
+    for text in ["8 (495) 123-45-67", "8-916-1234567", "+8 4951234567", "8(495)1234567"] {
+        assert!(why(text).contains("+7 for Russia"), "{text}: {}", why(text));
+    }
+    for (text, start) in
+        [("89161234567", "891"), ("+999 12345678", "999"), ("+210 12345678", "210")]
+    {
+        let expected = format!("none begins with {start}");
+        assert!(why(text).contains(&expected), "{text}: {}", why(text));
     }
     assert!(why("+39 (0)6 12345678").contains("dialled from abroad"));
     assert!(why("+49 151 (0) 23456").contains("after a country code only"));

@@ -27,7 +27,8 @@ pub(super) struct Said {
 
 impl RoutedSession {
     /// Finds the row about each by name. Where names are left on both sides the server is asked for their other names,
-    /// once; a row that matches nobody then is dropped. Rows without a name are `None`.
+    /// once; a row that matches nobody then is dropped, also where one person alone was asked for: it may be about a
+    /// member, or about us. Rows without a name are `None`.
     pub(super) async fn attribute(
         &self,
         mut asked: Vec<Asked>,
@@ -36,9 +37,9 @@ impl RoutedSession {
         // Where a group is made, its maker is among them.
         let is_us =
             |row: Option<Account>| row.zip(self.me).is_some_and(|(row, me)| row.is_same(&me));
-        let others: Vec<usize> = (0..rows.len()).filter(|row| !is_us(rows[*row])).collect();
         let mut found = rows_of(&asked, &rows, Trust::Likely);
-        let open: Vec<usize> = others.iter().copied().filter(|row| !has(&found, *row)).collect();
+        let is_open = |row: &usize| !is_us(rows[*row]) && !has(&found, *row);
+        let open: Vec<usize> = (0..rows.len()).filter(is_open).collect();
         let mut is_looked_up = vec![false; asked.len()];
         if found.contains(&Found::Nothing) && !open.is_empty() {
             for (is_looked_up, found) in is_looked_up.iter_mut().zip(&found) {
@@ -52,11 +53,9 @@ impl RoutedSession {
             self.add_names(people.chain(named), until).await;
             found = rows_of(&asked, &rows, Trust::Likely);
         }
-        if let ([one], [row], [found]) = (asked.as_slice(), others.as_slice(), found.as_mut_slice())
-            && *found == Found::Nothing
-            && is_theirs(one, rows[*row].as_ref())
-        {
-            *found = Found::At(*row);
+        // A row that names nobody, where one person alone was asked for.
+        if let ([None], [found @ Found::Nothing]) = (rows.as_slice(), found.as_mut_slice()) {
+            *found = Found::At(0);
         }
         let said = asked.into_iter().zip(found).zip(is_looked_up);
         said.map(|((mut asked, found), is_looked_up)| {
@@ -89,12 +88,6 @@ impl RoutedSession {
     pub(super) async fn add_names_soon(&self, accounts: impl Iterator<Item = &mut Account>) {
         self.add_names(accounts, Instant::now() + PATIENCE).await;
     }
-}
-
-/// Whether the only row of an answer is about the only requested person, though it has no name, or only a hidden id
-/// that is not known. Nobody else can be meant then.
-fn is_theirs(one: &Asked, row: Option<&Account>) -> bool {
-    row.is_none_or(|named| named.phone().is_none() && one.account.lid().is_none())
 }
 
 fn has(found: &[Found], row: usize) -> bool {

@@ -51,11 +51,10 @@ impl RoutedSession {
         });
         let mut is_read = false;
         match self.members(group_id).await {
-            Ok(members) if !members.is_empty() => {
+            Ok(members) => {
                 seen.group.set_participants(members);
                 is_read = true;
             }
-            Ok(_) => {}
             Err(error) => note(group_id, "the members, who could not be read", &error),
         }
         // NOWEB's answer lists refused people like the others.
@@ -63,10 +62,8 @@ impl RoutedSession {
         if is_unread {
             seen.group.set_participants(Vec::new());
         }
-        if let Some(me) = self.me
-            && seen.group.participant(&me).is_none()
-        {
-            seen.group.put_participant(Participant::new(me, Role::Superadmin));
+        if let Some(me) = self.me {
+            put_maker(&mut seen.group, me);
         }
         if seen.group.subject.text.is_empty() {
             seen.group.subject = Subject {
@@ -156,6 +153,24 @@ impl Serve<CreateGroup> for RoutedSession {
         let change = Change::whole(seen.group, seen.unreported);
         Ok(self.answer(&group_id, Created { group_id: group_id.clone(), results }, change))
     }
+}
+
+/// Puts us among the members, as who has made the group: its one superadmin, where nothing says that it is another.
+fn put_maker(group: &mut Group, me: Account) {
+    if group.participant(&me).is_some() {
+        return;
+    }
+    let mut makers = group.participants().iter().filter(|member| member.role == Role::Superadmin);
+    let maker = makers.next().map(|maker| maker.account).filter(|_| makers.next().is_none());
+    let is_us = |maker: &Account| me.lid().is_none() && maker.phone().is_none();
+    let us = match maker.filter(is_us) {
+        Some(maker) => {
+            group.remove_participant(&maker);
+            maker.merged_with(&me)
+        }
+        None => me,
+    };
+    group.put_participant(Participant::new(us, Role::Superadmin));
 }
 
 fn described(carried: &RoutedSession, new: &CreateGroup) -> Description {

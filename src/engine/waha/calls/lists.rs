@@ -5,9 +5,12 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use tokio::time::sleep;
 
+use super::reads::lists_nobody;
 use crate::domain::error::Error;
+use crate::domain::id::GroupId;
 use crate::domain::operation::{EngineError, Result};
 use crate::engine::waha::lists::{Fetch, Fetches, Listed};
+use crate::engine::waha::native::Seen;
 use crate::engine::waha::routed_session::RoutedSession;
 
 impl RoutedSession {
@@ -44,12 +47,21 @@ impl RoutedSession {
         fetches.begin();
         let listed = self.list().await;
         fetches.note();
-        Ok(Arc::new(listed?.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect()))
+        let listed: Listed =
+            listed?.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect();
+        let memberless = listed.iter().filter(|(_, seen)| lists_nobody(seen));
+        fetches.keep_memberless(memberless.map(|(id, seen)| (id.clone(), seen.clone())).collect());
+        Ok(Arc::new(listed))
     }
 
-    /// Whether one more group may be looked at of which the list knows nothing.
-    pub fn may_look_at_blank_group(&self) -> bool {
-        self.server.shared_lists.of(&self.session).may_look_at_blank_group()
+    /// The row of a group of which the last list told no members, if nobody has looked at it since.
+    pub fn take_memberless(&self, group_id: &GroupId) -> Option<Seen> {
+        self.server.shared_lists.of(&self.session).take_memberless(group_id)
+    }
+
+    /// Whether one more group may be looked at of which the list knows no members.
+    pub fn may_look_at_memberless_group(&self) -> bool {
+        self.server.shared_lists.of(&self.session).may_look_at_memberless_group()
     }
 
     /// Another read that fetches all groups, and belongs to the list before it.

@@ -190,8 +190,8 @@ impl Serve<ChangeParticipants> for RoutedSession {
                     }
                     after = Some(members);
                 }
-                // It was done, but for whom is not known.
-                Err(error) if results.iter().all(Option::is_none) => return Err(unread(error)),
+                // It was done, but of nobody is anything known.
+                Err(error) if replies.is_empty() => return Err(unread(error)),
                 Err(error) => {
                     tracing::warn!(%group_id, %error, "what became of some people could not be read");
                     for (result, said) in results.iter_mut().zip(&said) {

@@ -30,8 +30,17 @@ impl RoutedSession {
             WahaEngine::Noweb => self.fetch_listed(group_id).await?,
             WahaEngine::Gows | WahaEngine::Webjs | WahaEngine::Wpp => self.see(group_id).await?,
         };
+        let seen = match seen {
+            Some(seen) if lists_nobody(&seen) && self.info.engine != WahaEngine::Noweb => {
+                match self.members(group_id).await {
+                    Ok(members) => Some(with_members(seen, members)),
+                    Err(_) => Some(seen),
+                }
+            }
+            seen => seen,
+        };
         let seen = seen.filter(|seen| is_in(&seen.group, self.me.as_ref()));
-        if seen.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.unreported)) {
+        if seen.as_ref().is_some_and(is_blank) {
             // Taken as it is, it would remove the name and all members.
             // A server can be without them for days.
             let unread = self.server.unavailable("knows too little of the group yet");
@@ -61,24 +70,25 @@ impl RoutedSession {
     }
 
     /// NOWEB: from its list of all groups. A group that is newer than its store, that we may have left, or that is
-    /// listed by its id alone is also asked for its members, which NOWEB always fetches.
+    /// listed without members is also asked for these, which NOWEB always fetches; for the last, the list that showed
+    /// it so is enough.
     async fn fetch_listed(&self, group_id: &GroupId) -> Result<Option<Seen>> {
-        let listed = self.list_anew().await?.get(group_id).cloned();
-        let is_listed_blank =
-            listed.as_ref().is_some_and(|seen| is_blank(&seen.group, &seen.unreported));
+        let listed = match self.take_memberless(group_id) {
+            Some(memberless) => Some(memberless),
+            None => self.list_anew().await?.get(group_id).cloned(),
+        };
+        let is_in_part = listed.as_ref().is_some_and(lists_nobody);
         let is_final =
-            !self.info.keeps_left_groups() && (!is_listed_blank || !self.may_look_at_blank_group());
+            !self.info.keeps_left_groups() && (!is_in_part || !self.may_look_at_memberless_group());
         if let Some(seen) = listed.clone().filter(|_| is_final) {
             return Ok(Some(seen));
         }
         let Some(members) = self.fetched_members(group_id).await? else { return Ok(None) };
-        let mut seen = listed.unwrap_or_else(|| {
+        let seen = listed.unwrap_or_else(|| {
             let unreported = Field::VALUED.into_iter().chain([Field::Picture]).collect();
             Seen { group: Group::partial(group_id.clone()), unreported }
         });
-        seen.group.set_participants(members);
-        seen.group.partial = seen.group.is_half_known();
-        Ok(Some(seen))
+        Ok(Some(with_members(seen, members)))
     }
 
     /// The members as NOWEB fetches them; `None` where we are not among them.
@@ -94,17 +104,20 @@ impl RoutedSession {
     /// The members, by both names where the engine knows them; settles open results.
     pub(super) async fn members(&self, group_id: &GroupId) -> Result<Vec<Participant>> {
         let id = group_id.as_str();
-        if self.info.engine == WahaEngine::Noweb {
-            return match self.list_anew().await?.get(group_id) {
-                Some(seen) => Ok(seen.group.participants().to_vec()),
-                None => self.fetch_beside(self.read_members(&[id, "participants"])).await,
-            };
-        }
-        if self.info.has_participants_v2() {
-            self.read_members(&[id, "participants", "v2"]).await
+        let members = if self.info.engine == WahaEngine::Noweb {
+            match self.list_anew().await?.get(group_id) {
+                Some(seen) if !lists_nobody(seen) => seen.group.participants().to_vec(),
+                Some(_) | None => {
+                    self.fetch_beside(self.read_members(&[id, "participants"])).await?
+                }
+            }
+        } else if self.info.has_participants_v2() {
+            self.read_members(&[id, "participants", "v2"]).await?
         } else {
-            self.read_members(&[id, "participants"]).await
-        }
+            self.read_members(&[id, "participants"]).await?
+        };
+        // No group is without members: that nobody is listed says nothing of anybody.
+        if members.is_empty() { Err(self.unread("lists no members")) } else { Ok(members) }
     }
 
     async fn read_members(&self, path: &[&str]) -> Result<Vec<Participant>> {
@@ -205,12 +218,28 @@ fn is_in(group: &Group, me: Option<&Account>) -> bool {
     me.lid().is_none() && group.participants().iter().any(hides_us)
 }
 
-/// Whether the server names the group and no more: no group is without both name and members.
-fn is_blank(group: &Group, unreported: &[Field]) -> bool {
-    if unreported.contains(&Field::Subject) {
-        return group.participants().is_empty();
+/// The group with members that were read apart: all there are, where it counts no more.
+fn with_members(mut seen: Seen, members: Vec<Participant>) -> Seen {
+    let is_all = |counted: u32| usize::try_from(counted).is_ok_and(|n| n <= members.len());
+    if seen.group.counted().is_some_and(is_all) {
+        seen.group.set_counted(None);
     }
-    reconcile::is_blank(group)
+    seen.group.set_participants(members);
+    seen.group.partial = seen.group.is_half_known();
+    seen
+}
+
+/// Whether the server tells nothing of the group's members, or only how many they are.
+pub(super) fn lists_nobody(seen: &Seen) -> bool {
+    seen.group.participants().is_empty()
+}
+
+/// Whether the server names the group and no more: no group is without both name and members.
+fn is_blank(seen: &Seen) -> bool {
+    if seen.unreported.contains(&Field::Subject) {
+        return seen.group.participants().is_empty();
+    }
+    reconcile::is_blank(&seen.group)
 }
 
 /// Whether the refusal means that there is no such group for us.

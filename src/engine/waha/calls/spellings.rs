@@ -11,7 +11,7 @@ use crate::domain::participant::Account;
 use crate::engine::waha::names;
 use crate::engine::waha::routed_session::RoutedSession;
 use crate::engine::waha::server::{Answer, Ask};
-use crate::engine::waha::spellings::Registration;
+use crate::engine::waha::spellings::{Key, Registration};
 
 /// How long one call waits for the turns of its questions. Numbers that were not asked for go out as they are.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,8 +45,8 @@ impl RoutedSession {
         let others = others.filter(|other| phone.likeness(*other) == Likeness::Same);
         for phone in std::iter::once(phone).chain(others) {
             let key = (self.remote.clone(), phone);
-            let asking = self.look_up(phone, until);
-            match self.server.spellings.known.try_get_with(key, asking).await {
+            let asking = self.look_up(&key, until);
+            match self.server.spellings.known.try_get_with(key.clone(), asking).await {
                 Ok(Registration::As(account)) => return Some(account),
                 Ok(Registration::Absent) => {}
                 Err(_) => return None,
@@ -57,15 +57,25 @@ impl RoutedSession {
 
     async fn look_up(
         &self,
-        phone: PhoneNumber,
+        key: &Key,
         until: Instant,
     ) -> std::result::Result<Registration, NoAnswer> {
-        if !self.server.spellings.turn(&self.remote, until).await {
+        let spellings = &self.server.spellings;
+        let phone = key.1;
+        if let Some(account) = spellings.recall(&self.session, phone).await {
+            return Ok(Registration::As(account));
+        }
+        if !spellings.turn(&self.remote, until).await {
             tracing::debug!(server = %self.server.name, "a number's spelling was not asked for: it is not its turn yet");
             return Err(NoAnswer);
         }
         match timeout_at(until, self.ask_whether_exists(phone)).await {
-            Ok(Ok(registration)) => Ok(registration),
+            Ok(Ok(registration)) => {
+                if let Registration::As(account) = registration {
+                    spellings.keep(key, &self.session, account).await;
+                }
+                Ok(registration)
+            }
             Ok(Err(error)) => {
                 tracing::debug!(server = %self.server.name, %error, "a number's spelling could not be asked for");
                 Err(NoAnswer)

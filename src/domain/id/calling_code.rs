@@ -1,4 +1,4 @@
-//! The country of a phone number, which WhatsApp names for the creator of a group.
+//! With which code a phone number begins, and whose code it is.
 
 /// Calling codes and ISO 3166 codes (ITU-T E.164). Where territories share a code with a country it is the country's; those
 /// of North America share 1 as equals, and are not distinguished.
@@ -210,16 +210,27 @@ const COUNTRIES: &[(&str, &str)] = &[
     ("996", "KG"),
     ("998", "UZ"),
 ];
-/// The longest calling code above.
+/// Codes of no country alone: North America's, Ascension's, one that Kazakhstan is to get, and those of services and
+/// satellites.
+const OTHERS: &[&str] =
+    &["1", "247", "800", "808", "870", "878", "881", "882", "883", "888", "979", "997"];
+/// The longest prefix above.
 const MOST_DIGITS: usize = 3;
+
+/// The code with which the number begins; `None` where there is no such code. No code begins with another one.
+pub(super) fn calling_code(number: &str) -> Option<&str> {
+    let prefixes = (1..=MOST_DIGITS).filter_map(|digits| number.get(..digits));
+    prefixes.into_iter().find(|prefix| OTHERS.contains(prefix) || of_country(prefix).is_some())
+}
 
 /// The country of a phone number that begins with its calling code; nothing where that does not say.
 pub fn country(number: &str) -> &'static str {
-    let code = |digits| {
-        let prefix = number.get(..digits)?;
-        COUNTRIES.binary_search_by_key(&prefix, |(code, _)| code).ok().map(|at| COUNTRIES[at].1)
-    };
-    (1..=MOST_DIGITS).rev().find_map(code).unwrap_or_default()
+    let prefixes = (1..=MOST_DIGITS).rev().filter_map(|digits| number.get(..digits));
+    prefixes.into_iter().find_map(of_country).unwrap_or_default()
+}
+
+fn of_country(prefix: &str) -> Option<&'static str> {
+    COUNTRIES.binary_search_by_key(&prefix, |(code, _)| code).ok().map(|at| COUNTRIES[at].1)
 }
 
 #[cfg(test)]
@@ -242,6 +253,21 @@ mod tests {
             ("49", "DE"),
         ] {
             assert_eq!(country(number), wanted, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_number_begins_with_one_code_or_with_none() {
+        for (code, _) in COUNTRIES.iter().filter(|(code, _)| !matches!(*code, "76" | "77")) {
+            assert_eq!(calling_code(&format!("{code}5550000")), Some(*code));
+        }
+        for (number, code) in
+            [("79120000001", "7"), ("77010000001", "7"), ("12025550100", "1"), ("8816123", "881")]
+        {
+            assert_eq!(calling_code(number), Some(code));
+        }
+        for number in ["89161234567", "2100000000", "999000000", "0151", "4", ""] {
+            assert_eq!(calling_code(number), None, "{number}");
         }
     }
 }
