@@ -132,6 +132,10 @@ impl SeaRepository {
         let sql = format!("UPDATE log_head SET log_id = {random} WHERE id = 1 RETURNING log_id");
         // In a transaction: a row that RETURNING answers has not been committed yet.
         let transaction = self.begin().await?;
+        if self.backend() == DbBackend::Postgres {
+            // A backup holds the lease of a replica that is gone.
+            postgres::free_lease(&transaction).await?;
+        }
         let writer = self.writer();
         let row = transaction.query_one_raw(Sql::new(&sql).on(self.backend()));
         let row = writer.limited(row).await.map_err(fault::undecided)?;

@@ -34,10 +34,15 @@ async fn lock(transaction: &DatabaseTransaction) -> Result<()> {
 
 /// Takes the database for a single process, whoever held the lease.
 pub(in crate::repository) async fn begin_epoch(transaction: &DatabaseTransaction) -> Result<i64> {
+    free_lease(transaction).await?;
+    raise(transaction).await
+}
+
+/// Takes the lease from whoever has it: what this transaction writes passes the fence.
+pub(in crate::repository) async fn free_lease(transaction: &DatabaseTransaction) -> Result<()> {
     lock(transaction).await?;
     let free = Sql::new("UPDATE leases SET owner = '' WHERE key = 'all'");
-    execute(transaction, free).await?;
-    raise(transaction).await
+    execute(transaction, free).await.map(drop)
 }
 
 /// Takes the lease; `None` where it is not as it was seen, or the claimant is no member.

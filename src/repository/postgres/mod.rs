@@ -18,7 +18,7 @@ use crate::domain::cluster::ReplicaId;
 use crate::domain::counter::Epoch;
 use crate::domain::port::repository::{Result, StoreError};
 
-pub(super) use self::cluster::{CHANNEL, Listener, begin_epoch, claim, payload};
+pub(super) use self::cluster::{CHANNEL, Listener, begin_epoch, claim, free_lease, payload};
 pub(super) use self::commit::commit;
 pub(super) use self::commits::CommitConnection;
 pub(super) use self::pool::Pool;

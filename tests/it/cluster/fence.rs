@@ -90,6 +90,20 @@ async fn what_a_replaced_owner_writes_is_refused_by_the_database_whatever_it_is(
     first.patch_session(&shop.name, &patch).await.expect("the only process writes");
 }
 
+#[tokio::test]
+async fn a_restored_database_gets_a_new_log_id_though_a_replica_that_is_gone_has_its_lease() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let store = open(&database).await;
+    let gone = join(&store).await;
+    let epoch = store.claim(&gone, &seen_by(&store, &gone).await).await.expect("claimed");
+    let before = store.bounds().await.expect("the bounds").log_id;
+    let id = store.new_log_id().await.expect("a new id");
+    assert_ne!(id, before);
+    let heir = join(&store).await;
+    let next = store.claim(&heir, &seen_by(&store, &heir).await).await.expect("claimed");
+    assert!(next > epoch, "the lease is free, and its epoch grows");
+}
+
 /// Tables that a stale owner may write to, and why that does no harm.
 const UNFENCED: [(&str, &str); 5] = [
     ("group_members", "written by commits alone, which the session's epoch fences"),
