@@ -1,7 +1,7 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash nightly mutants lint reference baseline clients waha-clients schemathesis abuse pages chart chart-readme bench
+.PHONY: help run test crash chaos nightly mutants lint reference baseline clients waha-clients schemathesis abuse pages chart chart-readme bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,9 +15,13 @@ test: ## Run all tests, beside a throw-away PostgreSQL (found, or installed wher
 crash: ## Run only the tests that kill the server and check what is left
 	WAGROUPS_CRASH_ROUNDS=$${WAGROUPS_CRASH_ROUNDS:-100} scripts/test.sh --test it crash $(ARGS)
 
+chaos: ## Kill, stop and freeze three replicas at random under load, and check what is left; takes some minutes
+	WAGROUPS_CHAOS_FAULTS=$${WAGROUPS_CHAOS_FAULTS:-40} scripts/test.sh --test it replicas_in_chaos $(ARGS)
+
 nightly: ## The long forms of what CI runs briefly: 1,000 seeds of verdicts, crashes, attacks; takes hours
 	VERDICT_SEEDS=1000 scripts/test.sh --test it waha::verdicts
 	$(MAKE) crash
+	$(MAKE) chaos
 	$(MAKE) abuse
 	$(MAKE) mutants
 

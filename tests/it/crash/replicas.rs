@@ -22,7 +22,16 @@ enum Fault {
     Frozen,
 }
 
-async fn survive(seed: usize, faults: &[Fault]) {
+impl Fault {
+    /// Of so many faults the one at this place, the same in each run of a seed.
+    fn at(seed: usize, place: usize) -> Self {
+        // The multiplier of a linear congruential generator (Knuth's MMIX); the high bits are the random ones.
+        let mixed = (seed + place).wrapping_mul(6_364_136_223_846_793_005) >> 33;
+        [Self::Killed, Self::Stopped, Self::Frozen][mixed % 3]
+    }
+}
+
+async fn survive(seed: usize, faults: impl IntoIterator<Item = Fault>) {
     let Some(store) = TestStore::postgres().await else { return };
     let mut replicas = Vec::new();
     for _ in 0..REPLICAS {
@@ -30,7 +39,7 @@ async fn survive(seed: usize, faults: &[Fault]) {
     }
     let load = Load::begin_at(&replicas.iter().collect::<Vec<_>>(), WRITERS).await;
     // The first one owns. Whoever takes over, each is met in turn, so that the owner is among them.
-    for (i, fault) in faults.iter().enumerate() {
+    for (i, fault) in faults.into_iter().enumerate() {
         load.wait_for_answers(20).await;
         let replica = &mut replicas[(seed + i) % REPLICAS];
         match fault {
@@ -65,11 +74,19 @@ async fn survive(seed: usize, faults: &[Fault]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_that_are_killed_and_stopped_lose_nothing_and_repeat_nothing() {
     use Fault::{Killed, Stopped};
-    survive(0, &[Killed, Stopped, Killed, Stopped]).await;
+    survive(0, [Killed, Stopped, Killed, Stopped]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_that_are_frozen_past_their_lease_lose_nothing_and_repeat_nothing() {
     use Fault::{Frozen, Killed};
-    survive(0, &[Frozen, Killed, Frozen]).await;
+    survive(0, [Frozen, Killed, Frozen]).await;
+}
+
+/// The long form, `make chaos`: so many faults of all kinds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_in_chaos_lose_nothing_and_repeat_nothing() {
+    let Ok(faults) = std::env::var("WAGROUPS_CHAOS_FAULTS") else { return };
+    let faults: usize = faults.parse().expect("a number of faults");
+    survive(faults, (0..faults).map(|place| Fault::at(faults, place))).await;
 }

@@ -121,6 +121,7 @@ impl Process {
             .arg("serve")
             // For the tests themselves; the program would take it for a setting.
             .env_remove("WAGROUPS_CRASH_ROUNDS")
+            .env_remove("WAGROUPS_CHAOS_FAULTS")
             .env("WAGROUPS_DATABASE__URL", store.url())
             .env("WAGROUPS_GRPC__LISTEN", ports.grpc.to_string())
             .env("WAGROUPS_WAHA_INGRESS__LISTEN", ports.webhook.to_string())
