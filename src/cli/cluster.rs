@@ -156,7 +156,9 @@ mod tests {
         let before = view('1', &[('1', 5), ('2', 9), ('3', 1)]);
         let status = compared(&before, &view('1', &[('1', 7), ('2', 9), ('3', 3)]));
         let text = as_text(&status);
-        let of = |digit: char| text.lines().find(|line| line.starts_with(digit)).expect("a row");
+        let of = |digit: char| {
+            text.lines().find(|line| line.trim_start().starts_with(digit)).expect("a row")
+        };
         assert!(of('1').contains("owner") && of('1').contains("alive"), "{text}");
         assert!(of('2').contains("follower") && of('2').contains("no heartbeat"), "{text}");
         assert!(of('3').contains("draining"), "{text}");
