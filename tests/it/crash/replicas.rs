@@ -83,6 +83,30 @@ async fn replicas_that_are_frozen_past_their_lease_lose_nothing_and_repeat_nothi
     survive(0, [Frozen, Killed, Frozen]).await;
 }
 
+/// Between its last look at the lease and its commit the owner is frozen, and wakes when another one owns: what it
+/// then commits is refused by the database, or the log would have it beside what its heir wrote.
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_comes_after_the_lease_has_moved_is_refused() {
+    for failpoint in ["before_commit", "engine_applied", "after_reserve"] {
+        let Some(store) = TestStore::postgres().await else { return };
+        let frozen_at = format!("{failpoint}:7=stop");
+        let mut settings = SETTINGS.to_vec();
+        settings.push(("WAGROUPS_FAILPOINT", &frozen_at));
+        let mut owner = Process::start_with(&store, &settings).await;
+        let heir = Process::start_with(&store, &SETTINGS).await;
+        let load = Load::begin_at(&[&owner, &heir], WRITERS).await;
+        owner.until_frozen().await;
+        load.wait_for_answers(3 * WRITERS as u64).await;
+        owner.signal("CONT").await;
+        load.wait_for_answers(10).await;
+        let history = load.end().await;
+        assert!(owner.is_running(), "it goes on as a follower");
+        owner.kill().await;
+        checker::check(heir, store, history).await;
+    }
+}
+
 /// The long form, `make chaos`: so many faults of all kinds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_in_chaos_lose_nothing_and_repeat_nothing() {

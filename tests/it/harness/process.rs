@@ -171,6 +171,16 @@ impl Process {
         self.child.id().expect("a running process")
     }
 
+    /// Waits until its threads stand still, as after SIGSTOP.
+    pub async fn until_frozen(&self) {
+        eventually("the process is frozen", || async {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).ok()?;
+            // The state stands behind the name, which may hold anything.
+            stat.rsplit_once(") ").filter(|(_, rest)| rest.starts_with('T')).map(drop)
+        })
+        .await;
+    }
+
     /// Tells it to stop, and waits until it has ended well.
     pub async fn terminate(&mut self) {
         let pid = self.id().to_string();
