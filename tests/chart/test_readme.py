@@ -94,10 +94,12 @@ def test_the_lines_for_compose_make_an_env_that_the_program_takes(tmp_path: Path
 
 def test_the_notes_name_what_was_installed() -> None:
     for name, words, absent in (
-        ("postgres", ["service/rel-wagroups 50051", "webhook.enabled=true", "rollout restart"], ["WARNING"]),
+        ("postgres", ["service/rel-wagroups 50051", "webhook.enabled=true", "rollout restart"], ["WARNING", "pods", "cluster status"]),
         ("sqlite", ["`default`, on the simulator"], ["WARNING", "webhook.enabled=true"]),
         ("ingress", ["--webhooks-only", "service/rel-wagroups-webhook, port 8090"], ["waha.servers"]),
-        ("everything", ["service/groups 50051", "--engine waha\n"], ["Alerts are there", "--webhooks-only"]),
+        ("ha", ["in 3 pods, of which one acts", "wagroups cluster status", "rollout restart"], ["Secret that the chart made"]),
+        ("keys", ["in 2 pods", "Secret that the chart made"], []),
+        ("everything", ["in 3 to 12 pods, of which one acts", "service/groups 50051", "--engine waha\n"], ["Alerts are there", "--webhooks-only"]),
     ):
         printed = helm("install", "rel", str(CHART), "--values", str(scenario(name)), "--dry-run=client")
         assert printed.returncode == 0, printed.stderr
@@ -115,7 +117,7 @@ def test_the_notes_warn_of_a_database_that_goes_with_the_pod() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="needs jq, as the document does")
-@pytest.mark.parametrize("name", ["postgres", "sqlite", "everything"])
+@pytest.mark.parametrize("name", ["postgres", "sqlite", "everything", "ha"])
 def test_a_job_of_the_deployment_gives_the_log_a_new_id(name: str, tmp_path: Path) -> None:
     """The command of the chapter on restoring, from the Deployment as rendered to the Job as kubectl would send it."""
     page = (ROOT / "docs/OPERATIONS.md").read_text()
