@@ -7,27 +7,16 @@ from typing import Dict, Set
 
 from rendering import ROOT
 
-SOURCE = (ROOT / "src/telemetry/metrics.rs").read_text()
+SOURCE = "\n".join(
+    file.read_text() for file in sorted((ROOT / "src/telemetry").glob("*metrics.rs"))
+)
 
 _NAMES = dict(re.findall(r'^(?:pub\(super\) )?const (\w+): &str = "(wagroups_\w+)";$', SOURCE, re.MULTILINE))
 
-# Each metric with its kind, as the program declares it.
-DECLARED: Dict[str, str] = {
+# Each metric with its kind.
+METRICS: Dict[str, str] = {
     _NAMES[constant]: kind for kind, constant in re.findall(r"describe_(\w+)!\(\s*(\w+),", SOURCE)
 }
-
-# Those of replicas, which the program is about to declare; goes once it does.
-ANNOUNCED: Dict[str, str] = {
-    "wagroups_cluster_owner": "gauge",
-    "wagroups_cluster_replicas": "gauge",
-    "wagroups_cluster_epoch": "gauge",
-    "wagroups_cluster_role_changes_total": "counter",
-    "wagroups_cluster_heartbeat_age_seconds": "gauge",
-    "wagroups_handed_on_total": "counter",
-    "wagroups_log_lag_events": "gauge",
-}
-
-METRICS: Dict[str, str] = {**ANNOUNCED, **DECLARED}
 
 # The largest of the buckets of times, in seconds.
 BUCKETS_END = float(re.findall(r"[\d.]+", re.search(r"const SECONDS: .*?= \[(.*?)\];", SOURCE, re.DOTALL)[1])[-1])
@@ -62,7 +51,7 @@ LABELS: Dict[str, Dict[str, Set[str]]] = {
     "wagroups_cluster_owner": {},
     "wagroups_cluster_role_changes_total": {},
     "wagroups_cluster_heartbeat_age_seconds": {},
-    "wagroups_handed_on_total": {"surface": _words("cluster"), "outcome": {"answered", "no_owner", "outcome_unknown"}},
+    "wagroups_handed_on_total": {"surface": _words("cluster"), "outcome": _words("cluster")},
     "wagroups_log_lag_events": {},
     # The names of gRPC's codes as `{code:?}` writes them.
     "wagroups_rpcs_total": {
