@@ -90,6 +90,9 @@ def test_the_lines_for_compose_make_an_env_that_the_program_takes(tmp_path: Path
     settings = settings_in_force(compose.load(variables)["services"]["wagroups"]["environment"])
     assert settings["auth.keys"]["value"][0]["name"] == "me"
     assert re.fullmatch("[0-9a-f]{32}", variables["POSTGRES_PASSWORD"])
+    # The image's user reads what replicas share, whoever made it.
+    secret = tmp_path / compose.load(variables)["secrets"]["cluster"]["file"]
+    assert len(secret.read_text().strip()) == 64 and secret.stat().st_mode & 0o004
 
 
 def test_the_notes_name_what_was_installed() -> None:
