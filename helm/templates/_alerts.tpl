@@ -13,6 +13,14 @@
 histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1 -}} }[10m])))
 {{- end }}
 
+{{/* A gauge as the pod tells it that acts: the others keep what they knew when they last did, or never knew.
+     Called with ($ series). */}}
+{{- define "wagroups.ofOwner" -}}
+{{- $root := index . 0 }}{{ $series := index . 1 }}
+{{- $of := printf `namespace="%s",service="%s"` $root.Release.Namespace (include "wagroups.serviceName" (list $root "ops")) }}
+{{- $series }}{{ if $root.Values.cluster.enabled }} and on (pod) (wagroups_cluster_owner{ {{- $of -}} } == 1){{ end }}
+{{- end }}
+
 {{- define "wagroups.alerts" -}}
 {{- $of := printf `namespace="%s",service="%s"` .Release.Namespace (include "wagroups.serviceName" (list . "ops")) }}
 {{- $limits := .Values.prometheusRule.thresholds -}}
@@ -27,7 +35,7 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
 - alert: WagroupsCommitsFail
   expr: >-
     sum{{ include "wagroups.grown" (list (printf "wagroups_commit_failures_total{%s}" $of) "3m") }} > 0
-    or max(wagroups_commits_work{ {{- $of -}} }) == 0
+    or max({{ include "wagroups.ofOwner" (list . (printf "wagroups_commits_work{%s}" $of)) }}) == 0
   # Longer than one failure is remembered, so that one wakes nobody.
   for: 5m
   labels: {severity: critical}
@@ -86,7 +94,8 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
     description: >-
       {{ `The 99th percentile of the wait is {{ $value | humanizeDuration }}.` }}
 - alert: WagroupsWahaServerDown
-  expr: max by (server) (wagroups_waha_server_up{ {{- $of -}} }) == 0
+  expr: >-
+    max by (server) ({{ include "wagroups.ofOwner" (list . (printf "wagroups_waha_server_up{%s}" $of)) }}) == 0
   for: 5m
   labels: {severity: critical}
   annotations:
@@ -95,8 +104,9 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
       {{ `{{ $labels.server }} is left alone after failures in a row; its sessions cannot be used.` }}
 - alert: WagroupsWahaStreamClosed
   expr: >-
-    max by (server) (wagroups_waha_stream_open{ {{- $of -}} }) == 0
-    or (max by (server) (wagroups_waha_server_up{ {{- $of -}} }) unless max by (server) (wagroups_waha_stream_open{ {{- $of -}} }))
+    {{- $open := include "wagroups.ofOwner" (list . (printf "wagroups_waha_stream_open{%s}" $of)) }}
+    max by (server) ({{ $open }}) == 0
+    or (max by (server) ({{ include "wagroups.ofOwner" (list . (printf "wagroups_waha_server_up{%s}" $of)) }}) unless max by (server) ({{ $open }}))
   for: 10m
   labels: {severity: warning}
   annotations:
@@ -141,7 +151,7 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
       {{ `The 99th percentile of their age is {{ $value | humanizeDuration }}.` }}
 - alert: WagroupsDeliveriesBehind
   expr: >-
-    max(wagroups_delivery_behind_seconds{ {{- $of -}} }) > {{ $limits.deliveryBehindSeconds }}
+    max({{ include "wagroups.ofOwner" (list . (printf "wagroups_delivery_behind_seconds{%s}" $of)) }}) > {{ $limits.deliveryBehindSeconds }}
   # A replay begins with old events, and is usually through by then.
   for: 15m
   labels: {severity: warning}
@@ -151,7 +161,7 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
       {{ `The oldest event that is not delivered is {{ $value | humanizeDuration }} old; a receiver fails, or is slow.` }}
 - alert: WagroupsWebhookPaused
   expr: >-
-    max(wagroups_webhook_subscriptions{ {{- $of }},state="paused_by_failure"}) > 0
+    max({{ include "wagroups.ofOwner" (list . (printf `wagroups_webhook_subscriptions{%s,state="paused_by_failure"}` $of)) }}) > 0
   for: 1m
   labels: {severity: warning}
   annotations:
@@ -160,11 +170,57 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
       {{ `{{ $value }} webhooks are paused and do not go on by themselves. Nothing is lost while the log keeps what they wait for.` }}
 - alert: WagroupsWebhookExpired
   expr: >-
-    max(wagroups_webhook_subscriptions{ {{- $of }},state="expired"}) > 0
+    max({{ include "wagroups.ofOwner" (list . (printf `wagroups_webhook_subscriptions{%s,state="expired"}` $of)) }}) > 0
   for: 1m
   labels: {severity: warning}
   annotations:
     summary: A webhook has lost events
     description: >-
       {{ `{{ $value }} webhooks stand still, and retention has removed events that they had not delivered.` }}
+{{- if .Values.cluster.enabled }}
+- alert: WagroupsNoOwner
+  expr: >-
+    max(wagroups_cluster_owner{ {{- $of -}} }) == 0
+  # Longer than any takeover.
+  for: 1m
+  labels: {severity: critical}
+  annotations:
+    summary: No replica acts
+    description: Replicas are there, and none of them has been acting for a minute; reads and watches go on, changes are refused.
+- alert: WagroupsOwnerFlaps
+  expr: >-
+    sum{{ include "wagroups.grown" (list (printf "wagroups_cluster_role_changes_total{%s}" $of) "15m") }} > {{ int $limits.roleChanges }}
+  labels: {severity: warning}
+  annotations:
+    summary: Which replica acts changes again and again
+    description: >-
+      {{ `Replicas have changed their role {{ $value | humanize }} times in 15 minutes; each time sessions pause for a moment.` }}
+- alert: WagroupsReplicaCutOff
+  expr: >-
+    max by (pod) (wagroups_cluster_heartbeat_age_seconds{ {{- $of -}} }) > 10
+  for: 2m
+  labels: {severity: warning}
+  annotations:
+    summary: A replica does not reach the database
+    description: >-
+      {{ `{{ $labels.pod }} had its last heartbeat confirmed {{ $value | humanizeDuration }} ago; it neither acts nor is ready.` }}
+- alert: WagroupsHandOnFails
+  expr: >-
+    sum by (pod) {{ include "wagroups.grown" (list (printf `wagroups_handed_on_total{%s,outcome="no_owner"}` $of) "5m") }} > 0
+  for: 5m
+  labels: {severity: warning}
+  annotations:
+    summary: A replica does not get calls to the one that acts
+    description: >-
+      {{ `{{ $labels.pod }} refused {{ $value | humanize }} calls with NO_OWNER in 5 minutes, and goes on doing so.` }}
+- alert: WagroupsReplicaBehind
+  expr: >-
+    max by (pod) (wagroups_log_lag_events{ {{- $of -}} }) > {{ int64 $limits.lagEvents }}
+  for: 5m
+  labels: {severity: warning}
+  annotations:
+    summary: A replica reads the log late
+    description: >-
+      {{ `{{ $labels.pod }} has not read {{ $value | humanize }} events yet; its reads are old, and its watchers wait.` }}
+{{- end }}
 {{- end }}

@@ -9,6 +9,11 @@
 {{- $on = append $on (dict "name" $name "setting" (eq $name "webhook" | ternary "waha_ingress" $name) "port" $listener.port "service" $listener.service) }}
 {{- end }}
 {{- end }}
+{{- if .Values.cluster.enabled }}
+{{- /* Pods look each other up by their addresses, those that are not ready too: who stops still has calls to finish. */}}
+{{- $service := dict "type" "ClusterIP" "headless" true "publishNotReadyAddresses" true "appProtocol" "kubernetes.io/h2c" }}
+{{- $on = append $on (dict "name" "cluster" "setting" "cluster" "port" .Values.cluster.port "service" $service) }}
+{{- end }}
 {{- toJson $on }}
 {{- end }}
 

@@ -1,5 +1,28 @@
 {{/* What all pods of the chart have in common: the service's, the migration's and the test's. */}}
 
+{{/* Whether there is more than one pod of the service. */}}
+{{- define "wagroups.isSeveral" -}}
+{{- with .Values }}
+{{- if and .cluster.enabled (gt (.autoscaling.enabled | ternary .autoscaling.minReplicas .replicaCount | int) 1) }}true{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Where pods go if nobody says it: apart from each other, and those of an upgrade apart from each other too, whatever
+     the old ones do. */}}
+{{- define "wagroups.spread" -}}
+{{- if .Values.topologySpreadConstraints }}
+{{- toYaml .Values.topologySpreadConstraints }}
+{{- else if include "wagroups.isSeveral" . }}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  whenUnsatisfiable: ScheduleAnyway
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- else }}[]
+{{- end }}
+{{- end }}
+
 {{- define "wagroups.podBasics" -}}
 automountServiceAccountToken: false
 # Kubernetes tells pods of Services by variables. The program ignores them; without them there is less to look at.

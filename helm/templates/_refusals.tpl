@@ -3,8 +3,32 @@
 {{- define "wagroups.refuse" -}}
 {{- $problems := list }}
 {{- with .Values }}
-{{- if gt (int .replicaCount) 1 }}
-{{- $problems = append $problems "replicaCount: 1 at most. Two processes on one database are not in this version: each start takes the database over, and the process before it exits" }}
+{{- if and (gt (int .replicaCount) 1) (not .cluster.enabled) }}
+{{- $problems = append $problems (printf "replicaCount: %d pods that do not know of each other would take the database over from each other for ever. Set cluster.enabled=true (on PostgreSQL), or replicaCount=1" (int .replicaCount)) }}
+{{- end }}
+{{- if and .cluster.enabled (eq .database.type "sqlite") }}
+{{- $problems = append $problems "cluster: a file has one process. Several pods share a PostgreSQL: database.type=postgres; or leave cluster off" }}
+{{- end }}
+{{- if and .cluster.enabled (hasPrefix "[" .listenAddress) (not .cluster.ipFamily) }}
+{{- $problems = append $problems (printf "cluster.ipFamily: listenAddress=%s takes both families; of which are the pods' own addresses? IPv6, which are written in brackets then, or IPv4 in a cluster of two stacks whose first is that. `kubectl get pods --output wide` shows them" .listenAddress) }}
+{{- end }}
+{{- if and .cluster.enabled (eq .cluster.ipFamily "IPv6") (not (hasPrefix "[" .listenAddress)) }}
+{{- $problems = append $problems (printf "cluster.ipFamily: nothing listens on IPv6 with listenAddress=%s; set listenAddress=\"[::]\"" .listenAddress) }}
+{{- end }}
+{{- with .autoscaling }}
+{{- if and .enabled (not $.Values.cluster.enabled) }}
+{{- $problems = append $problems "autoscaling: pods that do not know of each other would take the database over from each other for ever. Set cluster.enabled=true, on PostgreSQL" }}
+{{- end }}
+{{- if and .enabled (lt (int .maxReplicas) (int .minReplicas)) }}
+{{- $problems = append $problems (printf "autoscaling: maxReplicas=%d is less than minReplicas=%d" (int .maxReplicas) (int .minReplicas)) }}
+{{- end }}
+{{- if and .enabled (not (dig "requests" "cpu" "" $.Values.resources)) }}
+{{- $problems = append $problems "autoscaling: it compares the load with resources.requests.cpu, which is not set" }}
+{{- end }}
+{{- end }}
+{{- $pods := .autoscaling.enabled | ternary .autoscaling.minReplicas .replicaCount | int }}
+{{- if and (include "wagroups.isSeveral" $) (ne .podDisruptionBudget.enabled false) (ge (int .podDisruptionBudget.minAvailable) $pods) }}
+{{- $problems = append $problems (printf "podDisruptionBudget.minAvailable: %d of %d pods would hold up every drain of a node" (int .podDisruptionBudget.minAvailable) $pods) }}
 {{- end }}
 
 {{- if eq .database.type "postgres" }}
@@ -71,8 +95,10 @@
 {{- end }}
 
 {{- $grace := trimSuffix "s" (default "25s" .settings.shutdown.grace) | int }}
-{{- if lt (int .terminationGracePeriodSeconds) (add $grace 10 | int) }}
-{{- $problems = append $problems (printf "terminationGracePeriodSeconds: %d is too short for settings.shutdown.grace=%ds: it needs 10 seconds more, or Kubernetes kills the service while calls run, and their outcome is unknown" (int .terminationGracePeriodSeconds) $grace) }}
+{{- $before := .cluster.enabled | ternary .cluster.preStopSeconds 0 | int }}
+{{- if lt (int .terminationGracePeriodSeconds) (add $grace $before 10 | int) }}
+{{- $and := .cluster.enabled | ternary (printf " and cluster.preStopSeconds=%d" $before) "" }}
+{{- $problems = append $problems (printf "terminationGracePeriodSeconds: %d is too short for settings.shutdown.grace=%ds%s: it needs 10 seconds more, or Kubernetes kills the service while calls run, and their outcome is unknown" (int .terminationGracePeriodSeconds) $grace $and) }}
 {{- end }}
 
 {{- range $name := list "grpc" "rest" "webhook" }}
@@ -103,10 +129,12 @@
 {{- end }}
 {{- end }}
 
-{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" }}
+{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" "WAGROUPS_CLUSTER__LISTEN" "WAGROUPS_CLUSTER__ADDRESS" "WAGROUPS_CLUSTER__SECRET_FILE" }}
 {{- range .extraEnv }}
 {{- if has .name $ours }}
-{{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, or the listener's own values" .name) }}
+{{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, cluster, or the listener's own values" .name) }}
+{{- else if and (eq .name "POD_IP") $.Values.cluster.enabled }}
+{{- $problems = append $problems "extraEnv: POD_IP is set by the chart, of which the pods' addresses for each other are made" }}
 {{- else if hasPrefix "WAGROUPS_WEBHOOK__" .name }}
 {{- $problems = append $problems (printf "extraEnv: %s has a new name, %s" .name (replace "_WEBHOOK__" "_WAHA_INGRESS__" .name)) }}
 {{- end }}

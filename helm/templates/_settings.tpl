@@ -71,6 +71,16 @@
         path: {{ . }}
       {{- end }}
 {{- end }}
+{{- with $root.Values.cluster }}
+{{- if .enabled }}
+- name: cluster-secret
+  secret:
+    secretName: {{ default (index $ 1) .existingSecret }}
+    items:
+      - key: {{ include "wagroups.clusterSecretKey" $root }}
+        path: secret
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "wagroups.settingsMounts" -}}
@@ -82,6 +92,29 @@
   mountPath: /etc/wagroups-waha
   readOnly: true
 {{- end }}
+{{- if .Values.cluster.enabled }}
+- name: cluster-secret
+  mountPath: /etc/wagroups-cluster
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "wagroups.clusterSecretKey" -}}
+{{- if .Values.cluster.existingSecret }}{{ .Values.cluster.secretKey }}{{ else }}cluster-secret{{ end }}
+{{- end }}
+
+{{/* What pods show each other, in base64: the one that the release has already, or one at random. That is made once for
+     all templates, since the Deployment has its sum. */}}
+{{- define "wagroups.clusterSecret" -}}
+{{- if not (hasKey .Values.cluster "_made") }}
+{{- $held := (lookup "v1" "Secret" .Release.Namespace (include "wagroups.fullname" .)).data | default dict }}
+{{- $_ := set .Values.cluster "_made" (get $held "cluster-secret" | default (randAlphaNum 48 | b64enc)) }}
+{{- end }}
+{{- .Values.cluster._made }}
+{{- end }}
+
+{{- define "wagroups.makesClusterSecret" -}}
+{{- if and .Values.cluster.enabled (not .Values.cluster.existingSecret) }}true{{ end }}
 {{- end }}
 
 {{/* The keys as the environment has them. */}}
@@ -95,7 +128,7 @@
 
 {{/* Whether the chart has a Secret to make. */}}
 {{- define "wagroups.makesSecret" -}}
-{{- if or .Values.auth.keys .Values.database.url }}true{{ end }}
+{{- if or .Values.auth.keys .Values.database.url (include "wagroups.makesClusterSecret" .) }}true{{ end }}
 {{- end }}
 
 {{/* That Secret's data. */}}
@@ -105,6 +138,9 @@ database-url: {{ .Values.database.url | b64enc }}
 {{- end }}
 {{- if .Values.auth.keys }}
 api-keys: {{ include "wagroups.apiKeys" . | b64enc }}
+{{- end }}
+{{- if include "wagroups.makesClusterSecret" . }}
+cluster-secret: {{ include "wagroups.clusterSecret" . }}
 {{- end }}
 {{- end }}
 
@@ -123,6 +159,17 @@ api-keys: {{ include "wagroups.apiKeys" . | b64enc }}
 {{- if not .ops.enabled }}
 - name: WAGROUPS_OPS__LISTEN
   value: "off"
+{{- end }}
+{{- if .cluster.enabled }}
+# A variable that stands in another one has to come before it.
+- name: POD_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+- name: WAGROUPS_CLUSTER__ADDRESS
+  value: {{ printf (eq .cluster.ipFamily "IPv6" | ternary "[$(POD_IP)]:%d" "$(POD_IP):%d") (int .cluster.port) | quote }}
+- name: WAGROUPS_CLUSTER__SECRET_FILE
+  value: /etc/wagroups-cluster/secret
 {{- end }}
 - name: WAGROUPS_DATABASE__URL
 {{- if eq .database.type "sqlite" }}

@@ -12,7 +12,7 @@ from rendering import SCENARIOS, Object, render
 _rendered: Dict[Path, List[Object]] = {}
 
 
-@pytest.fixture(params=SCENARIOS, ids=lambda path: path.name.replace("-values.yaml", ""))
+@pytest.fixture(params=SCENARIOS, ids=lambda path: path.stem.replace("-values", "").replace("values-", ""))
 def scenario_file(request: pytest.FixtureRequest) -> Path:
     return request.param
 

@@ -7,7 +7,9 @@ from typing import Dict, Set
 
 from rendering import ROOT
 
-SOURCE = (ROOT / "src/telemetry/metrics.rs").read_text()
+SOURCE = "\n".join(
+    file.read_text() for file in sorted((ROOT / "src/telemetry").glob("*metrics.rs"))
+)
 
 _NAMES = dict(re.findall(r'^(?:pub\(super\) )?const (\w+): &str = "(wagroups_\w+)";$', SOURCE, re.MULTILINE))
 
@@ -46,6 +48,11 @@ LABELS: Dict[str, Dict[str, Set[str]]] = {
     "wagroups_waha_ingress_refused_total": {"cause": _words("waha_ingress")},
     "wagroups_delivery_behind_seconds": {},
     "wagroups_webhook_subscriptions": {"state": _words("domain/webhook")},
+    "wagroups_cluster_owner": {},
+    "wagroups_cluster_role_changes_total": {},
+    "wagroups_cluster_heartbeat_age_seconds": {},
+    "wagroups_handed_on_total": {"surface": _words("cluster"), "outcome": _words("cluster")},
+    "wagroups_log_lag_events": {},
     # The names of gRPC's codes as `{code:?}` writes them.
     "wagroups_rpcs_total": {
         "code": {

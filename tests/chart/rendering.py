@@ -11,13 +11,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm"
-SCENARIOS = sorted(CHART.glob("ci/*-values.yaml"))
+# The profile that stands beside the chart's own values is one too.
+PROFILE = CHART / "values-ha.yaml"
+SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), PROFILE]
 
 Object = Dict[str, Any]
 
 
 def scenario(name: str) -> Path:
-    return CHART / "ci" / f"{name}-values.yaml"
+    return PROFILE if name == "ha" else CHART / "ci" / f"{name}-values.yaml"
 
 
 def helm(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -35,7 +37,7 @@ class Strict(yaml.SafeLoader):
 
 
 def _mapping(loader: Strict, node: yaml.MappingNode, deep: bool = False) -> Dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value if key.value != "<<"]
     twice = {key for key in keys if keys.count(key) > 1}
     assert not twice, f"{twice} stands twice, at {node.start_mark}"
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)

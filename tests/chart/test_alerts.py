@@ -20,9 +20,9 @@ OF = 'namespace="groups-test",service="rel-wagroups-ops"'
 Series = Dict[str, str]
 
 
-def series(metric: str, values: str, labels: str = "") -> Series:
+def series(metric: str, values: str, labels: str = "", pod: str = "p") -> Series:
     """Values at 30 seconds' distance, as promtool writes them: `_` is none, `1x5` six times 1, `0+1x5` growing."""
-    return {"series": f'{metric}{{{OF},pod="p"{labels}}}', "values": values}
+    return {"series": f'{metric}{{{OF},pod="{pod}"{labels}}}', "values": values}
 
 
 def buckets(metric: str, fast: int, slow: int) -> List[Series]:
@@ -87,10 +87,79 @@ CASES: List[Tuple[str, str, List[Series], bool]] = [
                                        series("wagroups_webhook_subscriptions", "1x60", ',state="paused_by_failure"')], False),
 ]  # fmt: skip
 
+ACTS = series("wagroups_cluster_owner", "1x300")
+# Another pod, which acted once and keeps what it knew then.
+FOLLOWS = series("wagroups_cluster_owner", "0x300", pod="q")
+
+# The same with several pods.
+CASES_OF_REPLICAS: List[Tuple[str, str, List[Series], bool]] = [
+    # What those say that do not act counts for nothing, in either direction.
+    ("WagroupsCommitsFail", "20m", [series("wagroups_commits_work", "1x10 0x60"),
+                                    series("wagroups_commits_work", "1x70", pod="q")], True),
+    ("WagroupsCommitsFail", "20m", [series("wagroups_commits_work", "1x70"),
+                                    series("wagroups_commits_work", "0x70", pod="q")], False),
+    ("WagroupsWahaServerDown", "10m", [series("wagroups_waha_server_up", "0x30", ',server="a"'),
+                                       series("wagroups_waha_server_up", "1x30", ',server="a"', pod="q")], True),
+    ("WagroupsWahaServerDown", "10m", [series("wagroups_waha_server_up", "1x30", ',server="a"'),
+                                       series("wagroups_waha_server_up", "0x30", ',server="a"', pod="q")], False),
+    ("WagroupsWahaStreamClosed", "15m", [series("wagroups_waha_server_up", "1x60", ',server="a"'),
+                                         series("wagroups_waha_stream_open", "1x60", ',server="a"', pod="q")], True),
+    ("WagroupsWahaStreamClosed", "15m", [series("wagroups_waha_server_up", "1x60", ',server="a"', pod="q")], False),
+    ("WagroupsWebhookPaused", "10m", [series("wagroups_webhook_subscriptions", "2x60", ',state="paused_by_failure"', pod="q")], False),
+    ("WagroupsWebhookExpired", "10m", [series("wagroups_webhook_subscriptions", "2x60", ',state="expired"', pod="q")], False),
+    ("WagroupsDeliveriesBehind", "60m", [series("wagroups_delivery_behind_seconds", "9000x150", pod="q")], False),
+    ("WagroupsDown", "10m", [series("up", "0x60"), series("up", "1x60", pod="q")], False),
+    # Two rolling updates of three pods in a row would be 18; one is not looked at, and neither is a single loss.
+    ("WagroupsOwnerFlaps", "20m", [series("wagroups_cluster_role_changes_total", "1x20 2x60"),
+                                   series("wagroups_cluster_role_changes_total", "1x20 2x60", pod="q")], False),
+    ("WagroupsOwnerFlaps", "20m", [series("wagroups_cluster_role_changes_total", "_x10 3x60", pod=pod) for pod in "pqr"], False),
+    ("WagroupsOwnerFlaps", "20m", [series("wagroups_cluster_role_changes_total", "0+1x80"),
+                                   series("wagroups_cluster_role_changes_total", "0+1x80", pod="q")], True),
+    ("WagroupsReplicaCutOff", "10m", [series("wagroups_cluster_heartbeat_age_seconds", "1x60"),
+                                      series("wagroups_cluster_heartbeat_age_seconds", "5+30x60", pod="q")], True),
+    ("WagroupsReplicaCutOff", "10m", [series("wagroups_cluster_heartbeat_age_seconds", "1x60")], False),
+    # The way to the database was cut for a minute.
+    *[("WagroupsReplicaCutOff", f"{minute}m", [series("wagroups_cluster_heartbeat_age_seconds", "1x10 30 60 1x60")], False)
+      for minute in range(5, 12)],
+    ("WagroupsHandOnFails", "20m", [series("wagroups_handed_on_total", "0+1x60", ',surface="grpc",outcome="no_owner"')], True),
+    ("WagroupsHandOnFails", "20m", [series("wagroups_handed_on_total", "0+9x60", ',surface="grpc",outcome="answered"')], False),
+    # One takeover has callers of a few seconds; that is remembered for five minutes, and wakes nobody.
+    *[("WagroupsHandOnFails", f"{minute}m", [series("wagroups_handed_on_total", "_x10 4x60", ',surface="rest",outcome="no_owner"')], False)
+      for minute in range(5, 15)],
+    ("WagroupsReplicaBehind", "10m", [series("wagroups_log_lag_events", "3x30"), series("wagroups_log_lag_events", "1001x30", pod="q")], True),
+    ("WagroupsReplicaBehind", "10m", [series("wagroups_log_lag_events", "1000x30"), series("wagroups_log_lag_events", "0x30", pod="q")], False),
+    *[("WagroupsReplicaBehind", f"{minute}m", [series("wagroups_log_lag_events", "0x10 90000x6 0x60")], False)
+      for minute in range(5, 12)],
+]  # fmt: skip
+
+CASES_OF_OWNERS: List[Tuple[str, str, List[Series], bool]] = [
+    ("WagroupsNoOwner", "10m", [ACTS, FOLLOWS], False),
+    ("WagroupsNoOwner", "10m", [FOLLOWS], True),
+    ("WagroupsNoOwner", "10m", [series("wagroups_cluster_owner", "1x10 0x60"), FOLLOWS], True),
+    # A takeover: nobody for half a minute, as Prometheus sees it.
+    *[("WagroupsNoOwner", f"{minute}m", [series("wagroups_cluster_owner", "1x10 0x60"),
+                                         series("wagroups_cluster_owner", "0x11 1x60", pod="q")], False)
+      for minute in range(5, 10)],
+]  # fmt: skip
+
+
+def of_replicas() -> List[Tuple[str, str, List[Series], bool]]:
+    """All cases of one process hold for the pod that acts, too."""
+    both = [(name, when, [*made_up, ACTS, FOLLOWS], comes) for name, when, made_up, comes in CASES + CASES_OF_REPLICAS]
+    return both + CASES_OF_OWNERS
+
+
+CASES_BY_SCENARIO = {"postgres": CASES, "ha": of_replicas()}
+
+
+@pytest.fixture(scope="module", params=sorted(CASES_BY_SCENARIO))
+def scenario_name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
 
 @pytest.fixture(scope="module")
-def rules() -> Dict[str, Any]:
-    return the(render(scenario("postgres"), "--set", "prometheusRule.enabled=true"), "PrometheusRule")["spec"]
+def rules(scenario_name: str) -> Dict[str, Any]:
+    return the(render(scenario(scenario_name), "--set", "prometheusRule.enabled=true"), "PrometheusRule")["spec"]
 
 
 def test_promtool_takes_the_rules(rules: Dict[str, Any], tmp_path: Path) -> None:
@@ -101,9 +170,9 @@ def test_promtool_takes_the_rules(rules: Dict[str, Any], tmp_path: Path) -> None
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_alerts_come_when_they_should(rules: Dict[str, Any], tmp_path: Path) -> None:
+def test_alerts_come_when_they_should(scenario_name: str, rules: Dict[str, Any], tmp_path: Path) -> None:
     tests = []
-    for name, when, made_up, comes in CASES:
+    for name, when, made_up, comes in CASES_BY_SCENARIO[scenario_name]:
         # Whose it is stands in its labels, whatever its expression has lost.
         expression = f'count(ALERTS{{alertname="{name}",alertstate="firing",{OF}}})'
         wanted = [{"value": 1}] if comes else []

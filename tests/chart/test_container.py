@@ -72,6 +72,9 @@ def test_what_is_copied_is_not_ignored_and_is_enough() -> None:
 def test_files_that_the_program_is_built_from_are_copied() -> None:
     """`include_str!` and the like reach out of src, which only a build would notice."""
     for file in sorted((ROOT / "src").rglob("*.rs")):
+        beside = file.parent / "mod.rs"
+        if beside.exists() and f"#[cfg(test)]\nmod {file.stem};" in beside.read_text():
+            continue
         for target in re.findall(r'include_(?:str|bytes)!\(\s*"([^"]+)"', file.read_text()):
             resolved = (file.parent / target).resolve().relative_to(ROOT)
             assert resolved.parts[0] in ("src", "proto"), f"{file}: {resolved}"
@@ -111,6 +114,46 @@ def test_the_program_takes_what_compose_gives_it() -> None:
     )
 
 
+REPLICAS = ("replica-1", "replica-2")
+
+
+def ports_here(service: Dict[str, List[str]]) -> List[str]:
+    return [port.rpartition(":")[0] for port in service["ports"]]
+
+
+def test_the_profile_of_compose_is_two_processes_that_know_of_each_other() -> None:
+    document = compose.load(VARIABLES)
+    services = document["services"]
+    assert {name for name, service in services.items() if service.get("profiles") == ["replicas"]} == set(REPLICAS)
+    assert not services["wagroups"].get("profiles") and not services["postgres"].get("profiles")
+    for name in REPLICAS:
+        service = services[name]
+        settings = settings_in_force(service["environment"])
+        # As the other one reaches it in compose's network, by the port that it listens on and that is let in nowhere.
+        assert settings["cluster.address"]["value"] == f"{name}:50052"
+        assert settings["cluster.listen"]["value"] == "0.0.0.0:50052"
+        assert "50052" not in str(service["ports"])
+        [secret] = service["secrets"]
+        assert settings["cluster.secret_file"]["value"] == f"/run/secrets/{secret}"
+        assert document["secrets"][secret] == {"file": "./.cluster-secret"}
+        # Else it is the one that runs alone.
+        alone = services["wagroups"]
+        assert {k: v for k, v in service["environment"].items() if "CLUSTER" not in k} == alone["environment"]
+        for key in set(alone) - {"environment", "ports", "depends_on"}:
+            assert service[key] == alone[key], key
+
+
+def test_replicas_of_compose_do_not_run_beside_the_one_that_knows_none() -> None:
+    services = compose.load(VARIABLES)["services"]
+    assert "CLUSTER" not in str(services["wagroups"]["environment"])
+    # Docker starts only one of two containers with the same ports.
+    assert ports_here(services["replica-1"]) == ports_here(services["wagroups"])
+    assert not set(ports_here(services["replica-2"])) & set(ports_here(services["replica-1"]))
+    assert all(port.startswith("127.0.0.1:") for port in ports_here(services["replica-2"]))
+    healthy = {"condition": "service_healthy"}
+    assert services["replica-2"]["depends_on"] == {"postgres": healthy, "replica-1": healthy}
+
+
 @pytest.mark.parametrize("name", sorted(VARIABLES))
 def test_compose_says_what_is_missing(name: str) -> None:
     with pytest.raises(compose.Missing, match="set it in .env"):
@@ -119,8 +162,10 @@ def test_compose_says_what_is_missing(name: str) -> None:
 
 def test_images_have_the_version_of_the_program() -> None:
     version = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-    assert compose.load(VARIABLES)["services"]["wagroups"]["image"] == f"wagroups:{version}"
+    services = compose.load(VARIABLES)["services"]
+    for name in ("wagroups", *REPLICAS):
+        assert services[name]["image"] == f"wagroups:{version}"
 
 
 def test_secrets_of_a_working_copy_are_not_committed() -> None:
-    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+    assert {".env", ".cluster-secret"} <= set((ROOT / ".gitignore").read_text().splitlines())

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 import yaml
 
+from pods import container_of
 from rendering import CHART, Object, find, hooks_of, maps_of, of_kind, pod_template, render, render_with, scenario, the, title
 
 OURS = "app.kubernetes.io/"
@@ -96,11 +97,19 @@ def test_every_container_says_what_it_needs(rendered: List[Object]) -> None:
             assert "cpu" not in resources["limits"], name
 
 
-def test_there_is_one_writer(rendered: List[Object]) -> None:
+def test_pods_that_do_not_know_of_each_other_are_one(rendered: List[Object]) -> None:
     deployment = the(rendered, "Deployment")
+    names = {variable["name"] for variable in container_of(deployment)["env"]}
+    assert not [o for o in rendered if o["kind"] in ("StatefulSet", "DaemonSet")]
+    known = {"WAGROUPS_CLUSTER__LISTEN", "WAGROUPS_CLUSTER__ADDRESS", "WAGROUPS_CLUSTER__SECRET_FILE", "POD_IP"}
+    if known <= names:
+        rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+        assert deployment["spec"]["strategy"] == rolling
+        return
+    assert not known & names
     assert deployment["spec"]["replicas"] == 1
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}
-    assert not [o for o in rendered if o["kind"] in ("HorizontalPodAutoscaler", "StatefulSet", "DaemonSet")]
+    assert not of_kind(rendered, "HorizontalPodAutoscaler")
 
 
 def test_probes_ask_what_they_should(rendered: List[Object]) -> None:
@@ -126,8 +135,10 @@ def test_the_service_is_given_time_to_stop(rendered: List[Object]) -> None:
     toml = [o for o in of_kind(rendered, "ConfigMap") if not hooks_of(o)][0]["data"]["wagroups.toml"]
     grace = int(re.search(r'^grace = "(\d+)s"$', toml, re.MULTILINE)[1])
     spec = the(rendered, "Deployment")["spec"]["template"]["spec"]
+    [container] = [container for container in spec["containers"] if container["name"] == "wagroups"]
+    before = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
     # Five seconds are the connections', after the calls.
-    assert spec["terminationGracePeriodSeconds"] >= grace + 10
+    assert spec["terminationGracePeriodSeconds"] >= before + grace + 10
 
 
 def secret_texts(rendered: List[Object]) -> List[str]:
@@ -198,7 +209,10 @@ def test_the_migration_is_given_what_the_service_is_given(rendered: List[Object]
 
 def test_what_is_referred_to_is_there(rendered: List[Object]) -> None:
     """Names of our own objects, in whatever refers to them; strangers' are the user's."""
-    theirs = {"ca", "database-ca", "more", "registry", "wagroups-database", "wagroups-keys", "groups-tls", "default", "waha-keys"}
+    theirs = {
+        "ca", "database-ca", "more", "registry", "wagroups", "wagroups-cluster", "wagroups-database", "wagroups-keys",
+        "groups-tls", "default", "waha-keys",
+    }  # fmt: skip
     there = {title(o) for o in rendered}
     for name, template in pods(rendered):
         wanted = [("ServiceAccount", template["spec"]["serviceAccountName"])]
@@ -260,9 +274,9 @@ def test_a_policy_opens_the_listeners_and_no_other_port() -> None:
     rendered = render(scenario("everything"))
     policies = {o["metadata"]["name"]: o["spec"] for o in of_kind(rendered, "NetworkPolicy")}
     service = policies["groups"]
-    assert [rule["ports"][0]["port"] for rule in service["ingress"]] == ["grpc", "rest", "webhook", "ops"]
+    assert [rule["ports"][0]["port"] for rule in service["ingress"]] == ["grpc", "rest", "webhook", "ops", "cluster"]
     assert all(rule["from"] for rule in service["ingress"]), "an empty list would let everyone in"
-    assert {p["port"] for rule in service["egress"] for p in rule["ports"]} == {53, 6432, 80, 443, 3000, 8443, 3128}
+    assert {p["port"] for rule in service["egress"] for p in rule["ports"]} == {53, 6432, 80, 443, 3000, 8443, 3128, 50055}
     [waha] = [rule for rule in service["egress"] if "namespaceSelector" in str(rule.get("to"))]
     assert [p["port"] for p in waha["ports"]] == [3000, 443, 80]
     # Pictures and our own webhooks get to the internet, and by no means into the cluster.

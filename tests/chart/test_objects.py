@@ -47,7 +47,7 @@ def test_the_scenarios_have_rendered_everything() -> None:
     """Else the tests of this folder would have missed a template."""
     kinds = {o["kind"] for file in SCENARIOS for o in render(file)}
     assert kinds == {
-        "ConfigMap", "Deployment", "GRPCRoute", "Ingress", "Job", "NetworkPolicy", "PersistentVolumeClaim", "Pod",
+        "ConfigMap", "Deployment", "GRPCRoute", "HorizontalPodAutoscaler", "Ingress", "Job", "NetworkPolicy", "PersistentVolumeClaim", "Pod",
         "PodDisruptionBudget", "PrometheusRule", "Secret", "Service", "ServiceAccount", "ServiceMonitor",
     }  # fmt: skip
 
@@ -79,6 +79,7 @@ def test_two_releases_share_a_namespace() -> None:
         ({}, [("grpc", "ClusterIP", None)]),
         ({"grpc": {"service": {"headless": True}}}, [("grpc", "ClusterIP", "None")]),
         ({"rest": {"enabled": True}}, [("grpc", "ClusterIP", None), ("rest", "ClusterIP", None)]),
+        ({"cluster": {"enabled": True}}, [("cluster", "ClusterIP", "None"), ("grpc", "ClusterIP", None)]),
         ({"ops": {"enabled": False}, "webhook": {"enabled": True, "service": {"type": "LoadBalancer"}}},
          [("grpc", "ClusterIP", None), ("webhook", "LoadBalancer", None)]),
     ],

@@ -59,8 +59,8 @@ def test_every_command_that_is_named_exists() -> None:
     written = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) + re.findall(r"`(wagroups [^`]+)`", PAGE))
     for words in sorted(set(re.findall(r"wagroups ((?:[a-z-]+ ?)+)", written))):
         command = words.split()
-        if command[0] in ("migrate", "healthcheck", "sessions", "groups", "webhooks", "watch", "config", "api-key", "import"):
-            depth = 2 if command[0] in ("sessions", "groups", "webhooks", "api-key", "import") else 1
+        if command[0] in ("migrate", "healthcheck", "sessions", "groups", "webhooks", "watch", "config", "api-key", "import", "cluster"):
+            depth = 2 if command[0] in ("sessions", "groups", "webhooks", "api-key", "import", "cluster") else 1
             asked = run([*command[:depth], "--help"], {})
             assert asked.returncode == 0, f"{BIN} {' '.join(command[:depth])}"
 

@@ -3,6 +3,7 @@ tools without one: helm and kubectl with `--dry-run=client`, docker by the progr
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -59,12 +60,16 @@ def play(script: str, folder: Path) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    [chapter(README, "Kubernetes"), chapter((CHART / "README.md").read_text(), "Installing")],
-    ids=["README.md", "helm/README.md"],
+    [
+        chapter(README, "Kubernetes"),
+        chapter((CHART / "README.md").read_text(), "Installing"),
+        chapter((CHART / "README.md").read_text(), "Several replicas"),
+    ],
+    ids=["README.md", "helm/README.md", "helm/README.md, several replicas"],
 )
-def test_the_five_lines_install_what_the_program_takes(text: str, tmp_path: Path) -> None:
+def test_the_few_lines_install_what_the_program_takes(text: str, tmp_path: Path) -> None:
     script = commands(text)
-    assert len(script.splitlines()) == 5
+    assert len(script.splitlines()) <= 5
     printed = play(script + '\nprintf "%s\\n" "---" "key: $KEY"', tmp_path)
     printed = re.sub(r"^NAME: .*?(?=^---$)", "", printed, flags=re.MULTILINE | re.DOTALL)
     printed = re.sub(r"^NOTES:.*?(?=^---$)", "", printed, flags=re.MULTILINE | re.DOTALL)
@@ -77,8 +82,12 @@ def test_the_five_lines_install_what_the_program_takes(text: str, tmp_path: Path
     [entry] = settings["auth.keys"]["value"]
     assert hashlib.sha256(key.encode()).hexdigest().startswith(entry["sha256"].rstrip("…"))
     container = the(rendered, "Deployment")["spec"]["template"]["spec"]["containers"][0]
-    assert container["image"] in script, "what is installed is what was pushed"
-    assert find(rendered, "Secret", "wagroups")
+    pushed = script if "docker push" in script else commands(chapter((CHART / "README.md").read_text(), "Installing"))
+    assert container["image"] in pushed, "what is installed is what was pushed"
+    made = find(rendered, "Secret", "wagroups")["data"]
+    is_several = the(rendered, "Deployment")["spec"]["replicas"] > 1
+    assert is_several == ("values-ha.yaml" in script) == ("cluster-secret" in made)
+    assert not is_several or len(base64.b64decode(made["cluster-secret"])) == 64
 
 
 def test_the_lines_for_compose_make_an_env_that_the_program_takes(tmp_path: Path) -> None:
@@ -90,14 +99,19 @@ def test_the_lines_for_compose_make_an_env_that_the_program_takes(tmp_path: Path
     settings = settings_in_force(compose.load(variables)["services"]["wagroups"]["environment"])
     assert settings["auth.keys"]["value"][0]["name"] == "me"
     assert re.fullmatch("[0-9a-f]{32}", variables["POSTGRES_PASSWORD"])
+    # The image's user reads what replicas share, whoever made it.
+    secret = tmp_path / compose.load(variables)["secrets"]["cluster"]["file"]
+    assert len(secret.read_text().strip()) == 64 and secret.stat().st_mode & 0o004
 
 
 def test_the_notes_name_what_was_installed() -> None:
     for name, words, absent in (
-        ("postgres", ["service/rel-wagroups 50051", "webhook.enabled=true", "rollout restart"], ["WARNING"]),
+        ("postgres", ["service/rel-wagroups 50051", "webhook.enabled=true", "rollout restart"], ["WARNING", "pods", "cluster status"]),
         ("sqlite", ["`default`, on the simulator"], ["WARNING", "webhook.enabled=true"]),
         ("ingress", ["--webhooks-only", "service/rel-wagroups-webhook, port 8090"], ["waha.servers"]),
-        ("everything", ["service/groups 50051", "--engine waha\n"], ["Alerts are there", "--webhooks-only"]),
+        ("ha", ["in 3 pods, of which one acts", "wagroups cluster status", "rollout restart"], ["Secret that the chart made"]),
+        ("keys", ["in 2 pods", "Secret that the chart made"], []),
+        ("everything", ["in 3 to 12 pods, of which one acts", "service/groups 50051", "--engine waha\n"], ["Alerts are there", "--webhooks-only"]),
     ):
         printed = helm("install", "rel", str(CHART), "--values", str(scenario(name)), "--dry-run=client")
         assert printed.returncode == 0, printed.stderr
@@ -115,7 +129,7 @@ def test_the_notes_warn_of_a_database_that_goes_with_the_pod() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="needs jq, as the document does")
-@pytest.mark.parametrize("name", ["postgres", "sqlite", "everything"])
+@pytest.mark.parametrize("name", ["postgres", "sqlite", "everything", "ha"])
 def test_a_job_of_the_deployment_gives_the_log_a_new_id(name: str, tmp_path: Path) -> None:
     """The command of the chapter on restoring, from the Deployment as rendered to the Job as kubectl would send it."""
     page = (ROOT / "docs/OPERATIONS.md").read_text()

@@ -24,7 +24,11 @@ REFUSED: List[Tuple[str, Dict[str, Any], List[str]]] = [
      ["'/settings/grpc'", "'listen' not allowed"]),
     ("a section of settings by its old name", {"settings": {"webhook": {"body_timeout": "5s"}}},
      ["'/settings/webhook'", "value must be 'named settings.waha_ingress since 0.2'"]),
-    ("a second replica", {"replicaCount": 2}, ["'/replicaCount'", "maximum: got 2, want 1"]),
+    ("a second pod that does not know of the first", {"replicaCount": 2},
+     ["'/replicaCount'", "value must be '1 without cluster.enabled=true, on PostgreSQL: each start takes the database"]),
+    ("several pods on a file", {"database": {"type": "sqlite", "existingSecret": ""}, "cluster": {"enabled": True}},
+     ["'/cluster/enabled'", "value must be 'false with database.type=sqlite: a file has one process"]),
+    ("a budget that is neither", {"podDisruptionBudget": {"enabled": "yes"}}, ["'/podDisruptionBudget/enabled'"]),
     ("a span of time without a unit", {"settings": {"events": {"retention": "7"}}}, ["'/settings/events/retention'"]),
     ("a grace that cannot be compared", {"settings": {"shutdown": {"grace": "1m"}}},
      ["'/settings/shutdown/grace'", "^[0-9]+s$"]),
@@ -91,6 +95,25 @@ REFUSED: List[Tuple[str, Dict[str, Any], List[str]]] = [
     ("a fixed port of no node", {"grpc": {"service": {"nodePort": 30000}}}, ["grpc.service.nodePort"]),
     ("sources of no load balancer", {"rest": {"enabled": True, "service": {"loadBalancerSourceRanges": ["1.2.3.0/24"]}}},
      ["rest.service.loadBalancerSourceRanges: goes with type LoadBalancer"]),
+    ("a load that nobody shares", {"autoscaling": {"enabled": True}}, ["autoscaling: pods", "Set cluster.enabled=true"]),
+    ("fewer at most than at least", {"cluster": {"enabled": True}, "autoscaling": {"enabled": True, "minReplicas": 7}},
+     ["maxReplicas=6 is less than minReplicas=7"]),
+    ("a load of nothing", {"cluster": {"enabled": True}, "autoscaling": {"enabled": True},
+                           "resources": {"requests": {"cpu": None}}}, ["autoscaling", "resources.requests.cpu"]),
+    ("a budget that lets nobody go", {"cluster": {"enabled": True}, "replicaCount": 3,
+                                      "podDisruptionBudget": {"minAvailable": 3}},
+     ["podDisruptionBudget.minAvailable: 3 of 3 pods would hold up every drain"]),
+    ("addresses of either family", {"cluster": {"enabled": True}, "listenAddress": "[::]"},
+     ["cluster.ipFamily: listenAddress=[::] takes both families", "in brackets"]),
+    ("addresses that nobody listens on", {"cluster": {"enabled": True, "ipFamily": "IPv6"}},
+     ['nothing listens on IPv6 with listenAddress=0.0.0.0; set listenAddress="[::]"']),
+    ("the port of another listener", {"cluster": {"enabled": True, "port": 50051}}, ["cluster.port: 50051 is grpc's already"]),
+    ("no time to stop after the pause before", {"cluster": {"enabled": True, "preStopSeconds": 6}},
+     ["40 is too short for settings.shutdown.grace=25s and cluster.preStopSeconds=6"]),
+    ("a listener for others by the way", {"extraEnv": [{"name": "WAGROUPS_CLUSTER__LISTEN", "value": "0.0.0.0:1"}]},
+     ["extraEnv: WAGROUPS_CLUSTER__LISTEN is set by the chart; use", "cluster"]),
+    ("another address of the pod", {"cluster": {"enabled": True}, "extraEnv": [{"name": "POD_IP", "value": "127.0.0.1"}]},
+     ["extraEnv: POD_IP is set by the chart"]),
     ("what the chart sets itself", {"extraEnv": [{"name": "WAGROUPS_GRPC__LISTEN", "value": "127.0.0.1:1"}]},
      ["extraEnv: WAGROUPS_GRPC__LISTEN is set by the chart"]),
     ("a variable by its old name", {"extraEnv": [{"name": "WAGROUPS_WEBHOOK__BODY_TIMEOUT", "value": "5s"}]},
@@ -113,9 +136,12 @@ def test_it_is_refused(values: Dict[str, Any], words: List[str], tmp_path: Path)
         assert word in message
 
 
-def test_a_second_replica_is_refused_with_the_reason_where_the_schema_is_left_out(tmp_path: Path) -> None:
+def test_pods_that_would_end_each_other_are_refused_where_the_schema_is_left_out(tmp_path: Path) -> None:
     message = refusal({"replicaCount": 2}, tmp_path, "--skip-schema-validation")
-    assert "Two processes on one database are not in this version" in message
+    assert "2 pods that do not know of each other" in message and "Set cluster.enabled=true" in message
+    sqlite = {"database": {"type": "sqlite", "existingSecret": ""}, "cluster": {"enabled": True}}
+    message = refusal(sqlite, tmp_path, "--skip-schema-validation")
+    assert "cluster: a file has one process" in message and "database.type=postgres" in message
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:

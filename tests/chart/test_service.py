@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -15,7 +16,7 @@ import urllib.error
 import urllib.request
 import uuid
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple
 from urllib.parse import urlsplit, urlunsplit
 
 import pg8000.native
@@ -78,6 +79,11 @@ def status(ports: Dict[str, int], path: str) -> int:
         return error.code
 
 
+def metrics_of(ports: Dict[str, int]) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{ports['ops']}/metrics", timeout=10) as answer:
+        return answer.read().decode()
+
+
 def use(rendered: List[Object], service: Service, ports: Dict[str, int]) -> str:
     """Waits as `helm test` does, makes a group, and follows what has happened; answers the group's id."""
     [test] = of_kind(rendered, "Pod")
@@ -136,6 +142,77 @@ def test_the_scenario_postgres_serves(folder: Path) -> None:
         assert run(["migrate"], environment_of(the(rendered, "Job"), rendered, folder, secrets)).returncode == 0
         assert run(["groups", "count"], client(ports)).returncode == 0
         assert service.stop() == 0
+
+
+@pytest.mark.skipif(not POSTGRES, reason="needs PostgreSQL: scripts/postgres.sh run -- scripts/chart.sh")
+def test_two_pods_of_the_profile_find_each_other_and_one_takes_over(folder: Path) -> None:
+    """Two processes with the environment of values-ha.yaml; only the ports differ, as they share a machine here."""
+    url = new_database()
+    held = {"database-url": url, "cluster-secret": "of-this-test-alone-0123456789", **SECRETS_KEYS["wagroups-keys"]}
+    pods: List[Tuple[Dict[str, int], Dict[str, str], List[Object]]] = []
+    numbers = free_ports(6)
+    for i in range(2):
+        ports = dict(zip(("grpc", "ops", "cluster"), numbers[3 * i :]))
+        rendered = render(scenario("ha"), *settle(ports), "--set", "settings.simulator.enabled=true")
+        own = folder / f"pod-{i}"
+        own.mkdir()
+        environment = environment_of(the(rendered, "Deployment"), rendered, own, {"wagroups": held})
+        assert environment["WAGROUPS_CLUSTER__ADDRESS"] == f"127.0.0.1:{ports['cluster']}"
+        pods.append((ports, environment, rendered))
+    migrated = run(["migrate"], environment_of(the(pods[0][2], "Job"), pods[0][2], folder, {"wagroups": held}))
+    assert migrated.returncode == 0, migrated.stderr
+
+    def call(pod: int, *arguments: str) -> str:
+        done = run(list(arguments), client(pods[pod][0]))
+        assert done.returncode == 0, done.stderr + (folder / f"log-{pod}").read_text()
+        return done.stdout
+
+    def replicas(pod: int) -> List[Dict[str, Any]]:
+        """As an operator sees them from within the pod."""
+        printed = run(["cluster", "status", "--json"], pods[pod][1])
+        assert printed.returncode == 0, printed.stderr
+        return json.loads(printed.stdout)["replicas"]
+
+    probes = [["healthcheck", f"--addr=http://127.0.0.1:{ports['grpc']}"] for ports, _, _ in pods]
+    with Service(pods[0][1], folder / "log-0", USER) as first, Service(pods[1][1], folder / "log-1", USER) as second:
+        first.wait_until(probes[0], {})
+        second.wait_until(probes[1], {})
+        addresses = [environment["WAGROUPS_CLUSTER__ADDRESS"] for _, environment, _ in pods]
+        seen = replicas(0)
+        assert sorted(replica["address"] for replica in seen) == sorted(addresses)
+        assert all(replica["alive"] for replica in seen)
+        [owner] = [addresses.index(replica["address"]) for replica in seen if replica["owner"]]
+        follower = 1 - owner
+
+        # Made through the one that does not act, read through the one that does, and through itself.
+        call(follower, "sessions", "create", "shop", "--engine", "simulator")
+        call(follower, "sessions", "watch", "shop", "--until-working")
+        made = json.loads(call(follower, "groups", "create", "--session", "shop", "--subject", "Night shift", "--json"))
+        group = made["group"]["id"]
+        assert "Night shift" in call(owner, "groups", "get", group, "--session", "shop", "--json")
+        # This one reads the log in its own time, and so may be a moment late.
+        [first, second][follower].wait_until(["groups", "get", group, "--session", "shop"], client(pods[follower][0]))
+        for pod, acts in ((owner, 1), (follower, 0)):
+            figures = metrics_of(pods[pod][0])
+            assert f"wagroups_cluster_owner {acts}\n" in figures
+            assert "wagroups_cluster_replicas 2\n" in figures
+        assert re.search(r'wagroups_handed_on_total\{.*outcome="answered".*\} \d', metrics_of(pods[follower][0]))
+
+        # As an update does it: the one that acts is told to stop, and the other one goes on.
+        services = [first, second]
+        assert services[owner].stop() == 0
+        services[follower].wait_until(["groups", "subject", "set", group, "Day shift", "--session", "shop"], client(pods[follower][0]))
+        assert "Day shift" in call(follower, "groups", "get", group, "--session", "shop", "--json")
+        assert [replica["owner"] for replica in replicas(follower)] == [True]
+        assert services[follower].stop() == 0
+
+
+@pytest.mark.skipif(not POSTGRES, reason="needs PostgreSQL: scripts/postgres.sh run -- scripts/chart.sh")
+def test_a_secret_that_is_too_short_is_refused_with_the_reason(folder: Path) -> None:
+    rendered = render(scenario("ha"))
+    held = {"database-url": new_database(), "cluster-secret": "short", **SECRETS_KEYS["wagroups-keys"]}
+    refused = run(["serve"], environment_of(the(rendered, "Deployment"), rendered, folder, {"wagroups": held}))
+    assert refused.returncode == 1 and "must hold at least 16 characters" in refused.stderr
 
 
 def test_the_scenario_sqlite_serves_and_keeps(folder: Path) -> None:

@@ -27,7 +27,9 @@ def test_the_program_takes_every_scenario(rendered: List[Object], tmp_path: Path
         for container in the(rendered, "Deployment")["spec"]["template"]["spec"]["containers"]
         for port in container.get("ports", [])
     }
-    for listener, section in (("grpc", "grpc"), ("rest", "rest"), ("webhook", "waha_ingress"), ("ops", "ops")):
+    for listener, section in (
+        ("grpc", "grpc"), ("rest", "rest"), ("webhook", "waha_ingress"), ("ops", "ops"), ("cluster", "cluster"),
+    ):  # fmt: skip
         value = service[f"{section}.listen"]["value"]
         if listener in ports:
             assert value in (f"0.0.0.0:{ports[listener]}", f"[::]:{ports[listener]}"), listener

@@ -15,7 +15,10 @@ VALUES: Dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: Dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 
 # What the chart decides by other values than `settings`.
-DECIDED = {"auth.keys", "database.url", "grpc.listen", "ops.listen", "rest.listen", "waha.servers", "waha_ingress.listen"}
+DECIDED = {
+    "auth.keys", "cluster.address", "cluster.listen", "cluster.secret_file", "database.url", "grpc.listen", "ops.listen",
+    "rest.listen", "waha.servers", "waha_ingress.listen",
+}  # fmt: skip
 # Old names of sections, in the schema only so that their refusal says the new one.
 RENAMED = {"settings.webhook"}
 # Where the chart has another default than the program, on purpose: nobody wants a simulator in production.
