@@ -69,6 +69,8 @@ impl App {
                 let mark = store.sessions_mark().await?;
                 if mark != known {
                     inner.sessions.directory.reload(inner.repository.as_ref()).await?;
+                    // A sequence is noted once what it numbers has been read: readers wait for it.
+                    inner.log.catch_up().await?;
                     for session in inner.sessions.directory.all() {
                         inner.log.note_sequence(&session.name, session.sequence);
                     }

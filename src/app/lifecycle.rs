@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Inner;
+use super::{App, Inner};
 use crate::domain::error::{Error, Result};
 use crate::domain::reason::Reason;
 
@@ -31,6 +31,13 @@ impl Inner {
 
     pub(super) fn refuse_if_draining(&self) -> Result<()> {
         if self.is_draining() { Err(draining()) } else { Ok(()) }
+    }
+}
+
+impl App {
+    /// Refuses what is to be handed on by a replica that stops.
+    pub fn refuse_if_draining(&self) -> Result<()> {
+        self.inner.refuse_if_draining()
     }
 }
 

@@ -8,6 +8,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,9 +17,9 @@ use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Uri, Version};
 use http_body_util::{BodyExt as _, Full};
-use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tower::{Service as _, ServiceExt as _};
@@ -28,16 +29,17 @@ use super::peer::PeerSecret;
 use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
-use crate::middleware::HandOn;
+use crate::middleware::{HandOn, Repeats};
 use crate::telemetry;
 
-/// As REST's callers name a request.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// How long a call that may have run waits for an owner who finds out: longer than a takeover takes.
 const PATIENCE_TO_SETTLE: Duration = Duration::from_secs(15);
 /// How long a call waits for an owner; longer than a hand-over takes.
 const PATIENCE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// All callers of this replica share the connection: answers of many must fit beside each other.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 256 << 20;
 /// An owner that is frozen or cut off is noticed after these two.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -49,7 +51,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Forwarder {
     role: watch::Receiver<Role>,
     secret: PeerSecret,
-    channel: Mutex<Option<(Owner, Channel)>>,
+    /// For answers that are taken as a whole, and for those that are passed on as they come.
+    connections: Mutex<[Option<Connected>; 2]>,
+    opened: AtomicU64,
+    /// Calls that wait for the owner's answer.
+    pub calls: TaskTracker,
+}
+
+#[derive(Debug, Clone)]
+struct Connected {
+    owner: Owner,
+    number: u64,
+    channel: Channel,
 }
 
 /// A call, whole.
@@ -64,17 +77,6 @@ pub struct Outgoing {
     pub streams: bool,
 }
 
-/// What a second sending of a call would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeats {
-    /// It reads.
-    Harmless,
-    /// It carries a request id: the owner, whoever that is by then, finds what became of the first one.
-    Settled,
-    /// It might act twice.
-    Never,
-}
-
 /// Why there is no answer.
 #[derive(Debug)]
 enum Unanswered {
@@ -86,7 +88,8 @@ enum Unanswered {
 
 impl Forwarder {
     pub fn new(role: watch::Receiver<Role>, secret: PeerSecret) -> Self {
-        Self { role, secret, channel: Mutex::new(None) }
+        let (connections, opened) = (Mutex::default(), AtomicU64::new(0));
+        Self { role, secret, connections, opened, calls: TaskTracker::new() }
     }
 
     /// The owner's answer; or why there is none, `None` where this replica has become the owner itself.
@@ -95,6 +98,7 @@ impl Forwarder {
         call: &Outgoing,
         deadline: Option<Instant>,
     ) -> Result<Option<Response<Body>>, Error> {
+        let _waiting = self.calls.token();
         let sent = self.insist(call, deadline).await;
         let outcome = match &sent {
             Ok(None) => return sent,
@@ -119,6 +123,10 @@ impl Forwarder {
         let mut may_have_run = false;
         loop {
             let owner = match &*role.borrow_and_update() {
+                // It may have run elsewhere; the next try, with its request id, finds out.
+                Role::Owner(_) if may_have_run => {
+                    return Err(outcome_unknown("this replica has become the owner meanwhile"));
+                }
                 Role::Owner(_) => return Ok(None),
                 Role::Follower(owner) => owner.clone(),
             };
@@ -145,13 +153,18 @@ impl Forwarder {
                 let unsent = || Error::not_owner().caused_by(&cause);
                 return Err(if may_have_run { outcome_unknown(&cause) } else { unsent() });
             }
-            // Whichever comes first: a new owner, or the next try.
-            let _ = timeout(PAUSE.min(until - now), role.changed()).await;
+            // Whichever comes first: a new owner, or the next try. A membership that has ended tells of none.
+            match timeout(PAUSE.min(until - now), role.changed()).await {
+                Ok(Err(_)) if may_have_run => return Err(outcome_unknown(&cause)),
+                Ok(Err(_)) => return Err(Error::not_owner().caused_by(cause)),
+                Ok(Ok(())) | Err(_) => {}
+            }
         }
     }
 
     async fn send_to(&self, owner: &Owner, call: &Outgoing) -> Result<Response<Body>, Unanswered> {
-        let mut channel = self.channel(owner).await?;
+        let connected = self.connection(owner, call.streams).await?;
+        let (connection, mut channel) = (connected.number, connected.channel);
         let sent = async {
             let channel = channel.ready().await.map_err(|error| not_sent(&error))?;
             let request = self.request(call)?;
@@ -165,11 +178,17 @@ impl Forwarder {
             })
         }
         .await;
-        let answer = sent.inspect_err(|_| self.forget(owner))?;
+        let mut answer = match sent {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.forget(connection).await;
+                return Err(error);
+            }
+        };
         if let Some(why) = answer.headers().get(REFUSED) {
             return Err(Unanswered::NotSent(format!("{} refuses: {why:?}", owner.address)));
         }
-        if !answer.headers().contains_key(PEER) {
+        if answer.headers_mut().remove(PEER).is_none() {
             return Err(Unanswered::NotSent(format!("{} is no replica", owner.address)));
         }
         if call.streams {
@@ -208,27 +227,35 @@ impl Forwarder {
         Ok(request)
     }
 
-    /// The connection to the owner, opened where there is none.
-    async fn channel(&self, owner: &Owner) -> Result<Channel, Unanswered> {
-        if let Some((held, channel)) = &*self.channel.lock()
-            && held == owner
-        {
-            return Ok(channel.clone());
+    /// The connection to the owner, opened once for all who wait for it. Answers that are passed on as they come have
+    /// one of their own: a client that is slow to take its answer holds up no other call.
+    async fn connection(&self, owner: &Owner, streams: bool) -> Result<Connected, Unanswered> {
+        let mut places = self.connections.lock().await;
+        let place = &mut places[usize::from(streams)];
+        if let Some(held) = place.as_ref().filter(|held| held.owner == *owner) {
+            return Ok(held.clone());
         }
         let endpoint = Endpoint::from_shared(format!("http://{}", owner.address))
             .map_err(|error| Unanswered::NotSent(format!("{}: {error}", owner.address)))?
             .connect_timeout(CONNECT_TIMEOUT)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
         let channel = endpoint.connect().await.map_err(|error| not_sent(&error))?;
-        *self.channel.lock() = Some((owner.clone(), channel.clone()));
-        Ok(channel)
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let connected = Connected { owner: owner.clone(), number, channel };
+        *place = Some(connected.clone());
+        Ok(connected)
     }
 
-    fn forget(&self, owner: &Owner) {
-        self.channel.lock().take_if(|(held, _)| held == owner);
+    /// A call failed on it: the next one opens another.
+    async fn forget(&self, number: u64) {
+        for place in self.connections.lock().await.iter_mut() {
+            place.take_if(|held| held.number == number);
+        }
     }
 }
 
@@ -241,18 +268,16 @@ pub struct HttpForwarder {
 
 #[async_trait]
 impl HandOn for HttpForwarder {
-    async fn hand_on(&self, head: Parts, body: Bytes) -> Result<Response<axum::body::Body>, Error> {
-        let is_read = head.method.is_safe();
-        let repeats = match self.surface {
-            _ if is_read => Repeats::Harmless,
-            // WAHA's own ids, and that a change is a fact, make one that comes twice the same as one.
-            Surface::WahaWebhooks => Repeats::Harmless,
-            _ if head.headers.contains_key(IDEMPOTENCY_KEY) => Repeats::Settled,
-            _ => Repeats::Never,
-        };
+    async fn hand_on(
+        &self,
+        head: Parts,
+        body: Bytes,
+        repeats: Repeats,
+        streams: bool,
+    ) -> Result<Response<axum::body::Body>, Error> {
         let parts = Arc::new(head);
-        let call = Outgoing { surface: self.surface, parts, body, repeats, streams: is_read };
-        // Where this replica has just become the owner, the caller finds it so with the next try.
+        let call = Outgoing { surface: self.surface, parts, body, repeats, streams };
+        // Where this replica has just become the owner, nothing was sent: the next try finds it acting.
         let answer = self.forwarder.send(&call, None).await?.ok_or_else(Error::not_owner)?;
         let mut answer = answer.map(axum::body::Body::new);
         answer.headers_mut().remove(CONNECTION);

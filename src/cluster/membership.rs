@@ -49,7 +49,8 @@ impl Role {
     fn is_same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Follower(held), Self::Follower(other)) => held == other,
-            _ => self.epoch().is_some() && self.epoch() == other.epoch(),
+            (Self::Owner(held), Self::Owner(other)) => held.is_same_as(other),
+            _ => false,
         }
     }
 }
@@ -99,7 +100,8 @@ pub struct Membership {
     entropy: Arc<dyn Entropy>,
     own: ReplicaRecord,
     has_joined: bool,
-    confirmation: Confirmation,
+    /// The term in which this replica owns.
+    tenure: Option<Tenure>,
     /// When the last heartbeat was sent that was confirmed.
     confirmed: Option<Uptime>,
     watchdog: Watchdog,
@@ -145,7 +147,7 @@ impl Membership {
             entropy,
             own,
             has_joined: false,
-            confirmation: Confirmation::default(),
+            tenure: None,
             confirmed: None,
             watchdog: Watchdog::default(),
             role,
@@ -202,7 +204,8 @@ impl Membership {
 
     async fn take_in(&mut self, answered: Answered) {
         let Answered { sent, id, answer } = answered;
-        if id != self.own.id {
+        // Several may be out, and come back in any order.
+        if id != self.own.id || self.confirmed.is_some_and(|confirmed| sent <= confirmed) {
             return;
         }
         let view = match answer {
@@ -212,10 +215,10 @@ impl Membership {
         if !view.is_member {
             return self.begin_anew();
         }
-        self.confirmation.confirm(sent);
         self.confirmed = Some(sent);
-        self.watchdog.observe(&view, sent);
-        let role = self.role_in(&view).await;
+        self.watchdog.observe(&view, sent, self.clock.uptime());
+        self.confirm(&view, sent);
+        let role = self.role_in(&view, sent).await;
         let alive = view.replicas.iter().filter(|replica| !self.watchdog.is_dead(&replica.id));
         let epoch = role.epoch().unwrap_or(view.lease.epoch);
         telemetry::cluster(role.epoch().is_some(), alive.count(), epoch);
@@ -239,17 +242,36 @@ impl Membership {
         }
     }
 
-    async fn role_in(&self, view: &ClusterView) -> Role {
+    /// The term goes on where the lease is as it was given; else it has ended, and nothing more is done in it.
+    fn confirm(&mut self, view: &ClusterView, sent: Uptime) {
+        let goes_on = |tenure: &Tenure| {
+            view.lease.owner.as_ref() == Some(&tenure.owner) && view.lease.epoch == tenure.epoch
+        };
+        match &self.tenure {
+            Some(tenure) if goes_on(tenure) => tenure.confirmation.confirm(sent),
+            _ => self.end_tenure(),
+        }
+    }
+
+    fn end_tenure(&mut self) {
+        if let Some(tenure) = self.tenure.take() {
+            tenure.confirmation.revoke();
+        }
+    }
+
+    async fn role_in(&mut self, view: &ClusterView, sent: Uptime) -> Role {
         match &view.lease.owner {
             // Also where the answer to the claim was lost: no other process has this id.
             Some(owner) if *owner == self.own.id => {
-                return Role::Owner(self.tenure(view.lease.epoch));
+                return Role::Owner(self.tenure(view.lease.epoch, sent));
             }
             Some(owner) if !self.watchdog.is_dead(owner) => {}
             _ if self.member.draining.is_cancelled() => {}
             _ => {
                 if let Some(epoch) = self.claim(view).await {
-                    return Role::Owner(self.tenure(epoch));
+                    // What was asked before knows nothing of it.
+                    self.confirmed = Some(self.clock.uptime());
+                    return Role::Owner(self.tenure(epoch, sent));
                 }
             }
         }
@@ -280,13 +302,16 @@ impl Membership {
         }
     }
 
-    fn tenure(&self, epoch: Epoch) -> Tenure {
-        Tenure {
-            owner: self.own.id.clone(),
-            epoch,
-            confirmation: self.confirmation.clone(),
-            clock: self.clock.clone(),
+    /// The term of this epoch, begun where it is new: by a heartbeat that was sent before the claim.
+    fn tenure(&mut self, epoch: Epoch, sent: Uptime) -> Tenure {
+        if let Some(tenure) = self.tenure.as_ref().filter(|tenure| tenure.epoch == epoch) {
+            return tenure.clone();
         }
+        let (owner, confirmation) = (self.own.id.clone(), Confirmation::default());
+        confirmation.confirm(sent);
+        let tenure = Tenure { owner, epoch, confirmation, clock: self.clock.clone() };
+        self.tenure = Some(tenure.clone());
+        tenure
     }
 
     fn take_on(&self, role: Role) {
@@ -311,7 +336,7 @@ impl Membership {
         tracing::warn!(replica = %self.own.id, "this replica was taken for dead; it begins anew");
         self.own.id = ReplicaId::random(self.entropy.as_ref());
         self.has_joined = false;
-        self.confirmation = Confirmation::default();
+        self.end_tenure();
         self.watchdog = Watchdog::default();
         self.take_on(Role::Follower(None));
         self.member.look();

@@ -3,11 +3,14 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,6 +20,7 @@ use tonic::body::Body;
 use tower::{Service, ServiceExt as _};
 
 use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
+use crate::middleware::Connection;
 
 /// The secret that replicas share.
 #[derive(Clone)]
@@ -63,10 +67,25 @@ impl CallOfPeer {
 /// `S` serves gRPC.
 #[derive(Debug, Clone)]
 pub struct PeerListener<S> {
-    pub secret: PeerSecret,
-    pub grpc: S,
-    pub rest: Option<Router>,
-    pub waha_webhooks: Option<Router>,
+    secret: PeerSecret,
+    grpc: S,
+    rest: Option<Router>,
+    waha_webhooks: Option<Router>,
+    /// How often strangers are told of.
+    strangers: Arc<DefaultDirectRateLimiter>,
+}
+
+impl<S> PeerListener<S> {
+    pub fn new(
+        secret: PeerSecret,
+        grpc: S,
+        rest: Option<Router>,
+        waha_webhooks: Option<Router>,
+    ) -> Self {
+        let once_a_minute = Quota::per_minute(NonZeroU32::MIN);
+        let strangers = Arc::new(RateLimiter::direct(once_a_minute));
+        Self { secret, grpc, rest, waha_webhooks, strangers }
+    }
 }
 
 impl<S, B> Service<Request<Incoming>> for PeerListener<S>
@@ -89,9 +108,16 @@ where
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         if !self.secret.is_shown_by(&request) {
-            tracing::warn!("a call to cluster.listen without the secret that replicas share");
+            if self.strangers.check().is_ok() {
+                tracing::warn!(
+                    "calls to cluster.listen without the secret that replicas share; told of once a minute"
+                );
+            }
             let refused = refused(StatusCode::UNAUTHORIZED, "another secret");
             return std::future::ready(Ok(refused)).boxed();
+        }
+        if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+            connection.belongs_to_peer();
         }
         let named = request.headers().get(LISTENER).map(HeaderValue::as_bytes);
         let surface =

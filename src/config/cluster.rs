@@ -1,6 +1,6 @@
 //! Several replicas on one PostgreSQL.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -62,12 +62,64 @@ impl Cluster {
                         pod's address), as cluster.listen names every address of the machine";
             problems.add("cluster.address", text);
         }
-        let is_authority = |address: &str| {
-            let parsed = address.parse::<http::uri::Authority>();
-            parsed.is_ok_and(|parsed| parsed.port_u16().is_some() && !address.contains('@'))
-        };
-        if self.address().is_some_and(|address| !is_authority(address)) {
+        if self.address().is_some_and(|address| !is_host_and_port(address)) {
             problems.add("cluster.address", "must be host:port, or auto");
         }
+    }
+}
+
+/// `name:port`, `10.0.0.7:50052` or `[fd00::7]:50052`.
+fn is_host_and_port(address: &str) -> bool {
+    let Some((host, port)) = address.rsplit_once(':') else { return false };
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
+        None => host.parse::<Ipv4Addr>().is_ok() || values::is_host_name(host),
+    };
+    is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_host_and_a_port() {
+        for good in ["wagroups-0.peers:50052", "10.0.0.7:50052", "[fd00::7]:50052", "localhost:1"] {
+            assert!(is_host_and_port(good), "{good}");
+        }
+        for bad in [
+            "",
+            ":50052",
+            "10.0.0.7",
+            "[10.0.0.7]:50052",
+            "fd00::7:50052",
+            "a:0",
+            "u@a:1",
+            "http://a:1",
+        ] {
+            assert!(!is_host_and_port(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_replicas_need_is_named() {
+        let problems_of = |cluster: &Cluster, url: &str| {
+            let mut problems = Problems::default();
+            cluster.validate(&url.into(), &mut problems);
+            problems.0.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+        };
+        let postgres = "postgres://me@db/groups";
+        let listens = |listen: &str| Cluster { listen: listen.parse().ok(), ..Cluster::default() };
+        assert!(problems_of(&Cluster::default(), "sqlite://a.db").is_empty());
+        assert!(problems_of(&listens("127.0.0.1:0"), postgres).is_empty());
+        assert_eq!(problems_of(&listens("127.0.0.1:0"), "sqlite://a.db"), ["cluster.listen"]);
+        assert_eq!(
+            problems_of(&listens("0.0.0.0:50052"), postgres),
+            ["cluster.listen", "cluster.address"]
+        );
+        let address = |address: &str| Cluster { address: address.into(), ..listens("127.0.0.1:0") };
+        assert_eq!(problems_of(&address("nowhere"), postgres), ["cluster.address"]);
+        let unused = Cluster { address: "a:1".into(), ..Cluster::default() };
+        assert_eq!(problems_of(&unused, postgres), ["cluster.address"]);
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::clock::{Entropy, Uptime, UptimeClock};
@@ -105,9 +105,10 @@ struct Seen {
 }
 
 impl Watchdog {
-    /// Takes in what a heartbeat answered that was sent at `sent`.
-    pub fn observe(&mut self, view: &ClusterView, sent: Uptime) {
-        let stretch = self.last.replace(sent).map(|last| sent.since(last));
+    /// Takes in what a heartbeat answered. The rows were read at some moment between the two times, so that at least
+    /// from the arrival of the answer before until this one was sent nothing has counted on that has not now.
+    pub fn observe(&mut self, view: &ClusterView, sent: Uptime, arrived: Uptime) {
+        let stretch = self.last.replace(arrived).map(|last| sent.since(last));
         let stretch = stretch.filter(|stretch| *stretch <= LONGEST_STRETCH).unwrap_or_default();
         let now = view.replicas.iter().map(|replica| {
             let held =
@@ -126,16 +127,25 @@ impl Watchdog {
 
 /// Until when a replica may act: shared by the one who heartbeats and by those who act.
 #[derive(Debug, Clone, Default)]
-pub struct Confirmation(Arc<AtomicU64>);
+pub struct Confirmation {
+    until: Arc<AtomicU64>,
+    revoked: Arc<AtomicBool>,
+}
 
 impl Confirmation {
     /// A heartbeat that was sent then has been answered.
     pub fn confirm(&self, sent: Uptime) {
-        self.0.fetch_max(sent.plus(CONFIRMED_FOR).as_millis(), Ordering::AcqRel);
+        self.until.fetch_max(sent.plus(CONFIRMED_FOR).as_millis(), Ordering::AcqRel);
+    }
+
+    /// For good: who has lost the right to act gets another confirmation with the next one.
+    pub fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
     }
 
     pub fn is_valid(&self, now: Uptime) -> bool {
-        now.as_millis() < self.0.load(Ordering::Acquire)
+        !self.revoked.load(Ordering::Acquire)
+            && now.as_millis() < self.until.load(Ordering::Acquire)
     }
 }
 
@@ -149,6 +159,11 @@ pub struct Tenure {
 }
 
 impl Tenure {
+    /// Whether it is one term of one owner.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        (&self.owner, self.epoch) == (&other.owner, other.epoch)
+    }
+
     pub fn is_confirmed(&self) -> bool {
         self.confirmation.is_valid(self.clock.uptime())
     }
@@ -186,27 +201,37 @@ mod tests {
     fn who_stands_still_is_dead_after_six_seconds_and_alive_with_the_next_heartbeat() {
         let mut dog = Watchdog::default();
         for second in 0..6 {
-            dog.observe(&view(&[('a', 7), ('b', second)]), at(second * 1000));
+            dog.observe(&view(&[('a', 7), ('b', second)]), at(second * 1000), at(second * 1000));
             assert!(!dog.is_dead(&id('a')) && !dog.is_dead(&id('b')), "{second}");
         }
-        dog.observe(&view(&[('a', 7), ('b', 6)]), at(6000));
+        dog.observe(&view(&[('a', 7), ('b', 6)]), at(6000), at(6000));
         assert!(dog.is_dead(&id('a')) && !dog.is_dead(&id('b')));
-        dog.observe(&view(&[('a', 8), ('b', 7)]), at(7000));
+        dog.observe(&view(&[('a', 8), ('b', 7)]), at(7000), at(7000));
         assert!(!dog.is_dead(&id('a')), "it lives again");
         assert!(dog.is_dead(&id('c')), "no row at all");
     }
 
     #[test]
+    fn an_answer_that_took_long_brings_nobody_s_death_nearer() {
+        let mut dog = Watchdog::default();
+        dog.observe(&view(&[('a', 7)]), at(0), at(4000));
+        for second in 5..11 {
+            dog.observe(&view(&[('a', 7)]), at(second * 1000), at(second * 1000));
+            assert_eq!(dog.is_dead(&id('a')), second >= 10, "{second}");
+        }
+    }
+
+    #[test]
     fn time_in_which_the_observer_did_not_reach_the_database_counts_for_nothing() {
         let mut dog = Watchdog::default();
-        dog.observe(&view(&[('a', 7)]), at(0));
-        dog.observe(&view(&[('a', 7)]), at(20_000));
+        dog.observe(&view(&[('a', 7)]), at(0), at(0));
+        dog.observe(&view(&[('a', 7)]), at(20_000), at(20_000));
         assert!(!dog.is_dead(&id('a')), "the database was away, or we were frozen");
         for second in 21..26 {
-            dog.observe(&view(&[('a', 7)]), at(second * 1000));
+            dog.observe(&view(&[('a', 7)]), at(second * 1000), at(second * 1000));
             assert!(!dog.is_dead(&id('a')), "{second}");
         }
-        dog.observe(&view(&[('a', 7)]), at(26_000));
+        dog.observe(&view(&[('a', 7)]), at(26_000), at(26_000));
         assert!(dog.is_dead(&id('a')));
     }
 
@@ -219,6 +244,9 @@ mod tests {
         assert!(confirmation.is_valid(at(4999)));
         assert!(!confirmation.is_valid(at(5000)));
         assert!(CONFIRMED_FOR + HEARTBEAT < DEAD_AFTER, "it has stopped before it is replaced");
+        confirmation.revoke();
+        confirmation.confirm(at(2000));
+        assert!(!confirmation.is_valid(at(2000)), "for good");
     }
 
     #[test]

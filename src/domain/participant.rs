@@ -83,6 +83,14 @@ impl Account {
         }
     }
 
+    /// Whether the id is another account's for certain: a hidden id says nothing of an account whose own is not known.
+    pub fn cannot_go_by(&self, id: ParticipantId) -> bool {
+        match id {
+            ParticipantId::Lid(lid) => self.lid().is_some_and(|own| own != lid),
+            ParticipantId::Phone(phone) => self.phone().is_some_and(|own| own != phone),
+        }
+    }
+
     /// Two hidden ids are two people, also where one has the number now that the other had.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self.lid(), other.lid()) {

@@ -24,6 +24,8 @@ pub struct Connection {
     key: OnceLock<String>,
     /// Ends its task, and with it all that it holds.
     abort: AbortHandle,
+    /// It is another replica's, which speaks for many callers.
+    is_peers: AtomicBool,
     strangers_resets: DefaultDirectRateLimiter,
     callers_resets: DefaultDirectRateLimiter,
 }
@@ -36,6 +38,7 @@ impl Connection {
             has_asked: AtomicBool::new(false),
             key: OnceLock::new(),
             abort,
+            is_peers: AtomicBool::new(false),
             strangers_resets: limiter(STRANGERS_RESETS),
             callers_resets: limiter(CALLERS_RESETS),
         })
@@ -58,6 +61,18 @@ impl Connection {
         self.has_asked.load(Ordering::Relaxed)
     }
 
+    /// It is another replica's: what one of its callers does ends no call of another one.
+    pub fn belongs_to_peer(&self) {
+        self.asks();
+        self.vouch("another replica");
+        self.is_peers.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its calls are those of many callers.
+    pub fn is_peers(&self) -> bool {
+        self.is_peers.load(Ordering::Relaxed)
+    }
+
     /// The peer has shown a key, or has signed with a secret.
     pub fn vouch(&self, key: &str) {
         if self.key.get().is_none() {
@@ -78,6 +93,10 @@ impl Connection {
     /// A call was taken back before it was answered. Each costs us more than its caller, so a client that does this
     /// without an end is cut off ("rapid reset", CVE-2023-44487).
     pub fn taken_back(&self) {
+        // The replica bounds its own callers.
+        if self.is_peers() {
+            return;
+        }
         let resets =
             if self.key().is_some() { &self.callers_resets } else { &self.strangers_resets };
         if resets.check().is_err() && !self.abort.is_aborted() {

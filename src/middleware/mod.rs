@@ -32,7 +32,7 @@ pub use cautious_answers::cautious;
 pub use coalesce::CoalescedStream;
 pub use connection::Connection;
 pub use deadline::{Deadline, with_deadline};
-pub use hand_on::HandOn;
+pub use hand_on::{HandOn, Repeats};
 pub use host_names::HostNames;
 pub use inflate::{Coding, InflateError};
 pub use origins::Origins;

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tonic_health::server::HealthReporter;
 
 use super::serving::{Part, Serving};
 use super::stack::{self, Bounds};
 use super::startup::{self, StartError};
 use crate::app::App;
-use crate::cluster::{Forwarder, HttpForwarder, Surface};
+use crate::cluster::{Forwarder, HttpForwarder, Role, Surface};
 use crate::config::Settings;
 use crate::domain::cluster::Tenure;
 use crate::domain::counter::Epoch;
@@ -44,7 +45,7 @@ pub(super) struct Assembly {
 #[derive(Debug)]
 pub(super) struct Generation {
     pub serving: Arc<Serving>,
-    pub writer: Option<JoinHandle<Result<(), Error>>>,
+    writer: Option<JoinSet<Result<(), Error>>>,
     waha: Option<Arc<WahaServers>>,
     /// Its own connections, which end with it; none where they are the process'.
     connections: Option<Arc<SeaRepository>>,
@@ -80,7 +81,8 @@ impl Assembly {
         tenure: Option<Tenure>,
     ) -> Result<Generation, StartError> {
         let (app, writer) = self.app(repository.clone(), Some(epoch)).await?;
-        let writer = tokio::spawn(writer);
+        // Ends with what is built here, should that fail.
+        let writer = JoinSet::from_iter([writer]);
         let (settings, clock, entropy) = (&self.settings, &self.clock, &self.entropy);
         let simulator = startup::open_simulator(
             settings,
@@ -166,24 +168,25 @@ impl Generation {
         &self.serving.app
     }
 
-    /// In which it acts; `None` = it follows.
-    pub fn epoch(&self) -> Option<Epoch> {
-        match &self.serving.part {
-            Part::Acts(tenure) => tenure.as_ref().map(|tenure| tenure.epoch),
-            Part::Follows(_) => None,
+    /// Whether it is what a replica of this role runs.
+    pub fn is_of(&self, role: &Role) -> bool {
+        match (&self.serving.part, role) {
+            (Part::Acts(Some(held)), Role::Owner(tenure)) => held.is_same_as(tenure),
+            (Part::Follows(_), Role::Follower(_)) => true,
+            _ => false,
         }
     }
 
     /// Resolves with the cause once it can write no more; never for one that does not write.
     pub async fn broken(&mut self) -> String {
-        match &mut self.writer {
-            None => std::future::pending().await,
-            // Whatever the writer can no longer write must not be acknowledged by anyone.
-            Some(writer) => match writer.await {
-                Ok(Ok(())) => "the writer has ended".to_owned(),
-                Ok(Err(error)) => error.cause().unwrap_or(error.message()).to_owned(),
-                Err(panic) => format!("the writer has panicked: {panic}"),
-            },
+        let Some(writer) = &mut self.writer else { return std::future::pending().await };
+        let ended = writer.join_next().await;
+        self.writer = None;
+        // Whatever the writer can no longer write must not be acknowledged by anyone.
+        match ended {
+            None | Some(Ok(Ok(()))) => "the writer has ended".to_owned(),
+            Some(Ok(Err(error))) => error.cause().unwrap_or(error.message()).to_owned(),
+            Some(Err(panic)) => format!("the writer has panicked: {panic}"),
         }
     }
 
@@ -205,7 +208,15 @@ impl Generation {
 
     /// No new calls; running ones finish, watches end with a token, engines stop.
     pub async fn drain(&self, grace: Duration) {
+        let began = Instant::now();
         self.app().drain(grace).await;
+        if let Part::Follows(forwarder) = &self.serving.part {
+            // New ones are refused by now.
+            forwarder.calls.close();
+            let left = grace.saturating_sub(began.elapsed());
+            let _ = tokio::time::timeout(left, forwarder.calls.wait()).await;
+            forwarder.calls.reopen();
+        }
         if let Some(simulator) = &self.serving.simulator {
             simulator.shutdown().await;
         }
@@ -219,9 +230,7 @@ impl Generation {
         for task in self.background {
             task.abort();
         }
-        if let Some(writer) = self.writer {
-            writer.abort();
-        }
+        drop(self.writer);
         if let Some(connections) = self.connections {
             connections.close().await;
         }

@@ -19,6 +19,9 @@ use crate::domain::port::cluster::{ClusterStore, Wakeup};
 const FIRST_HEARTBEAT: Duration = Duration::from_secs(15);
 /// What runs when a role ends has so long to end: it can write nothing any more.
 const GRACE_OF_A_LOST_ROLE: Duration = Duration::from_secs(1);
+/// How long an owner that is stopped finishes what runs before it gives its lease back: meanwhile nobody acts. What runs
+/// longer ends with OUTCOME_UNKNOWN, which its request id settles.
+const LONGEST_HAND_OVER: Duration = Duration::from_secs(5);
 /// Between two tries to take up a role, or to listen for wake-ups.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -28,7 +31,7 @@ pub(super) struct Replica {
     pub member: Member,
     stopping: CancellationToken,
     membership: JoinHandle<()>,
-    supervisor: JoinHandle<Generation>,
+    supervisor: JoinHandle<Option<Generation>>,
     listener: JoinHandle<()>,
 }
 
@@ -137,16 +140,17 @@ impl Replica {
     /// Finishes what runs, then gives the lease back.
     pub async fn stop(self, grace: Duration) {
         self.stopping.cancel();
-        let generation = self.supervisor.await;
-        if let Ok(generation) = &generation {
-            generation.drain(grace).await;
+        let generation = self.supervisor.await.ok().flatten();
+        if let Some(generation) = &generation {
+            let acts = !generation.app().is_follower();
+            generation.drain(if acts { grace.min(LONGEST_HAND_OVER) } else { grace }).await;
         }
         self.member.leave();
         if let Err(error) = self.membership.await {
             tracing::error!(%error, "the membership has ended badly");
         }
         self.listener.abort();
-        if let Ok(generation) = generation {
+        if let Some(generation) = generation {
             generation.end().await;
         }
     }
@@ -187,33 +191,27 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(self, mut generation: Generation) -> Generation {
+    /// The service in the role of the moment, until the replica stops; `None` where there is none just then.
+    async fn run(self, mut generation: Generation) -> Option<Generation> {
         let mut roles = self.member.role();
         loop {
             let role = roles.borrow_and_update().clone();
-            if role.epoch() == generation.epoch() {
-                let app = generation.app().clone();
-                tokio::select! {
-                    changed = roles.changed() => if changed.is_err() { return generation },
-                    cause = generation.broken() => {
-                        tracing::error!(cause, "the service in this role cannot go on; it is built anew");
-                        // Whoever is fenced learns of it by a heartbeat.
-                        self.member.look();
-                        tokio::time::sleep(PAUSE).await;
-                        let role = roles.borrow_and_update().clone();
-                        generation = self.exchange(generation, &role).await;
-                    }
-                    () = app.log_replaced() => {
-                        let role = roles.borrow_and_update().clone();
-                        generation = self.exchange(generation, &role).await;
-                    }
-                    () = self.stopping.cancelled() => return generation,
-                }
-            } else {
+            if !generation.is_of(&role) {
                 generation = self.exchange(generation, &role).await;
+                if self.stopping.is_cancelled() {
+                    return Some(generation);
+                }
+                continue;
             }
-            if self.stopping.is_cancelled() {
-                return generation;
+            let app = generation.app().clone();
+            tokio::select! {
+                changed = roles.changed() => if changed.is_err() { return Some(generation) },
+                cause = generation.broken() => {
+                    tracing::error!(cause, "the service in this role cannot go on; it is built anew");
+                    generation = self.rebuild(generation).await?;
+                }
+                () = app.log_replaced() => generation = self.rebuild(generation).await?,
+                () = self.stopping.cancelled() => return Some(generation),
             }
         }
     }
@@ -233,6 +231,30 @@ impl Supervisor {
                 tracing::error!(%error, "the service in its new role cannot be built yet");
                 tokio::time::sleep(PAUSE).await;
                 old
+            }
+        }
+    }
+
+    /// The service anew, of what the database holds. The old one is ended first: it may have the same term, in which the
+    /// database would let both write. `None` where the replica stops meanwhile.
+    async fn rebuild(&self, old: Generation) -> Option<Generation> {
+        // Whoever is fenced learns of it by a heartbeat.
+        self.member.look();
+        old.drain(GRACE_OF_A_LOST_ROLE).await;
+        old.end().await;
+        loop {
+            let role = self.member.role().borrow().clone();
+            match build(&self.assembly, &role, &self.forwarder).await {
+                Ok(mut new) => {
+                    new.begin(Some(self.store.clone()));
+                    self.serving.send_replace(new.serving.clone());
+                    return Some(new);
+                }
+                Err(error) => tracing::error!(%error, "the service cannot be built yet"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.stopping.cancelled() => return None,
             }
         }
     }

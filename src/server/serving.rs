@@ -20,11 +20,11 @@ use tonic::service::Routes;
 use tower::{Service, ServiceExt as _};
 
 use crate::app::App;
-use crate::cluster::{CallOfPeer, Forwarder, Outgoing, Repeats, Surface};
+use crate::cluster::{CallOfPeer, Forwarder, Outgoing, Surface};
 use crate::domain::cluster::Tenure;
 use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
-use crate::middleware::{Deadline, ServedRpc, ServedRpcs, to_status};
+use crate::middleware::{Deadline, Repeats, ServedRpc, ServedRpcs, to_status};
 use crate::pb;
 
 /// How long a new owner may take to load what it needs, before calls are told to come again.
@@ -175,6 +175,11 @@ where
         let rpc = self.served.of(request.uri().path()).clone();
         if is_local(&rpc) && &*rpc.name != GET_GROUP {
             return serving.grpc.clone().call(request).boxed();
+        }
+        if !is_local(&rpc)
+            && let Err(error) = serving.app.refuse_if_draining()
+        {
+            return std::future::ready(Ok(to_status(&error).into_http())).boxed();
         }
         hand_on(self.current.clone(), forwarder, rpc, request).boxed()
     }

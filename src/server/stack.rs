@@ -254,12 +254,12 @@ pub(super) async fn serve_grpc(
     if let Some(Peers { listener, secret }) = peers {
         let addr = listener.local_addr().map_err(StartError::other)?;
         let protocol = http2(PEERS_AGE);
-        let service = PeerListener {
+        let service = PeerListener::new(
             secret,
-            grpc: protocol.service.clone(),
-            rest: settings.rest.listen.map(|_| current.rest()),
-            waha_webhooks: settings.waha_ingress.listen.map(|_| current.waha_webhooks()),
-        };
+            protocol.service.clone(),
+            settings.rest.listen.map(|_| current.rest()),
+            settings.waha_ingress.listen.map(|_| current.waha_webhooks()),
+        );
         let protocol = protocol.with(service);
         let bounds = bounds.connections("cluster", MAX_PEERS);
         let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));

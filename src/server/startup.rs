@@ -15,7 +15,7 @@ use crate::domain::cluster::Tenure;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
-use crate::engine::gateway::{self, Gateway, Pace};
+use crate::engine::gateway::{self, Gateway, Pace, TenuredPassage};
 use crate::engine::simulator::{self, SimulatorEngine};
 use crate::engine::waha::{self, WahaServers};
 use crate::picture::{self, Pictures};
@@ -165,7 +165,7 @@ pub(super) fn open_waha(
         .map_err(StartError::service)?;
     let engine = Arc::new(engine);
     if settings.waha.pass_through {
-        app.open_passage(engine.clone());
+        app.open_passage(Arc::new(TenuredPassage::new(engine.clone(), tenure.clone())));
     }
     let pace = Some(pace(settings));
     app.register_engine(Arc::new(Gateway::new(

@@ -39,7 +39,7 @@ use crate::domain::reason::Reason;
 use crate::engine::waha::other_event::{Head, NotPassedOn};
 use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
 use crate::middleware::audit::note_session;
-use crate::middleware::{Audit, BodyLimits, Connection, HandOn, Peer, cautious, read_on};
+use crate::middleware::{Audit, BodyLimits, Connection, HandOn, Peer, Repeats, cautious, read_on};
 use crate::telemetry;
 
 const PATH: &str = "/webhook/{session}";
@@ -182,7 +182,8 @@ impl Receiver {
         // Strangers must not take these.
         let place = self.in_flight.take(name.as_str(), 1).ok_or(Refusal::Overloaded)?;
         if let Some((hand_on, head)) = self.hand_on.as_ref().zip(head) {
-            let answer = hand_on.hand_on(head, body.clone()).await?;
+            // WAHA's ids make a webhook that comes twice the same as one.
+            let answer = hand_on.hand_on(head, body.clone(), Repeats::Harmless, false).await?;
             return Ok(Received::Elsewhere(answer));
         }
 

@@ -250,7 +250,7 @@ fn is_stored(
 pub(super) fn replaced(current: Epoch, own: Epoch) -> Error {
     if current > own {
         return Error::internal(
-            "another process has taken over this database; run one replica only",
+            "another process has taken over this database; several need cluster.listen, each",
         );
     }
     Error::internal(format!(

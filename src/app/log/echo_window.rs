@@ -129,7 +129,8 @@ impl Drop for EchoWindow {
     }
 }
 
-/// Another account's change is not ours, even where it equals one of ours.
+/// Another account's change is not ours, even where it equals one of ours. Who acts under a hidden id may be us, as long
+/// as ours is not known (seen on WEBJS: the report of our own change is what tells it).
 fn is_of_others(me: Option<&Account>, seen: &Observation) -> bool {
-    seen.actor.is_some_and(|actor| me.is_some_and(|me| !me.goes_by(actor)))
+    seen.actor.is_some_and(|actor| me.is_some_and(|me| me.cannot_go_by(actor)))
 }

@@ -186,7 +186,10 @@ impl LogTail {
         let held = self.head();
         telemetry::log_lag(bounds.head.position.since(held.position));
         let went_back = bounds.head.position < held.position
-            || (bounds.head.position == held.position && bounds.head != held);
+            || (bounds.head.position == held.position && bounds.head != held)
+            || (bounds.head.position > held.position
+                && held.position > bounds.trimmed.position
+                && self.repository.fingerprint_at(held.position).await? != Some(held.fingerprint));
         if bounds.log_id != self.log_id || went_back {
             self.replaced.cancel();
             return Err(Error::internal(format!(

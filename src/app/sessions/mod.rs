@@ -367,6 +367,8 @@ impl Inner {
         match self.sessions.directory.get(name) {
             Err(not_found) if self.follows => {
                 let session = self.repository.session(name).await?.ok_or(not_found)?;
+                // What is remembered of an earlier session of the name is brought up to the row first.
+                self.log.catch_up().await?;
                 self.log.note_sequence(name, session.sequence);
                 self.sessions.directory.put(session);
                 self.sessions.directory.get(name)

@@ -5,6 +5,7 @@
 //! that cannot go out in time are refused before anything is sent. Only reads are ever sent twice.
 
 mod calls;
+mod passage;
 mod session_limiter;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+pub use self::passage::TenuredPassage;
 use self::session_limiter::{SessionLimiter, SessionLimiters};
 use self::upstream::{Upstream, Upstreams};
 use crate::domain::backoff::Backoff;

@@ -247,6 +247,7 @@ impl State {
     fn end(&self) {
         match (&self.stream, &self.connection) {
             (Some(stream), _) if !self.is_handed_over.load(Ordering::Relaxed) => stream.end(),
+            (Some(stream), Some(connection)) if connection.is_peers() => stream.end(),
             (_, Some(connection)) => connection.end(),
             _ => {}
         }

@@ -17,7 +17,7 @@ use super::schema::Schema;
 pub(super) struct Migration;
 
 const FENCE: &str = "
-CREATE FUNCTION wagroups_fence() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION wagroups_fence() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     lease record;
     writer text := coalesce(current_setting('wagroups.owner', true), '');

@@ -18,7 +18,8 @@ use http_body::Body as _;
 use tokio::time::timeout;
 use utoipa::openapi::HttpMethod;
 
-use self::allowed::{ALLOWED, Allowed, Place};
+pub(super) use self::allowed::ALLOWED;
+use self::allowed::{Allowed, Place};
 use super::RestState;
 use super::body::{Described, UTF8_MARK};
 use super::openapi::{Body as Answer, OperationDoc, Tag, required, says, session_name_text};

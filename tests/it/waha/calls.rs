@@ -37,7 +37,7 @@ async fn a_groups_life_is_told_once(engine: WahaEngine) {
     is_dense(&log);
     let told: Vec<String> = log.iter().filter_map(said).collect();
     let expected = ["joined", "Crew", "Ours", "1 LEAVE", "Last"];
-    assert_eq!(told, expected, "on {}", engine.as_str());
+    assert_eq!(told, expected, "on {}: {log:#?}", engine.as_str());
     scene.server().assert_polite();
 }
 
