@@ -1,6 +1,7 @@
 //! Several replicas on one PostgreSQL.
 
 mod fence;
+mod log_that_went_back;
 mod replicas;
 mod roles;
 mod strange_owners;

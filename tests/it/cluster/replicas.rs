@@ -16,7 +16,7 @@ use crate::harness::service::{connect, eventually};
 
 pub struct Replicas {
     /// Dropped with the replicas.
-    _database: TestDatabase,
+    pub database: TestDatabase,
     pub running: Vec<Replica>,
 }
 
@@ -92,7 +92,7 @@ impl Replicas {
         for _ in 0..count {
             running.push(Replica::start(database.url(), &change).await);
         }
-        let replicas = Self { _database: database, running };
+        let replicas = Self { database, running };
         let first = &replicas.running[0];
         assert!(first.acts(), "the first one acts");
         let request = pb::CreateSessionRequest { session: "shop".into(), ..Default::default() };
