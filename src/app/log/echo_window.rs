@@ -100,6 +100,12 @@ impl EchoWindows {
         self.own_changes.compare(session, &seen.group_id, &seen.change)
     }
 
+    /// The report without what calls of ours changed.
+    pub fn rest_of(&self, session: &SessionName, seen: &Observation) -> Observation {
+        let change = self.own_changes.rest_of(session, &seen.group_id, &seen.change);
+        Observation { change, ..seen.clone() }
+    }
+
     /// Remembers under which sequence a call's echo was logged.
     pub fn logged(&self, session: &SessionName, key: &CallKey, sequence: Sequence) {
         if let Some(call) = self

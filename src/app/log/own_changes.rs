@@ -106,6 +106,29 @@ impl OwnChanges {
     }
 }
 
+impl OwnChanges {
+    /// What of a report is none of our calls' changes.
+    pub fn rest_of(&self, session: &SessionName, group_id: &GroupId, seen: &Change) -> Change {
+        let Some(noted) = self.0.get(&(session.clone(), group_id.clone())) else {
+            return seen.clone();
+        };
+        let noted = noted.lock();
+        let is_own = |seen: Change| noted.iter().any(|own| own.is_reported_by(&seen));
+        match seen.clone() {
+            Change::Fields(mut values) => {
+                values.retain(|value| !is_own(Change::Fields(vec![value.clone()])));
+                Change::Fields(values)
+            }
+            Change::Members { action, mut members } => {
+                members
+                    .retain(|member| !is_own(Change::Members { action, members: vec![*member] }));
+                Change::Members { action, members }
+            }
+            other => other,
+        }
+    }
+}
+
 impl OwnChange {
     fn is_reported_by(&self, seen: &Change) -> bool {
         let memory = if *seen == Change::InviteRevoked { REVOKE } else { MEMORY };
@@ -225,6 +248,21 @@ mod tests {
         assert_eq!(echoes(&calls, &singly), [Own, Own, No]);
         assert_eq!(echoes(&calls, &[members(Promote, &[two, one])]), [Own]);
         assert_eq!(echoes(&calls, &[members(Promote, &[one, three])]), [PartlyOwn]);
+    }
+
+    #[test]
+    fn of_a_report_that_is_partly_ours_the_rest_is_left() {
+        use MemberAction::Promote;
+        let own = OwnChanges::default();
+        let (one, three) = ("+49151000000010", "+49151000000030");
+        own.note(&session(), &group(), [&renamed("ours"), &members(Promote, &[one])]);
+        let rest = |seen: &Change| own.rest_of(&session(), &group(), seen);
+        assert_eq!(rest(&members(Promote, &[one, three])), members(Promote, &[three]));
+        let Change::Fields(mut described) = renamed("ours") else { panic!("a field") };
+        described.push(FieldValue::InfoAdminOnly(true));
+        let settings = Change::Fields(vec![FieldValue::InfoAdminOnly(true)]);
+        assert_eq!(rest(&Change::Fields(described)), settings);
+        assert_eq!(rest(&renamed("theirs")), renamed("theirs"));
     }
 
     #[test]

@@ -75,9 +75,12 @@ impl Reduction<'_> {
             }
             let (me, key) = (self.draft.account, changes.call_key.as_deref());
             let claim = self.echo_windows.claim(self.session, me.as_ref(), key, observation);
-            if self.is_late_echo(observation, claim.is_some()) {
-                continue;
-            }
+            let rest = match self.late_echo(observation, claim.is_some()) {
+                Echo::Own => continue,
+                Echo::PartlyOwn => Some(self.echo_windows.rest_of(self.session, observation)),
+                Echo::No => None,
+            };
+            let observation = rest.as_ref().unwrap_or(observation);
             let cause = match &claim {
                 Some(claim) => Cause::call(claim.initiator.clone()),
                 None => Cause::of(Origin::Engine),
@@ -190,8 +193,9 @@ impl Reduction<'_> {
         !is_undescribed
     }
 
-    /// Whether it is the late report of a change by our call, after which the group was changed once more.
-    fn is_late_echo(&mut self, observation: &Observation, is_claimed: bool) -> bool {
+    /// How much of it is the late report of a change by our call, after which the group was changed once more. Engines
+    /// that describe more than what has changed (WEBJS) report it beside fields that nobody changed.
+    fn late_echo(&mut self, observation: &Observation, is_claimed: bool) -> Echo {
         let me = self.draft.account;
         let echo = self.echo_windows.late_echo(self.session, me.as_ref(), observation);
         let held = &self.group(&observation.group_id).now.state;
@@ -203,7 +207,7 @@ impl Reduction<'_> {
         if would_change && is_open_question {
             self.draft.doubtful.insert(observation.group_id.clone());
         }
-        would_change && echo == Echo::Own
+        if would_change { echo } else { Echo::No }
     }
 
     /// The sequence of the event that a call's echo became, where it came before the call's answer.
