@@ -199,7 +199,7 @@ def held_by_webhooks(service: Service) -> float:
 
 
 def test_a_body_that_nobody_vouches_for_keeps_no_webhook_out(start_service: Callable[..., Service]) -> None:
-    service = start_service(WEBHOOK__MAX_BODY_BYTES="16KiB", WEBHOOK__BUFFER_BYTES="16KiB")
+    service = start_service(WAHA_INGRESS__MAX_BODY_BYTES="16KiB", WAHA_INGRESS__BUFFER_BYTES="16KiB")
     with service.channel() as channel:
         session, waha = take_webhooks(service, Api(channel))
         group = new_group(waha.engine)
