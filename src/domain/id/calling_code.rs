@@ -223,6 +223,13 @@ pub(super) fn calling_code(number: &str) -> Option<&str> {
     prefixes.into_iter().find(|prefix| OTHERS.contains(prefix) || of_country(prefix).is_some())
 }
 
+/// All of them.
+pub(super) fn calling_codes() -> impl Iterator<Item = &'static str> {
+    let of_countries = COUNTRIES.iter().map(|(code, _)| *code);
+    // Kazakhstan is told apart from Russia by more than the code.
+    of_countries.chain(OTHERS.iter().copied()).filter(|code| calling_code(code) == Some(code))
+}
+
 /// The country of a phone number that begins with its calling code; nothing where that does not say.
 pub fn country(number: &str) -> &'static str {
     let prefixes = (1..=MOST_DIGITS).rev().filter_map(|digits| number.get(..digits));

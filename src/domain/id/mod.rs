@@ -25,6 +25,7 @@ pub use participant_id::{Lid, ParticipantId, PhoneNumber};
 pub use private_invite_code::PrivateInviteCode;
 pub use request_id::RequestId;
 pub use session_name::SessionName;
+pub use written_number::number_pattern;
 
 /// Why a text is not an identifier; the text says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

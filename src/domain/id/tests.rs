@@ -7,6 +7,15 @@ use super::*;
 
 proptest! {
     #[test]
+    fn what_the_pattern_of_numbers_describes_is_a_number(
+        number in proptest::string::string_regex(&number_pattern()).expect("a pattern"),
+    ) {
+        for written in [number.clone(), format!("+{number}"), format!("{number}@c.us")] {
+            prop_assert!(written.parse::<PhoneNumber>().is_ok(), "{written}");
+        }
+    }
+
+    #[test]
     fn whatever_parses_prints_as_something_that_parses_to_the_same(text in "\\PC{0,40}") {
         if let Ok(id) = text.parse::<ParticipantId>() {
             prop_assert_eq!(id.to_string().parse::<ParticipantId>(), Ok(id));

@@ -4,7 +4,7 @@
 //! country alone is dropped where it is marked as such, `(0)`, and refused where it is not, because the
 //! number with it belongs to somebody else or to nobody.
 
-use super::calling_code::calling_code;
+use super::calling_code::{calling_code, calling_codes};
 use super::{ParseError, jid, spelling};
 
 pub(super) const EXPECTED: &str = "must be a phone number in international form (+49 151 0000001 or 491510000001), \
@@ -25,6 +25,15 @@ const NO_NATIONAL_ZERO: &[&str] = &[
 /// Italy, Côte d'Ivoire, Benin, Gabon, Congo, San Marino and the Vatican: there the 0 belongs to the number,
 /// also when one calls from abroad.
 const KEEP_ZERO: [&str; 7] = ["39", "225", "229", "241", "242", "378", "379"];
+
+/// The digits that are taken as a number, as a regular expression for those who describe it; it has no anchors.
+pub fn number_pattern() -> String {
+    let (without_zero, others): (Vec<&str>, Vec<&str>) = calling_codes()
+        .filter(|code| *code != "54")
+        .partition(|code| NO_NATIONAL_ZERO.contains(code));
+    let (without_zero, others) = (without_zero.join("|"), others.join("|"));
+    format!("(({without_zero})[1-9][0-9]{{3,11}}|54[1-9][0-9]{{3,10}}|({others})[0-9]{{4,12}})")
+}
 
 /// Digits, and what stands before them.
 struct Group<'a> {

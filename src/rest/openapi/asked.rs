@@ -8,10 +8,27 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::ObjectBuilder;
 
-use crate::rest::openapi::{invite_code_text, session_name_text};
+use crate::rest::openapi::says::text;
+use crate::rest::openapi::{invite_code_text, session_name_text, written_number};
 
 fn session_name() -> ObjectBuilder {
     session_name_text().examples([json!("default")])
+}
+
+fn person() -> ObjectBuilder {
+    const DESCRIPTION: &str = "A phone number with its country code, alone or as `…@c.us`, or a hidden id, `…@lid`. \
+                               Numbers may be written as people write them, too: `+49 151 2000-0001`.";
+    text()
+        .pattern(Some(format!(r"^(\+?{}|[1-9][0-9]{{0,17}}@lid)$", written_number())))
+        .description(Some(DESCRIPTION))
+        .examples([json!("12025550123@c.us")])
+}
+
+fn linked_number() -> ObjectBuilder {
+    text()
+        .pattern(Some(format!(r"^\+?{}$", written_number())))
+        .description(Some("Of the account to link, with its country code."))
+        .examples([json!("12025550123")])
 }
 
 fn invite_code() -> ObjectBuilder {
@@ -23,12 +40,7 @@ fn invite_code() -> ObjectBuilder {
 /// One person.
 #[derive(ToSchema)]
 pub struct Participant {
-    /// A phone number with its country code, alone or as `…@c.us`, or a hidden id, `…@lid`. Numbers may be
-    /// written as people write them, too: `+49 151 2000-0001`.
-    #[schema(
-        example = "12025550123@c.us",
-        pattern = r"^((?!\+?(?:1|20|21[238]|23[34]|24[39]|25[01456]|26[0134]|27|30|31|32|33|34|35[13589]|36|37[0345]|38[0125679]|40|41|42[01]|43|44|46|48|49|51|52|53|54|55|56|57|58|59[1358]|60|61|62|63|64|66|7|81|82|84|855|86|88[06]|90|91|92|93|94|95|96[123467]|97[0127]|98|99[456])0)(?!\+?54[0-9]{12})\+?(?:1|20|21[12368]|22[0123456789]|23[0123456789]|24[0123456789]|25[012345678]|26[0123456789]|27|29[01789]|30|31|32|33|34|35[0123456789]|36|37[012345678]|38[01235679]|39|40|41|42[013]|43|44|45|46|47|48|49|50[0123456789]|51|52|53|54|55|56|57|58|59[0123456789]|60|61|62|63|64|65|66|67[023456789]|68[012356789]|69[012]|7|76|77|80[08]|81|82|84|85[02356]|86|87[08]|88[012368]|90|91|92|93|94|95|96[012345678]|97[012345679]|98|99[2345678])[0-9]{4,12}(@c\.us|@s\.whatsapp\.net)?|[1-9][0-9]{0,17}@lid)$"
-    )]
+    #[schema(schema_with = person)]
     id: String,
 }
 
@@ -146,11 +158,7 @@ pub struct MemberShareHistory {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct RequestCodeRequest {
-    /// Of the account to link, with its country code.
-    #[schema(
-        example = "12025550123",
-        pattern = r"^(?!\+?(?:1|20|21[238]|23[34]|24[39]|25[01456]|26[0134]|27|30|31|32|33|34|35[13589]|36|37[0345]|38[0125679]|40|41|42[01]|43|44|46|48|49|51|52|53|54|55|56|57|58|59[1358]|60|61|62|63|64|66|7|81|82|84|855|86|88[06]|90|91|92|93|94|95|96[123467]|97[0127]|98|99[456])0)(?!\+?54[0-9]{12})\+?(?:1|20|21[12368]|22[0123456789]|23[0123456789]|24[0123456789]|25[012345678]|26[0123456789]|27|29[01789]|30|31|32|33|34|35[0123456789]|36|37[012345678]|38[01235679]|39|40|41|42[013]|43|44|45|46|47|48|49|50[0123456789]|51|52|53|54|55|56|57|58|59[0123456789]|60|61|62|63|64|65|66|67[023456789]|68[012356789]|69[012]|7|76|77|80[08]|81|82|84|85[02356]|86|87[08]|88[012368]|90|91|92|93|94|95|96[012345678]|97[012345679]|98|99[2345678])[0-9]{4,12}(@c\.us|@s\.whatsapp\.net)?$"
-    )]
+    #[schema(schema_with = linked_number)]
     phone_number: String,
 }
 

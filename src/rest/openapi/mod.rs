@@ -24,6 +24,7 @@ pub use self::says::{
 use super::answers::{browser, errors as bodies, gows, normalized, noweb, plain, server};
 use super::route::Route;
 use super::shape::Shape;
+use crate::domain::id::number_pattern;
 use crate::envelope::words::GroupParticipant;
 use crate::envelope::{MeInfo, Version};
 
@@ -126,9 +127,14 @@ fn lid() -> Parameter {
     in_path("lid", "A hidden id, with or without its ending.", schema, "222@lid")
 }
 
+/// A phone number, with or without its server, as a regular expression without anchors.
+fn written_number() -> String {
+    format!(r"{}(@c\.us|@s\.whatsapp\.net)?", number_pattern())
+}
+
 /// Written as people write it, it is taken as well.
 fn phone_number() -> Parameter {
-    let schema = text().pattern(Some(r"^[1-9][0-9]{4,14}(@c\.us|@s\.whatsapp\.net)?$"));
+    let schema = text().pattern(Some(format!("^{}$", written_number())));
     in_path("phone", "A phone number with its country code.", schema, "12025550123@c.us")
 }
 
