@@ -12,6 +12,7 @@ use tonic::{Request, Status};
 
 use super::errors::Failure;
 use super::format::{FormatOptions, HEADING};
+use crate::domain::error::causes;
 use crate::pb::groups_service_client::GroupsServiceClient;
 use crate::pb::sessions_service_client::SessionsServiceClient;
 use crate::pb::simulator_service_client::SimulatorServiceClient;
@@ -197,11 +198,7 @@ fn url_of(addr: &str) -> Result<String, Failure> {
 
 /// The error at the bottom of the chain says what happened; those above it say where.
 pub fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
+    causes(error).last().unwrap_or(error).to_string()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use tower::{Service as _, ServiceExt as _};
 use super::membership::{Owner, Role};
 use super::peer::PeerSecret;
 use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
-use crate::domain::error::Error;
+use crate::domain::error::{Error, causes};
 use crate::domain::reason::Reason;
 use crate::middleware::{HandOn, Repeats};
 use crate::telemetry;
@@ -293,31 +293,19 @@ fn outcome_unknown(cause: impl fmt::Display) -> Error {
     .caused_by(cause)
 }
 
-fn not_sent(error: &dyn StdError) -> Unanswered {
+fn not_sent(error: &(dyn StdError + 'static)) -> Unanswered {
     Unanswered::NotSent(chain(error))
 }
 
 /// Whether the error shows that the request has not left: the connection was not made, or was gone before.
 fn is_not_sent(error: &(dyn StdError + 'static)) -> bool {
-    let mut source = Some(error);
-    while let Some(error) = source {
-        if error.is::<tonic::ConnectError>()
-            || error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
-        {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+    causes(error).any(|cause| {
+        let canceled = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        canceled || cause.is::<tonic::ConnectError>()
+    })
 }
 
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    texts.join(": ")
 }

@@ -24,7 +24,11 @@ use crate::middleware::Connection;
 
 /// The secret that replicas share.
 #[derive(Clone)]
-pub struct PeerSecret(SecretString);
+pub struct PeerSecret {
+    /// As it is sent: hexadecimal, so that any secret fits a header.
+    header: HeaderValue,
+    digest: [u8; 32],
+}
 
 impl fmt::Debug for PeerSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,23 +37,21 @@ impl fmt::Debug for PeerSecret {
 }
 
 impl PeerSecret {
-    pub fn new(secret: SecretString) -> Self {
-        Self(secret)
+    pub fn new(secret: &SecretString) -> Self {
+        let text = hex::encode(secret.expose_secret());
+        let mut header = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
+        header.set_sensitive(true);
+        Self { header, digest: Sha256::digest(text).into() }
     }
 
-    /// As it is sent: hexadecimal, so that any secret fits a header.
     pub(super) fn header(&self) -> HeaderValue {
-        let mut value = HeaderValue::from_str(&hex::encode(self.0.expose_secret()))
-            .unwrap_or(HeaderValue::from_static(""));
-        value.set_sensitive(true);
-        value
+        self.header.clone()
     }
 
     /// In constant time.
     fn is_shown_by<B>(&self, request: &Request<B>) -> bool {
-        let digest = |bytes: &[u8]| Sha256::digest(bytes);
         let shown = request.headers().get(SECRET).map_or(&[][..], HeaderValue::as_bytes);
-        digest(shown).ct_eq(&digest(self.header().as_bytes())).into()
+        Sha256::digest(shown).as_slice().ct_eq(&self.digest).into()
     }
 }
 

@@ -10,6 +10,13 @@ use super::excerpt::{excerpt, shortened};
 use super::id::{GroupId, SessionName};
 use super::reason::Reason;
 
+/// The error and what is below it, from the outside in.
+pub fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
 /// The bounds of an error's texts. gRPC sends it in the trailers, of which most stubs take 8 KiB: with
 /// every character escaped, all of this stays below 6 KiB there.
 const MAX_MESSAGE_BYTES: usize = 400;

@@ -11,6 +11,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use self::address::is_public;
+use crate::domain::error::causes;
 
 /// Decides which addresses may be asked. As a client's resolver it forgets those that may not: what remains
 /// is what is connected to, so that a second look-up cannot give another address.
@@ -63,12 +64,5 @@ impl Resolve for Guard {
 
 /// Whether it was a [`Guard`] that refused, among the causes of the client's error.
 pub fn was_refused(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<NotAllowed>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|cause| cause.is::<NotAllowed>())
 }

@@ -1,5 +1,8 @@
 //! Where another replica acts: which requests are answered here, and which by that one.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
@@ -9,7 +12,7 @@ use super::RestState;
 use super::passing::ALLOWED;
 use super::request::Arrival;
 use super::wire::IDEMPOTENCY_KEY;
-use crate::middleware::Repeats;
+use crate::middleware::{HandOn, Repeats};
 
 /// Reads of what each replica has. All that does not begin with `/api/` is answered here, too: pages, streams of
 /// events, what tells of this process.
@@ -53,12 +56,11 @@ fn repeats(method: &Method, route: Option<&str>, headers: &HeaderMap) -> Repeats
 }
 
 pub(super) async fn hand_on(
-    State(gateway): State<RestState>,
-    arrival: Arrival,
+    State((gateway, owner)): State<(RestState, Arc<dyn HandOn>)>,
+    Extension(arrival): Extension<Arrival>,
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(owner) = &gateway.hand_on else { return next.run(request).await };
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     if is_local(request.method(), route) {
         return next.run(request).await;

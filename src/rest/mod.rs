@@ -90,38 +90,27 @@ struct RestState {
     streams: Streams,
     origins: Origins,
     audit: Audit,
-    hand_on: Option<Arc<dyn HandOn>>,
 }
 
 pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Options) -> Router {
     let Options { shape, body, calls, streams, origins, passes, audit, hand_on } = options;
     let streams = Streams::new(streams);
     let began = clock.now();
-    let gateway = RestState {
-        app,
-        keyring,
-        clock,
-        began,
-        shape,
-        body,
-        calls,
-        streams,
-        origins,
-        audit,
-        hand_on,
-    };
+    let gateway =
+        RestState { app, keyring, clock, began, shape, body, calls, streams, origins, audit };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes(passes) {
         router = router.route(&path, handler);
     }
     let document = openapi::document(routes(passes), shape, gateway.keyring.is_open());
-    let router = router
+    router = router
         .merge(pages::router(document))
         .fallback(no_such_path)
-        .method_not_allowed_fallback(no_such_path)
-        .layer(from_fn_with_state(gateway.clone(), handing_on::hand_on))
-        .layer(from_fn_with_state(gateway.clone(), watch_over))
-        .with_state(gateway);
+        .method_not_allowed_fallback(no_such_path);
+    if let Some(owner) = hand_on {
+        router = router.layer(from_fn_with_state((gateway.clone(), owner), handing_on::hand_on));
+    }
+    let router = router.layer(from_fn_with_state(gateway.clone(), watch_over)).with_state(gateway);
     // Express takes a path with a slash at its end for the same.
     let router = ServiceBuilder::new().map_request(without_slash_at_the_end).service(router);
     Router::new()

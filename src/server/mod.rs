@@ -21,7 +21,7 @@ use tonic_health::server::HealthReporter;
 
 use self::generation::{Assembly, Generation};
 use self::replica::{Joined, Replica};
-use self::serving::{Current, Serving};
+use self::serving::Current;
 use crate::app::App;
 use crate::config::Settings;
 use crate::engine::simulator::SimulatorEngine;
@@ -57,8 +57,8 @@ pub struct Server {
 /// What may end a service from within.
 #[derive(Debug)]
 enum Life {
-    /// The only process on its database, and what keeps it informed of whom it serves with.
-    Alone(Box<Generation>, watch::Sender<Arc<Serving>>),
+    /// The only process on its database.
+    Alone(Box<Generation>),
     Replica(Box<Replica>),
 }
 
@@ -153,7 +153,7 @@ impl Server {
             ))),
             None => {
                 generation.begin(None);
-                Life::Alone(Box::new(generation), serving)
+                Life::Alone(Box::new(generation))
             }
         };
         let (task, token) = (readiness.clone(), closing.clone());
@@ -215,7 +215,7 @@ impl Server {
     pub async fn run_until(mut self, stop: impl Future<Output = Stop>) -> Ended {
         let failed = async {
             match &mut self.life {
-                Life::Alone(generation, _) => generation.broken().await,
+                Life::Alone(generation) => generation.broken().await,
                 Life::Replica(replica) => replica.failed().await,
             }
         };
@@ -240,9 +240,9 @@ impl Server {
         self.readiness.begin_draining().await;
         let mut alone = None;
         match self.life {
-            Life::Alone(generation, serving) => {
+            Life::Alone(generation) => {
                 generation.drain(self.grace).await;
-                alone = Some((generation, serving));
+                alone = Some(generation);
             }
             Life::Replica(replica) => replica.stop(self.grace).await,
         }
@@ -252,7 +252,7 @@ impl Server {
             tracing::warn!("connections were still open at the end; they are cut");
         }
         self.watching.abort();
-        if let Some((generation, _)) = alone {
+        if let Some(generation) = alone {
             generation.end().await;
         }
         self.repository.close().await;

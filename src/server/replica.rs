@@ -50,7 +50,7 @@ pub(super) async fn join(
     listen: std::net::SocketAddr,
 ) -> Result<Joined, StartError> {
     let listener = stack::bind(listen, "cluster.listen").await?;
-    let secret = PeerSecret::new(startup::peer_secret(&assembly.settings)?);
+    let secret = PeerSecret::new(&startup::peer_secret(&assembly.settings)?);
     let address = address(assembly, &listener)?;
     let membership = Membership::new(
         assembly.repository.clone(),
@@ -220,9 +220,8 @@ impl Supervisor {
     /// stays: an owner that was replaced can do no harm.
     async fn exchange(&self, old: Generation, role: &Role) -> Generation {
         match build(&self.assembly, role, &self.forwarder).await {
-            Ok(mut new) => {
-                new.begin(Some(self.store.clone()));
-                self.serving.send_replace(new.serving.clone());
+            Ok(new) => {
+                let new = self.serve(new);
                 old.drain(GRACE_OF_A_LOST_ROLE).await;
                 old.end().await;
                 new
@@ -235,6 +234,13 @@ impl Supervisor {
         }
     }
 
+    /// Lets the listeners have it from now on.
+    fn serve(&self, mut new: Generation) -> Generation {
+        new.begin(Some(self.store.clone()));
+        self.serving.send_replace(new.serving.clone());
+        new
+    }
+
     /// The service anew, of what the database holds. The old one is ended first: it may have the same term, in which the
     /// database would let both write. `None` where the replica stops meanwhile.
     async fn rebuild(&self, old: Generation) -> Option<Generation> {
@@ -245,11 +251,7 @@ impl Supervisor {
         loop {
             let role = self.member.role().borrow().clone();
             match build(&self.assembly, &role, &self.forwarder).await {
-                Ok(mut new) => {
-                    new.begin(Some(self.store.clone()));
-                    self.serving.send_replace(new.serving.clone());
-                    return Some(new);
-                }
+                Ok(new) => return Some(self.serve(new)),
                 Err(error) => tracing::error!(%error, "the service cannot be built yet"),
             }
             tokio::select! {

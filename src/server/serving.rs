@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
@@ -52,12 +52,15 @@ pub(super) enum Part {
 }
 
 impl Serving {
-    /// Whether calls of other replicas are taken.
-    fn takes_calls_of_peers(&self) -> bool {
+    /// Whether the call is another replica's, and is not for this one: calls are handed on once, to the owner.
+    fn refuses<B>(&self, request: &Request<B>) -> bool {
+        let is_of_peer = request.extensions().get::<CallOfPeer>().is_some();
+        is_of_peer && (!self.has_confirmed_tenure() || self.app.is_draining())
+    }
+
+    fn has_confirmed_tenure(&self) -> bool {
         match &self.part {
-            Part::Acts(tenure) => {
-                tenure.as_ref().is_some_and(Tenure::is_confirmed) && !self.app.is_draining()
-            }
+            Part::Acts(tenure) => tenure.as_ref().is_some_and(Tenure::is_confirmed),
             Part::Follows(_) => false,
         }
     }
@@ -102,12 +105,7 @@ impl Current {
         let by_role = tower::service_fn(move |request: axum::extract::Request| {
             let serving = current.get();
             async move {
-                if request.extensions().get::<CallOfPeer>().is_some()
-                    && !serving.takes_calls_of_peers()
-                {
-                    return Ok(CallOfPeer::refused().map(axum::body::Body::new));
-                }
-                match of(&serving) {
+                match of(&serving).filter(|_| !serving.refuses(&request)) {
                     Some(router) => router.oneshot(request).await,
                     None => Ok::<_, Infallible>(CallOfPeer::refused().map(axum::body::Body::new)),
                 }
@@ -155,33 +153,36 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    /// What is answered here costs no box.
+    type Future = Either<
+        <Routes as Service<Request<B>>>::Future,
+        BoxFuture<'static, Result<Response<Body>, Infallible>>,
+    >;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let answered = |answer| Either::Right(std::future::ready(Ok(answer)).boxed());
         let serving = self.current.get();
-        let forwarder = match &serving.part {
-            _ if request.extensions().get::<CallOfPeer>().is_some()
-                && !serving.takes_calls_of_peers() =>
-            {
-                return std::future::ready(Ok(CallOfPeer::refused())).boxed();
-            }
-            Part::Acts(_) => return serving.grpc.clone().call(request).boxed(),
-            Part::Follows(forwarder) => forwarder.clone(),
+        if serving.refuses(&request) {
+            return answered(CallOfPeer::refused());
+        }
+        let Part::Follows(forwarder) = &serving.part else {
+            return Either::Left(serving.grpc.clone().call(request));
         };
         let rpc = self.served.of(request.uri().path()).clone();
         if is_local(&rpc) && &*rpc.name != GET_GROUP {
-            return serving.grpc.clone().call(request).boxed();
+            return Either::Left(serving.grpc.clone().call(request));
         }
         if !is_local(&rpc)
             && let Err(error) = serving.app.refuse_if_draining()
         {
-            return std::future::ready(Ok(to_status(&error).into_http())).boxed();
+            return answered(to_status(&error).into_http());
         }
-        hand_on(self.current.clone(), forwarder, rpc, request).boxed()
+        let (current, forwarder) = (self.current.clone(), forwarder.clone());
+        Either::Right(hand_on(current, forwarder, rpc, request).boxed())
     }
 }
 
@@ -226,15 +227,15 @@ where
     }
 }
 
-/// Whether the message names its request. What is compressed or malformed does not.
+/// The one message of a call; none where it is compressed or cut, which is for the service to judge.
+fn message_of(framed: &[u8]) -> Option<&[u8]> {
+    let (prefix, message) = framed.split_at_checked(5)?;
+    (prefix.first() == Some(&0)).then_some(message)
+}
+
+/// Whether the message names its request.
 fn carries_request_id(rpc: &ServedRpc, framed: &[u8]) -> bool {
-    let (Some(field), Some((prefix, mut message))) = (rpc.request_id, framed.split_at_checked(5))
-    else {
-        return false;
-    };
-    if prefix.first() != Some(&0) {
-        return false;
-    }
+    let Some((field, mut message)) = rpc.request_id.zip(message_of(framed)) else { return false };
     while let Ok((number, wire_type)) = decode_key(&mut message) {
         if number == field {
             return wire_type == WireType::LengthDelimited
@@ -247,11 +248,9 @@ fn carries_request_id(rpc: &ServedRpc, framed: &[u8]) -> bool {
     false
 }
 
-/// What is compressed or malformed is for the service to judge.
 fn asks_whatsapp(framed: &[u8]) -> bool {
-    let Some((prefix, message)) = framed.split_at_checked(5) else { return false };
-    prefix.first() == Some(&0)
-        && pb::GetGroupRequest::decode(message).is_ok_and(|request| request.refresh)
+    let read = message_of(framed).map(pb::GetGroupRequest::decode);
+    read.is_some_and(|read| read.is_ok_and(|request| request.refresh))
 }
 
 #[cfg(test)]

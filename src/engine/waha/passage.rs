@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::engine::WahaServers;
 use super::routes::Route;
 use super::server::without_url;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Result, causes};
 use crate::domain::id::SessionName;
 use crate::domain::port::passage::{
     Chunks, Part, Passage, PassedAnswer, PassedBody, PassedRequest,
@@ -123,14 +123,8 @@ fn naming(remote: &str, fields: &[u8]) -> Result<Vec<u8>> {
 
 /// Why the caller's own body broke off, where that is the cause.
 fn broken_body(error: &reqwest::Error) -> Option<Error> {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(above) = cause {
-        if let Some(broken) = above.downcast_ref::<Error>() {
-            return Some(Error::new(broken.reason(), broken.message()));
-        }
-        cause = above.source();
-    }
-    None
+    let broken = causes(error).find_map(|cause| cause.downcast_ref::<Error>())?;
+    Some(Error::new(broken.reason(), broken.message()))
 }
 
 /// The answer as it comes; it is cut off where it is too large or too slow.

@@ -17,7 +17,7 @@ use super::capability::ServerInfo;
 use super::lists::Lists;
 use super::refusal::{Refused, unclear};
 use super::spellings::Spellings;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, causes};
 use crate::domain::operation::{EngineError, OperationName, Result};
 use crate::domain::port::fetch_budget::FetchBudget;
 use crate::domain::port::spellings::SpellingMemory;
@@ -390,14 +390,10 @@ async fn read(mut response: Response, max_bytes: usize) -> std::result::Result<B
 
 /// The cause below the client's error: its own text has the URL, which may hold more than a log needs.
 pub(super) fn without_url(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(below) = cause.source() {
-        cause = below;
+    match causes(error).last() {
+        Some(cause) if !cause.is::<reqwest::Error>() => cause.to_string(),
+        _ => "the connection failed".to_owned(),
     }
-    if cause.downcast_ref::<reqwest::Error>().is_some() {
-        return "the connection failed".to_owned();
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]
