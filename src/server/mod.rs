@@ -1,5 +1,6 @@
 //! The one place that builds the adapters and joins them: a whole service in one process.
 
+mod bind;
 mod descriptors;
 mod generation;
 mod health;

@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::bind::bind;
 use super::generation::{Assembly, Generation};
 use super::serving::Serving;
-use super::stack::{self, Peers};
+use super::stack::Peers;
 use super::startup::{self, StartError};
 use crate::cluster::{Forwarder, Member, Membership, PeerSecret, Role};
 use crate::domain::port::cluster::{ClusterStore, Wakeup};
@@ -49,7 +50,7 @@ pub(super) async fn join(
     assembly: &Assembly,
     listen: std::net::SocketAddr,
 ) -> Result<Joined, StartError> {
-    let listener = stack::bind(listen, "cluster.listen").await?;
+    let listener = bind(listen, "cluster.listen")?;
     let secret = PeerSecret::new(&startup::peer_secret(&assembly.settings)?);
     let address = address(assembly, &listener)?;
     let membership = Membership::new(

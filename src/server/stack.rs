@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::Router;
 use http::Request;
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -18,6 +17,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tower::ServiceBuilder;
 
+use super::bind::bind;
 use super::health::Readiness;
 use super::listener::{self, ConnectionBounds, Http1, Http2};
 use super::serving::{Current, GrpcByRole};
@@ -131,12 +131,6 @@ impl<'a> Bounds<'a> {
     }
 }
 
-pub(super) async fn bind(addr: SocketAddr, setting: &str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(addr).await.map_err(|error| {
-        StartError::other(format!("{setting}: cannot listen on {addr}: {error}; choose another address or stop what listens there"))
-    })
-}
-
 /// The services of the contract over an app; those that change with the role.
 pub(super) fn grpc_routes(
     settings: &Settings,
@@ -198,7 +192,7 @@ pub(super) async fn serve_grpc(
     closing: CancellationToken,
 ) -> Result<Vec<Listener>, StartError> {
     let settings = bounds.settings;
-    let listener = bind(settings.grpc.listen, "grpc.listen").await?;
+    let listener = bind(settings.grpc.listen, "grpc.listen")?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let descriptors = [
         DESCRIPTORS,
@@ -270,7 +264,7 @@ pub(super) async fn serve_grpc(
 
 /// Where replicas hand calls on, and what they show.
 pub(super) struct Peers {
-    pub listener: TcpListener,
+    pub listener: tokio::net::TcpListener,
     pub secret: PeerSecret,
 }
 
@@ -338,7 +332,7 @@ pub(super) async fn serve_rest(
     calls: Calls,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
-    let listener = bind(addr, "rest.listen").await?;
+    let listener = bind(addr, "rest.listen")?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let protocol = bounds.http1(current.rest(), true);
     let bounds = bounds.connections("rest", bounds.settings.rest.max_connections);
@@ -373,7 +367,7 @@ pub(super) async fn serve_waha_ingress(
     current: &Current,
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
-    let listener = bind(addr, "waha_ingress.listen").await?;
+    let listener = bind(addr, "waha_ingress.listen")?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let protocol = bounds.http1(current.waha_webhooks(), false);
     let bounds = bounds.connections("webhook", bounds.settings.waha_ingress.max_connections);
@@ -390,7 +384,7 @@ pub(super) async fn serve_ops(
     closing: CancellationToken,
 ) -> Result<Listener, StartError> {
     let settings = bounds.settings;
-    let listener = bind(addr, "ops.listen").await?;
+    let listener = bind(addr, "ops.listen")?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let router = ops::router(metrics, names, move || readiness.checks());
     let protocol = bounds.http1(router, false);
