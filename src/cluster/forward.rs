@@ -123,10 +123,7 @@ impl Forwarder {
         let mut may_have_run = false;
         loop {
             let owner = match &*role.borrow_and_update() {
-                // It may have run elsewhere; the next try, with its request id, finds out.
-                Role::Owner(_) if may_have_run => {
-                    return Err(outcome_unknown("this replica has become the owner meanwhile"));
-                }
+                // Where it may have run, its request id finds out.
                 Role::Owner(_) => return Ok(None),
                 Role::Follower(owner) => owner.clone(),
             };
@@ -150,14 +147,11 @@ impl Forwarder {
             };
             let now = Instant::now();
             if now >= until {
-                let unsent = || Error::not_owner().caused_by(&cause);
-                return Err(if may_have_run { outcome_unknown(&cause) } else { unsent() });
+                return Err(unanswered(may_have_run).caused_by(&cause));
             }
             // Whichever comes first: a new owner, or the next try. A membership that has ended tells of none.
-            match timeout(PAUSE.min(until - now), role.changed()).await {
-                Ok(Err(_)) if may_have_run => return Err(outcome_unknown(&cause)),
-                Ok(Err(_)) => return Err(Error::not_owner().caused_by(cause)),
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(_)) = timeout(PAUSE.min(until - now), role.changed()).await {
+                return Err(unanswered(may_have_run).caused_by(&cause));
             }
         }
     }
@@ -277,8 +271,9 @@ impl HandOn for HttpForwarder {
     ) -> Result<Response<axum::body::Body>, Error> {
         let parts = Arc::new(head);
         let call = Outgoing { surface: self.surface, parts, body, repeats, streams };
-        // Where this replica has just become the owner, nothing was sent: the next try finds it acting.
-        let answer = self.forwarder.send(&call, None).await?.ok_or_else(Error::not_owner)?;
+        // Where this replica has just become the owner, the next try finds it acting.
+        let answer = self.forwarder.send(&call, None).await?;
+        let answer = answer.ok_or_else(|| unanswered(repeats == Repeats::Settled))?;
         let mut answer = answer.map(axum::body::Body::new);
         answer.headers_mut().remove(CONNECTION);
         *answer.version_mut() = Version::HTTP_11;
@@ -288,9 +283,19 @@ impl HandOn for HttpForwarder {
 
 fn outcome_unknown(cause: impl fmt::Display) -> Error {
     Error::outcome_unknown(
-        "the replica that ran the call is gone; repeat it with the same request_id, or look at the group first",
+        "the replica that ran the call is gone, and it has no request_id by which another one could find out; look at \
+         the group before you repeat it",
     )
     .caused_by(cause)
+}
+
+/// No answer yet, and a repetition does no harm: nothing was sent, or the call's request id settles what became of it.
+fn unanswered(may_have_run: bool) -> Error {
+    if !may_have_run {
+        return Error::not_owner();
+    }
+    let message = "the replica that ran the call is gone; repeat it with the same request_id, by which the next one finds out what became of it";
+    Error::new(Reason::NoOwner, message).retry_after(Duration::from_secs(1))
 }
 
 fn not_sent(error: &(dyn StdError + 'static)) -> Unanswered {

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: linking is most of what a test binary costs.
 
 mod architecture;
+mod chaos;
 mod cluster;
 mod crash;
 mod engine;

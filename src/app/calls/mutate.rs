@@ -204,6 +204,8 @@ async fn wait(inner: &Inner, call: &Call, mut flight: InFlight) -> Result<Answer
         }
     };
     tokio::select! {
+        // An answer that is there counts, though the service stops at the same moment: it stops once all have ended.
+        biased;
         ended = flight.ended.wait_for(Option::is_some) => match ended {
             Ok(ended) => ended.clone().unwrap_or_else(|| Err(outcome_unknown())),
             // The task is gone without an answer: it panicked.
@@ -313,7 +315,7 @@ async fn send(
         command.expected(),
     );
     let kind = engine.kind();
-    let called = match prepared.perform(&context, engine).await {
+    let called = match prepared.perform(&context, engine, &window.echo).await {
         Err(failed) => Err(inner.believed(session, group_id.as_ref(), failed).await),
         answered => answered,
     };

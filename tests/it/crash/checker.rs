@@ -8,7 +8,7 @@ use wagroups::domain::clock::{Clock, Timestamp};
 use wagroups::domain::counter::Position;
 use wagroups::domain::fold::fold;
 use wagroups::domain::group::Group;
-use wagroups::domain::id::GroupId;
+use wagroups::domain::id::{GroupId, SessionName};
 use wagroups::domain::port::engine::{EngineEvent, EngineEventSink, IngestOutcome};
 use wagroups::domain::port::repository::{EventLog, GroupStore};
 use wagroups::engine::simulator::{self, SimulatorEngine};
@@ -22,9 +22,19 @@ use super::load::History;
 use crate::harness::process::{Process, TestStore};
 use crate::harness::service::eventually;
 
-pub async fn check(mut process: Process, store: TestStore, history: History) {
+pub async fn check(process: Process, store: TestStore, history: History) {
+    check_sessions(process, store, history, &["default".to_owned()]).await;
+}
+
+/// The same where these sessions are the simulator's, and others are somewhere else.
+pub async fn check_sessions(
+    mut process: Process,
+    store: TestStore,
+    history: History,
+    simulated: &[String],
+) {
     assert!(!history.acknowledged.is_empty());
-    state_equals_the_world(&process).await;
+    state_equals_the_world(&process, simulated).await;
     process.kill().await;
 
     let repository =
@@ -33,13 +43,13 @@ pub async fn check(mut process: Process, store: TestStore, history: History) {
     let log = positions_are_dense(&repository).await;
     sequences_have_no_gap(&log);
     acknowledged_changes_are_logged_once(&log, &history);
-    the_watcher_saw_each_event_once_in_order(&log, &history);
+    the_watchers_saw_each_event_once_in_order(&log, &history);
     state_equals_the_fold(&repository, &log).await;
-    nothing_acted_twice(&repository, &history).await;
+    nothing_acted_twice(&repository, &history, simulated).await;
 }
 
 /// What got lost between the simulator and a dead process was delivered later, and merged in.
-async fn state_equals_the_world(process: &Process) {
+async fn state_equals_the_world(process: &Process, simulated: &[String]) {
     let mut world =
         SimulatorServiceClient::new(process.channel()).max_decoding_message_size(64 << 20);
     let mut groups =
@@ -50,19 +60,19 @@ async fn state_equals_the_world(process: &Process) {
             let request = pb::ListWorldGroupsRequest { page_size: 1000, ..Default::default() };
             let truth = world.list_world_groups(request).await.ok()?.into_inner();
             assert!(truth.next_page_token.is_empty(), "one page holds the world");
-            let request = pb::ListGroupsRequest {
-                session: "default".into(),
-                page_size: 1000,
-                view: pb::GroupView::Full.into(),
-                ..Default::default()
-            };
-            let held = groups.list_groups(request).await.ok()?.into_inner();
-            assert!(held.next_page_token.is_empty(), "one page holds the state");
-            let held: Vec<pb::Group> = held
-                .groups
-                .into_iter()
-                .map(|bytes| pb::Group::decode(bytes).expect("a group"))
-                .collect();
+            let mut held: Vec<pb::Group> = Vec::new();
+            for session in simulated {
+                let request = pb::ListGroupsRequest {
+                    session: session.clone(),
+                    page_size: 1000,
+                    view: pb::GroupView::Full.into(),
+                    ..Default::default()
+                };
+                let listed = groups.list_groups(request).await.ok()?.into_inner();
+                assert!(listed.next_page_token.is_empty(), "one page holds the state");
+                let decoded = |bytes| pb::Group::decode(bytes).expect("a group");
+                held.extend(listed.groups.into_iter().map(decoded));
+            }
             let facts = |group: &pb::Group| (group.subject.clone(), group.participants.clone());
             let held: BTreeMap<_, _> =
                 held.iter().map(|group| (group.id.clone(), facts(group))).collect();
@@ -91,8 +101,11 @@ async fn positions_are_dense(repository: &SeaRepository) -> Vec<pb::GroupEvent> 
 }
 
 fn sequences_have_no_gap(log: &[pb::GroupEvent]) {
-    for (expected, event) in (1..).zip(log) {
-        assert_eq!(event.sequence, expected, "the only session's sequences are 1, 2, 3, …");
+    let mut heads: BTreeMap<&str, i64> = BTreeMap::new();
+    for event in log {
+        let head = heads.entry(&event.session).or_default();
+        *head += 1;
+        assert_eq!(event.sequence, *head, "the sequences of {} are 1, 2, 3, …", event.session);
     }
 }
 
@@ -107,29 +120,29 @@ fn acknowledged_changes_are_logged_once(log: &[pb::GroupEvent], history: &Histor
         let event = log.iter().find(|event| event.request_id == answer.request_id);
         assert!(event.is_none(), "{answer:?} changed something all the same: {event:?}");
     }
-    for id in &history.unknown {
+    for (_, id) in &history.unknown {
         let events = log.iter().filter(|event| event.request_id == *id).count();
         assert!(events <= 1, "{id} is in the log at most once");
     }
 }
 
-fn the_watcher_saw_each_event_once_in_order(log: &[pb::GroupEvent], history: &History) {
-    let seen = history.watched.len();
-    assert!(seen > 0 && seen <= log.len());
-    for (logged, watched) in log.iter().zip(&history.watched) {
-        assert_eq!(logged, watched, "the watcher saw the log as it is");
+fn the_watchers_saw_each_event_once_in_order(log: &[pb::GroupEvent], history: &History) {
+    for (watcher, watched) in history.watched.iter().enumerate() {
+        assert!(!watched.is_empty() && watched.len() <= log.len());
+        for (logged, watched) in log.iter().zip(watched) {
+            assert_eq!(logged, watched, "watcher {watcher} saw the log as it is");
+        }
     }
 }
 
 async fn state_equals_the_fold(repository: &SeaRepository, log: &[pb::GroupEvent]) {
-    let mut folded: BTreeMap<GroupId, Option<Arc<Group>>> = BTreeMap::new();
+    let mut folded: BTreeMap<(SessionName, GroupId), Option<Arc<Group>>> = BTreeMap::new();
     for event in log {
         let event = event.to_domain().expect("an event of the domain");
         let id = event.group_id.expect("a group's event");
-        fold(folded.entry(id.clone()).or_default(), &id, &event.body);
+        fold(folded.entry((event.session, id.clone())).or_default(), &id, &event.body);
     }
-    let session = "default".parse().expect("a name");
-    for (id, state) in folded {
+    for ((session, id), state) in folded {
         let page = repository.load_view(&session, &id).await.expect("the group");
         let stored = page.groups.into_iter().next().and_then(|group| group.state);
         let stored =
@@ -139,7 +152,11 @@ async fn state_equals_the_fold(repository: &SeaRepository, log: &[pb::GroupEvent
 }
 
 /// Asks the world itself, which outlived every process.
-async fn nothing_acted_twice(repository: &Arc<SeaRepository>, history: &History) {
+async fn nothing_acted_twice(
+    repository: &Arc<SeaRepository>,
+    history: &History,
+    simulated: &[String],
+) {
     let engine = SimulatorEngine::open(
         repository.clone(),
         Arc::new(NoSink),
@@ -149,9 +166,11 @@ async fn nothing_acted_twice(repository: &Arc<SeaRepository>, history: &History)
     )
     .await
     .expect("the world");
-    let session = "default".parse().expect("a name");
-    let ids = history.acknowledged.iter().map(|answer| &answer.request_id).chain(&history.unknown);
-    for id in ids {
+    let acknowledged =
+        history.acknowledged.iter().map(|answer| (&answer.session, &answer.request_id));
+    let calls = acknowledged.chain(history.unknown.iter().map(|(session, id)| (session, id)));
+    for (session, id) in calls.filter(|(session, _)| simulated.contains(session)) {
+        let session = session.parse().expect("a name");
         let times = engine.applied(&session, id).await.expect("an answer");
         assert!(times <= 1, "{id} acted {times} times");
     }

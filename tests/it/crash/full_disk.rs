@@ -67,7 +67,8 @@ async fn survive(store: TestStore, trouble: &impl Trouble) {
 
 /// The watcher saw the log as it is, as the checker proves.
 async fn all_that_was_told_is_in_the_log(receiver: &Receiver, history: &History) {
-    let logged: BTreeSet<&str> = history.watched.iter().map(|event| event.id.as_str()).collect();
+    let logged: BTreeSet<&str> =
+        history.watched.iter().flatten().map(|event| event.id.as_str()).collect();
     eventually("the webhook is told of everything", || async {
         let taken = receiver.taken();
         let told: BTreeSet<&str> = taken.iter().map(|post| post.text("/id")).collect();

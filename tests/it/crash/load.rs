@@ -25,6 +25,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// An answer that a client got.
 #[derive(Debug, Clone)]
 pub struct Acknowledged {
+    pub session: String,
     pub request_id: String,
     pub changed: bool,
     pub sequence: i64,
@@ -34,10 +35,25 @@ pub struct Acknowledged {
 #[derive(Debug, Default)]
 pub struct History {
     pub acknowledged: Vec<Acknowledged>,
-    /// Ids of calls that ended with OUTCOME_UNKNOWN.
-    pub unknown: Vec<String>,
-    /// Every event that the watcher was handed, in its order.
-    pub watched: Vec<pb::GroupEvent>,
+    /// Sessions and ids of calls that ended with OUTCOME_UNKNOWN.
+    pub unknown: Vec<(String, String)>,
+    /// Every event that each watcher was handed, in its order.
+    pub watched: Vec<Vec<pb::GroupEvent>>,
+}
+
+/// Who does what.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    pub writers: usize,
+    pub watchers: usize,
+    /// The writers share them out among themselves; watchers watch all.
+    pub sessions: Vec<String>,
+}
+
+impl Clients {
+    fn of_one_session(writers: usize) -> Self {
+        Self { writers, watchers: 1, sessions: vec!["default".to_owned()] }
+    }
 }
 
 pub struct Load {
@@ -45,10 +61,11 @@ pub struct Load {
     answers: watch::Receiver<u64>,
     refusals: watch::Receiver<u64>,
     writers: Vec<JoinHandle<History>>,
-    watcher: JoinHandle<History>,
-    /// How many events the watcher has to see before it may stop.
+    watchers: Vec<JoinHandle<Vec<pb::GroupEvent>>>,
+    /// How many events a watcher has to see before it may stop.
     target: Arc<AtomicU64>,
     anywhere: Anywhere,
+    sessions: Vec<String>,
 }
 
 /// Clients of all replicas, each time of the next one.
@@ -78,21 +95,27 @@ impl Anywhere {
 
 impl Load {
     pub async fn begin(process: &Process, writers: usize) -> Self {
-        Self::begin_where(&[process], writers, Repeats::Alike).await
+        Self::begin_where(&[process], Clients::of_one_session(writers), Repeats::Alike).await
     }
 
     /// The same through all replicas in turn: each try of a call goes to another one.
     pub async fn begin_at(replicas: &[&Process], writers: usize) -> Self {
-        Self::begin_where(replicas, writers, Repeats::Settled).await
+        Self::begin_with(replicas, Clients::of_one_session(writers)).await
+    }
+
+    /// The same with several sessions and watchers.
+    pub async fn begin_with(replicas: &[&Process], clients: Clients) -> Self {
+        Self::begin_where(replicas, clients, Repeats::Alike).await
     }
 
     /// The same where the store itself fails: a refusal may not be kept then before the process ends, and what was in
     /// doubt when it ended may turn out to be done.
     pub async fn begin_on_a_failing_store(process: &Process, writers: usize) -> Self {
-        Self::begin_where(&[process], writers, Repeats::Anew).await
+        Self::begin_where(&[process], Clients::of_one_session(writers), Repeats::Anew).await
     }
 
-    async fn begin_where(replicas: &[&Process], writers: usize, repeats: Repeats) -> Self {
+    async fn begin_where(replicas: &[&Process], clients: Clients, repeats: Repeats) -> Self {
+        let Clients { writers, watchers, sessions } = clients;
         let anywhere = Anywhere::new(replicas);
         let stop = Arc::new(AtomicBool::new(false));
         let (count, answers) = watch::channel(0);
@@ -103,6 +126,7 @@ impl Load {
             .map(|number| {
                 let writer = Writer {
                     number,
+                    session: sessions[number % sessions.len()].clone(),
                     groups: anywhere.clone(),
                     stop: stop.clone(),
                     count: count.clone(),
@@ -114,8 +138,10 @@ impl Load {
             })
             .collect();
         let target = Arc::new(AtomicU64::new(u64::MAX));
-        let watcher = tokio::spawn(follow(anywhere.clone(), target.clone()));
-        Self { stop, answers, refusals, writers, watcher, target, anywhere }
+        let watchers = (0..watchers)
+            .map(|_| tokio::spawn(follow(anywhere.clone(), sessions.clone(), target.clone())))
+            .collect();
+        Self { stop, answers, refusals, writers, watchers, target, anywhere, sessions }
     }
 
     pub async fn wait_for_answers(&self, more: u64) {
@@ -136,17 +162,21 @@ impl Load {
             history.acknowledged.extend(seen.acknowledged);
             history.unknown.extend(seen.unknown);
         }
-        let session = eventually("the session is told", || async {
-            let request = pb::GetSessionRequest { session: "default".into() };
-            let mut sessions = SessionsServiceClient::new(self.anywhere.channel());
-            sessions.get_session(request).await.ok()?.into_inner().session
-        });
-        let sequence = session.await.sequence;
-        self.target.store(sequence.try_into().expect("positive"), Ordering::Relaxed);
-        let seen = tokio::time::timeout(PATIENCE, self.watcher)
-            .await
-            .expect("the watcher sees all events");
-        history.watched = seen.expect("a watcher").watched;
+        let mut events = 0;
+        for name in &self.sessions {
+            let session = eventually("the session is told", || async {
+                let request = pb::GetSessionRequest { session: name.clone() };
+                let mut sessions = SessionsServiceClient::new(self.anywhere.channel());
+                sessions.get_session(request).await.ok()?.into_inner().session
+            });
+            events += u64::try_from(session.await.sequence).expect("positive");
+        }
+        self.target.store(events, Ordering::Relaxed);
+        for (at, watcher) in self.watchers.into_iter().enumerate() {
+            let seen = tokio::time::timeout(PATIENCE, watcher).await;
+            let seen = seen.unwrap_or_else(|_| panic!("watcher {at} sees all {events} events"));
+            history.watched.push(seen.expect("a watcher"));
+        }
         history
     }
 }
@@ -166,14 +196,13 @@ async fn wait_for(count: &watch::Receiver<u64>, more: u64, what: &str) {
 enum Repeats {
     /// The same.
     Alike,
-    /// What became of it, where a replica that is gone could not tell.
-    Settled,
     /// Anything: a refusal may not have been kept.
     Anew,
 }
 
 struct Writer {
     number: usize,
+    session: String,
     groups: Anywhere,
     stop: Arc<AtomicBool>,
     count: Arc<watch::Sender<u64>>,
@@ -208,7 +237,7 @@ impl Writer {
 
     async fn create(&mut self, request_id: &str, step: u64) -> Option<String> {
         let request = pb::CreateGroupRequest {
-            session: "default".into(),
+            session: self.session.clone(),
             request_id: request_id.into(),
             subject: format!("Writer {} step {step}", self.number),
             participant_ids: vec![self.person(0), self.person(1)],
@@ -229,7 +258,7 @@ impl Writer {
 
     async fn set_subject(&mut self, request_id: &str, group_id: &str, step: u64) {
         let request = pb::SetGroupSubjectRequest {
-            session: "default".into(),
+            session: self.session.clone(),
             group_id: group_id.into(),
             request_id: request_id.into(),
             subject: format!("Writer {} step {step}", self.number),
@@ -248,7 +277,7 @@ impl Writer {
 
     async fn add(&mut self, request_id: &str, group_id: &str, step: u64) {
         let request = pb::AddParticipantsRequest {
-            session: "default".into(),
+            session: self.session.clone(),
             group_id: group_id.into(),
             request_id: request_id.into(),
             participant_ids: vec![self.person(step)],
@@ -267,7 +296,7 @@ impl Writer {
 
     async fn remove(&mut self, request_id: &str, group_id: &str, step: u64) {
         let request = pb::RemoveParticipantsRequest {
-            session: "default".into(),
+            session: self.session.clone(),
             group_id: group_id.into(),
             request_id: request_id.into(),
             participant_ids: vec![self.person(step.saturating_sub(2))],
@@ -305,7 +334,6 @@ impl Writer {
             (Err(first), Err(again)) if first == again => {}
             // It would have been refused before anything was noted.
             (Err(first), Ok(_)) if first != UNKNOWN => {}
-            (Err(first), Ok(_)) if self.repeats == Repeats::Settled && first == UNKNOWN => {}
             (Err(_), Ok(_)) if self.repeats == Repeats::Anew => {}
             (Ok(_), Err(again)) => panic!("{request_id}: first an answer, then {again}"),
             (Err(first), again) => {
@@ -314,7 +342,7 @@ impl Writer {
             }
         }
         if matches!(&first, Err(reason) if reason == UNKNOWN) {
-            self.history.unknown.push(request_id.to_owned());
+            self.history.unknown.push((self.session.clone(), request_id.to_owned()));
         }
         first.ok()
     }
@@ -352,6 +380,7 @@ impl Writer {
 
     fn acknowledge(&mut self, request_id: &str, changed: bool, sequence: i64) {
         self.history.acknowledged.push(Acknowledged {
+            session: self.session.clone(),
             request_id: request_id.to_owned(),
             changed,
             sequence,
@@ -384,8 +413,12 @@ answered!(
 );
 
 /// Follows the log as a client should: with the last token, through every death of the service.
-async fn follow(anywhere: Anywhere, target: Arc<AtomicU64>) -> History {
-    let mut history = History::default();
+async fn follow(
+    anywhere: Anywhere,
+    sessions: Vec<String>,
+    target: Arc<AtomicU64>,
+) -> Vec<pb::GroupEvent> {
+    let mut watched = Vec::new();
     let mut token: Option<Bytes> = None;
     loop {
         let start = match &token {
@@ -393,7 +426,7 @@ async fn follow(anywhere: Anywhere, target: Arc<AtomicU64>) -> History {
             None => Start::Earliest(pb::Earliest {}),
         };
         let request = pb::WatchGroupEventsRequest {
-            sessions: vec!["default".into()],
+            sessions: sessions.clone(),
             start: Some(start),
             progress_interval: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
             ..Default::default()
@@ -407,13 +440,13 @@ async fn follow(anywhere: Anywhere, target: Arc<AtomicU64>) -> History {
         let mut stream = stream.into_inner();
         while let Ok(Some(response)) = stream.message().await {
             for bytes in response.events {
-                history.watched.push(pb::GroupEvent::decode(bytes).expect("an event"));
+                watched.push(pb::GroupEvent::decode(bytes).expect("an event"));
             }
             if !response.resume_token.is_empty() {
                 token = Some(response.resume_token);
             }
-            if history.watched.len() as u64 >= target.load(Ordering::Relaxed) {
-                return history;
+            if watched.len() as u64 >= target.load(Ordering::Relaxed) {
+                return watched;
             }
         }
         tokio::time::sleep(PAUSE).await;

@@ -2,7 +2,7 @@
 //!
 //! Whatever the moment, the checker (`checker.rs`) then proves what the service promises.
 
-mod checker;
+pub mod checker;
 mod early;
 mod full_disk;
 pub mod load;

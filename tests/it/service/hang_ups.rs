@@ -165,3 +165,39 @@ async fn a_deletion_whose_caller_hangs_up_before_it_began_leaves_no_answer() {
     let again = service.groups().delete_group(delete).await.expect_err("no such group");
     assert_eq!(reason(&again), "GROUP_NOT_FOUND");
 }
+
+/// The service stops once all calls have ended; that they ended is what their callers hear, and not that it stops.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_end_while_the_service_stops_get_their_answers() {
+    let Some(mut service) = Service::on_postgres().await else { return };
+    let (mut observer, mut holder) = (connect(&service).await, connect(&service).await);
+    let held = hold(&mut holder, "events").await;
+    let calls: Vec<_> = (0..16)
+        .map(|number| {
+            let mut groups = service.groups();
+            let request = pb::CreateGroupRequest {
+                session: "default".into(),
+                subject: format!("Team {number}"),
+                request_id: format!("00000000-0000-4000-8000-{number:012}"),
+                ..Default::default()
+            };
+            tokio::spawn(async move { groups.create_group(request).await })
+        })
+        .collect();
+    until_one_waits(&mut observer).await;
+    let server = service.server.take().expect("a running service");
+    let app = server.app().clone();
+    let stopping = tokio::spawn(server.stop());
+    eventually("it stops", || async { app.is_draining().then_some(()) }).await;
+    held.rollback().await.expect("the table is free");
+    let mut answered = 0;
+    for call in calls {
+        match call.await.expect("an end") {
+            Ok(_) => answered += 1,
+            // It came too late.
+            Err(status) => assert_eq!(reason(&status), "DRAINING"),
+        }
+    }
+    assert!(answered > 0, "one at the least was on its way");
+    stopping.await.expect("it stops");
+}

@@ -39,7 +39,10 @@ impl WahaServer {
         let (server, call) = (self.clone(), call.clone());
         let applied = tokio::spawn(async move {
             match server.handle(&call).await {
-                Ok(reply) => reply,
+                Ok(reply) => {
+                    server.note_act(&call);
+                    reply
+                }
                 Err(problem) => server.word(&problem, &call),
             }
         });

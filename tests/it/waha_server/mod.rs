@@ -89,6 +89,17 @@ pub struct Recorded {
     pub body: Value,
 }
 
+impl Recorded {
+    fn of(call: &Call) -> Self {
+        Self {
+            method: call.method.clone(),
+            path: call.path.clone(),
+            query: call.query.clone(),
+            body: call.json(),
+        }
+    }
+}
+
 /// One WAHA server in this process, on a port of 127.0.0.1.
 pub struct WahaServer {
     whatsapp: Arc<Whatsapp>,
@@ -105,6 +116,8 @@ pub struct WahaServer {
     /// Webhooks that their receivers took.
     webhooks_taken: Arc<AtomicUsize>,
     requests: Mutex<Vec<Recorded>>,
+    /// Those that changed something.
+    acts: Mutex<Vec<Recorded>>,
     violations: Mutex<Vec<String>>,
     faults: Mutex<Vec<Planned>>,
     /// Groups of which only the id is shown.
@@ -141,6 +154,7 @@ impl WahaServer {
                 .expect("a client"),
             webhooks_taken: Arc::default(),
             requests: Mutex::default(),
+            acts: Mutex::default(),
             violations: Mutex::default(),
             faults: Mutex::default(),
             blank: Mutex::default(),
@@ -167,6 +181,11 @@ impl WahaServer {
     /// Every request so far, those of WebSockets too.
     pub fn requests(&self) -> Vec<Recorded> {
         self.requests.lock().expect("the requests").clone()
+    }
+
+    /// The requests that changed something, whether or not their answers arrived.
+    pub fn acts(&self) -> Vec<Recorded> {
+        self.acts.lock().expect("the acts").clone()
     }
 
     /// The next request that fits meets this fault. Each call plans one; older ones come first.
@@ -295,13 +314,13 @@ impl WahaServer {
     }
 
     fn record(&self, call: &Call) {
-        let recorded = Recorded {
-            method: call.method.clone(),
-            path: call.path.clone(),
-            query: call.query.clone(),
-            body: call.json(),
-        };
-        self.requests.lock().expect("the requests").push(recorded);
+        self.requests.lock().expect("the requests").push(Recorded::of(call));
+    }
+
+    fn note_act(&self, call: &Call) {
+        if call.method != "GET" {
+            self.acts.lock().expect("the acts").push(Recorded::of(call));
+        }
     }
 
     fn note_violation(&self, call: &Call, what: &str) {
