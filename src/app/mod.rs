@@ -34,11 +34,11 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::domain::counter::Epoch;
 use crate::domain::error::{Error, Result};
 use crate::domain::fair_share::FairShare;
-use crate::domain::port::courier::WebhookSender;
 use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::passage::Passage;
 use crate::domain::port::picture::PictureMaker;
 use crate::domain::port::repository::Repository;
+use crate::domain::port::webhook_sender::WebhookSender;
 use crate::domain::session::EngineKind;
 use calls::Calls;
 pub use calls::Mutation;
@@ -144,7 +144,7 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         pictures: Arc<dyn PictureMaker>,
-        courier: Arc<dyn WebhookSender>,
+        sender: Arc<dyn WebhookSender>,
         options: Options,
         epoch: Option<Epoch>,
     ) -> Result<(Self, WriterLoop)> {
@@ -165,7 +165,7 @@ impl App {
             log.note_sequence(&session.name, session.sequence);
         }
         let hooks =
-            WebhookRegistry::load(repository.as_ref(), courier, options.webhooks.clone()).await?;
+            WebhookRegistry::load(repository.as_ref(), sender, options.webhooks.clone()).await?;
         let relay = Relay::new(options.webhooks.callers.len() > 1);
         let watches = Watches::new(
             repository.clone(),

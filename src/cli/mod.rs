@@ -122,7 +122,7 @@ pub enum ClientCommand {
     Groups(groups::GroupsArgs),
     /// Follow every change as it happens
     Watch(watch::WatchArgs),
-    /// URLs that are told of every change, and miss none
+    /// URLs to which every change is posted, none missed
     Webhooks(webhooks::WebhooksArgs),
     /// Replay what was recorded elsewhere: webhooks of WAHA
     Import(import::ImportArgs),

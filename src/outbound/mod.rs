@@ -8,6 +8,8 @@ pub mod address;
 use std::net::{IpAddr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, ClientBuilder, redirect};
+use rustls::ClientConfig;
 use url::{Host, Url};
 
 use self::address::is_public;
@@ -39,6 +41,18 @@ impl Guard {
             Some(Host::Domain(_)) => true,
             None => false,
         }
+    }
+
+    /// A client that asks no address but those, over this TLS: it follows no redirect by itself, so that each is looked
+    /// at, and knows no proxy, which would look addresses up by itself.
+    pub fn client(self, tls: ClientConfig) -> ClientBuilder {
+        Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(self)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .user_agent(concat!("wagroups/", env!("CARGO_PKG_VERSION")))
     }
 
     fn allows(self, address: IpAddr) -> bool {

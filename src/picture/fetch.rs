@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, Response, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
@@ -96,17 +96,8 @@ impl From<Cause> for Error {
 impl Fetcher {
     pub fn new(options: Options, trust: &Trust) -> Result<Self> {
         let guard = Guard::new(options.allow_private_addresses);
-        let client = Client::builder()
-            .tls_backend_preconfigured(trust.client_config().map_err(Error::internal)?)
-            .dns_resolver(guard)
-            // Redirects are followed here, so that each is looked at; a proxy would look for itself.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .user_agent(concat!("wagroups/", env!("CARGO_PKG_VERSION")))
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(Error::internal)?;
+        let client = guard.client(trust.client_config().map_err(Error::internal)?);
+        let client = client.pool_max_idle_per_host(0).build().map_err(Error::internal)?;
         Ok(Self { client, guard, timeout: options.fetch_timeout })
     }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::RestState;
 use super::answers::plain::{PictureResponse, Success};
+use super::body::UTF8_MARK;
 use super::openapi::{Body, Tag, flag, optional, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
@@ -132,6 +133,9 @@ fn source(incoming: &mut Incoming) -> Option<PictureSource> {
 /// Base64 with either alphabet, as one line or wrapped. It may be long, so that it is put right where it stands.
 fn decode(text: String) -> Option<Vec<u8>> {
     let mut text = text.into_bytes();
+    if text.starts_with(UTF8_MARK) {
+        text.drain(..UTF8_MARK.len());
+    }
     // Browsers put the type in front.
     let mark = b";base64,";
     let head = &text[..text.len().min(MAX_MARK)];
@@ -172,6 +176,7 @@ mod tests {
                 URL_SAFE_NO_PAD.encode(&bytes),
                 format!("data:image/jpeg;base64,{plain}"),
                 format!("  {plain}\t"),
+                format!("\u{feff}{plain}"),
             ] {
                 assert_eq!(decode(text.clone()).as_ref(), Some(&bytes), "{text:?}");
             }

@@ -126,7 +126,7 @@ impl Assembly {
             self.clock.clone(),
             self.entropy.clone(),
             startup::pictures(&self.settings, &self.trust)?,
-            startup::courier(&self.settings, &self.trust, self.clock.clone())?,
+            startup::webhook_sender(&self.settings, &self.trust, self.clock.clone())?,
             startup::options(&self.settings),
             epoch,
         )

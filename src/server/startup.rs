@@ -8,7 +8,6 @@ use secrecy::SecretString;
 use crate::app::sessions::NewSession;
 use crate::app::{App, Call, Options, webhooks};
 use crate::config::{RestShape, Settings, WahaServer};
-use crate::courier::{self, HttpCourier};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::cluster::Tenure;
@@ -22,6 +21,7 @@ use crate::picture::{self, Pictures};
 use crate::repository::{ConnectOptions, SeaRepository};
 use crate::rest;
 use crate::tls::Trust;
+use crate::webhook_sender::{self, HttpWebhookSender};
 
 /// Shorter ones can be guessed.
 const MIN_PEER_SECRET: usize = 16;
@@ -270,16 +270,16 @@ pub fn trust(settings: &Settings) -> Result<Trust, StartError> {
 }
 
 /// Who posts to the receivers of webhooks.
-pub(super) fn courier(
+pub(super) fn webhook_sender(
     settings: &Settings,
     trust: &Trust,
     clock: Arc<dyn Clock>,
-) -> Result<Arc<HttpCourier>, StartError> {
-    let options = courier::Options {
+) -> Result<Arc<HttpWebhookSender>, StartError> {
+    let options = webhook_sender::Options {
         allow_private_addresses: settings.webhooks.allow_private_addresses,
         timeout: settings.webhooks.timeout,
     };
-    Ok(Arc::new(HttpCourier::new(options, trust, clock).map_err(StartError::service)?))
+    Ok(Arc::new(HttpWebhookSender::new(options, trust, clock).map_err(StartError::service)?))
 }
 
 /// The maker of pictures.

@@ -3,8 +3,8 @@
 use axum::http::HeaderMap;
 
 use super::refusal::{Refusal, Unproven};
-use crate::courier::signature::is_signed;
 use crate::domain::session::WebhookSecret;
+use crate::webhook_sender::signature::is_signed;
 
 const SIGNATURE: &str = "x-webhook-hmac";
 const ALGORITHM: &str = "x-webhook-hmac-algorithm";
@@ -43,7 +43,7 @@ impl Signature {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::courier::signature::sign;
+    use crate::webhook_sender::signature::sign;
 
     /// As WAHA's documentation gives it.
     const BODY: &[u8] = br#"{"event":"message","session":"default","engine":"WEBJS"}"#;

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, Response};
 
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, Result};
-use crate::domain::port::courier::{DeliveryError, DeliveryRequest, WebhookSender};
+use crate::domain::port::webhook_sender::{DeliveryError, DeliveryRequest, WebhookSender};
 use crate::domain::web_url::WebUrl;
 use crate::domain::webhook::FailureCause;
 use crate::outbound::{self, Guard};
@@ -36,30 +36,24 @@ pub struct Options {
     pub timeout: Duration,
 }
 
-pub struct HttpCourier {
+pub struct HttpWebhookSender {
     client: Client,
     guard: Guard,
     timeout: Duration,
     clock: Arc<dyn Clock>,
 }
 
-impl fmt::Debug for HttpCourier {
+impl fmt::Debug for HttpWebhookSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HttpCourier")
+        f.write_str("HttpWebhookSender")
     }
 }
 
-impl HttpCourier {
+impl HttpWebhookSender {
     pub fn new(options: Options, trust: &Trust, clock: Arc<dyn Clock>) -> Result<Self> {
         let guard = Guard::new(options.allow_private_addresses);
-        let client = Client::builder()
-            .tls_backend_preconfigured(trust.client_config().map_err(Error::internal)?)
-            .dns_resolver(guard)
-            // A proxy would look the address up by itself.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .user_agent(concat!("wagroups/", env!("CARGO_PKG_VERSION")))
+        let client = guard
+            .client(trust.client_config().map_err(Error::internal)?)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_TIME)
             .build()
@@ -67,26 +61,26 @@ impl HttpCourier {
         Ok(Self { client, guard, timeout: options.timeout, clock })
     }
 
-    async fn send(&self, parcel: DeliveryRequest) -> Result<Response, DeliveryError> {
+    async fn send(&self, delivery: DeliveryRequest) -> Result<Response, DeliveryError> {
         let failed = |cause| DeliveryError { cause, retry_after: None };
-        if !self.guard.admits(parcel.url.as_url()) {
+        if !self.guard.admits(delivery.url.as_url()) {
             return Err(failed(FailureCause::AddressNotAllowed));
         }
         let mut request = self
             .client
-            .post(parcel.url.as_url().clone())
+            .post(delivery.url.as_url().clone())
             .header(CONTENT_TYPE, "application/json")
-            .header("x-webhook-request-id", &parcel.delivery_id)
-            .header("x-webhook-timestamp", parcel.time.to_string());
-        if let Some(key) = &parcel.hmac_key {
+            .header("x-webhook-request-id", &delivery.delivery_id)
+            .header("x-webhook-timestamp", delivery.time.to_string());
+        if let Some(key) = &delivery.hmac_key {
             request = request
-                .header("x-webhook-hmac", signature::sign(key, &parcel.body))
+                .header("x-webhook-hmac", signature::sign(key, &delivery.body))
                 .header("x-webhook-hmac-algorithm", "sha512");
         }
-        for header in &parcel.headers {
+        for header in &delivery.headers {
             request = request.header(header.name(), header.expose());
         }
-        let sent = request.body(parcel.body).send().await;
+        let sent = request.body(delivery.body).send().await;
         sent.map_err(|error| {
             failed(if outbound::was_refused(&error) {
                 FailureCause::AddressNotAllowed
@@ -123,15 +117,15 @@ async fn read(mut response: Response) {
 }
 
 #[async_trait]
-impl WebhookSender for HttpCourier {
+impl WebhookSender for HttpWebhookSender {
     fn may_post_to(&self, url: &WebUrl) -> bool {
         self.guard.admits(url.as_url())
     }
 
-    async fn post(&self, parcel: DeliveryRequest) -> Result<u16, DeliveryError> {
+    async fn post(&self, delivery: DeliveryRequest) -> Result<u16, DeliveryError> {
         let late = Err(DeliveryError { cause: FailureCause::Timeout, retry_after: None });
         let response =
-            tokio::time::timeout(self.timeout, self.send(parcel)).await.unwrap_or(late)?;
+            tokio::time::timeout(self.timeout, self.send(delivery)).await.unwrap_or(late)?;
         self.take(response).await
     }
 }

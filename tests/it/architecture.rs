@@ -22,7 +22,7 @@ use source::{Source, manifest_dir, top_module};
 const RANKS: [&[&str]; 7] = [
     &["domain", "failpoint"],
     &["config", "telemetry", "tls", "outbound", "pb"],
-    &["repository", "engine", "bus", "picture", "courier", "envelope"],
+    &["repository", "engine", "bus", "picture", "webhook_sender", "envelope"],
     &["app"],
     &["middleware"],
     &["grpc", "rest", "waha_ingress", "ops", "cluster"],
@@ -31,7 +31,8 @@ const RANKS: [&[&str]; 7] = [
 ];
 
 /// Arrows that the ranks would allow: the app knows the ports, not what stands behind them.
-const PORTS_ONLY: (&str, &[&str]) = ("app", &["repository", "engine", "bus", "picture", "courier"]);
+const PORTS_ONLY: (&str, &[&str]) =
+    ("app", &["repository", "engine", "bus", "picture", "webhook_sender"]);
 
 /// Libraries that `domain` never names: it is free of input and output.
 const NOT_IN_DOMAIN: [&str; 4] = ["tokio", "tonic", "sea_orm", "axum"];

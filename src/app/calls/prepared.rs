@@ -10,7 +10,7 @@ use crate::domain::answer::MutationOutcome;
 use crate::domain::error::Result;
 use crate::domain::id::SessionName;
 use crate::domain::operation::{
-    self, Command, EngineAnswer, EngineCall, EngineError, SetGroupPicture,
+    self, CallEcho, Command, EngineAnswer, EngineCall, EngineError, SetGroupPicture,
 };
 use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::picture::Picture;
@@ -65,8 +65,9 @@ impl Prepared {
         self,
         context: &MutationContext<'_>,
         engine: Arc<dyn GroupEngine>,
+        echo: &Arc<dyn CallEcho>,
     ) -> operation::Result<EngineAnswer<MutationOutcome>> {
-        let call = EngineCall { session: context.session, key: &context.call_key };
+        let call = EngineCall::of_command(context.session, &context.call_key).with_echo(echo);
         let engine = &*engine;
         let mut answer = match self.command {
             Command::CreateGroup(create) => plainly(engine, call, &create).await,

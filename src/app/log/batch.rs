@@ -115,6 +115,7 @@ mod tests {
     use crate::app::log::write_request::{CallAnswer, EngineChanges, WriteContent};
     use crate::domain::event::Initiator;
     use crate::domain::group::Group;
+    use crate::domain::operation::{CreateGroup, GroupCommand as _};
     use crate::domain::participant::Account;
     use crate::domain::port::repository::SessionHead;
     use crate::domain::reducer::{Change, Observation};
@@ -305,6 +306,66 @@ mod tests {
             let mut sequences: Vec<_> = outcomes.collect();
             sequences.dedup();
             assert_eq!(sequences, [1, 2, 3], "report first: {is_report_first}");
+        }
+    }
+
+    /// No engine says which call made a group; where it can be but one, the event is that call's.
+    #[test]
+    fn a_group_that_is_described_before_its_maker_is_answered_is_that_call_s() {
+        let session = session();
+        let (me, other) = ("4915100000001@c.us", "4915100000009@c.us");
+        let described = |subject: &str, owner: &str| {
+            let mut group = Group::partial("120363000000000001@g.us".parse().unwrap());
+            group.subject.text = subject.to_owned();
+            group.owner = owner.parse().ok();
+            request(EngineChanges {
+                source_id: "described".to_owned(),
+                observations: vec![Observation {
+                    group_id: group.id.clone(),
+                    change: Change::Full(Box::new(group)),
+                    actor: None,
+                    occur_time: Timestamp::EPOCH,
+                    stamp: None,
+                }],
+                call_key: None,
+                may_be_late: true,
+            })
+        };
+        let numbers = SessionNumbers {
+            head: SessionHead::default(),
+            account: Some(Account::new(me.parse().unwrap())),
+        };
+        let make = |subject: &str| CreateGroup {
+            subject: subject.parse().unwrap(),
+            description: Default::default(),
+            participants: Vec::new(),
+            settings: Default::default(),
+        };
+        for (making, report, expected) in [
+            (&["Team"][..], described("Team", me), Some("call 0")),
+            (&["Crew", "Team"], described("Team", me), Some("call 1")),
+            (&["Team", "Team"], described("Team", me), None),
+            (&["Crew"], described("Team", me), None),
+            (&["Team"], described("Team", other), None),
+        ] {
+            let echo_windows: Arc<EchoWindows> = Arc::default();
+            let open: Vec<_> = making
+                .iter()
+                .enumerate()
+                .map(|(at, subject)| {
+                    let (key, expected) = (format!("call {at}"), make(subject).expected());
+                    let initiator = Initiator::default();
+                    echo_windows.open(&session, &key.into(), initiator, None, expected)
+                })
+                .collect();
+            let mut batch =
+                Batch::new(Timestamp::EPOCH, BTreeSet::new(), HashMap::new(), Duration::MAX);
+            batch.reduce(&report, Some(&numbers), &echo_windows, &Zero);
+            let (_, draft) = &batch.into_drafts()[0];
+            assert_eq!(draft.events.len(), 1);
+            let claimed = draft.claimed.first().map(|(key, _)| &**key);
+            assert_eq!(claimed, expected, "{making:?}");
+            drop(open);
         }
     }
 }

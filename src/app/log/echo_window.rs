@@ -2,20 +2,27 @@
 //!
 //! WhatsApp reports our own changes too, perhaps before the call's answer has committed.
 //! An echo inside this window is written as what it is: origin API, with the call's request id;
-//! the call then finds its change in the log and answers that event's sequence.
+//! the call then finds its change in the log and answers that event's sequence. Whom it names is known to the call at
+//! once, where WhatsApp's answer leaves that open.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::echo::{Echo, is_echo};
 use super::own_changes::OwnChanges;
 use crate::domain::counter::Sequence;
-use crate::domain::event::Initiator;
+use crate::domain::event::{FieldValue, Initiator};
 use crate::domain::id::{GroupId, SessionName};
+use crate::domain::operation;
 use crate::domain::participant::Account;
 use crate::domain::reducer::{Change, Observation};
+
+/// People of reports that are remembered for one call: as many as it may name.
+const MAX_REPORTED: usize = 1024;
 
 /// Names one call towards the engine; engines that can return it with the echo.
 pub(in crate::app) type CallKey = Arc<str>;
@@ -35,6 +42,29 @@ struct PendingCall {
     expected: Vec<Change>,
     /// Sequence of the event that the echo became.
     logged: Option<Sequence>,
+    /// The people of reports that may be its echo.
+    reported: watch::Sender<Vec<Account>>,
+}
+
+impl PendingCall {
+    /// The people of a report that changes them as the call does. Whether they are those of the call is seen by who
+    /// knows their other names.
+    fn note_members(&self, seen: &Observation) {
+        let Change::Members { action, members } = &seen.change else { return };
+        let expects = |expected: &Change| matches!(expected, Change::Members { action: expected, .. } if expected == action);
+        if self.group_id.as_ref() != Some(&seen.group_id) || !self.expected.iter().any(expects) {
+            return;
+        }
+        self.reported.send_if_modified(|reported| {
+            let before = reported.len();
+            for account in members.iter().map(|member| member.account) {
+                if reported.len() < MAX_REPORTED && !reported.contains(&account) {
+                    reported.push(account);
+                }
+            }
+            reported.len() > before
+        });
+    }
 }
 
 /// An echo's call.
@@ -49,6 +79,25 @@ pub(in crate::app) struct EchoWindow {
     calls: Arc<EchoWindows>,
     session: SessionName,
     key: CallKey,
+    /// What reports tell meanwhile.
+    pub echo: Arc<dyn operation::CallEcho>,
+}
+
+#[derive(Debug)]
+struct Reported(watch::Receiver<Vec<Account>>);
+
+#[async_trait]
+impl operation::CallEcho for Reported {
+    async fn members(&self, more_than: usize) -> Vec<Account> {
+        let mut reported = self.0.clone();
+        let more = reported.wait_for(|reported| reported.len() > more_than).await;
+        let more = more.map(|reported| reported.clone());
+        match more {
+            Ok(more) => more,
+            // The call has ended.
+            Err(_) => std::future::pending().await,
+        }
+    }
 }
 
 impl EchoWindows {
@@ -60,9 +109,23 @@ impl EchoWindows {
         group_id: Option<GroupId>,
         expected: Vec<Change>,
     ) -> EchoWindow {
-        let call = PendingCall { key: key.clone(), initiator, group_id, expected, logged: None };
+        let (reported, seen) = watch::channel(Vec::new());
+        let key = key.clone();
+        let call =
+            PendingCall { key: key.clone(), initiator, group_id, expected, logged: None, reported };
         self.calls.lock().entry(session.clone()).or_default().push(call);
-        EchoWindow { calls: self.clone(), session: session.clone(), key: key.clone() }
+        let echo = Arc::new(Reported(seen));
+        EchoWindow { calls: self.clone(), session: session.clone(), key, echo }
+    }
+
+    /// Has the calls that are out know whom a report names.
+    pub fn note_members(&self, session: &SessionName, me: Option<&Account>, seen: &Observation) {
+        if is_of_others(me, seen) {
+            return;
+        }
+        for call in self.calls.lock().get(session).into_iter().flatten() {
+            call.note_members(seen);
+        }
     }
 
     /// The call whose echo this report is.
@@ -84,6 +147,30 @@ impl EchoWindows {
                     && call.expected.iter().any(|expected| is_echo(expected, &seen.change))
             }
         })?;
+        Some(Claim { key: call.key.clone(), initiator: call.initiator.clone() })
+    }
+
+    /// The call that makes a group like this one, of which nothing was known before; none where several may be meant.
+    pub fn claim_creation(
+        &self,
+        session: &SessionName,
+        me: Option<&Account>,
+        seen: &Observation,
+    ) -> Option<Claim> {
+        let group = seen.change.described()?;
+        let is_of_another =
+            group.owner.is_none_or(|owner| me.is_none_or(|me| me.cannot_go_by(owner)));
+        if is_of_others(me, seen) || is_of_another {
+            return None;
+        }
+        let subject = Change::Fields(vec![FieldValue::Subject(group.subject.clone())]);
+        let calls = self.calls.lock();
+        let mut making = calls.get(session)?.iter().filter(|call| {
+            call.group_id.is_none()
+                && call.logged.is_none()
+                && call.expected.iter().any(|expected| is_echo(expected, &subject))
+        });
+        let call = making.next().filter(|_| making.next().is_none())?;
         Some(Claim { key: call.key.clone(), initiator: call.initiator.clone() })
     }
 

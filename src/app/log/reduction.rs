@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::echo::Echo;
-use super::echo_window::{CallKey, EchoWindows};
+use super::echo_window::{CallKey, Claim, EchoWindows};
 use super::own_changes::contradicts;
 use super::session_draft::{DraftGroup, SessionDraft};
 use super::working_set::{GroupKey, WorkingGroup};
@@ -74,7 +74,9 @@ impl Reduction<'_> {
                 continue;
             }
             let (me, key) = (self.draft.account, changes.call_key.as_deref());
+            self.echo_windows.note_members(self.session, me.as_ref(), observation);
             let claim = self.echo_windows.claim(self.session, me.as_ref(), key, observation);
+            let claim = claim.or_else(|| self.claim_creation(observation));
             let rest = match self.late_echo(observation, claim.is_some()) {
                 Echo::Own => continue,
                 Echo::PartlyOwn => Some(self.echo_windows.rest_of(self.session, observation)),
@@ -208,6 +210,15 @@ impl Reduction<'_> {
             self.draft.doubtful.insert(observation.group_id.clone());
         }
         if would_change { echo } else { Echo::No }
+    }
+
+    /// The call whose group this is, where an event describes it before the call is answered.
+    fn claim_creation(&mut self, observation: &Observation) -> Option<Claim> {
+        let me = self.draft.account;
+        let claim = self.echo_windows.claim_creation(self.session, me.as_ref(), observation)?;
+        let is_known = self.group(&observation.group_id).now.state.group.is_some();
+        // One event makes a group; within a batch the call may have been found already.
+        (!is_known && self.echoed(&claim.key).is_none()).then_some(claim)
     }
 
     /// The sequence of the event that a call's echo became, where it came before the call's answer.

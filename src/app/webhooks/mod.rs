@@ -23,7 +23,7 @@ use crate::domain::event::EventId;
 use crate::domain::id::{RequestId, SessionName};
 use crate::domain::other_event::OtherEventName;
 use crate::domain::page::{decode_page_token, encode_page_token};
-use crate::domain::port::courier::{DeliveryError, DeliveryRequest};
+use crate::domain::port::webhook_sender::{DeliveryError, DeliveryRequest};
 use crate::domain::reason::Reason;
 use crate::domain::session::WebhookSecret;
 use crate::domain::token::ResumeToken;
@@ -259,7 +259,7 @@ impl App {
         let now = inner.clock.now();
         let event_id = EventId::new(now, inner.entropy.as_ref());
         let body = envelope::test(event_id, now, id, inner.hooks.options.words);
-        let parcel = DeliveryRequest {
+        let delivery = DeliveryRequest {
             url: config.url,
             headers: config.headers,
             hmac_key: config.hmac_key,
@@ -268,7 +268,7 @@ impl App {
             body: body.to_string().into(),
         };
         let began = Instant::now();
-        let outcome = inner.hooks.courier.post(parcel).await;
+        let outcome = inner.hooks.sender.post(delivery).await;
         Ok(WebhookTest { outcome, elapsed: began.elapsed() })
     }
 
@@ -410,7 +410,7 @@ impl Inner {
     }
 
     fn check_url(&self, url: &WebUrl) -> Result<()> {
-        if self.hooks.courier.may_post_to(url) {
+        if self.hooks.sender.may_post_to(url) {
             return Ok(());
         }
         let message = "url leads to an address that is not public, which this service does not post to; in a closed \

@@ -14,7 +14,7 @@ use super::registry::WebhookHandle;
 use crate::app::Inner;
 use crate::app::relay::{Subscription, Waiting, Wish};
 use crate::domain::backoff::Backoff;
-use crate::domain::port::courier::DeliveryRequest;
+use crate::domain::port::webhook_sender::DeliveryRequest;
 use crate::domain::webhook::{FailureCause, WebhookConfig, WebhookId};
 use crate::telemetry;
 
@@ -89,7 +89,7 @@ impl To {
     /// Whether the receiver took it.
     async fn post(&self, waiting: &Waiting) -> bool {
         let (hooks, event) = (&self.inner.hooks, &waiting.event);
-        let parcel = DeliveryRequest {
+        let delivery = DeliveryRequest {
             url: self.config.url.clone(),
             headers: self.config.headers.clone(),
             hmac_key: self.config.hmac_key.clone(),
@@ -101,7 +101,7 @@ impl To {
         loop {
             let posted = {
                 let _place = hooks.passing_places.take(&self.key_name).await;
-                hooks.courier.post(parcel.clone()).await
+                hooks.sender.post(delivery.clone()).await
             };
             let Err(undelivered) = posted else { return true };
             let is_soon_mended = match undelivered.cause {

@@ -14,13 +14,13 @@ use crate::domain::auth::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Result;
 use crate::domain::fair_share::FairShare;
-use crate::domain::port::courier::WebhookSender;
 use crate::domain::port::repository::Repository;
+use crate::domain::port::webhook_sender::WebhookSender;
 use crate::domain::webhook::{Webhook, WebhookId, WebhookState};
 
 #[derive(Debug)]
 pub(in crate::app) struct WebhookRegistry {
-    pub courier: Arc<dyn WebhookSender>,
+    pub sender: Arc<dyn WebhookSender>,
     pub options: Options,
     /// Posts that are out at the same time, over all webhooks.
     pub places: Places,
@@ -55,7 +55,7 @@ pub(super) struct Running {
 impl WebhookRegistry {
     pub async fn load(
         repository: &dyn Repository,
-        courier: Arc<dyn WebhookSender>,
+        sender: Arc<dyn WebhookSender>,
         options: Options,
     ) -> Result<Self> {
         let is_shared = options.callers.len() > 1;
@@ -67,7 +67,7 @@ impl WebhookRegistry {
             hooks.into_iter().map(|webhook| (webhook.id, WebhookHandle::new(webhook))).collect();
         let owners = options.callers.iter();
         Ok(Self {
-            courier,
+            sender,
             places: Places::new(places),
             passing_places: Places::new(passing_places),
             owners: owners.map(|caller| (caller.key_name().to_owned(), caller.clone())).collect(),

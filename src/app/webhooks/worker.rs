@@ -19,7 +19,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
 use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
-use crate::domain::port::courier::{DeliveryError, DeliveryRequest};
+use crate::domain::port::webhook_sender::{DeliveryError, DeliveryRequest};
 use crate::domain::port::webhooks::ProgressWrite;
 use crate::domain::reason::Reason;
 use crate::domain::token::{LogId, ResumeToken};
@@ -412,7 +412,7 @@ async fn post(
     let renderer =
         WahaRenderer::new(session.as_deref(), hooks.options.words, config.events.clone());
     let Some(rendered) = renderer.render(&event) else { return Outcome::Skipped };
-    let parcel = DeliveryRequest {
+    let delivery = DeliveryRequest {
         url: config.url.clone(),
         headers: config.headers.clone(),
         hmac_key: config.hmac_key.clone(),
@@ -421,7 +421,7 @@ async fn post(
         body: rendered.body.to_string().into(),
     };
     let began = Instant::now();
-    let posted = hooks.courier.post(parcel).await;
+    let posted = hooks.sender.post(delivery).await;
     let outcome = match &posted {
         Ok(_) => "delivered",
         Err(undelivered) => undelivered.cause.as_str(),

@@ -11,12 +11,12 @@ use tokio::time::sleep;
 use super::bodies::Body;
 use crate::cli::errors::Failure;
 use crate::cli::text;
-use crate::courier::signature::sign;
 use crate::domain::backoff::Backoff;
 use crate::domain::id::SessionName;
 use crate::domain::session::WebhookSecret;
 use crate::telemetry::SystemEntropy;
 use crate::tls::Trust;
+use crate::webhook_sender::signature::sign;
 
 /// How often a body is posted before the import gives up.
 const TRIES: u32 = 8;

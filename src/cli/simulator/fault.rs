@@ -126,7 +126,7 @@ enum FaultKind {
 enum Point {
     /// Before the world applied it: it never takes effect
     BeforeApply,
-    /// After the world applied it: it took effect, and nobody is told
+    /// After the world applied it: it took effect, and no event reports it
     AfterApply,
 }
 

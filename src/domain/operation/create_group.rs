@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommandValue, EngineAnswer, GroupCommand, Operation, OperationName};
 use crate::domain::answer::MutationOutcome;
-use crate::domain::group::{DescriptionText, GroupSettings, SubjectText};
+use crate::domain::event::FieldValue;
+use crate::domain::group::{DescriptionText, GroupSettings, Subject, SubjectText};
 use crate::domain::id::{GroupId, ParticipantId};
 use crate::domain::participant::ParticipantResult;
 use crate::domain::reducer::Change;
@@ -42,8 +43,10 @@ impl GroupCommand for CreateGroup {
         None
     }
 
+    /// Of a group that nobody knows yet.
     fn expected(&self) -> Vec<Change> {
-        Vec::new()
+        let subject = Subject { text: self.subject.as_str().to_owned(), ..Subject::default() };
+        vec![Change::Fields(vec![FieldValue::Subject(subject)])]
     }
 }
 

@@ -22,6 +22,7 @@ mod setting;
 mod subject;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,7 @@ pub use self::reads::{FetchAll, FetchGroup, FetchedGroup, Snapshot};
 pub use self::setting::ChangeSetting;
 pub use self::subject::SetGroupSubject;
 use super::id::{GroupId, SessionName};
+use super::participant::Account;
 use super::port::picture::Picture;
 use super::reducer::Change;
 
@@ -76,12 +78,30 @@ pub struct EngineCall<'a> {
     ///
     /// [`GroupChanges::call_key`]: crate::domain::port::engine::GroupChanges::call_key
     pub key: &'a str,
+    /// For engines whose answers leave open what became of people.
+    pub echo: Option<&'a Arc<dyn CallEcho>>,
 }
 
 impl<'a> EngineCall<'a> {
     pub fn of_query(session: &'a SessionName) -> Self {
-        Self { session, key: "" }
+        Self::of_command(session, "")
     }
+
+    pub fn of_command(session: &'a SessionName, key: &'a str) -> Self {
+        Self { session, key, echo: None }
+    }
+
+    pub fn with_echo(self, echo: &'a Arc<dyn CallEcho>) -> Self {
+        Self { echo: Some(echo), ..self }
+    }
+}
+
+/// What events report of a call's own change while it is out.
+#[async_trait]
+pub trait CallEcho: Debug + Send + Sync {
+    /// The people who were reported so far, changed in the call's group as it changes them, as soon as there are more
+    /// than so many.
+    async fn members(&self, more_than: usize) -> Vec<Account>;
 }
 
 /// Types with the names of the RPCs that they serve, or of the service's own calls.

@@ -1,7 +1,6 @@
 //! What the service needs of the outside: traits that adapters in higher modules implement.
 
 pub mod cluster;
-pub mod courier;
 pub mod engine;
 pub mod fetch_budget;
 pub mod other_events;
@@ -10,5 +9,6 @@ pub mod picture;
 pub mod repository;
 pub mod spellings;
 mod store_error;
+pub mod webhook_sender;
 pub mod webhooks;
 pub mod world;

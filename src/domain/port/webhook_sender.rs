@@ -24,7 +24,7 @@ pub struct DeliveryRequest {
     pub body: Bytes,
 }
 
-/// Why a parcel was not taken.
+/// Why a delivery was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryError {
     pub cause: FailureCause,
@@ -39,5 +39,5 @@ pub trait WebhookSender: Send + Sync + fmt::Debug + 'static {
 
     /// Posts once, as WAHA does. `Ok` with the status where the receiver answered 2xx. Dropped, it may or
     /// may not have arrived.
-    async fn post(&self, parcel: DeliveryRequest) -> Result<u16, DeliveryError>;
+    async fn post(&self, delivery: DeliveryRequest) -> Result<u16, DeliveryError>;
 }

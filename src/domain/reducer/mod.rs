@@ -87,7 +87,15 @@ impl Change {
 
     /// Whether it describes the group as a whole.
     pub fn is_whole(&self) -> bool {
-        matches!(self, Self::Full(_) | Self::FullExcept { .. })
+        self.described().is_some()
+    }
+
+    /// The group, where it is described as a whole.
+    pub fn described(&self) -> Option<&Group> {
+        match self {
+            Self::Full(group) | Self::FullExcept { group, .. } => Some(group),
+            _ => None,
+        }
     }
 
     /// How many accounts it lists.

@@ -234,7 +234,7 @@ impl Scene {
     where
         SimulatorEngine: Perform<O>,
     {
-        self.engine.perform(EngineCall { session: &session(name), key }, &operation).await
+        self.engine.perform(EngineCall::of_command(&session(name), key), &operation).await
     }
 
     /// Lets deliveries run until nothing waits for the session.

@@ -152,6 +152,7 @@ impl WahaServers {
             remote: route.remote,
             me: route.account,
             now: self.clock.now(),
+            echo: None,
         })
     }
 
@@ -331,6 +332,7 @@ where
     RoutedSession: Serve<O>,
 {
     async fn perform(&self, call: EngineCall<'_>, operation: &O) -> Result<O::Answer> {
-        self.carried(call.session).await?.serve(operation).await
+        let carried = self.carried(call.session).await?;
+        RoutedSession { echo: call.echo.cloned(), ..carried }.serve(operation).await
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::operation::{
-    EngineAnswer, EngineError, Operation, OperationName, Outcome, Result,
+    CallEcho, EngineAnswer, EngineError, Operation, OperationName, Outcome, Result,
 };
 use crate::domain::participant::Account;
 use crate::domain::reason::Reason;
@@ -33,6 +33,8 @@ pub(super) struct RoutedSession {
     pub me: Option<Account>,
     /// When the call began.
     pub now: Timestamp,
+    /// What events report meanwhile of what the call changes.
+    pub echo: Option<Arc<dyn CallEcho>>,
 }
 
 impl RoutedSession {

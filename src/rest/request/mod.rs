@@ -111,7 +111,10 @@ impl Incoming {
         self.query.list(name)
     }
 
-    pub fn query_all(&self, name: &str) -> Vec<String> {
+    pub fn query_all(&mut self, name: &str) -> Vec<String> {
+        if self.query.has_object(name) {
+            self.violations.add(name, "must be a list: repeat it, or write it as name[]");
+        }
         self.query.all(name)
     }
 

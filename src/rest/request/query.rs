@@ -31,6 +31,12 @@ impl Query {
         matching.map(|(_, value)| value.clone()).collect()
     }
 
+    /// Whether the list is written as an object, so that its values would be passed over: `name[key]`.
+    pub fn has_object(&self, name: &str) -> bool {
+        let begins = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('['));
+        self.0.iter().any(|(key, _)| begins(key) && !form::names_list(key, name))
+    }
+
     /// A boolean of the query, as WAHA reads one; absent is false.
     pub fn flag(&self, violations: &mut Violations, name: &str) -> bool {
         match self.first(name) {

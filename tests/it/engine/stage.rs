@@ -196,7 +196,7 @@ impl Scene {
     where
         dyn GroupEngine: Perform<O>,
     {
-        self.engine.perform(EngineCall { session, key }, &command).await
+        self.engine.perform(EngineCall::of_command(session, key), &command).await
     }
 
     pub async fn ask<O: Operation>(&self, session: &SessionName, query: O) -> Result<O::Answer>

@@ -208,4 +208,9 @@ async fn a_list_in_the_query_is_read_as_every_client_writes_it() {
         let wrong = rest.get(&format!("?{query}=foo")).await;
         assert_eq!(wrong.said(), (400, "INVALID_REQUEST"), "{query}");
     }
+    // What is not taken is named, and not passed over.
+    for query in ["exclude[a]", "exclude%5Bparticipants%5D"] {
+        let wrong = rest.get(&format!("?{query}=participants")).await;
+        assert_eq!(wrong.said(), (400, "INVALID_REQUEST"), "{query}");
+    }
 }

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tonic_types::StatusExt as _;
 use wagroups::engine::waha::webhook::WahaEngine;
 use wagroups::pb;
 
 use super::scene::Scene;
 use crate::harness::service::{eventually, reason};
-use crate::waha_server::Options;
+use crate::waha_server::{Fault, Options};
 
 const ANNA: &str = "4915120000001@c.us";
 
@@ -128,6 +129,43 @@ async fn a_description_that_is_removed_is_found_by_a_read_with_and_without_the_s
         described("Rules").await;
         scene.act(ANNA, describe("")).await;
         described("").await;
+    }
+}
+
+/// What became of people of whom the answer says nothing is told by the event of the change, and needs no read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verdict_that_the_answer_leaves_open_comes_from_its_echo() {
+    const BERT: &str = "4915120000002@c.us";
+    let scene = scene(false, 3600).await;
+    let group_id = scene.group_id("shop", &[ANNA]).await;
+    let change = pb::AddParticipantsRequest {
+        session: "shop".into(),
+        group_id: group_id.clone(),
+        participant_ids: vec![BERT.into()],
+        ..Default::default()
+    };
+    let (groups, path) = (scene.service.groups(), format!("/groups/{group_id}"));
+    for (at, nobody) in
+        [json!([]), json!([{"status": "200"}, {"status": "200"}])].into_iter().enumerate()
+    {
+        let fault = || Fault::JsonAfterApplying(nobody.clone());
+        let before = scene.server().full_fetches();
+        scene.server().fail_next(("POST", format!("{path}/participants/add").as_str()), fault());
+        let added =
+            groups.clone().add_participants(change.clone()).await.expect("added").into_inner();
+        assert_eq!(added.results[0].status(), pb::ParticipantStatus::Ok, "{at}");
+        scene.server().fail_next(("POST", format!("{path}/participants/remove").as_str()), fault());
+        let remove = pb::RemoveParticipantsRequest {
+            session: change.session.clone(),
+            group_id: change.group_id.clone(),
+            participant_ids: change.participant_ids.clone(),
+            ..Default::default()
+        };
+        let removed =
+            groups.clone().remove_participants(remove).await.expect("removed").into_inner();
+        assert_eq!(removed.results[0].status(), pb::ParticipantStatus::Ok, "{at}");
+        assert_eq!(scene.server().full_fetches(), before, "{at}: nothing was read for it");
+        assert_eq!(scene.server().faults_left(), 0);
     }
 }
 

@@ -42,7 +42,7 @@ impl Desk<'_> {
                 self.finish(
                     simulator
                         .perform(
-                            EngineCall { session, key: &key },
+                            EngineCall::of_command(session, &key),
                             &LeaveGroup { group_id: id.clone() },
                         )
                         .await,
@@ -59,7 +59,7 @@ impl Desk<'_> {
                 self.finish(
                     simulator
                         .perform(
-                            EngineCall { session, key: &key },
+                            EngineCall::of_command(session, &key),
                             &SetGroupSubject { group_id: id.clone(), subject: subject.clone() },
                         )
                         .await,
@@ -78,7 +78,7 @@ impl Desk<'_> {
                 self.finish(
                     simulator
                         .perform(
-                            EngineCall { session, key: &key },
+                            EngineCall::of_command(session, &key),
                             &SetGroupDescription {
                                 group_id: id.clone(),
                                 description: text.clone(),
@@ -108,7 +108,7 @@ impl Desk<'_> {
                 }
                 match simulator
                     .perform(
-                        EngineCall { session, key: &key },
+                        EngineCall::of_command(session, &key),
                         &RevokeInviteCode { group_id: id.clone() },
                     )
                     .await
@@ -167,7 +167,7 @@ impl Desk<'_> {
             settings: GroupSettings::default(),
         };
         let session = &self.session.simulated;
-        match self.simulator().perform(EngineCall { session, key }, &group).await {
+        match self.simulator().perform(EngineCall::of_command(session, key), &group).await {
             Ok(made) => {
                 let id = &made.value.group_id;
                 let fetched = self
@@ -190,7 +190,7 @@ impl Desk<'_> {
         let (session, invite) = (&self.session.simulated, Invite::Code(code));
         match self
             .simulator()
-            .perform(EngineCall { session, key }, &JoinGroup { invite: invite.clone() })
+            .perform(EngineCall::of_command(session, key), &JoinGroup { invite: invite.clone() })
             .await
         {
             Ok(joined) => Ok(Reply::json(&json!({ "id": joined.value.group_id }))),
@@ -215,7 +215,7 @@ impl Desk<'_> {
         self.finish(
             self.simulator()
                 .perform(
-                    EngineCall { session, key },
+                    EngineCall::of_command(session, key),
                     &ChangeSetting { group_id: id.clone(), setting },
                 )
                 .await,
@@ -261,7 +261,7 @@ impl Desk<'_> {
         match self
             .simulator()
             .perform(
-                EngineCall { session, key },
+                EngineCall::of_command(session, key),
                 &ChangeParticipants { group_id: id.clone(), action, participants: people.to_vec() },
             )
             .await
@@ -291,7 +291,7 @@ impl Desk<'_> {
         if !asked.is_empty() {
             match simulator
                 .perform(
-                    EngineCall { session, key },
+                    EngineCall::of_command(session, key),
                     &AnswerJoinRequests {
                         group_id: id.clone(),
                         answer,

@@ -52,6 +52,8 @@ pub enum Fault {
     HtmlFromProxyAfterApplying(u16),
     /// It was done, and the first half of the answer's JSON arrives as if it were all.
     TruncatedJson,
+    /// It was done, and another JSON is answered.
+    JsonAfterApplying(Value),
     /// It was done, and the connection ends in the middle of the answer's body.
     CutBody,
     /// It was done, and the answer comes byte by byte.
@@ -78,6 +80,7 @@ impl Fault {
             Self::HangAfterApplying
             | Self::HtmlFromProxyAfterApplying(_)
             | Self::TruncatedJson
+            | Self::JsonAfterApplying(_)
             | Self::CutBody
             | Self::SlowDrip
             | Self::CloseAfterApplying => true,
@@ -110,6 +113,7 @@ impl Fault {
                 Ok(Reply::bare(page(status)).of_kind("text/html").with_status(status))
             }
             Self::TruncatedJson => Ok(truncated(answer)),
+            Self::JsonAfterApplying(body) => Ok(Reply::json(&body).with_status(201)),
             Self::CutBody => Ok(in_pieces(answer, |text| {
                 let half = Bytes::from(text.as_bytes()[..text.len() / 2].to_vec());
                 let cut = std::io::Error::other("cut");

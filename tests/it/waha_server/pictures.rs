@@ -82,7 +82,7 @@ impl Desk<'_> {
 
     pub async fn replace_picture(&self, jpeg: Option<Bytes>, key: &str) -> Answer {
         let (id, session) = (self.group_id()?, &self.session.simulated);
-        let (call, group_id) = (EngineCall { session, key }, id.clone());
+        let (call, group_id) = (EngineCall::of_command(session, key), id.clone());
         let replaced = match jpeg {
             Some(jpeg) => {
                 let picture = Picture::of_jpeg(jpeg);

@@ -138,7 +138,7 @@ async fn refusals_change_nothing_and_say_why() {
     let refused = scene
         .engine
         .perform(
-            EngineCall { session: &session("bob"), key: "r" },
+            EngineCall::of_command(&session("bob"), "r"),
             &ChangeParticipants {
                 group_id: group.clone(),
                 action: MemberAction::Promote,
@@ -185,7 +185,7 @@ async fn other_people_act() {
     let added = scene
         .engine
         .perform(
-            EngineCall { session: &session("alice"), key: "add" },
+            EngineCall::of_command(&session("alice"), "add"),
             &ChangeParticipants {
                 group_id: group.clone(),
                 action: MemberAction::Join,

@@ -2,6 +2,7 @@
 
 mod attribution;
 mod create;
+mod echo;
 mod invites;
 mod lists;
 mod names;

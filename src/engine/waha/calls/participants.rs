@@ -172,6 +172,16 @@ impl Serve<ChangeParticipants> for RoutedSession {
             .iter()
             .map(|said| Some(self.result(group_id, &said.asked, &replies[said.row?], operation)))
             .collect();
+        // Where the answer's other rows are refusals, nobody who is left open was changed.
+        let is_attributed = |row| said.iter().any(|said| said.row == Some(row));
+        let may_be_done = replies.len() < said.len()
+            || replies.iter().enumerate().any(|(row, reply)| {
+                !is_attributed(row)
+                    && participant_status(reply.code, operation) == ParticipantStatus::Ok
+            });
+        if self.info.engine == WahaEngine::Noweb && may_be_done {
+            self.settle_by_echo(action, &said, &mut results).await;
+        }
         let mut after = None;
         // A browser answers with the requested name, and later lists the person under another one.
         if results.iter().any(Option::is_none)
