@@ -160,6 +160,9 @@ impl App {
             retention: options.retention,
         })
         .await?;
+        if epoch.is_some() {
+            log.recall_own_changes(clock.now()).await?;
+        }
         let sessions = Sessions::load(repository.as_ref(), epoch.is_some()).await?;
         for session in sessions.directory.all() {
             log.note_sequence(&session.name, session.sequence);

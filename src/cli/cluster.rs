@@ -132,6 +132,7 @@ fn as_text(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::clock::Timestamp;
     use crate::domain::cluster::Lease;
 
     fn view(owner: char, heartbeats: &[(char, u64)]) -> ClusterView {
@@ -147,6 +148,7 @@ mod tests {
             is_member: false,
             lease: Lease { owner: Some(id(owner)), epoch: Epoch::ZERO.plus(7) },
             head: Position::ZERO.plus(42),
+            time: Timestamp::EPOCH,
             replicas: replicas.collect(),
         }
     }

@@ -8,14 +8,14 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::clock::{Entropy, Uptime, UptimeClock};
+use crate::domain::clock::{Entropy, Timestamp, Uptime, UptimeClock};
 use crate::domain::cluster::{
     ClusterView, Confirmation, HEARTBEAT, ReplicaId, ReplicaRecord, Tenure, Watchdog,
 };
 use crate::domain::counter::Epoch;
 use crate::domain::port::cluster::{Claimable, ClusterStore, Wakeup};
 use crate::domain::port::repository::Result;
-use crate::telemetry;
+use crate::telemetry::{self, SharedClock};
 
 /// Heartbeats that may be out at the same time: one that hangs must not be the last.
 const HEARTBEATS_OUT: usize = 3;
@@ -97,6 +97,8 @@ impl Member {
 pub struct Membership {
     store: Arc<dyn ClusterStore>,
     clock: Arc<dyn UptimeClock>,
+    /// Which each heartbeat sets by the database's.
+    time: Arc<SharedClock>,
     entropy: Arc<dyn Entropy>,
     own: ReplicaRecord,
     has_joined: bool,
@@ -112,6 +114,8 @@ pub struct Membership {
 
 struct Answered {
     sent: Uptime,
+    /// By this machine's clock.
+    sent_time: Timestamp,
     id: ReplicaId,
     answer: Result<ClusterView>,
 }
@@ -121,6 +125,7 @@ impl Membership {
     pub fn new(
         store: Arc<dyn ClusterStore>,
         clock: Arc<dyn UptimeClock>,
+        time: Arc<SharedClock>,
         entropy: Arc<dyn Entropy>,
         address: String,
         version: &str,
@@ -144,6 +149,7 @@ impl Membership {
         Self {
             store,
             clock,
+            time,
             entropy,
             own,
             has_joined: false,
@@ -195,15 +201,16 @@ impl Membership {
 
     fn heartbeat(&self) -> BoxFuture<'static, Answered> {
         let (store, id, sent) = (self.store.clone(), self.own.id.clone(), self.clock.uptime());
+        let sent_time = self.time.own();
         let is_draining = self.member.draining.is_cancelled();
         Box::pin(async move {
             let answer = store.heartbeat(&id, is_draining).await;
-            Answered { sent, id, answer }
+            Answered { sent, sent_time, id, answer }
         })
     }
 
     async fn take_in(&mut self, answered: Answered) {
-        let Answered { sent, id, answer } = answered;
+        let Answered { sent, sent_time, id, answer } = answered;
         // Several may be out, and come back in any order.
         if id != self.own.id || self.confirmed.is_some_and(|confirmed| sent <= confirmed) {
             return;
@@ -212,6 +219,7 @@ impl Membership {
             Ok(view) => view,
             Err(error) => return tracing::warn!(%error, "a heartbeat was not confirmed"),
         };
+        self.time.read(sent_time, view.time);
         if !view.is_member {
             return self.begin_anew();
         }

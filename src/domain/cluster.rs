@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::clock::{Entropy, Uptime, UptimeClock};
+use super::clock::{Entropy, Timestamp, Uptime, UptimeClock};
 use super::counter::{Epoch, Position};
 
 /// Between two heartbeats.
@@ -81,6 +81,8 @@ pub struct ClusterView {
     pub lease: Lease,
     /// The log's head.
     pub head: Position,
+    /// What the database's clock said.
+    pub time: Timestamp,
     pub replicas: Vec<ReplicaRecord>,
 }
 
@@ -189,6 +191,7 @@ mod tests {
             is_member: true,
             lease: Lease { owner: None, epoch: Epoch::ZERO },
             head: Position::ZERO,
+            time: Timestamp::EPOCH,
             replicas: replicas.collect(),
         }
     }

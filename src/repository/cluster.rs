@@ -6,6 +6,7 @@ use sea_orm::FromQueryResult;
 use super::rows::{parsed, unsigned};
 use super::sql::{Sql, number};
 use super::{Connections, SeaRepository, commit, postgres};
+use crate::domain::clock::Timestamp;
 use crate::domain::cluster::{ClusterView, Lease, ReplicaId, ReplicaRecord};
 use crate::domain::counter::Epoch;
 use crate::domain::port::cluster::{Claimable, ClusterStore, Wakeup};
@@ -34,7 +35,8 @@ pub(super) struct Present {
     id: String,
 }
 
-const VIEW: &str = "l.owner AS owner, l.epoch AS epoch, h.position AS head, r.id AS id, r.address AS address, \
+const VIEW: &str = "l.owner AS owner, l.epoch AS epoch, h.position AS head, \
+    CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS time, r.id AS id, r.address AS address, \
     r.version AS version, r.heartbeat AS heartbeat, r.draining AS draining \
     FROM leases l JOIN log_head h ON h.id = 1 LEFT JOIN replicas r ON TRUE WHERE l.key = 'all' ORDER BY r.id";
 
@@ -45,6 +47,7 @@ struct ViewRow {
     epoch: i64,
     beat: i64,
     head: i64,
+    time: i64,
     id: Option<String>,
     address: Option<String>,
     version: Option<String>,
@@ -163,6 +166,7 @@ impl SeaRepository {
 fn view(rows: Vec<ViewRow>) -> Result<ClusterView> {
     let first = rows.first().ok_or_else(|| StoreError::Corrupt("leases has no row".to_owned()))?;
     let owner = Some(first.owner.as_str()).filter(|owner| !owner.is_empty());
+    let time = Timestamp::from_micros(first.time);
     let (is_member, head) = (first.beat > 0, unsigned("log_head.position", first.head)?);
     let lease = Lease {
         owner: owner.map(|owner| parsed("leases.owner", owner)).transpose()?,
@@ -180,5 +184,5 @@ fn view(rows: Vec<ViewRow>) -> Result<ClusterView> {
             Ok(ReplicaRecord { id, address, version, heartbeat, draining })
         })
         .collect::<Result<_>>()?;
-    Ok(ClusterView { is_member, lease, head, replicas })
+    Ok(ClusterView { is_member, lease, head, time, replicas })
 }

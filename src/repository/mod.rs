@@ -19,6 +19,7 @@ mod migration;
 mod open;
 mod postgres;
 mod reservations;
+mod rests;
 mod rows;
 mod sessions;
 mod spellings;

@@ -19,11 +19,12 @@ use crate::domain::counter::Epoch;
 use crate::domain::error::Error;
 use crate::domain::port::cluster::ClusterStore;
 use crate::domain::port::repository::EventLog as _;
+use crate::engine::gateway::Rests;
 use crate::engine::simulator::SimulatorEngine;
 use crate::engine::waha::WahaServers;
 use crate::middleware::{Audit, Calls, HandOn};
 use crate::repository::SeaRepository;
-use crate::telemetry::{SystemClock, SystemEntropy};
+use crate::telemetry::{SharedClock, SystemEntropy};
 use crate::tls::Trust;
 use crate::{rest, waha_ingress};
 
@@ -32,7 +33,7 @@ pub(super) struct Assembly {
     pub settings: Settings,
     pub trust: Trust,
     pub repository: Arc<SeaRepository>,
-    pub clock: Arc<SystemClock>,
+    pub clock: Arc<SharedClock>,
     pub entropy: Arc<SystemEntropy>,
     pub audit: Audit,
     pub health: HealthReporter,
@@ -87,15 +88,17 @@ impl Assembly {
         let simulator = startup::open_simulator(
             settings,
             &app,
-            repository,
+            repository.clone(),
             clock.clone(),
             entropy.clone(),
             tenure.clone(),
         )
         .await?;
+        let rests = Rests::load(repository, clock.clone()).await;
         let waha = startup::open_waha(
             settings,
             &app,
+            rests.map_err(|error| StartError::service(error.into()))?,
             self.trust.clone(),
             clock.clone(),
             entropy.clone(),

@@ -28,7 +28,7 @@ use crate::config::Settings;
 use crate::engine::simulator::SimulatorEngine;
 use crate::middleware::{Audit, HostNames};
 use crate::repository::SeaRepository;
-use crate::telemetry;
+use crate::telemetry::{self, SharedClock, SystemClock};
 
 pub use signals::{HeldSignals, Signals, Stop, outlive_file_size_limit};
 pub use startup::{StartError, connect, trust};
@@ -84,7 +84,7 @@ impl Server {
             settings: settings.clone(),
             trust,
             repository: startup::connect_and_migrate(settings).await?,
-            clock: Arc::default(),
+            clock: Arc::new(SharedClock::new(Arc::new(SystemClock))),
             entropy: Arc::default(),
             audit: Audit::default(),
             health: health.clone(),

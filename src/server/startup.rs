@@ -14,7 +14,7 @@ use crate::domain::cluster::Tenure;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
-use crate::engine::gateway::{self, Gateway, Pace, TenuredPassage};
+use crate::engine::gateway::{self, Gateway, Pace, Rests, TenuredPassage};
 use crate::engine::simulator::{self, SimulatorEngine};
 use crate::engine::waha::{self, WahaServers};
 use crate::picture::{self, Pictures};
@@ -132,7 +132,8 @@ pub(super) async fn open_simulator(
         .map_err(StartError::other)?;
     let engine = Arc::new(engine);
     let pace = settings.simulator.paced.then(|| pace(settings));
-    let options = gateway_options(settings, pace, tenure);
+    // It asks nobody for rest but by a fault.
+    let options = gateway_options(settings, pace, tenure, None);
     app.register_engine(Arc::new(Gateway::new(engine.clone(), entropy, options)));
     Ok(Some(engine))
 }
@@ -141,6 +142,7 @@ pub(super) async fn open_simulator(
 pub(super) fn open_waha(
     settings: &Settings,
     app: &App,
+    rests: Rests,
     trust: Trust,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -171,7 +173,7 @@ pub(super) fn open_waha(
     app.register_engine(Arc::new(Gateway::new(
         engine.clone(),
         entropy,
-        gateway_options(settings, pace, tenure),
+        gateway_options(settings, pace, tenure, Some(rests)),
     )));
     Ok(engine)
 }
@@ -210,12 +212,14 @@ fn gateway_options(
     settings: &Settings,
     pace: Option<Pace>,
     tenure: Option<Tenure>,
+    rests: Option<Rests>,
 ) -> gateway::Options {
     gateway::Options {
         read_timeout: settings.engine.read_timeout,
         write_timeout: settings.engine.write_timeout,
         pace,
         tenure,
+        rests,
     }
 }
 

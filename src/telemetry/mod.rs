@@ -5,10 +5,12 @@ mod logging;
 mod metrics;
 mod old_names;
 mod rpc_series;
+mod shared_clock;
 mod system_clock;
 
 pub use cluster_metrics::{cluster, handed_on, heartbeat_age, log_lag, role_changed};
 pub use logging::{LoggingError, init as init_logging};
 pub use metrics::*;
 pub use rpc_series::{RpcRunning, RpcSeries, RpcsRunning};
+pub use shared_clock::SharedClock;
 pub use system_clock::{SystemClock, SystemEntropy};

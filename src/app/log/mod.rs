@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::clock::{Clock, Entropy};
+use crate::domain::clock::{Clock, Entropy, Timestamp};
 use crate::domain::counter::{Epoch, Position, Sequence};
 use crate::domain::error::Result;
 use crate::domain::event::{EventRecord, Initiator};
@@ -33,6 +33,7 @@ use crate::domain::log_position::LogPosition;
 use crate::domain::port::repository::Repository;
 use crate::domain::reducer::{Change, GroupState};
 use crate::domain::token::{LogId, ResumeToken};
+use crate::pb;
 pub(super) use commits::{LAST_PAUSE, RETRY_PAUSES};
 use echo_window::EchoWindows;
 pub(super) use echo_window::{CallKey, EchoWindow};
@@ -45,6 +46,10 @@ pub(super) use write_request::{
     WriteResult,
 };
 use writer::{Writer, WriterParts};
+
+/// Events that are read of the time before this process acted: at the most, and at once.
+const MAX_RECALLED: u32 = 20_000;
+const RECALLED_AT_ONCE: u32 = 1_000;
 
 /// What the log notifies the rest of the service of while it writes; an observer must not block.
 pub(super) trait LogObserver: Send + Sync + 'static {
@@ -152,6 +157,25 @@ impl Log {
         changes: impl IntoIterator<Item = &'a Change>,
     ) {
         self.echo_windows.own_changes.note(session, group_id, changes);
+    }
+
+    /// Reads what calls changed a moment ago, before this process acted.
+    pub async fn recall_own_changes(&self, now: Timestamp) -> Result<()> {
+        let mut after = self.repository.position_before(now - own_changes::MEMORY).await?;
+        for _ in 0..MAX_RECALLED / RECALLED_AT_ONCE {
+            let slice = self.repository.read(after, RECALLED_AT_ONCE).await?;
+            for record in &slice.events {
+                // What a later version wrote may not be known here.
+                if let Ok(event) = pb::event::decode(&record.wire) {
+                    self.echo_windows.own_changes.recall(&event, now.since(record.record_time));
+                }
+            }
+            match slice.events.last() {
+                Some(last) => after = last.position,
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     pub fn log_id(&self) -> LogId {

@@ -9,6 +9,9 @@
 //! that undid one was answered, or after the group was read in its later state; applied, such a report would turn the
 //! group back. A report that repeats our call is not applied: where the group differs by then, its state is newer.
 //!
+//! The log has what the calls of an earlier process changed, or of the replica that acted before this one
+//! ([`OwnChanges::recall`]).
+//!
 //! Nothing is removed here when its report has come: the writer may have to compare the same report again.
 
 use std::collections::VecDeque;
@@ -20,14 +23,14 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::echo::{Echo, is_echo};
-use crate::domain::event::{FieldValue, MemberAction};
+use crate::domain::event::{Event, EventBody, FieldChange, FieldValue, MemberAction, Origin};
 use crate::domain::group::Group;
 use crate::domain::id::{GroupId, SessionName};
-use crate::domain::participant::Role;
+use crate::domain::participant::{Participant, Role};
 use crate::domain::reducer::Change;
 
 /// How long a server's events may be on their way.
-const MEMORY: Duration = Duration::from_secs(60);
+pub(super) const MEMORY: Duration = Duration::from_secs(60);
 /// How long a reported revoke is taken for our own: the report does not name the code.
 const REVOKE: Duration = Duration::from_secs(10);
 /// Fields and people that are remembered of each group, the latest ones: one call may name 1,024 people.
@@ -73,7 +76,25 @@ impl OwnChanges {
         group_id: &GroupId,
         changes: impl IntoIterator<Item = &'a Change>,
     ) {
-        let at = Instant::now();
+        self.note_at(session, group_id, changes, Instant::now());
+    }
+
+    /// What the log tells of a call of ours, a moment after it: to a process that was not there.
+    pub fn recall(&self, event: &Event, age: Duration) {
+        let at = Instant::now().checked_sub(age).filter(|_| age < MEMORY);
+        let (Some(at), Some(group_id), Origin::Api) = (at, &event.group_id, event.origin) else {
+            return;
+        };
+        self.note_at(&event.session, group_id, &changed_by(&event.body), at);
+    }
+
+    fn note_at<'a>(
+        &self,
+        session: &SessionName,
+        group_id: &GroupId,
+        changes: impl IntoIterator<Item = &'a Change>,
+        at: Instant,
+    ) {
         let key = (session.clone(), group_id.clone());
         let noted = self.0.get(&key).unwrap_or_default();
         {
@@ -136,6 +157,33 @@ impl OwnChange {
     }
 }
 
+/// The single changes that became this event.
+fn changed_by(body: &EventBody) -> Option<Change> {
+    match body {
+        EventBody::Updated(changes) => {
+            let values = changes.iter().filter_map(|change| match change {
+                FieldChange::Value { current, .. } => Some(current.clone()),
+                FieldChange::Alias(_) | FieldChange::Completed(_) => None,
+            });
+            Some(Change::Fields(values.collect()))
+        }
+        EventBody::ParticipantsChanged(changed) => {
+            let members = changed.participants.iter().map(|member| {
+                let role = member.current.or(member.previous).unwrap_or(Role::Participant);
+                Participant::new(member.account, role)
+            });
+            Some(Change::Members { action: changed.action, members: members.collect() })
+        }
+        EventBody::InviteRevoked => Some(Change::InviteRevoked),
+        EventBody::Joined(_)
+        | EventBody::Left(_)
+        | EventBody::Deleted(_)
+        | EventBody::PictureChanged(_)
+        | EventBody::JoinRequest(_)
+        | EventBody::SessionDeleted(_) => None,
+    }
+}
+
 /// Whether the group differs from what is reported, so that the report would change it.
 pub(super) fn contradicts(group: &Group, reported: &Change) -> bool {
     match reported {
@@ -193,8 +241,12 @@ fn each(change: &Change) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::clock::{Entropy, Timestamp};
+    use crate::domain::counter::Sequence;
+    use crate::domain::event::{EventId, Initiator, ParticipantChange, ParticipantsChanged};
     use crate::domain::group::Subject;
-    use crate::domain::participant::{Account, Participant};
+    use crate::domain::participant::Account;
+    use crate::domain::session::EngineKind;
 
     fn session() -> SessionName {
         "shop".parse().unwrap()
@@ -310,5 +362,66 @@ mod tests {
         assert_eq!(calls.each_ref().map(compared), [Echo::Own, Echo::No]);
         tokio::time::sleep(MEMORY).await;
         assert_eq!(calls.each_ref().map(compared), [Echo::No, Echo::No]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_log_tells_of_calls_a_moment_ago_is_known_again() {
+        // Tokio's paused time begins where nothing was before.
+        tokio::time::sleep(MEMORY * 2).await;
+        let (one, two) = ("+49151000000010", "+49151000000020");
+        let previous = Subject { text: "a".to_owned(), ..Subject::default() };
+        let current = Subject { text: "b".to_owned(), ..Subject::default() };
+        let renaming = EventBody::Updated(vec![FieldChange::Value {
+            previous: FieldValue::Subject(previous),
+            current: FieldValue::Subject(current),
+        }]);
+        let removal = EventBody::ParticipantsChanged(ParticipantsChanged {
+            action: MemberAction::Leave,
+            participants: vec![ParticipantChange {
+                account: Account::new(one.parse().unwrap()),
+                previous: Some(Role::Admin),
+                current: None,
+            }],
+        });
+        let event = |origin, body| Event {
+            id: EventId::new(Timestamp::EPOCH, &Zero),
+            session: session(),
+            sequence: Sequence::ZERO,
+            group_id: Some(group()),
+            occur_time: Timestamp::EPOCH,
+            record_time: Timestamp::EPOCH,
+            engine: EngineKind::Simulator,
+            origin,
+            actor: None,
+            initiator: Initiator::default(),
+            body,
+        };
+        let reports = [
+            renamed("b"),
+            renamed("a"),
+            members(MemberAction::Leave, &[one]),
+            members(MemberAction::Leave, &[two]),
+        ];
+        let (young, old) = (Duration::from_secs(50), Duration::from_secs(61));
+        for (origin, age, expected) in [
+            (Origin::Api, young, [Echo::Own, Echo::No, Echo::Own, Echo::No]),
+            (Origin::Api, old, [Echo::No; 4]),
+            (Origin::Engine, young, [Echo::No; 4]),
+        ] {
+            let own = OwnChanges::default();
+            for body in [renaming.clone(), removal.clone()] {
+                own.recall(&event(origin, body), age);
+            }
+            let seen = reports.each_ref().map(|seen| own.compare(&session(), &group(), seen));
+            assert_eq!(seen, expected, "{origin:?} {age:?}");
+        }
+    }
+
+    struct Zero;
+
+    impl Entropy for Zero {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
     }
 }

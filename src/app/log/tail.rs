@@ -147,6 +147,14 @@ impl LogTail {
     ) -> Result<()> {
         let _moving = self.moving.lock().await;
         let records = records_of(commit, receipt);
+        if records.iter().any(|record| self.contradicts(record)) {
+            // It is written; what is in memory of before is not what the log has there.
+            tracing::error!(
+                "the log was put back to an earlier state: what this process knows of it is read anew"
+            );
+            self.replaced.cancel();
+            return Ok(());
+        }
         if let Some(first) = records.first()
             && first.position > self.head().position.next()
         {
@@ -177,6 +185,21 @@ impl LogTail {
         }
         self.append(records);
         Ok(())
+    }
+
+    /// Whether another event is known at this position. A poll may have brought the same one before.
+    fn contradicts(&self, record: &EventRecord) -> bool {
+        let state = self.state.read();
+        let back = state.head.position.get().checked_sub(record.position.get());
+        let back = back.and_then(|back| usize::try_from(back).ok());
+        let held = back.map(|back| state.history.len().checked_sub(back + 1));
+        match held {
+            // It is new.
+            None => false,
+            Some(at) => {
+                at.and_then(|at| state.history.get(at)).is_none_or(|held| held.id != record.id)
+            }
+        }
     }
 
     /// Reads what other processes have written since. Called on wake-ups and by a slow poll.

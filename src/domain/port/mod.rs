@@ -7,6 +7,7 @@ pub mod other_events;
 pub mod passage;
 pub mod picture;
 pub mod repository;
+pub mod rests;
 pub mod spellings;
 mod store_error;
 pub mod webhook_sender;

@@ -6,6 +6,7 @@
 
 mod calls;
 mod passage;
+mod rests;
 mod session_limiter;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 pub use self::passage::TenuredPassage;
+pub use self::rests::Rests;
 use self::session_limiter::{SessionLimiter, SessionLimiters};
 use self::upstream::{Upstream, Upstreams};
 use crate::domain::backoff::Backoff;
@@ -56,6 +58,8 @@ pub struct Options {
     pub pace: Option<Pace>,
     /// While it is confirmed, this replica acts; `None` = it is the only one.
     pub tenure: Option<Tenure>,
+    /// `None` = they are forgotten with the process.
+    pub rests: Option<Rests>,
 }
 
 /// An engine with everything around it. Itself an engine, so that callers need not know.
@@ -75,13 +79,11 @@ impl fmt::Debug for Gateway {
 
 impl Gateway {
     pub fn new(engine: Arc<dyn GroupEngine>, entropy: Arc<dyn Entropy>, options: Options) -> Self {
-        Self {
-            engine,
-            entropy,
-            lanes: SessionLimiters::new(options.pace),
-            options,
-            upstreams: Upstreams::default(),
+        let lanes = SessionLimiters::new(options.pace);
+        for (session, rest) in options.rests.iter().flat_map(|rests| &rests.kept) {
+            lanes.of(session).hold_back(Some(*rest));
         }
+        Self { engine, entropy, lanes, options, upstreams: Upstreams::default() }
     }
 
     /// Sends a call, once where it changes something. `call` is called for each try.
@@ -127,7 +129,7 @@ impl Gateway {
         };
         let mut pauses = Backoff::new(FIRST_PAUSE, Duration::MAX);
         for _ in 1..TRIES {
-            match self.pass_once(&way, operation, &call).await {
+            match self.pass_once(session, &way, operation, &call).await {
                 Err(error) if operation.is_read() && is_passing(&error) => {
                     telemetry::engine_retry(self.engine.kind().as_str(), operation.as_str());
                     sleep(pauses.pause(None, self.entropy.as_ref())).await;
@@ -135,11 +137,12 @@ impl Gateway {
                 ended => return ended,
             }
         }
-        self.pass_once(&way, operation, &call).await
+        self.pass_once(session, &way, operation, &call).await
     }
 
     async fn pass_once<T, Fut>(
         &self,
+        session: &SessionName,
         way: &CallPath,
         operation: OperationName,
         call: &(impl Fn() -> Fut + Sync),
@@ -171,7 +174,10 @@ impl Gateway {
             // A call not sent has no answer of WhatsApp's.
             && error.outcome != Outcome::NotSent
         {
-            way.lane.hold_back(error.error.retry_delay());
+            let rest = way.lane.hold_back(error.error.retry_delay());
+            if let Some(rests) = &self.options.rests {
+                rests.keep(session, rest);
+            }
         }
         ended
     }

@@ -115,12 +115,13 @@ impl SessionLimiter {
         Ok(place)
     }
 
-    /// WhatsApp asks to slow down: further calls are refused here for so long.
-    pub fn hold_back(&self, rest: Option<Duration>) {
+    /// WhatsApp asks to slow down: further calls are refused here for so long, which is answered.
+    pub fn hold_back(&self, rest: Option<Duration>) -> Duration {
         let rest = rest.unwrap_or(USUAL_REST).min(LONGEST_REST);
         let until = Instant::now() + rest;
         let mut rests_until = self.rests_until.lock();
         *rests_until = Some(rests_until.map_or(until, |held| held.max(until)));
+        rest
     }
 
     fn refuse_if_resting(&self) -> Result<()> {

@@ -64,6 +64,7 @@ async fn gateway(pace: Option<Pace>) -> Arc<Gateway> {
         write_timeout: Duration::from_secs(90),
         pace,
         tenure: None,
+        rests: None,
     };
     Arc::new(Gateway::new(Arc::new(engine.unwrap()), entropy, options))
 }

@@ -13,6 +13,7 @@ mod m20261129_000010_number_writes;
 mod m20261129_000011_add_fetch_budgets;
 mod m20261130_000012_add_cluster;
 mod m20261130_000013_add_spellings;
+mod m20261130_000014_add_rests;
 mod schema;
 
 pub(super) use self::schema::random_number;
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000011_add_fetch_budgets::Migration),
             Box::new(m20261130_000012_add_cluster::Migration),
             Box::new(m20261130_000013_add_spellings::Migration),
+            Box::new(m20261130_000014_add_rests::Migration),
         ]
     }
 }

@@ -1,6 +1,9 @@
 //! A standby that was promoted may lack the end of the log that replicas have read.
 
+use std::time::Duration;
+
 use tonic::Code;
+use wagroups::config::Settings;
 use wagroups::pb;
 use wagroups::pb::watch_group_events_request::Start;
 
@@ -40,7 +43,18 @@ async fn seen_by(replica: &Replica, last: &str) -> Option<(Vec<String>, bytes::B
 
 #[tokio::test]
 async fn memory_is_read_anew_and_lost_tokens_are_refused_though_the_log_has_grown_again() {
-    let Some(replicas) = Replicas::start(2, |_| ()).await else { return };
+    a_log_that_went_back(Duration::from_millis(200)).await;
+}
+
+/// The owner writes on before it looks: its own commit is where another event was.
+#[tokio::test]
+async fn an_owner_that_does_not_look_finds_it_by_what_it_writes() {
+    a_log_that_went_back(Duration::from_secs(60)).await;
+}
+
+async fn a_log_that_went_back(poll_interval: Duration) {
+    let change = |settings: &mut Settings| settings.events.poll_interval = poll_interval;
+    let Some(replicas) = Replicas::start(2, change).await else { return };
     let [owner, follower] = &replicas.running[..] else { panic!("two replicas") };
     let mut made = Vec::new();
     for i in 0..5 {
@@ -59,8 +73,7 @@ async fn memory_is_read_anew_and_lost_tokens_are_refused_though_the_log_has_grow
     let lost = made.drain(3..5).collect::<Vec<_>>();
     for replica in [owner, follower] {
         let groups = eventually("the log is read as it is", || async {
-            let read =
-                tokio::time::timeout(std::time::Duration::from_secs(2), seen_by(replica, &made[6]));
+            let read = tokio::time::timeout(Duration::from_secs(2), seen_by(replica, &made[6]));
             read.await.ok()?.map(|(groups, _)| groups).filter(|groups| *groups == made)
         });
         assert!(!groups.await.contains(&lost[0]));

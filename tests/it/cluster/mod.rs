@@ -1,5 +1,6 @@
 //! Several replicas on one PostgreSQL.
 
+mod clocks;
 mod fence;
 mod log_that_went_back;
 mod replicas;

@@ -71,6 +71,7 @@ async fn the_simulator_conforms() {
         write_timeout: Duration::from_secs(90),
         pace: None,
         tenure: None,
+        rests: None,
     };
     let engine = Gateway::new(world.clone(), entropy, options);
     let engine: Arc<dyn GroupEngine> = Arc::new(engine);

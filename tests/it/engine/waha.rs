@@ -162,6 +162,7 @@ async fn conforms_on(engine: WahaEngine) {
         write_timeout: Duration::from_secs(90),
         pace: None,
         tenure: None,
+        rests: None,
     };
     let engine_port: Arc<dyn GroupEngine> =
         Arc::new(Gateway::new(waha.clone(), Arc::new(SystemEntropy), options));

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use wagroups::domain::clock::Timestamp;
+use wagroups::domain::port::rests::RestStore as _;
 use wagroups::engine::waha::webhook::WahaEngine;
 use wagroups::pb;
 
 use super::scene::Scene;
-use crate::harness::service::eventually;
-use crate::waha_server::Options;
+use crate::harness::service::{eventually, reason};
+use crate::waha_server::{Fault, Options};
 
 const ANNA: &str = "4915120000001@c.us";
 
@@ -120,4 +122,27 @@ async fn a_device_that_is_unlinked_at_the_phone_can_be_linked_again() {
         scene.until("shop", pb::SessionStatus::Working).await;
         scene.server().assert_polite();
     }
+}
+
+/// WhatsApp asked for rest: whoever acts next, after a restart or at another replica, leaves it alone too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_whatsapp_asked_for_is_not_forgotten_by_a_restart() {
+    let mut scene = Scene::usual().await;
+    scene.working("shop").await;
+    let group_id = scene.group_id("shop", &[]).await;
+    scene.server().fail_next(("PUT", "/subject"), Fault::RateLimited429WithRetryAfter(200));
+    let refused = scene.rename("shop", &group_id, "One").await.expect_err("too much");
+    assert_eq!(reason(&refused), "RATE_LIMITED");
+    let store = scene.service.repository();
+    eventually("it is kept", || async {
+        let rests = store.rests(Timestamp::EPOCH).await.expect("the rests");
+        (!rests.is_empty()).then_some(())
+    })
+    .await;
+    scene.service.restart().await;
+    scene.until("shop", pb::SessionStatus::Working).await;
+    let before = scene.asked("PUT", "/subject");
+    let refused = scene.rename("shop", &group_id, "Two").await.expect_err("it rests");
+    assert_eq!(reason(&refused), "RATE_LIMITED");
+    assert_eq!(scene.asked("PUT", "/subject"), before, "nothing was sent");
 }
