@@ -16,8 +16,8 @@ use wagroups::pb;
 use wagroups::repository::{ConnectOptions, SeaRepository};
 use wagroups::telemetry::{SystemClock, SystemEntropy};
 
-use super::Effort;
 use super::table::{Better, Table, median, percentile};
+use super::{Effort, postgres};
 
 /// The same rows that a commit writes: head, session, events, one group, one dedupe row.
 const RAW: &str = "WITH s AS (UPDATE sessions SET sequence = sequence + $1, revision = revision + 1 \
@@ -33,11 +33,8 @@ const RAW: &str = "WITH s AS (UPDATE sessions SET sequence = sequence + $1, revi
      FROM s, h, unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS e (id, payload, n)";
 
 pub async fn measure(effort: Effort, table: &mut Table) {
-    match std::env::var("WAGROUPS_TEST_POSTGRES_URL") {
-        Ok(server) => postgres(&server, effort, table).await,
-        Err(_) => println!(
-            "append on PostgreSQL: left out, WAGROUPS_TEST_POSTGRES_URL is not set (use `make bench`)"
-        ),
+    if let Some(server) = postgres::server("append on PostgreSQL") {
+        on_postgres(&server, effort, table).await;
     }
     let dir = TempDir::new().expect("a temporary folder");
     let url = format!("sqlite://{}/bench.db?mode=rwc", dir.path().display());
@@ -54,19 +51,12 @@ pub async fn measure(effort: Effort, table: &mut Table) {
     }
 }
 
-async fn postgres(server: &str, effort: Effort, table: &mut Table) {
-    let name = format!("wagroups_bench_{}", std::process::id());
-    let mut admin = PgConnection::connect(server).await.expect("the server");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&mut admin)
-        .await
-        .expect("made");
-    let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
-    let url = format!("{base}/{name}");
-    let repository = open(&url).await;
+async fn on_postgres(server: &str, effort: Effort, table: &mut Table) {
+    let database = postgres::Database::create(server, "append").await;
+    let repository = open(&database.url).await;
     // The group's row must be there for the raw statement to rewrite.
     commits(&repository, 1, 0.2).await;
-    let mut raw = PgConnection::connect(&url).await.expect("the database");
+    let mut raw = PgConnection::connect(&database.url).await.expect("the database");
     sqlx::raw_sql("SET synchronous_commit = on").execute(&mut raw).await.expect("set");
     for events in [1, 10, 100] {
         let mut figures: [Vec<Figures>; 2] = Default::default();
@@ -97,8 +87,7 @@ async fn postgres(server: &str, effort: Effort, table: &mut Table) {
     }
     repository.close().await;
     let _ = raw.close().await;
-    let drop = format!("DROP DATABASE {name} WITH (FORCE)");
-    let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut admin).await;
+    database.drop().await;
 }
 
 struct Figures {

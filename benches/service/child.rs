@@ -12,6 +12,9 @@ use tonic::transport::{Channel, Endpoint};
 use wagroups::config::Settings;
 use wagroups::server::{Server, Stop};
 
+/// Set for replicas.
+const IS_REPLICA: &str = "WAGROUPS_BENCH_REPLICA";
+
 pub struct Child {
     process: std::process::Child,
     pub addr: String,
@@ -36,6 +39,16 @@ impl Child {
     pub fn service_at(url: &str) -> Self {
         Self::spawn(
             Command::new(own_path()).arg("--role-service").env("WAGROUPS_BENCH_DATABASE", url),
+        )
+    }
+
+    /// One of several replicas on this database.
+    pub fn replica(url: &str) -> Self {
+        Self::spawn(
+            Command::new(own_path())
+                .arg("--role-service")
+                .env("WAGROUPS_BENCH_DATABASE", url)
+                .env(IS_REPLICA, "1"),
         )
     }
 
@@ -65,6 +78,16 @@ impl Child {
             webhook_addr: webhook_addr.unwrap_or_default(),
             _dir: None,
         }
+    }
+
+    /// Tells it to stop; it ends once its input has.
+    pub fn stop(&mut self) {
+        self.process.stdin.take();
+    }
+
+    /// Kills it, as -9 does.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
     }
 
     pub async fn connect(&self) -> Channel {
@@ -126,6 +149,9 @@ pub async fn serve() {
     settings.waha_ingress.listen = "127.0.0.1:0".parse().ok();
     settings.grpc.max_streams_per_connection = 100_000;
     settings.ops.listen = None;
+    if std::env::var_os(IS_REPLICA).is_some() {
+        settings.cluster.listen = "127.0.0.1:0".parse().ok();
+    }
     let server = Server::start(&settings).await.expect("the service starts");
     println!("{} {}", server.grpc_addr(), server.waha_ingress_addr().expect("it takes webhooks"));
     server.run_until(until_input_ends()).await;

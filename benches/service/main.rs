@@ -5,7 +5,7 @@
 //! processes of their own, so that their processor time and memory are theirs alone; what counts is
 //! the ratio, for absolute times vary with the machine.
 //!
-//!     make bench ARGS='[--quick] [unary] [fanout] [append] [memory] [resync] [start] [webhooks]'
+//!     make bench ARGS='[--quick] [unary] [fanout] [append] [memory] [resync] [start] [webhooks] [cluster]'
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
@@ -13,8 +13,10 @@ mod append;
 mod bare;
 mod bare_http;
 mod child;
+mod cluster;
 mod fanout;
 mod poster;
+mod postgres;
 mod resync;
 mod startup;
 mod table;
@@ -83,6 +85,9 @@ async fn measure(arguments: &[String]) {
     }
     if wanted("webhooks") {
         webhooks::measure(effort, &mut table).await;
+    }
+    if wanted("cluster") {
+        cluster::measure(effort, &mut table).await;
     }
     table.print();
 }

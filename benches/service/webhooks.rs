@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use prost::Message;
-use sea_orm::sqlx::{self, Connection, PgConnection};
 use tempfile::TempDir;
 use wagroups::pb;
 use wagroups::pb::groups_service_client::GroupsServiceClient;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
 
 use super::poster::{Posted, connect, post};
+use super::postgres::{self, Database};
 use super::table::{Table, median, percentile};
 use super::waha::{Change, GROUPS, SECRET, SESSION, Waha};
 use super::{Child, Effort};
@@ -28,15 +28,10 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub async fn measure(effort: Effort, table: &mut Table) {
     let (sample, _) = &Waha::new().changes(1, 1.0)[0];
     println!("a webhook of {} bytes, its head included", sample.len());
-    match std::env::var("WAGROUPS_TEST_POSTGRES_URL") {
-        Ok(server) => {
-            for rate in RATES {
-                on_postgres(&server, rate, effort, table).await;
-            }
+    if let Some(server) = postgres::server("webhooks on PostgreSQL") {
+        for rate in RATES {
+            on_postgres(&server, rate, effort, table).await;
         }
-        Err(_) => println!(
-            "webhooks on PostgreSQL: left out, WAGROUPS_TEST_POSTGRES_URL is not set (use `make bench`)"
-        ),
     }
     for rate in RATES {
         let dir = TempDir::new().expect("a temporary folder");
@@ -46,20 +41,11 @@ pub async fn measure(effort: Effort, table: &mut Table) {
 }
 
 async fn on_postgres(server: &str, rate: f64, effort: Effort, table: &mut Table) {
-    let mut admin = PgConnection::connect(server).await.expect("the server");
-    let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
-    let names =
-        ["ours", "bare"].map(|name| format!("wagroups_bench_{}_{name}", std::process::id()));
-    for name in &names {
-        let create = format!("CREATE DATABASE {name}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin).await.expect("made");
-    }
-    let urls = names.each_ref().map(|name| format!("{base}/{name}"));
-    compare("PostgreSQL", &urls, rate, effort, table).await;
-    for name in names {
-        let drop = format!("DROP DATABASE {name} WITH (FORCE)");
-        let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut admin).await;
-    }
+    let ours = Database::create(server, "ours").await;
+    let bare = Database::create(server, "bare").await;
+    compare("PostgreSQL", &[ours.url.clone(), bare.url.clone()], rate, effort, table).await;
+    ours.drop().await;
+    bare.drop().await;
 }
 
 async fn compare(store: &str, urls: &[String; 2], rate: f64, effort: Effort, table: &mut Table) {

@@ -238,6 +238,12 @@ impl Fleet {
         self.note_owner().await;
     }
 
+    /// As an update does it: told to stop, and started anew once it has ended.
+    pub async fn update(&mut self, at: usize) {
+        self.replicas[at].process.terminate().await;
+        self.restart(at).await;
+    }
+
     async fn restart(&mut self, at: usize) {
         let member = &mut self.replicas[at];
         let process = Process::restart_with(&self.store, &member.process, &member.settings).await;

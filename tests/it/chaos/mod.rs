@@ -5,6 +5,7 @@
 mod fleet;
 mod proof;
 mod relay;
+mod rolling_update;
 
 use std::time::Duration;
 
