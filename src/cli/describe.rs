@@ -149,7 +149,12 @@ fn what(event: &pb::GroupEvent) -> (Style, String) {
         }
         Body::Left(left) => {
             let role = left.group.as_ref().map_or(Role::Unspecified, pb::Group::my_role);
-            (BAD, format!("we are no longer in the group{}", as_admin(role)))
+            let role = match role {
+                Role::Admin => ", where we were admin",
+                Role::Superadmin => ", where we were superadmin",
+                Role::Participant | Role::Left | Role::Unspecified => "",
+            };
+            (BAD, format!("we are no longer in the group{role}"))
         }
         Body::ParticipantsChanged(changed) => participants_changed(changed),
         Body::Updated(updated) => {

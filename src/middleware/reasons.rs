@@ -1,12 +1,14 @@
 //! No status leaves without a reason: what tonic answers by itself gets one here. And what is no gRPC is
 //! answered in the words of HTTP.
 
-use std::future::{self, Ready};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use futures::future::Either;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Either};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri, header};
+use http_body_util::BodyExt as _;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -16,6 +18,9 @@ use super::status::{explain, to_status};
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 
+/// Of a body that nobody wants so much is read, and for so long.
+const MOST_PASSED_OVER: usize = 64 * 1024;
+const LONGEST_PASSING_OVER: Duration = Duration::from_secs(1);
 const DETAILS: &str = "grpc-status-details-bin";
 /// Which encodings a caller may choose instead of the one that is unknown here.
 const ACCEPTED_ENCODINGS: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -52,7 +57,8 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<ReasonsFuture<S::Future>, Ready<Result<Response<Body>, S::Error>>>;
+    type Future =
+        Either<ReasonsFuture<S::Future>, BoxFuture<'static, Result<Response<Body>, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -60,7 +66,8 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if !is_grpc(request.headers()) {
-            return Either::Right(future::ready(Ok(not_grpc())));
+            let body = request.into_body();
+            return Either::Right(passed_over(body).map(|()| Ok(not_grpc())).boxed());
         }
         let uri = request.uri().clone();
         let (parts, body) = request.into_parts();
@@ -82,6 +89,21 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     [&b"application/grpc"[..], b"application/grpc+proto"]
         .iter()
         .any(|known| kind.eq_ignore_ascii_case(known))
+}
+
+/// Reads the rest of a body, as far as that is soon done. An answer before it is followed by a reset of the stream, which
+/// HTTP/2 allows, and for which curl (7.88) drops the answer now and then.
+async fn passed_over(mut body: Body) {
+    let read = async {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, |data| data.len());
+            if length > MOST_PASSED_OVER {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LONGEST_PASSING_OVER, read).await;
 }
 
 /// As gRPC's HTTP/2 mapping has it, so that no other client takes a refusal for a success.

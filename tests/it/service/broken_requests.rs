@@ -69,6 +69,36 @@ async fn what_is_no_grpc_is_an_unsupported_media_type() {
     }
 }
 
+/// A stream that is reset behind its answer loses it at some clients.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_grpc_is_read_before_it_is_answered() {
+    let service = Service::on_sqlite().await;
+    let addr = service.server.as_ref().expect("a running service").grpc_addr();
+    let connection = tokio::net::TcpStream::connect(addr).await.expect("a connection");
+    let (sender, connection) = h2::client::handshake(connection).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let mut sender = sender.ready().await.expect("a stream");
+    let mut begin = |body_follows: bool| {
+        let request = http::Request::post(format!("http://{addr}{PATH}"))
+            .header("content-type", "text/plain")
+            .body(())
+            .expect("a request");
+        sender.send_request(request, !body_follows).expect("sent")
+    };
+    let (answer, mut body) = begin(true);
+    let mut answer = Box::pin(answer);
+    // What began later is answered, and this one is not before all of it is there.
+    let (second, _) = begin(false);
+    assert_eq!(second.await.expect("an answer").status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(futures::poll!(&mut answer).is_pending());
+    body.send_data(Bytes::from_static(b"{}"), true).expect("sent");
+    assert_eq!(answer.await.expect("an answer").status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    // Nobody is waited for.
+    let (answer, _body) = begin(true);
+    assert_eq!(answer.await.expect("an answer").status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    connection.abort();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_no_message_is_the_callers_mistake() {
     let service = Service::on_sqlite().await;
