@@ -1,7 +1,7 @@
 # Arguments go along in ARGS: make test ARGS='--test it watch'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash chaos nightly mutants lint reference baseline clients waha-clients schemathesis abuse pages chart chart-readme bench
+.PHONY: help run test crash chaos upgrade nightly mutants lint reference baseline clients waha-clients schemathesis abuse pages chart chart-readme bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,10 +18,14 @@ crash: ## Run only the tests that kill the server and check what is left
 chaos: ## Have replicas, PostgreSQL, WAHA and the network between them fail at random under load; takes ten minutes
 	WAGROUPS_CHAOS_FAULTS=$${WAGROUPS_CHAOS_FAULTS:-40} scripts/test.sh --test it chaos:: -- --nocapture $(ARGS)
 
+upgrade: ## Have replicas take the place of the program of an earlier commit, under load; builds that first
+	scripts/upgrade.sh $(ARGS)
+
 nightly: ## The long forms of what CI runs briefly: 1,000 seeds of verdicts, crashes, attacks; takes hours
 	VERDICT_SEEDS=1000 scripts/test.sh --test it waha::verdicts
 	$(MAKE) crash
 	$(MAKE) chaos
+	$(MAKE) upgrade
 	$(MAKE) abuse
 	$(MAKE) mutants
 

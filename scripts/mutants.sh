@@ -23,7 +23,8 @@ if ! command -v cargo-mutants >/dev/null; then
 fi
 
 if (($# == 0)); then
-  set -- --shard "$((10#$(date +%j) % parts))/$parts"
+  # Every n-th change, and not a stretch of them: else a part would be about one file.
+  set -- --sharding round-robin --shard "$((10#$(date +%j) % parts))/$parts"
 fi
 
 rm -rf "$folder"

@@ -16,7 +16,7 @@ use wagroups::pb::groups_service_client::GroupsServiceClient;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
 use wagroups::pb::watch_group_events_request::Start;
 
-use crate::harness::process::Process;
+use crate::harness::process::{Ports, Process};
 use crate::harness::service::{PATIENCE, eventually};
 
 /// Between two tries while the service is away.
@@ -79,7 +79,10 @@ impl Anywhere {
     fn new(replicas: &[&Process]) -> Self {
         // Where there is another one to ask, nobody waits long for one that is frozen.
         let timeout = Duration::from_secs(if replicas.len() > 1 { 4 } else { 20 });
-        let channels = replicas.iter().map(|replica| replica.channel_within(timeout)).collect();
+        Self::over(replicas.iter().map(|replica| replica.channel_within(timeout)).collect())
+    }
+
+    fn over(channels: Arc<[Channel]>) -> Self {
         Self { channels, next: Arc::default() }
     }
 
@@ -103,6 +106,13 @@ impl Load {
         Self::begin_with(replicas, Clients::of_one_session(writers)).await
     }
 
+    /// The same where not all of them run yet.
+    pub async fn begin_over(ports: &[Ports], writers: usize) -> Self {
+        let channels = ports.iter().map(|ports| ports.channel_within(Duration::from_secs(4)));
+        let anywhere = Anywhere::over(channels.collect());
+        Self::begin_anywhere(anywhere, Clients::of_one_session(writers), Repeats::Alike)
+    }
+
     /// The same with several sessions and watchers.
     pub async fn begin_with(replicas: &[&Process], clients: Clients) -> Self {
         Self::begin_where(replicas, clients, Repeats::Alike).await
@@ -115,8 +125,11 @@ impl Load {
     }
 
     async fn begin_where(replicas: &[&Process], clients: Clients, repeats: Repeats) -> Self {
+        Self::begin_anywhere(Anywhere::new(replicas), clients, repeats)
+    }
+
+    fn begin_anywhere(anywhere: Anywhere, clients: Clients, repeats: Repeats) -> Self {
         let Clients { writers, watchers, sessions } = clients;
-        let anywhere = Anywhere::new(replicas);
         let stop = Arc::new(AtomicBool::new(false));
         let (count, answers) = watch::channel(0);
         let count = Arc::new(count);

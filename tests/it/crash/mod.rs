@@ -8,6 +8,7 @@ mod full_disk;
 pub mod load;
 mod network;
 mod replicas;
+mod upgrade;
 
 use crate::harness::process::{Process, TestStore};
 use load::Load;

@@ -44,18 +44,27 @@ pub struct Process {
 
 /// Where it listens, the same in all its lives.
 #[derive(Debug, Clone, Copy)]
-struct Ports {
+pub struct Ports {
     grpc: SocketAddr,
     webhook: SocketAddr,
 }
 
 impl Ports {
-    fn free() -> Self {
+    pub fn free() -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").expect("a free port");
         // Both at once, so that they differ.
         let (grpc, webhook) = (free(), free());
         let addr = |listener: TcpListener| listener.local_addr().expect("an address");
         Self { grpc: addr(grpc), webhook: addr(webhook) }
+    }
+
+    /// A channel that connects anew by itself after each death, whose calls end after so long.
+    pub fn channel_within(&self, timeout: Duration) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.grpc))
+            .expect("an address")
+            .connect_timeout(Duration::from_secs(1))
+            .timeout(timeout)
+            .connect_lazy()
     }
 }
 
@@ -95,6 +104,29 @@ impl Process {
         process
     }
 
+    /// Starts a program that was built elsewhere.
+    pub async fn start_program(
+        program: &str,
+        store: &TestStore,
+        ports: Ports,
+        settings: &[(&str, impl AsRef<str>)],
+    ) -> Self {
+        let process = Self::spawn_program(program, store, Some(ports), settings);
+        process.wait_until_it_works().await;
+        process
+    }
+
+    /// Starts the program at these ports.
+    pub async fn start_at(
+        store: &TestStore,
+        ports: Ports,
+        settings: &[(&str, impl AsRef<str>)],
+    ) -> Self {
+        let process = Self::spawn(store, Some(ports), settings);
+        process.wait_until_it_works().await;
+        process
+    }
+
     /// Starts the program such that it dies at the n-th passage of a failpoint.
     pub async fn start_to_die_at(
         store: &TestStore,
@@ -115,8 +147,17 @@ impl Process {
         ports: Option<Ports>,
         settings: &[(&str, impl AsRef<str>)],
     ) -> Self {
+        Self::spawn_program(env!("CARGO_BIN_EXE_wagroups"), store, ports, settings)
+    }
+
+    fn spawn_program(
+        program: &str,
+        store: &TestStore,
+        ports: Option<Ports>,
+        settings: &[(&str, impl AsRef<str>)],
+    ) -> Self {
         let ports = ports.unwrap_or_else(Ports::free);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wagroups"));
+        let mut command = Command::new(program);
         command
             .arg("serve")
             // For the tests themselves; the program would take it for a setting.
@@ -141,11 +182,7 @@ impl Process {
 
     /// The same, whose calls end after so long.
     pub fn channel_within(&self, timeout: Duration) -> Channel {
-        Endpoint::from_shared(format!("http://{}", self.ports.grpc))
-            .expect("an address")
-            .connect_timeout(Duration::from_secs(1))
-            .timeout(timeout)
-            .connect_lazy()
+        self.ports.channel_within(timeout)
     }
 
     /// Where webhooks are taken, without a path.
@@ -207,6 +244,14 @@ impl Process {
             .await
             .expect("it dies at the failpoint");
         assert!(!died.expect("a status").success(), "it was to be killed, not to end");
+    }
+
+    /// However it does.
+    pub async fn wait_for_end(&mut self) {
+        tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("it ends")
+            .expect("a status");
     }
 
     async fn wait_until_it_works(&self) {
