@@ -127,8 +127,9 @@ mod sqlstate {
     const SYSTEM_ERROR: &str = "58";
     const DATA_CORRUPTED: &str = "XX001";
     const INDEX_CORRUPTED: &str = "XX002";
-    /// Ours: raised by the trigger `fence`.
-    const NOT_THE_OWNER: &str = "WG001";
+    /// Ours: raised by the trigger `fence`. Of the class "operator intervention", so that a process of a version that knows no
+    /// fence takes it for what it is: nothing was done, and it is to be tried again, elsewhere.
+    const NOT_THE_OWNER: &str = "57WG1";
 
     pub fn meaning(stage: Stage, code: &str, text: String) -> StoreError {
         match code {

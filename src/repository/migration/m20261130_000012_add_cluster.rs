@@ -28,7 +28,7 @@ BEGIN
         OR (writer <> '' AND lease.epoch::text <> current_setting('wagroups.epoch', true))
     THEN
         RAISE EXCEPTION 'the lease is held by % in epoch %, not by the writer %', lease.owner, lease.epoch, writer
-            USING ERRCODE = 'WG001';
+            USING ERRCODE = '57WG1';
     END IF;
     RETURN NULL;
 END

@@ -15,7 +15,7 @@ const SETTINGS: [(&str, &str); 3] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_program_of_before_is_fenced_and_nothing_is_lost() {
     let Ok(before) = std::env::var("WAGROUPS_BEFORE") else { return };
-    let Some(store) = TestStore::postgres().await else { return };
+    let Some(store) = TestStore::empty_postgres().await else { return };
     let ports = [Ports::free(), Ports::free(), Ports::free()];
     let none: [(&str, &str); 0] = [];
     let mut old = Process::start_program(&before, &store, ports[0], &none).await;

@@ -35,6 +35,17 @@ impl TestDatabase {
         Some(Self { url: with_database(&server, &name), name })
     }
 
+    /// One without any table.
+    pub async fn create_empty() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+
+        let server = server()?;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("wagroups_empty_{}_{count}", std::process::id());
+        execute(&server, &format!("CREATE DATABASE {name}")).await;
+        Some(Self { url: with_database(&server, &name), name })
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }

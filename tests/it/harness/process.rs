@@ -29,6 +29,11 @@ impl TestStore {
         TestDatabase::create().await.map(Self::Postgres)
     }
 
+    /// The same for a program that makes its tables itself.
+    pub async fn empty_postgres() -> Option<Self> {
+        TestDatabase::create_empty().await.map(Self::Postgres)
+    }
+
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(dir) => format!("sqlite://{}/wagroups.db?mode=rwc", dir.path().display()),
@@ -111,7 +116,9 @@ impl Process {
         ports: Ports,
         settings: &[(&str, impl AsRef<str>)],
     ) -> Self {
-        let process = Self::spawn_program(program, store, Some(ports), settings);
+        // As the setting was called before.
+        let webhook_listen = "WAGROUPS_WEBHOOK__LISTEN";
+        let process = Self::spawn_program(program, webhook_listen, store, Some(ports), settings);
         process.wait_until_it_works().await;
         process
     }
@@ -147,11 +154,13 @@ impl Process {
         ports: Option<Ports>,
         settings: &[(&str, impl AsRef<str>)],
     ) -> Self {
-        Self::spawn_program(env!("CARGO_BIN_EXE_wagroups"), store, ports, settings)
+        let program = env!("CARGO_BIN_EXE_wagroups");
+        Self::spawn_program(program, "WAGROUPS_WAHA_INGRESS__LISTEN", store, ports, settings)
     }
 
     fn spawn_program(
         program: &str,
+        webhook_listen: &str,
         store: &TestStore,
         ports: Option<Ports>,
         settings: &[(&str, impl AsRef<str>)],
@@ -163,9 +172,10 @@ impl Process {
             // For the tests themselves; the program would take it for a setting.
             .env_remove("WAGROUPS_CRASH_ROUNDS")
             .env_remove("WAGROUPS_CHAOS_FAULTS")
+            .env_remove("WAGROUPS_BEFORE")
             .env("WAGROUPS_DATABASE__URL", store.url())
             .env("WAGROUPS_GRPC__LISTEN", ports.grpc.to_string())
-            .env("WAGROUPS_WAHA_INGRESS__LISTEN", ports.webhook.to_string())
+            .env(webhook_listen, ports.webhook.to_string())
             .env("WAGROUPS_OPS__LISTEN", "off")
             .env("WAGROUPS_LOG__FILTER", "warn")
             .stdin(Stdio::null())
