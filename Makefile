@@ -16,7 +16,7 @@ crash: ## Run only the tests that kill the server and check what is left
 	WAGROUPS_CRASH_ROUNDS=$${WAGROUPS_CRASH_ROUNDS:-100} scripts/test.sh --test it crash $(ARGS)
 
 chaos: ## Have replicas, PostgreSQL, WAHA and the network between them fail at random under load; takes ten minutes
-	WAGROUPS_CHAOS_FAULTS=$${WAGROUPS_CHAOS_FAULTS:-40} scripts/test.sh --test it chaos:: -- --nocapture $(ARGS)
+	WAGROUPS_CHAOS_FAULTS=$${WAGROUPS_CHAOS_FAULTS:-40} scripts/test.sh --test it chaos:: -- --nocapture --test-threads=1 $(ARGS)
 
 upgrade: ## Have replicas take the place of the program of an earlier commit, under load; builds that first
 	scripts/upgrade.sh $(ARGS)

@@ -16,6 +16,7 @@ fi
 
 source=$PWD/target/upgrade/source
 git worktree remove --force "$source" 2>/dev/null || true
+git worktree prune
 git worktree add --quiet --detach "$source" "$commit"
 trap 'git worktree remove --force "$source"' EXIT
 echo "upgrade: building $(git -C "$source" log -1 --format='%h %s')" >&2

@@ -2,8 +2,8 @@
 //!
 //! A call is handed on as it came, its credentials with it: the owner judges it anew, by the same contract, so that
 //! replicas of two versions understand each other where their clients do. One hop only. What was certainly not sent is
-//! sent again, to whoever owns by then, for a short time; a hop that breaks after that leaves the outcome of a mutation
-//! unknown.
+//! sent again, to whoever owns by then, for a short time. A hop that breaks after that leaves the outcome of a mutation
+//! unknown, unless a request id tells the next owner what became of it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -290,11 +290,11 @@ fn outcome_unknown(cause: impl fmt::Display) -> Error {
 }
 
 /// No answer yet, and a repetition does no harm: nothing was sent, or the call's request id settles what became of it.
-fn unanswered(may_have_run: bool) -> Error {
+pub fn unanswered(may_have_run: bool) -> Error {
     if !may_have_run {
         return Error::not_owner();
     }
-    let message = "the replica that ran the call is gone; repeat it with the same request_id, by which the next one finds out what became of it";
+    let message = "no answer came from the replica that acts; repeat the call with the same request_id, which finds out what became of it";
     Error::new(Reason::NoOwner, message).retry_after(Duration::from_secs(1))
 }
 

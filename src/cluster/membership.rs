@@ -8,14 +8,14 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::clock::{Entropy, Timestamp, Uptime, UptimeClock};
+use crate::domain::clock::{Entropy, Uptime, UptimeClock};
 use crate::domain::cluster::{
     ClusterView, Confirmation, HEARTBEAT, ReplicaId, ReplicaRecord, Tenure, Watchdog,
 };
 use crate::domain::counter::Epoch;
 use crate::domain::port::cluster::{Claimable, ClusterStore, Wakeup};
 use crate::domain::port::repository::Result;
-use crate::telemetry::{self, SharedClock};
+use crate::telemetry::{self, Asked, SharedClock};
 
 /// Heartbeats that may be out at the same time: one that hangs must not be the last.
 const HEARTBEATS_OUT: usize = 3;
@@ -114,8 +114,7 @@ pub struct Membership {
 
 struct Answered {
     sent: Uptime,
-    /// By this machine's clock.
-    sent_time: Timestamp,
+    asked: Asked,
     id: ReplicaId,
     answer: Result<ClusterView>,
 }
@@ -201,16 +200,16 @@ impl Membership {
 
     fn heartbeat(&self) -> BoxFuture<'static, Answered> {
         let (store, id, sent) = (self.store.clone(), self.own.id.clone(), self.clock.uptime());
-        let sent_time = self.time.own();
+        let asked = self.time.ask();
         let is_draining = self.member.draining.is_cancelled();
         Box::pin(async move {
             let answer = store.heartbeat(&id, is_draining).await;
-            Answered { sent, sent_time, id, answer }
+            Answered { sent, asked, id, answer }
         })
     }
 
     async fn take_in(&mut self, answered: Answered) {
-        let Answered { sent, sent_time, id, answer } = answered;
+        let Answered { sent, asked, id, answer } = answered;
         // Several may be out, and come back in any order.
         if id != self.own.id || self.confirmed.is_some_and(|confirmed| sent <= confirmed) {
             return;
@@ -219,7 +218,7 @@ impl Membership {
             Ok(view) => view,
             Err(error) => return tracing::warn!(%error, "a heartbeat was not confirmed"),
         };
-        self.time.read(sent_time, view.time);
+        self.time.read(asked, view.time);
         if !view.is_member {
             return self.begin_anew();
         }

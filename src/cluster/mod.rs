@@ -9,7 +9,7 @@ mod forward;
 mod membership;
 mod peer;
 
-pub use forward::{Forwarder, HttpForwarder, Outgoing};
+pub use forward::{Forwarder, HttpForwarder, Outgoing, unanswered};
 pub use membership::{Member, Membership, Owner, Role};
 pub use peer::{CallOfPeer, PeerListener, PeerSecret};
 

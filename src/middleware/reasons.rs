@@ -20,7 +20,7 @@ use crate::domain::reason::Reason;
 
 /// Of a body that nobody wants so much is read, and for so long.
 const MOST_PASSED_OVER: usize = 64 * 1024;
-const LONGEST_PASSING_OVER: Duration = Duration::from_secs(1);
+const LONGEST_PASSING_OVER: Duration = Duration::from_secs(3);
 const DETAILS: &str = "grpc-status-details-bin";
 /// Which encodings a caller may choose instead of the one that is unknown here.
 const ACCEPTED_ENCODINGS: HeaderName = HeaderName::from_static("grpc-accept-encoding");

@@ -130,13 +130,15 @@ mod sqlstate {
     /// Ours: raised by the trigger `fence`. Of the class "operator intervention", so that a process of a version that knows no
     /// fence takes it for what it is: nothing was done, and it is to be tried again, elsewhere.
     const NOT_THE_OWNER: &str = "57WG1";
+    /// As a database has it that was migrated by a commit of before.
+    const NOT_THE_OWNER_BEFORE: &str = "WG001";
 
     pub fn meaning(stage: Stage, code: &str, text: String) -> StoreError {
         match code {
             // Sent to every connection when a server process has crashed, at any point.
             STATEMENT_COMPLETION_UNKNOWN | CRASH_SHUTDOWN => return stage.lost(text),
             DATA_CORRUPTED | INDEX_CORRUPTED => return StoreError::Corrupt(text),
-            NOT_THE_OWNER => return StoreError::NotOwner(text),
+            NOT_THE_OWNER | NOT_THE_OWNER_BEFORE => return StoreError::NotOwner(text),
             _ => {}
         }
         match code.get(..2).unwrap_or_default() {

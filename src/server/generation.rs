@@ -180,6 +180,16 @@ impl Generation {
         }
     }
 
+    /// The same for the only process, which ends where the database holds another log than it has read: started again it
+    /// reads that one.
+    pub async fn broken_alone(&mut self) -> String {
+        let app = self.app().clone();
+        tokio::select! {
+            cause = self.broken() => cause,
+            () = app.log_replaced() => "the database was put back to an earlier state".to_owned(),
+        }
+    }
+
     /// Resolves with the cause once it can write no more; never for one that does not write.
     pub async fn broken(&mut self) -> String {
         let Some(writer) = &mut self.writer else { return std::future::pending().await };

@@ -84,7 +84,7 @@ impl Server {
             settings: settings.clone(),
             trust,
             repository: startup::connect_and_migrate(settings).await?,
-            clock: Arc::new(SharedClock::new(Arc::new(SystemClock))),
+            clock: Arc::new(SharedClock::new(Arc::new(SystemClock), Arc::new(SystemClock))),
             entropy: Arc::default(),
             audit: Audit::default(),
             health: health.clone(),
@@ -216,7 +216,7 @@ impl Server {
     pub async fn run_until(mut self, stop: impl Future<Output = Stop>) -> Ended {
         let failed = async {
             match &mut self.life {
-                Life::Alone(generation) => generation.broken().await,
+                Life::Alone(generation) => generation.broken_alone().await,
                 Life::Replica(replica) => replica.failed().await,
             }
         };

@@ -20,9 +20,8 @@ use tonic::service::Routes;
 use tower::{Service, ServiceExt as _};
 
 use crate::app::App;
-use crate::cluster::{CallOfPeer, Forwarder, Outgoing, Surface};
+use crate::cluster::{CallOfPeer, Forwarder, Outgoing, Surface, unanswered};
 use crate::domain::cluster::Tenure;
-use crate::domain::error::Error;
 use crate::engine::simulator::SimulatorEngine;
 use crate::middleware::{Deadline, Repeats, ServedRpc, ServedRpcs, to_status};
 use crate::pb;
@@ -222,7 +221,7 @@ where
     match forwarder.send(&call, deadline).await {
         Ok(Some(answer)) => Ok(answer),
         Ok(None) if current.acts_soon().await => here((*call.parts).clone(), call.body).await,
-        Ok(None) => Ok(to_status(&Error::not_owner()).into_http()),
+        Ok(None) => Ok(to_status(&unanswered(call.repeats == Repeats::Settled)).into_http()),
         Err(error) => Ok(to_status(&error).into_http()),
     }
 }

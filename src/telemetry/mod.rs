@@ -12,5 +12,5 @@ pub use cluster_metrics::{cluster, handed_on, heartbeat_age, log_lag, role_chang
 pub use logging::{LoggingError, init as init_logging};
 pub use metrics::*;
 pub use rpc_series::{RpcRunning, RpcSeries, RpcsRunning};
-pub use shared_clock::SharedClock;
+pub use shared_clock::{Asked, SharedClock};
 pub use system_clock::{SystemClock, SystemEntropy};

@@ -98,6 +98,10 @@ impl operation::CallEcho for Reported {
             Err(_) => std::future::pending().await,
         }
     }
+
+    fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
 }
 
 impl EchoWindows {

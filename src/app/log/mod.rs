@@ -161,7 +161,10 @@ impl Log {
 
     /// Reads what calls changed a moment ago, before this process acted.
     pub async fn recall_own_changes(&self, now: Timestamp) -> Result<()> {
-        let mut after = self.repository.position_before(now - own_changes::MEMORY).await?;
+        let began = self.repository.position_before(now - own_changes::MEMORY).await?;
+        // The latest, where there are more: reports of these are still on their way.
+        let (head, most) = (self.head().position, u64::from(MAX_RECALLED));
+        let mut after = if head.since(began) > most { head.minus(most) } else { began };
         for _ in 0..MAX_RECALLED / RECALLED_AT_ONCE {
             let slice = self.repository.read(after, RECALLED_AT_ONCE).await?;
             for record in &slice.events {

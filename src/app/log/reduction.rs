@@ -74,9 +74,17 @@ impl Reduction<'_> {
                 continue;
             }
             let (me, key) = (self.draft.account, changes.call_key.as_deref());
-            self.echo_windows.note_members(self.session, me.as_ref(), observation);
+            // The late report of a call that was answered says nothing of those that are out.
+            let late = self.echo_windows.late_echo(self.session, me.as_ref(), observation);
+            if late == Echo::No {
+                self.echo_windows.note_members(self.session, me.as_ref(), observation);
+            }
             let claim = self.echo_windows.claim(self.session, me.as_ref(), key, observation);
-            let claim = claim.or_else(|| self.claim_creation(observation));
+            // An engine that names calls leaves nothing to guess.
+            let claim = claim.or_else(|| match key {
+                Some(_) => None,
+                None => self.claim_creation(observation),
+            });
             let rest = match self.late_echo(observation, claim.is_some()) {
                 Echo::Own => continue,
                 Echo::PartlyOwn => Some(self.echo_windows.rest_of(self.session, observation)),
@@ -112,10 +120,10 @@ impl Reduction<'_> {
         if !result.changed {
             // The echo may have been quicker than the answer.
             let of_creation = answer.observations.first().filter(|_| answer.is_creation);
-            let sequence = match (self.echoed(&answer.call_key), of_creation) {
-                (Some(sequence), _) => Some(sequence),
-                (None, Some(made)) => Some(self.group(&made.group_id).now.sequence),
-                (None, None) => None,
+            let sequence = match of_creation {
+                // Of the group that the answer names: which description was taken for its echo is a guess.
+                Some(made) => Some(self.group(&made.group_id).now.sequence),
+                None => self.echoed(&answer.call_key),
             };
             if let Some(sequence) = sequence {
                 (result.changed, result.sequence) = (true, sequence);

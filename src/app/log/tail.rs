@@ -150,8 +150,9 @@ impl LogTail {
         if records.iter().any(|record| self.contradicts(record)) {
             // It is written; what is in memory of before is not what the log has there.
             tracing::error!(
-                "the log was put back to an earlier state: what this process knows of it is read anew"
+                "the log was put back to an earlier state: what this process knows of it is to be read anew"
             );
+            self.views.forget_all();
             self.replaced.cancel();
             return Ok(());
         }
@@ -187,19 +188,14 @@ impl LogTail {
         Ok(())
     }
 
-    /// Whether another event is known at this position. A poll may have brought the same one before.
+    /// Whether another event is known at this position. A poll may have brought the same one before, and may have pushed
+    /// it out of the history again.
     fn contradicts(&self, record: &EventRecord) -> bool {
         let state = self.state.read();
         let back = state.head.position.get().checked_sub(record.position.get());
         let back = back.and_then(|back| usize::try_from(back).ok());
-        let held = back.map(|back| state.history.len().checked_sub(back + 1));
-        match held {
-            // It is new.
-            None => false,
-            Some(at) => {
-                at.and_then(|at| state.history.get(at)).is_none_or(|held| held.id != record.id)
-            }
-        }
+        let at = back.and_then(|back| state.history.len().checked_sub(back + 1));
+        at.and_then(|at| state.history.get(at)).is_some_and(|held| held.id != record.id)
     }
 
     /// Reads what other processes have written since. Called on wake-ups and by a slow poll.

@@ -102,6 +102,9 @@ pub trait CallEcho: Debug + Send + Sync {
     /// The people who were reported so far, changed in the call's group as it changes them, as soon as there are more
     /// than so many.
     async fn members(&self, more_than: usize) -> Vec<Account>;
+
+    /// How many were reported by now.
+    fn count(&self) -> usize;
 }
 
 /// Types with the names of the RPCs that they serve, or of the service's own calls.

@@ -35,6 +35,8 @@ pub(super) struct RoutedSession {
     pub now: Timestamp,
     /// What events report meanwhile of what the call changes.
     pub echo: Option<Arc<dyn CallEcho>>,
+    /// How many people were reported before the call was sent.
+    pub echoed_before: usize,
 }
 
 impl RoutedSession {

@@ -1,5 +1,5 @@
 //! Until when WhatsApp wants each session's account to be left alone. The fence does not ask for it: what a stale owner
-//! writes of it makes its heir careful, and nothing else.
+//! writes of it makes whoever acts next careful, and nothing else.
 
 use sea_orm_migration::prelude::*;
 

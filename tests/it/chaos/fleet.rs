@@ -54,9 +54,13 @@ impl Fault {
 
     /// Of so many faults the one at this place, the same in each run of a seed.
     pub fn at(seed: usize, place: usize) -> Self {
-        // The multiplier of a linear congruential generator (Knuth's MMIX); the high bits are the random ones.
-        let mixed = (seed + place).wrapping_mul(6_364_136_223_846_793_005) >> 33;
-        Self::ALL[mixed % Self::ALL.len()]
+        // SplitMix64: neighbours have nothing in common.
+        let mut mixed = ((seed << 32) + place) as u64;
+        mixed = mixed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        Self::ALL[usize::try_from(mixed % Self::ALL.len() as u64).expect("a small number")]
     }
 }
 

@@ -17,16 +17,16 @@ async fn survive(size: Size, clients: Clients, faults: impl IntoIterator<Item = 
     let clients = Clients { sessions: fleet.sessions(), ..clients };
     let processes: Vec<_> = fleet.replicas.iter().map(|replica| &replica.process).collect();
     let load = Load::begin_with(&processes, clients).await;
-    let mut was_frozen = false;
+    let mut frozen = 0;
     for (at, fault) in faults.into_iter().enumerate() {
         load.wait_for_answers(20).await;
         eprintln!("chaos: {at}: {fault:?}");
         fleet.strike(fault, at, &load, size).await;
-        was_frozen |= fault == Fault::Frozen;
+        frozen += usize::from(fault == Fault::Frozen);
     }
     load.wait_for_answers(20).await;
     let history = load.end().await;
-    proof::prove(fleet, history, was_frozen).await;
+    proof::prove(fleet, history, frozen).await;
 }
 
 /// Each kind of fault once, in CI.

@@ -27,7 +27,7 @@ async fn a_replica_whose_clock_is_a_day_ahead_goes_by_that_of_the_database() {
     let Some(database) = TestDatabase::create().await else { return };
     let store = SeaRepository::connect(database.url(), options()).await.expect("the database");
     let ahead = Duration::from_secs(25 * 60 * 60);
-    let time = Arc::new(SharedClock::new(Arc::new(Ahead(ahead))));
+    let time = Arc::new(SharedClock::new(Arc::new(Ahead(ahead)), Arc::new(SystemClock)));
     assert!(time.now().since(SystemClock.now()) > Duration::from_secs(24 * 60 * 60));
     let membership = Membership::new(
         Arc::new(store),
@@ -42,7 +42,8 @@ async fn a_replica_whose_clock_is_a_day_ahead_goes_by_that_of_the_database() {
     eventually("a heartbeat is confirmed", || async { member.view() }).await;
     let (now, true_now) = (time.now(), SystemClock.now());
     let off = now.since(true_now).max(true_now.since(now));
-    assert!(off < Duration::from_secs(1), "{off:?}");
+    // The reading may be wrong by half of what it took.
+    assert!(off < Duration::from_secs(10), "{off:?}");
     member.leave();
     running.await.expect("it leaves");
 }

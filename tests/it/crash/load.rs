@@ -110,12 +110,12 @@ impl Load {
     pub async fn begin_over(ports: &[Ports], writers: usize) -> Self {
         let channels = ports.iter().map(|ports| ports.channel_within(Duration::from_secs(4)));
         let anywhere = Anywhere::over(channels.collect());
-        Self::begin_anywhere(anywhere, Clients::of_one_session(writers), Repeats::Alike)
+        Self::begin_anywhere(anywhere, Clients::of_one_session(writers), Repeats::Settled)
     }
 
     /// The same with several sessions and watchers.
     pub async fn begin_with(replicas: &[&Process], clients: Clients) -> Self {
-        Self::begin_where(replicas, clients, Repeats::Alike).await
+        Self::begin_where(replicas, clients, Repeats::Settled).await
     }
 
     /// The same where the store itself fails: a refusal may not be kept then before the process ends, and what was in
@@ -209,6 +209,8 @@ async fn wait_for(count: &watch::Receiver<u64>, more: u64, what: &str) {
 enum Repeats {
     /// The same.
     Alike,
+    /// What became of it, where a replica ended before it knew.
+    Settled,
     /// Anything: a refusal may not have been kept.
     Anew,
 }
@@ -347,6 +349,7 @@ impl Writer {
             (Err(first), Err(again)) if first == again => {}
             // It would have been refused before anything was noted.
             (Err(first), Ok(_)) if first != UNKNOWN => {}
+            (Err(first), Ok(_)) if self.repeats == Repeats::Settled && first == UNKNOWN => {}
             (Err(_), Ok(_)) if self.repeats == Repeats::Anew => {}
             (Ok(_), Err(again)) => panic!("{request_id}: first an answer, then {again}"),
             (Err(first), again) => {

@@ -194,8 +194,11 @@ async fn calls_that_end_while_the_service_stops_get_their_answers() {
     for call in calls {
         match call.await.expect("an end") {
             Ok(_) => answered += 1,
-            // It came too late.
-            Err(status) => assert_eq!(reason(&status), "DRAINING"),
+            // It came too late, or behind too many; nothing was sent of it.
+            Err(status) => {
+                let reason = reason(&status);
+                assert!(["DRAINING", "DATABASE_UNAVAILABLE"].contains(&&*reason), "{status:?}");
+            }
         }
     }
     assert!(answered > 0, "one at the least was on its way");
