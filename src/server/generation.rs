@@ -180,18 +180,18 @@ impl Generation {
         }
     }
 
-    /// The same for the only process, which ends where the database holds another log than it has read: started again it
-    /// reads that one.
-    pub async fn broken_alone(&mut self) -> String {
+    /// Resolves with the cause once it cannot go on: it can write no more, or the database holds another log than it has
+    /// read.
+    pub async fn broken(&mut self) -> String {
         let app = self.app().clone();
         tokio::select! {
-            cause = self.broken() => cause,
+            cause = self.writer_ended() => cause,
             () = app.log_replaced() => "the database was put back to an earlier state".to_owned(),
         }
     }
 
-    /// Resolves with the cause once it can write no more; never for one that does not write.
-    pub async fn broken(&mut self) -> String {
+    /// Never for one that does not write.
+    async fn writer_ended(&mut self) -> String {
         let Some(writer) = &mut self.writer else { return std::future::pending().await };
         let ended = writer.join_next().await;
         self.writer = None;

@@ -216,7 +216,7 @@ impl Server {
     pub async fn run_until(mut self, stop: impl Future<Output = Stop>) -> Ended {
         let failed = async {
             match &mut self.life {
-                Life::Alone(generation) => generation.broken_alone().await,
+                Life::Alone(generation) => generation.broken().await,
                 Life::Replica(replica) => replica.failed().await,
             }
         };

@@ -206,14 +206,12 @@ impl Supervisor {
                 }
                 continue;
             }
-            let app = generation.app().clone();
             tokio::select! {
                 changed = roles.changed() => if changed.is_err() { return Some(generation) },
                 cause = generation.broken() => {
                     tracing::error!(cause, "the service in this role cannot go on; it is built anew");
                     generation = self.rebuild(generation).await?;
                 }
-                () = app.log_replaced() => generation = self.rebuild(generation).await?,
                 () = self.stopping.cancelled() => return Some(generation),
             }
         }

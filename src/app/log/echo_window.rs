@@ -47,6 +47,10 @@ struct PendingCall {
 }
 
 impl PendingCall {
+    fn claim(&self) -> Claim {
+        Claim { key: self.key.clone(), initiator: self.initiator.clone() }
+    }
+
     /// The people of a report that changes them as the call does. Whether they are those of the call is seen by who
     /// knows their other names.
     fn note_members(&self, seen: &Observation) {
@@ -151,7 +155,7 @@ impl EchoWindows {
                     && call.expected.iter().any(|expected| is_echo(expected, &seen.change))
             }
         })?;
-        Some(Claim { key: call.key.clone(), initiator: call.initiator.clone() })
+        Some(call.claim())
     }
 
     /// The call that makes a group like this one, of which nothing was known before; none where several may be meant.
@@ -175,7 +179,7 @@ impl EchoWindows {
                 && call.expected.iter().any(|expected| is_echo(expected, &subject))
         });
         let call = making.next().filter(|_| making.next().is_none())?;
-        Some(Claim { key: call.key.clone(), initiator: call.initiator.clone() })
+        Some(call.claim())
     }
 
     /// How a report compares with the changes of our calls that were answered a moment ago.

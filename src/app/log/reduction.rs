@@ -75,8 +75,8 @@ impl Reduction<'_> {
             }
             let (me, key) = (self.draft.account, changes.call_key.as_deref());
             // The late report of a call that was answered says nothing of those that are out.
-            let late = self.echo_windows.late_echo(self.session, me.as_ref(), observation);
-            if late == Echo::No {
+            let echo = self.echo_windows.late_echo(self.session, me.as_ref(), observation);
+            if echo == Echo::No {
                 self.echo_windows.note_members(self.session, me.as_ref(), observation);
             }
             let claim = self.echo_windows.claim(self.session, me.as_ref(), key, observation);
@@ -85,7 +85,7 @@ impl Reduction<'_> {
                 Some(_) => None,
                 None => self.claim_creation(observation),
             });
-            let rest = match self.late_echo(observation, claim.is_some()) {
+            let rest = match self.overtaken_echo(echo, observation, claim.is_some()) {
                 Echo::Own => continue,
                 Echo::PartlyOwn => Some(self.echo_windows.rest_of(self.session, observation)),
                 Echo::No => None,
@@ -205,9 +205,7 @@ impl Reduction<'_> {
 
     /// How much of it is the late report of a change by our call, after which the group was changed once more. Engines
     /// that describe more than what has changed (WEBJS) report it beside fields that nobody changed.
-    fn late_echo(&mut self, observation: &Observation, is_claimed: bool) -> Echo {
-        let me = self.draft.account;
-        let echo = self.echo_windows.late_echo(self.session, me.as_ref(), observation);
+    fn overtaken_echo(&mut self, echo: Echo, observation: &Observation, is_claimed: bool) -> Echo {
         let held = &self.group(&observation.group_id).now.state;
         let would_change = echo != Echo::No
             && held.group.as_ref().is_some_and(|held| contradicts(held, &observation.change));

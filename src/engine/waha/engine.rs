@@ -153,7 +153,6 @@ impl WahaServers {
             me: route.account,
             now: self.clock.now(),
             echo: None,
-            echoed_before: 0,
         })
     }
 
@@ -334,9 +333,6 @@ where
 {
     async fn perform(&self, call: EngineCall<'_>, operation: &O) -> Result<O::Answer> {
         let carried = self.carried(call.session).await?;
-        let echo = call.echo.cloned();
-        // What was reported before anything was sent is no echo of it.
-        let echoed_before = echo.as_ref().map_or(0, |echo| echo.count());
-        RoutedSession { echo, echoed_before, ..carried }.serve(operation).await
+        RoutedSession { echo: call.echo.cloned(), ..carried }.serve(operation).await
     }
 }

@@ -35,8 +35,6 @@ pub(super) struct RoutedSession {
     pub now: Timestamp,
     /// What events report meanwhile of what the call changes.
     pub echo: Option<Arc<dyn CallEcho>>,
-    /// How many people were reported before the call was sent.
-    pub echoed_before: usize,
 }
 
 impl RoutedSession {

@@ -26,15 +26,16 @@ impl RoutedSession {
         action: MemberAction,
         said: &[Said],
         results: &mut [Option<ParticipantResult>],
+        echoed_before: usize,
     ) {
         let Some(echo) = &self.echo else { return };
         let mut until = Instant::now() + PATIENCE;
-        let mut known = self.echoed_before;
+        let mut known = echoed_before;
         while results.iter().any(Option::is_none) {
             let Ok(reported) = timeout_at(until, echo.members(known)).await else { return };
             known = reported.len();
             until = until.min(Instant::now() + GRACE);
-            let reported = reported.get(self.echoed_before..).unwrap_or_default();
+            let reported = reported.get(echoed_before..).unwrap_or_default();
             for (result, seen) in results.iter_mut().zip(reported_as(action, said, reported)) {
                 if let (None, Some(seen)) = (&result, seen) {
                     *result = Some(seen);

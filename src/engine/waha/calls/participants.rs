@@ -149,6 +149,8 @@ impl Serve<ChangeParticipants> for RoutedSession {
     ) -> Result<EngineAnswer<Vec<ParticipantResult>>> {
         let ChangeParticipants { group_id, participants, .. } = command;
         let action = command.action;
+        // What was reported before anything was sent is no echo of it.
+        let echoed_before = self.echo.as_ref().map_or(0, |echo| echo.count());
         let operation = command.name();
         let before = self.members_before(group_id, action).await?;
         let known = self
@@ -180,7 +182,7 @@ impl Serve<ChangeParticipants> for RoutedSession {
                     && participant_status(reply.code, operation) == ParticipantStatus::Ok
             });
         if self.info.engine == WahaEngine::Noweb && may_be_done {
-            self.settle_by_echo(action, &said, &mut results).await;
+            self.settle_by_echo(action, &said, &mut results, echoed_before).await;
         }
         let mut after = None;
         // A browser answers with the requested name, and later lists the person under another one.
