@@ -96,9 +96,8 @@ impl Member {
 /// Heartbeats, claims, and what they mean for this replica.
 pub struct Membership {
     store: Arc<dyn ClusterStore>,
-    clock: Arc<dyn UptimeClock>,
     /// Which each heartbeat sets by the database's.
-    time: Arc<SharedClock>,
+    clock: Arc<SharedClock>,
     entropy: Arc<dyn Entropy>,
     own: ReplicaRecord,
     has_joined: bool,
@@ -113,8 +112,7 @@ pub struct Membership {
 }
 
 struct Answered {
-    sent: Uptime,
-    asked: Asked,
+    sent: Asked,
     id: ReplicaId,
     answer: Result<ClusterView>,
 }
@@ -123,8 +121,7 @@ impl Membership {
     /// `address` is where the other replicas reach this one.
     pub fn new(
         store: Arc<dyn ClusterStore>,
-        clock: Arc<dyn UptimeClock>,
-        time: Arc<SharedClock>,
+        clock: Arc<SharedClock>,
         entropy: Arc<dyn Entropy>,
         address: String,
         version: &str,
@@ -148,7 +145,6 @@ impl Membership {
         Self {
             store,
             clock,
-            time,
             entropy,
             own,
             has_joined: false,
@@ -199,17 +195,17 @@ impl Membership {
     }
 
     fn heartbeat(&self) -> BoxFuture<'static, Answered> {
-        let (store, id, sent) = (self.store.clone(), self.own.id.clone(), self.clock.uptime());
-        let asked = self.time.ask();
+        let (store, id, sent) = (self.store.clone(), self.own.id.clone(), self.clock.ask());
         let is_draining = self.member.draining.is_cancelled();
         Box::pin(async move {
             let answer = store.heartbeat(&id, is_draining).await;
-            Answered { sent, asked, id, answer }
+            Answered { sent, id, answer }
         })
     }
 
     async fn take_in(&mut self, answered: Answered) {
-        let Answered { sent, asked, id, answer } = answered;
+        let Answered { sent: asked, id, answer } = answered;
+        let sent = asked.uptime;
         // Several may be out, and come back in any order.
         if id != self.own.id || self.confirmed.is_some_and(|confirmed| sent <= confirmed) {
             return;
@@ -218,7 +214,7 @@ impl Membership {
             Ok(view) => view,
             Err(error) => return tracing::warn!(%error, "a heartbeat was not confirmed"),
         };
-        self.time.read(asked, view.time);
+        self.clock.read(asked, view.time);
         if !view.is_member {
             return self.begin_anew();
         }

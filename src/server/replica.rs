@@ -15,7 +15,6 @@ use super::stack::Peers;
 use super::startup::{self, StartError};
 use crate::cluster::{Forwarder, Member, Membership, PeerSecret, Role};
 use crate::domain::port::cluster::{ClusterStore, Wakeup};
-use crate::telemetry::SystemClock;
 
 /// How long the first heartbeat may take.
 const FIRST_HEARTBEAT: Duration = Duration::from_secs(15);
@@ -56,7 +55,6 @@ pub(super) async fn join(
     let address = address(assembly, &listener)?;
     let membership = Membership::new(
         assembly.repository.clone(),
-        Arc::new(SystemClock),
         assembly.clock.clone(),
         assembly.entropy.clone(),
         address,

@@ -34,7 +34,7 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
     own: Timestamp,
-    uptime: Uptime,
+    pub uptime: Uptime,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +108,12 @@ impl Clock for SharedClock {
             Some(reading) => Timestamp::from_micros(reading.now(own, self.uptime.uptime())),
             None => own,
         }
+    }
+}
+
+impl UptimeClock for SharedClock {
+    fn uptime(&self) -> Uptime {
+        self.uptime.uptime()
     }
 }
 

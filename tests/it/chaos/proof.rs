@@ -1,6 +1,7 @@
 //! What must hold of WAHA's sessions and of webhooks after everything has failed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use prost::Message as _;
 use wagroups::domain::operation::{EngineCall, FetchAll, Perform as _};
@@ -10,7 +11,7 @@ use wagroups::pb::groups_service_client::GroupsServiceClient;
 use super::fleet::Fleet;
 use crate::crash::checker;
 use crate::crash::load::History;
-use crate::harness::service::eventually;
+use crate::harness::service::{PATIENCE, eventually};
 use crate::hooks::receiver::Receiver;
 
 pub async fn prove(mut fleet: Fleet, history: History, frozen: usize) {
@@ -74,13 +75,25 @@ async fn state_equals_whatsapp(
 /// At least once, by one id, and for the first time in the order of the session's log.
 async fn each_event_was_posted_in_order(at: usize, receiver: &Receiver, history: &History) {
     let logged = history.watched.iter().flatten();
-    let logged: BTreeSet<&str> = logged.map(|event| event.id.as_str()).collect();
-    eventually(&format!("webhook {at} has all events"), || async {
+    let logged: BTreeMap<&str, &pb::GroupEvent> =
+        logged.map(|event| (event.id.as_str(), event)).collect();
+    let missing = || {
         let taken = receiver.taken();
         let taken: BTreeSet<&str> = taken.iter().map(|post| post.text("/id")).collect();
-        logged.is_subset(&taken).then_some(())
-    })
-    .await;
+        let missing = logged.iter().filter(|(id, _)| !taken.contains(**id));
+        missing.map(|(_, event)| (*event).clone()).collect::<Vec<_>>()
+    };
+    let complete =
+        eventually("the webhook has all events", || async { missing().is_empty().then_some(()) });
+    if tokio::time::timeout(PATIENCE - Duration::from_secs(1), complete).await.is_err() {
+        let missing = missing();
+        let (first, last) = (missing.first(), missing.last());
+        panic!(
+            "webhook {at} lacks {} of {} events: {first:?} … {last:?}",
+            missing.len(),
+            logged.len()
+        );
+    }
     let mut last: BTreeMap<String, i64> = BTreeMap::new();
     for post in &receiver.taken() {
         // Of a session's status, which is in no log.

@@ -31,7 +31,6 @@ async fn a_replica_whose_clock_is_a_day_ahead_goes_by_that_of_the_database() {
     assert!(time.now().since(SystemClock.now()) > Duration::from_secs(24 * 60 * 60));
     let membership = Membership::new(
         Arc::new(store),
-        Arc::new(SystemClock),
         time.clone(),
         Arc::new(SystemEntropy),
         "127.0.0.1:1".to_owned(),
