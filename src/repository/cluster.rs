@@ -143,14 +143,15 @@ impl SeaRepository {
     pub fn fenced(&self, owner: &ReplicaId, epoch: Epoch) -> Result<Self> {
         let server = self.on_postgres()?;
         let (pool, commits) = server.connections(Some((owner.clone(), epoch)));
-        let fenced = Self::over(Connections::Postgres {
+        let connections = Connections::Postgres {
             pool: Box::new(pool),
             commits: Box::new(commits),
             listener: Box::new(server.listener()),
             server: server.clone(),
-        });
-        fenced.order.begin(epoch);
-        Ok(fenced)
+        };
+        // A role that begins anew within a term goes on with the numbers that the one before it has given.
+        self.order.begin(epoch);
+        Ok(Self { order: self.order.clone(), ..Self::over(connections) })
     }
 
     fn on_postgres(&self) -> Result<&std::sync::Arc<postgres::Server>> {

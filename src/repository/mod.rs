@@ -71,7 +71,7 @@ pub struct SeaRepository {
     /// Whether a write beside the commits has failed since that was asked last.
     has_failed: AtomicBool,
     /// Of rows that are written by single statements.
-    order: WriteOrder,
+    order: Arc<WriteOrder>,
 }
 
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl SeaRepository {
     }
 
     fn over(connections: Connections) -> Self {
-        let (has_failed, order) = (AtomicBool::new(false), WriteOrder::default());
+        let (has_failed, order) = (AtomicBool::new(false), Arc::default());
         Self { connections, has_failed, order }
     }
 

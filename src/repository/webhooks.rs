@@ -14,8 +14,9 @@ use crate::domain::token::ResumeToken;
 use crate::domain::webhook::{Progress, Webhook, WebhookId, WebhookState, WebhookStatus};
 
 #[derive(FromQueryResult)]
-struct EpochRow {
+struct HeldRow {
     epoch: i64,
+    is_there: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -118,10 +119,19 @@ impl WebhookStore for SeaRepository {
         if self.insist(sql).await?.rows > 0 {
             return Ok(ProgressWrite::Written);
         }
-        let held = Sql::new("SELECT epoch FROM log_head WHERE id = 1");
-        let held = self.read_one::<EpochRow>(held).await?;
-        let is_ours = held.is_some_and(|row| row.epoch <= epoch.as_i64());
-        Ok(if is_ours { ProgressWrite::Gone } else { ProgressWrite::Fenced })
+        let held = Sql::new("SELECT epoch, EXISTS (SELECT 1 FROM webhooks WHERE id = ")
+            .bind(id.to_string())
+            .push(") AS is_there FROM log_head WHERE log_head.id = 1");
+        let held: Option<HeldRow> = self.read_one(held).await?;
+        let held = held.ok_or_else(|| StoreError::Corrupt("log_head has no row".to_owned()))?;
+        if held.epoch > epoch.as_i64() {
+            return Ok(ProgressWrite::Fenced);
+        }
+        if held.is_there {
+            let later = "the webhook was written by a statement that was numbered later";
+            return Err(StoreError::Failed(later.to_owned()));
+        }
+        Ok(ProgressWrite::Gone)
     }
 
     async fn remove_webhook(&self, id: WebhookId) -> Result<bool> {

@@ -3,11 +3,14 @@
 use wagroups::domain::cluster::{ReplicaId, ReplicaRecord};
 use wagroups::domain::port::cluster::{Claimable, ClusterStore};
 use wagroups::domain::port::repository::{EventLog, SessionPatch, SessionStore, StoreError};
+use wagroups::domain::port::webhooks::{ProgressWrite, WebhookStore};
+use wagroups::domain::webhook::{Progress, Webhook};
 use wagroups::repository::{ConnectOptions, SeaRepository};
 use wagroups::telemetry::SystemEntropy;
 
 use crate::harness::postgres::TestDatabase;
 use crate::repository::given::session;
+use crate::repository::webhooks::webhook;
 
 async fn open(database: &TestDatabase) -> SeaRepository {
     let options = ConnectOptions { allow_unsafe_fsync: true, ..ConnectOptions::default() };
@@ -88,6 +91,31 @@ async fn what_a_replaced_owner_writes_is_refused_by_the_database_whatever_it_is(
     assert!(alone > next);
     refused("the heir", heir.patch_session(&shop.name, &patch).await.err());
     first.patch_session(&shop.name, &patch).await.expect("the only process writes");
+}
+
+#[tokio::test]
+async fn a_role_that_begins_anew_within_its_term_writes_over_what_it_wrote_before() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let store = open(&database).await;
+    let id = join(&store).await;
+    let epoch = store.claim(&id, &seen_by(&store, &id).await).await.expect("claimed");
+    let epoch = epoch.expect("it was free");
+    let (shop, hook) = (session("shop"), webhook(1));
+    let before = store.fenced(&id, epoch).expect("on PostgreSQL");
+    before.insert_session(&shop, epoch).await.expect("inserted");
+    before.insert_webhook(&hook).await.expect("inserted");
+    let patch = |wanted| SessionPatch { wanted: Some(wanted), ..SessionPatch::default() };
+    for number in 0..9 {
+        before.patch_session(&shop.name, &patch(number % 2 == 0)).await.expect("patched");
+    }
+
+    let anew = store.fenced(&id, epoch).expect("on PostgreSQL");
+    let progress = Progress { delivered_count: 7, ..hook.progress.clone() };
+    let put = anew.put_webhook_progress(hook.id, &hook.status, &progress, epoch).await;
+    assert_eq!(put.expect("an answer"), ProgressWrite::Written);
+    assert_eq!(anew.webhooks().await.expect("webhooks"), [Webhook { progress, ..hook }]);
+    anew.patch_session(&shop.name, &patch(false)).await.expect("patched");
+    assert!(!store.session(&shop.name).await.expect("read").expect("there").wanted);
 }
 
 #[tokio::test]

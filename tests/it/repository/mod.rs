@@ -15,7 +15,7 @@ mod reservations;
 mod retention;
 mod sessions;
 mod spellings;
-mod webhooks;
+pub mod webhooks;
 mod world;
 
 use crate::harness::database::on_both_databases;
