@@ -11,10 +11,11 @@ use protox::prost::Message;
 
 const PROTO_DIR: &str = "proto";
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "wagroups/v1/errors.proto",
     "wagroups/v1/sessions.proto",
     "wagroups/v1/groups.proto",
+    "wagroups/v1/relay.proto",
     "wagroups/v1/simulator.proto",
     "wagroups/v1/webhooks.proto",
 ];

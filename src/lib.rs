@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 pub mod app;
+pub mod bus;
 pub mod cli;
 pub mod cluster;
 pub mod config;

@@ -22,7 +22,7 @@ impl App {
         let app = || self.clone();
         let (starts, follows, refreshes, retains) = (app(), app(), app(), app());
         let (connections, comparisons, deletions, aliases) = (app(), app(), app(), app());
-        let webhooks = app();
+        let (webhooks, relays) = (app(), app());
         vec![
             async move { connections.follow_connections().await }.boxed(),
             async move { starts.start_wanted_sessions().await }.boxed(),
@@ -33,6 +33,7 @@ impl App {
             async move { deletions.resume_deletions().await }.boxed(),
             async move { retains.retain().await }.boxed(),
             async move { webhooks.deliver_webhooks().await }.boxed(),
+            async move { relays.relay_events().await }.boxed(),
         ]
     }
 

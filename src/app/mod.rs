@@ -4,6 +4,7 @@
 
 mod background;
 mod calls;
+mod delivery_window;
 mod fetch_budget;
 mod following;
 pub mod groups;
@@ -13,6 +14,7 @@ mod lifecycle;
 mod log;
 mod passing;
 mod places;
+pub mod fanout;
 pub mod relay;
 pub mod sessions;
 mod spellings;
@@ -47,6 +49,7 @@ use ingest::{Identities, Ingest, KnownNames};
 use lifecycle::{Lifecycle, draining};
 use log::{Log, LogParts};
 pub use log::{View, WriterLoop};
+use fanout::Fanout;
 use relay::Relay;
 use sessions::Sessions;
 use watch::Watches;
@@ -126,8 +129,10 @@ struct Inner {
     hooks: WebhookRegistry,
     /// Where WAHA's other routes are asked; none where they are not.
     passage: OnceLock<Arc<dyn Passage>>,
+    /// To a message bus; none where there is none.
+    relay: OnceLock<Relay>,
     /// Events of servers that are not about groups.
-    relay: Arc<Relay>,
+    fanout: Arc<Fanout>,
 }
 
 impl fmt::Debug for App {
@@ -169,7 +174,7 @@ impl App {
         }
         let hooks =
             WebhookRegistry::load(repository.as_ref(), sender, options.webhooks.clone()).await?;
-        let relay = Relay::new(options.webhooks.callers.len() > 1);
+        let fanout = Fanout::new(options.webhooks.callers.len() > 1);
         let watches = Watches::new(
             repository.clone(),
             options.history_bytes as u64 / 2,
@@ -194,7 +199,8 @@ impl App {
             watches,
             hooks,
             passage: OnceLock::new(),
-            relay,
+            relay: OnceLock::new(),
+            fanout,
         };
         Ok((Self { inner: Arc::new(inner) }, writer_loop))
     }

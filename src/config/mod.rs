@@ -8,6 +8,7 @@ mod cluster;
 mod defaults;
 mod inbound;
 mod load;
+mod nats;
 mod problems;
 mod renamed;
 mod values;
@@ -23,6 +24,7 @@ pub use auth::{ApiKey, Auth, KeyDigest};
 pub use cluster::Cluster;
 pub use inbound::Inbound;
 pub use load::{Loaded, Sources, load};
+pub use nats::{Nats, NatsPayload, NatsStart};
 pub use problems::{Problem, Problems, Source};
 pub use renamed::RenamedSection;
 pub use values::{ByteSize, DatabaseUrl, PERCENT_ENCODE, holds_bare_credentials};
@@ -41,6 +43,7 @@ pub struct Settings {
     pub ops: Ops,
     pub auth: Auth,
     pub cluster: Cluster,
+    pub nats: Nats,
     pub events: Events,
     pub watch: Watch,
     pub cache: Cache,
@@ -468,6 +471,7 @@ impl Settings {
         }
         self.inbound.validate(!self.auth.keys.is_empty(), problems);
         self.cluster.validate(&self.database.url, problems);
+        self.nats.validate(problems);
         self.waha.validate(problems);
         self.auth.validate(problems);
     }

@@ -32,6 +32,7 @@ pub mod port;
 pub mod reason;
 pub mod reconcile;
 pub mod reducer;
+pub mod relay;
 pub mod session;
 pub mod setting;
 pub mod text;

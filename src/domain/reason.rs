@@ -117,6 +117,7 @@ reasons! {
     NotImplemented = "NOT_IMPLEMENTED" => Unimplemented, 501, 501;
     MethodNotFound = "METHOD_NOT_FOUND" => Unimplemented, 404, 404;
     SimulatorDisabled = "SIMULATOR_DISABLED" => Unimplemented, 501, 501;
+    RelayDisabled = "RELAY_DISABLED" => Unimplemented, 501, 501;
     EngineUnavailable = "ENGINE_UNAVAILABLE" => Unavailable, 503, 500;
     DatabaseUnavailable = "DATABASE_UNAVAILABLE" => Unavailable, 503, 500;
     Draining = "DRAINING" => Unavailable, 503, 503;

@@ -6,14 +6,12 @@ use tonic::{Request, Response, Status};
 
 use super::request::{Fields, call};
 use super::respond::refuse;
+use super::start::{Start, start};
 use crate::app::App;
-use crate::app::watch::WatchStart;
 use crate::app::webhooks::{NewWebhook, WebhookTest, WebhookUpdate, WebhookView};
-use crate::domain::error::Error;
 use crate::domain::id::{RequestId, SessionName};
 use crate::domain::other_event::{MAX_NAMES, OtherEventName};
 use crate::domain::session::WebhookSecret;
-use crate::domain::token::ResumeToken;
 use crate::domain::web_url::WebUrl;
 use crate::domain::webhook::{
     EventName, Header, MAX_ATTEMPTS, MAX_DELAY, MAX_HEADERS, MAX_SESSIONS, Retries, WebhookConfig,
@@ -42,34 +40,6 @@ fn webhook_id(text: &str) -> Result<WebhookId, Status> {
     let mut fields = Fields::default();
     let id = fields.parse("webhook_id", text);
     fields.finish(id)
-}
-
-/// Where to begin, as both requests have it.
-enum Start<'a> {
-    Token(&'a [u8]),
-    Time(&'a prost_types::Timestamp),
-    Earliest,
-    Latest,
-}
-
-/// `None` where a field is refused. A token that is none is kept apart: it has a reason of its own.
-fn start(
-    fields: &mut Fields,
-    start: Start<'_>,
-    refused_token: &mut Option<Error>,
-) -> Option<WatchStart> {
-    match start {
-        Start::Latest => Some(WatchStart::Now),
-        Start::Earliest => Some(WatchStart::Earliest),
-        Start::Time(time) => fields.time("start_time", Some(time)).map(WatchStart::Time),
-        Start::Token(token) => match ResumeToken::decode(token) {
-            Ok(token) => Some(WatchStart::After(token)),
-            Err(error) => {
-                *refused_token = Some(error);
-                None
-            }
-        },
-    }
 }
 
 fn new_webhook(message: &pb::CreateWebhookRequest) -> Result<NewWebhook, Status> {

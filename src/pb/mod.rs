@@ -7,6 +7,7 @@ mod field_count;
 pub mod group;
 mod invite;
 mod join_request;
+pub mod json;
 pub mod participant;
 pub mod session;
 mod shared;

@@ -18,6 +18,7 @@ mod log;
 mod migration;
 mod open;
 mod postgres;
+mod relay;
 mod reservations;
 mod rests;
 mod rows;

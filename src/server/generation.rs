@@ -104,6 +104,9 @@ impl Assembly {
             entropy.clone(),
             tenure.clone(),
         )?;
+        if let Some((bus, start)) = startup::relay(settings, &self.trust)? {
+            app.open_relay(bus, start);
+        }
         startup::create_default_session(settings, &app).await?;
         let serving = self.serving(app, simulator, Part::Acts(tenure))?;
         let (writer, waha) = (Some(writer), Some(waha));

@@ -29,7 +29,7 @@ use crate::domain::auth::Caller;
 use crate::domain::clock::Entropy;
 use crate::domain::fair_share::FairShare;
 use crate::engine::simulator::SimulatorEngine;
-use crate::grpc::{GroupsRpcs, Sessions, Simulator, Webhooks};
+use crate::grpc::{GroupsRpcs, Relay, Sessions, Simulator, Webhooks};
 use crate::middleware::{
     AdmitLayer, AnswerLayer, Audit, AuthLayer, BodyLimits, CallBounds, Calls, CatchPanicsLayer,
     HandOn, HostNames, Keyring, Origins, ReasonsLayer, RequestIdLayer, RpcAuditLayer,
@@ -38,6 +38,7 @@ use crate::middleware::{
 use crate::ops;
 use crate::pb::DESCRIPTORS;
 use crate::pb::groups_service_server::GroupsServiceServer;
+use crate::pb::relay_service_server::RelayServiceServer;
 use crate::pb::sessions_service_server::SessionsServiceServer;
 use crate::pb::simulator_service_server::SimulatorServiceServer;
 use crate::pb::webhooks_service_server::WebhooksServiceServer;
@@ -145,7 +146,8 @@ pub(super) fn grpc_routes(
         SessionsServiceServer::new(Sessions::new(app.clone())).max_decoding_message_size(max_bytes);
     let webhooks =
         WebhooksServiceServer::new(Webhooks::new(app.clone())).max_decoding_message_size(max_bytes);
-    // Served in any case: switched off, it answers so instead of being unknown.
+    // Served in any case, as the simulator: switched off, they answer so instead of being unknown.
+    let relay = RelayServiceServer::new(Relay::new(app.clone())).max_decoding_message_size(max_bytes);
     let simulator = SimulatorServiceServer::new(Simulator::new(simulator.cloned()))
         .max_decoding_message_size(max_bytes);
     let reflect = || {
@@ -165,6 +167,7 @@ pub(super) fn grpc_routes(
         .add_service(groups)
         .add_service(sessions)
         .add_service(webhooks)
+        .add_service(relay)
         .add_service(simulator)
         .prepare())
 }
@@ -175,6 +178,7 @@ pub(super) fn names_of_services(is_simulated: bool) -> Vec<&'static str> {
         <GroupsServiceServer<GroupsRpcs> as NamedService>::NAME,
         <SessionsServiceServer<Sessions> as NamedService>::NAME,
         <WebhooksServiceServer<Webhooks> as NamedService>::NAME,
+        <RelayServiceServer<Relay> as NamedService>::NAME,
     ];
     if is_simulated {
         names.push(<SimulatorServiceServer<Simulator> as NamedService>::NAME);

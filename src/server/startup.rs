@@ -1,19 +1,23 @@
 //! What happens before the service listens.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
 use crate::app::sessions::NewSession;
+use crate::app::watch::WatchStart;
 use crate::app::{App, Call, Options, webhooks};
-use crate::config::{RestShape, Settings, WahaServer};
+use crate::bus::{self, JetStream};
+use crate::config::{NatsPayload, NatsStart, RestShape, Settings, WahaServer};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::cluster::Tenure;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::domain::session::{EngineConfig, EngineKind};
+use crate::domain::token::ResumeToken;
 use crate::engine::gateway::{self, Gateway, Pace, Rests, TenuredPassage};
 use crate::engine::simulator::{self, SimulatorEngine};
 use crate::engine::waha::{self, WahaServers};
@@ -176,6 +180,61 @@ pub(super) fn open_waha(
         gateway_options(settings, pace, tenure, Some(rests)),
     )));
     Ok(engine)
+}
+
+/// The bus that the log is handed to, and where that begins; none where it is switched off.
+pub(super) fn relay(
+    settings: &Settings,
+    trust: &Trust,
+) -> Result<Option<(Arc<JetStream>, WatchStart)>, StartError> {
+    let nats = &settings.nats;
+    if !nats.is_on() {
+        return Ok(None);
+    }
+    let wrong = |what: String| StartError::other(what);
+    let servers = nats.servers().map(|server| server.parse());
+    let servers = servers.collect::<Result<_, _>>();
+    let secret = |path: &str, file: &Path| match std::fs::read_to_string(file) {
+        Ok(text) => Ok(SecretString::from(text.trim().to_owned())),
+        Err(error) => Err(wrong(format!("{path}: {} cannot be read: {error}", file.display()))),
+    };
+    let login = match (&nats.token_file, &nats.credentials_file) {
+        (Some(file), _) => bus::Login::Token(secret("nats.token_file", file)?),
+        (None, Some(file)) => bus::Login::Credentials(secret("nats.credentials_file", file)?),
+        (None, None) => bus::Login::None,
+    };
+    let tls = match (&nats.cert_file, &nats.key_file) {
+        (Some(cert), Some(key)) => {
+            let config = trust.client_config_as(cert, key);
+            config.map_err(|error| wrong(format!("nats.cert_file: {error}")))?
+        }
+        _ => trust.client_config().map_err(StartError::other)?,
+    };
+    let options = bus::Options {
+        servers: servers.map_err(|error| wrong(format!("nats.url: {error}")))?,
+        login,
+        tls,
+        stream: nats.stream.clone(),
+        subject_prefix: nats.subject_prefix.clone(),
+        limits: bus::Limits {
+            replicas: nats.stream_replicas,
+            max_age: nats.stream_max_age,
+            max_bytes: nats.stream_max_bytes.get(),
+            duplicate_window: nats.stream_duplicate_window,
+        },
+        payload: match nats.payload {
+            NatsPayload::Protobuf => bus::Payload::Protobuf,
+            NatsPayload::Json => bus::Payload::Json,
+        },
+    };
+    let start = match nats.start() {
+        Some(NatsStart::Now) => WatchStart::Now,
+        Some(NatsStart::Token(token)) => {
+            WatchStart::After(ResumeToken::decode(&token).map_err(StartError::service)?)
+        }
+        Some(NatsStart::Earliest) | None => WatchStart::Earliest,
+    };
+    Ok(Some((Arc::new(JetStream::new(options)), start)))
 }
 
 fn server_options(server: &WahaServer) -> Result<waha::ServerOptions, StartError> {

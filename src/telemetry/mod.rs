@@ -4,6 +4,7 @@ mod cluster_metrics;
 mod logging;
 mod metrics;
 mod old_names;
+mod relay_metrics;
 mod rpc_series;
 mod shared_clock;
 mod system_clock;
@@ -11,6 +12,9 @@ mod system_clock;
 pub use cluster_metrics::{cluster, handed_on, heartbeat_age, log_lag, role_changed};
 pub use logging::{LoggingError, init as init_logging};
 pub use metrics::*;
+pub use relay_metrics::{
+    relay_behind, relay_failed, relay_lost, relay_published, relay_state,
+};
 pub use rpc_series::{RpcRunning, RpcSeries, RpcsRunning};
 pub use shared_clock::{Asked, SharedClock};
 pub use system_clock::{SystemClock, SystemEntropy};

@@ -490,6 +490,6 @@ impl Inner {
         let now = self.clock.now();
         let id = EventId::new(now, self.entropy.as_ref());
         let event = status_changed(id, now, before, &session, self.hooks.options.words);
-        self.relay.publish(&session.name, event);
+        self.fanout.publish(&session.name, event);
     }
 }

@@ -3,7 +3,6 @@
 mod passing_on;
 mod registry;
 mod supervisor;
-mod window;
 mod worker;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::registry::WebhookHandle;
 use crate::app::Inner;
-use crate::app::relay::{Subscription, Waiting, Wish};
+use crate::app::fanout::{Subscription, Waiting, Wish};
 use crate::domain::backoff::Backoff;
 use crate::domain::port::webhook_sender::DeliveryRequest;
 use crate::domain::webhook::{FailureCause, WebhookConfig, WebhookId};
@@ -46,7 +46,7 @@ impl PassingOn {
             sessions: config.sessions.clone(),
             names: config.passed_on_events.iter().cloned().collect(),
         };
-        let (subscription, queues) = inner.relay.subscribe::<LANES>(wish);
+        let (subscription, queues) = inner.fanout.subscribe::<LANES>(wish);
         let to = Arc::new(To {
             id: webhook.id,
             key_name: webhook.key_name,

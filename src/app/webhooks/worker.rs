@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::passing_on::PassingOn;
 use super::registry::WebhookHandle;
-use super::window::Window;
 use crate::app::Inner;
+use crate::app::delivery_window::{Capacity, Window};
 use crate::app::watch::{self, WatchItem, WatchRequest, WatchStart, Watcher};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventRecord, EventType};
@@ -32,6 +32,8 @@ use crate::telemetry;
 
 /// Posts of one webhook that are out at the same time.
 const LANES: usize = 4;
+/// Of a webhook: many have one.
+const CAPACITY: Capacity = Capacity { events: 1024, bytes: 256 * 1024 };
 /// Events are taken in at about so many bytes at a time.
 const BATCH_BYTES: usize = 64 * 1024;
 /// How often the place is written while events are delivered: a crash repeats what came after.
@@ -107,7 +109,7 @@ impl Worker {
             config: Arc::new(webhook.config),
             stop,
             log_id: cursor.log_id,
-            window: Window::new(place, webhook.progress.failure),
+            window: Window::new(place, CAPACITY, webhook.progress.failure),
             read_to: place,
             posts: JoinSet::new(),
             save: Save { last: None, cursor, has_changed: false },
@@ -337,7 +339,7 @@ impl Worker {
             Ok(oldest) => {
                 // What is lost is counted once, so that the place moves with it.
                 self.read_to = oldest.at;
-                self.window = Window::new(self.read_to, None);
+                self.window = Window::new(self.read_to, CAPACITY, None);
                 oldest.at.position.since(place)
             }
             Err(error) => {

@@ -2,11 +2,13 @@
 
 pub mod cluster;
 pub mod engine;
+pub mod event_bus;
 pub mod fetch_budget;
 pub mod other_events;
 pub mod passage;
 pub mod picture;
 pub mod repository;
+pub mod relay;
 pub mod rests;
 pub mod spellings;
 mod store_error;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::fetch_budget::FetchBudgetStore;
+use super::relay::RelayStore;
 use super::spellings::SpellingStore;
 pub use super::store_error::{Result, StoreError};
 use super::webhooks::WebhookStore;
@@ -33,6 +34,7 @@ pub trait Repository:
     + WebhookStore
     + FetchBudgetStore
     + SpellingStore
+    + RelayStore
     + fmt::Debug
 {
 }
@@ -47,6 +49,7 @@ impl<T> Repository for T where
         + WebhookStore
         + FetchBudgetStore
         + SpellingStore
+        + RelayStore
         + fmt::Debug
 {
 }

@@ -14,6 +14,7 @@ mod m20261129_000011_add_fetch_budgets;
 mod m20261130_000012_add_cluster;
 mod m20261130_000013_add_spellings;
 mod m20261130_000014_add_rests;
+mod m20261201_000015_create_relays;
 mod schema;
 
 pub(super) use self::schema::random_number;
@@ -81,6 +82,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000012_add_cluster::Migration),
             Box::new(m20261130_000013_add_spellings::Migration),
             Box::new(m20261130_000014_add_rests::Migration),
+            Box::new(m20261201_000015_create_relays::Migration),
         ]
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use crate::app::Call;
-use crate::app::relay::{Waiting, Wish};
+use crate::app::fanout::{Waiting, Wish};
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
 use crate::domain::auth::Caller;
 use crate::domain::error::Result as DomainResult;

@@ -1,4 +1,4 @@
-//! The events that a webhook is being sent: a stretch of the log from its place on, one lane for each session.
+//! The events that a receiver is being sent: a stretch of the log from its place on, one lane for each session.
 //!
 //! In a lane the events go out one after the other. The place moves over whatever is delivered from the
 //! stretch's beginning on, so that it never passes an event that is not.
@@ -14,10 +14,14 @@ use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
 use crate::domain::webhook::{Failure, FailureCause};
 
-/// Events between the place and the last one that was read.
-const MAX_SLOTS: usize = 1024;
-/// Undelivered events in memory, at one at the least.
-const MAX_BYTES: usize = 256 * 1024;
+/// How much a window takes in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Capacity {
+    /// Events between the place and the last one that was read.
+    pub events: usize,
+    /// Of undelivered events, beyond one.
+    pub bytes: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct Window {
@@ -27,6 +31,7 @@ pub(super) struct Window {
     /// Everything up to here is done.
     place: LogPosition,
     bytes: usize,
+    capacity: Capacity,
     /// A failure of an earlier worker, until its event is delivered or fails again.
     earlier: Option<Failure>,
 }
@@ -54,8 +59,9 @@ enum QueueState {
 }
 
 impl Window {
-    pub fn new(place: LogPosition, earlier: Option<Failure>) -> Self {
-        Self { slots: VecDeque::new(), lanes: BTreeMap::new(), place, bytes: 0, earlier }
+    pub fn new(place: LogPosition, capacity: Capacity, earlier: Option<Failure>) -> Self {
+        let (slots, lanes) = (VecDeque::new(), BTreeMap::new());
+        Self { slots, lanes, place, bytes: 0, capacity, earlier }
     }
 
     pub fn place(&self) -> LogPosition {
@@ -63,7 +69,7 @@ impl Window {
     }
 
     pub fn has_room(&self) -> bool {
-        self.slots.len() < MAX_SLOTS && self.bytes < MAX_BYTES
+        self.slots.len() < self.capacity.events && self.bytes < self.capacity.bytes
     }
 
     /// Takes in the events that follow those before.
@@ -186,6 +192,8 @@ mod tests {
     use crate::domain::event::{EventId, EventType};
     use crate::domain::log_position::Fingerprint;
 
+    const CAPACITY: Capacity = Capacity { events: 1024, bytes: 256 * 1024 };
+
     struct Numbered(u64);
 
     impl Entropy for Numbered {
@@ -210,7 +218,7 @@ mod tests {
     }
 
     fn window(events: &[(u32, &str)]) -> Window {
-        let mut window = Window::new(LogPosition::START, None);
+        let mut window = Window::new(LogPosition::START, CAPACITY, None);
         let events = events.iter().map(|(position, session)| event(*position, session)).collect();
         window.push(events, Instant::now());
         window
@@ -275,7 +283,7 @@ mod tests {
     fn a_failure_goes_on_where_an_earlier_worker_left_it() {
         let failed = Failure::of(&event(2, "a"), Timestamp::EPOCH, FailureCause::Status(500));
         let place = LogPosition::START;
-        let mut window = Window::new(place, Some(failed));
+        let mut window = Window::new(place, CAPACITY, Some(failed));
         let start = Instant::now();
         window.push(vec![event(1, "a"), event(2, "a")], start);
         let a = "a".parse().unwrap();

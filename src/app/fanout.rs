@@ -48,7 +48,7 @@ impl Wish {
 }
 
 #[derive(Debug)]
-pub(super) struct Relay {
+pub(super) struct Fanout {
     receivers: RwLock<Vec<Arc<Receiver>>>,
     next_id: AtomicU64,
     wanted: watch::Sender<OtherEventNames>,
@@ -75,11 +75,11 @@ pub struct Waiting {
 /// One receiver's subscription; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Subscription {
-    relay: Arc<Relay>,
+    fanout: Arc<Fanout>,
     id: u64,
 }
 
-impl Relay {
+impl Fanout {
     pub fn new(is_shared: bool) -> Arc<Self> {
         Arc::new(Self {
             receivers: RwLock::default(),
@@ -104,7 +104,7 @@ impl Relay {
         let room = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
         self.receivers.write().push(Arc::new(Receiver { id, wish, lanes: senders, room }));
         self.note_wanted();
-        (Subscription { relay: self.clone(), id }, queues)
+        (Subscription { fanout: self.clone(), id }, queues)
     }
 
     fn note_wanted(&self) {
@@ -142,7 +142,7 @@ impl Receiver {
     }
 }
 
-impl OtherEvents for Relay {
+impl OtherEvents for Fanout {
     fn wanted(&self) -> BoxStream<'static, OtherEventNames> {
         WatchStream::new(self.wanted.subscribe()).boxed()
     }
@@ -167,20 +167,20 @@ impl OtherEvents for Relay {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.relay.receivers.write().retain(|receiver| receiver.id != self.id);
-        self.relay.note_wanted();
+        self.fanout.receivers.write().retain(|receiver| receiver.id != self.id);
+        self.fanout.note_wanted();
     }
 }
 
 impl App {
     /// Where servers deliver events that are not about groups.
     pub fn other_events(&self) -> Arc<dyn OtherEvents> {
-        self.inner.relay.clone()
+        self.inner.fanout.clone()
     }
 
     /// Sends the events that are wished for, from now on and for as long as the subscription is held.
     pub fn subscribe(&self, wish: Wish) -> (Subscription, mpsc::Receiver<Waiting>) {
-        let (subscription, [queue]) = self.inner.relay.subscribe(wish);
+        let (subscription, [queue]) = self.inner.fanout.subscribe(wish);
         (subscription, queue)
     }
 
@@ -189,7 +189,7 @@ impl App {
         let known = self.inner.sessions.directory.get(session);
         let takes_webhooks_only = known.is_ok_and(|session| session.config.takes_webhooks_only());
         if takes_webhooks_only && self.inner.passage.get().is_some() {
-            self.inner.relay.publish(session, event);
+            self.inner.fanout.publish(session, event);
         }
     }
 }
@@ -222,14 +222,14 @@ mod tests {
 
     #[tokio::test]
     async fn each_is_told_what_it_wants_of_the_sessions_that_its_key_sees() {
-        let relay = Relay::new(true);
-        let (_all, [mut all]) = relay.subscribe(wish("a", "*", &["*"]));
-        let (_some, [mut some]) = relay.subscribe(wish("b", "shop-*", &["message"]));
+        let fanout = Fanout::new(true);
+        let (_all, [mut all]) = fanout.subscribe(wish("a", "*", &["*"]));
+        let (_some, [mut some]) = fanout.subscribe(wish("b", "shop-*", &["message"]));
         let named = Wish { sessions: vec![session("shop-2")], ..wish("a", "*", &["*"]) };
-        let (_named, [mut named]) = relay.subscribe(named);
+        let (_named, [mut named]) = fanout.subscribe(named);
         for (name, what) in [("shop-1", "message"), ("shop-2", "message.ack"), ("other", "message")]
         {
-            relay.publish(&session(name), event(what, 10));
+            fanout.publish(&session(name), event(what, 10));
         }
         assert_eq!(waiting(&mut all), ["message", "message.ack", "message"]);
         assert_eq!(waiting(&mut some), ["message"]);
@@ -238,12 +238,12 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_behind_loses_and_nobody_else_does() {
-        let relay = Relay::new(true);
-        let (_slow, [mut slow]) = relay.subscribe(wish("a", "*", &["*"]));
-        let (_quick, [mut quick]) = relay.subscribe(wish("a", "*", &["*"]));
+        let fanout = Fanout::new(true);
+        let (_slow, [mut slow]) = fanout.subscribe(wish("a", "*", &["*"]));
+        let (_quick, [mut quick]) = fanout.subscribe(wish("a", "*", &["*"]));
         let mut taken = 0;
         for _ in 0..MAX_WAITING + 50 {
-            relay.publish(&session("shop"), event("message", 10));
+            fanout.publish(&session("shop"), event("message", 10));
             taken += waiting(&mut quick).len();
         }
         assert_eq!(taken, MAX_WAITING + 50);
@@ -251,52 +251,52 @@ mod tests {
         // Large ones count by their size, and what they took is there again afterwards.
         for _ in 0..2 {
             for _ in 0..10 {
-                relay.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
+                fanout.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
                 waiting(&mut quick);
             }
             assert_eq!(waiting(&mut slow).len(), 3);
         }
-        assert_eq!(relay.room.held(), 0);
+        assert_eq!(fanout.room.held(), 0);
     }
 
     #[tokio::test]
     async fn who_is_not_behind_is_told_however_many_are_with_the_same_key() {
-        let relay = Relay::new(false);
-        let slow: Vec<_> = (0..40).map(|_| relay.subscribe::<1>(wish("a", "*", &["*"]))).collect();
+        let fanout = Fanout::new(false);
+        let slow: Vec<_> = (0..40).map(|_| fanout.subscribe::<1>(wish("a", "*", &["*"]))).collect();
         for _ in 0..4 {
-            relay.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
+            fanout.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
         }
-        let (_quick, [mut quick]) = relay.subscribe(wish("a", "*", &["*"]));
+        let (_quick, [mut quick]) = fanout.subscribe(wish("a", "*", &["*"]));
         for _ in 0..10 {
-            relay.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
+            fanout.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
             assert_eq!(waiting(&mut quick).len(), 1);
         }
         drop(slow);
-        assert_eq!(relay.room.held(), 0);
+        assert_eq!(fanout.room.held(), 0);
     }
 
     #[tokio::test]
     async fn one_key_takes_no_other_its_room() {
-        let relay = Relay::new(true);
+        let fanout = Fanout::new(true);
         let slow: Vec<_> =
-            (0..40).map(|_| relay.subscribe::<1>(wish("greedy", "*", &["*"]))).collect();
+            (0..40).map(|_| fanout.subscribe::<1>(wish("greedy", "*", &["*"]))).collect();
         for _ in 0..10 {
-            relay.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
+            fanout.publish(&session("shop"), event("message", MAX_EVENT_BYTES));
         }
-        assert!(relay.room.held() < CAPACITY_BYTES * 2 / 3, "{}", relay.room.held());
-        let (_other, [mut other]) = relay.subscribe(wish("other", "*", &["message.ack"]));
-        relay.publish(&session("shop"), event("message.ack", MAX_EVENT_BYTES));
+        assert!(fanout.room.held() < CAPACITY_BYTES * 2 / 3, "{}", fanout.room.held());
+        let (_other, [mut other]) = fanout.subscribe(wish("other", "*", &["message.ack"]));
+        fanout.publish(&session("shop"), event("message.ack", MAX_EVENT_BYTES));
         assert_eq!(waiting(&mut other).len(), 1);
         drop(slow);
-        assert_eq!(relay.room.held(), 0);
+        assert_eq!(fanout.room.held(), 0);
     }
 
     #[tokio::test]
     async fn a_session_stays_in_its_lane() {
-        let relay = Relay::new(false);
-        let (_all, mut lanes) = relay.subscribe::<4>(wish("", "*", &["*"]));
+        let fanout = Fanout::new(false);
+        let (_all, mut lanes) = fanout.subscribe::<4>(wish("", "*", &["*"]));
         for number in 0..40 {
-            relay.publish(&session(&format!("shop-{}", number % 20)), event("message", 10));
+            fanout.publish(&session(&format!("shop-{}", number % 20)), event("message", 10));
         }
         let counts: Vec<usize> = lanes.iter_mut().map(|lane| waiting(lane).len()).collect();
         assert_eq!(counts.iter().sum::<usize>(), 40);
@@ -306,15 +306,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_anybody_wants_is_told_as_it_changes() {
-        let relay = Relay::new(true);
-        let mut wanted = relay.wanted();
+        let fanout = Fanout::new(true);
+        let mut wanted = fanout.wanted();
         let names = |names: &[&str]| wish("", "*", names).names;
         assert_eq!(wanted.next().await, Some(OtherEventNames::default()));
-        let (first, [_lane]) = relay.subscribe(wish("a", "*", &["message"]));
+        let (first, [_lane]) = fanout.subscribe(wish("a", "*", &["message"]));
         assert_eq!(wanted.next().await, Some(names(&["message"])));
-        let (second, [_more]) = relay.subscribe(wish("a", "*", &["message", "session.status"]));
+        let (second, [_more]) = fanout.subscribe(wish("a", "*", &["message", "session.status"]));
         assert_eq!(wanted.next().now_or_never(), None, "nothing new");
-        let (_third, [_last]) = relay.subscribe(wish("a", "*", &["*"]));
+        let (_third, [_last]) = fanout.subscribe(wish("a", "*", &["*"]));
         assert_eq!(wanted.next().await, Some(names(&["*", "message"])));
         drop(first);
         assert_eq!(wanted.next().now_or_never(), None, "another wants it still");

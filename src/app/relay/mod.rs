@@ -1,0 +1,164 @@
+//! The relay: hands the log to a message bus, event by event, and keeps how far it is.
+
+mod publisher;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use super::watch::{self, WatchStart};
+use super::{App, Call, Inner};
+use crate::domain::clock::Timestamp;
+use crate::domain::error::{Error, Result};
+use crate::domain::port::event_bus::EventBus;
+use crate::domain::reason::Reason;
+use crate::domain::relay::{RelayRecord, RelayState};
+use crate::domain::token::ResumeToken;
+use crate::telemetry;
+use worker::Worker;
+
+/// Before a relay that has ended badly is begun anew.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The bus, and how far the log is on it.
+pub(super) struct Relay {
+    bus: Arc<dyn EventBus>,
+    /// Where it begins that was never begun.
+    start: WatchStart,
+    seen: Mutex<Seen>,
+    orders: mpsc::Sender<Order>,
+    /// Taken by who runs it.
+    received: tokio::sync::Mutex<mpsc::Receiver<Order>>,
+}
+
+/// To go on elsewhere.
+struct Order {
+    place: ResumeToken,
+    done: oneshot::Sender<Result<()>>,
+}
+
+/// How it stands, for whoever asks.
+#[derive(Debug, Clone)]
+struct Seen {
+    record: Option<RelayRecord>,
+    state: RelayState,
+    reason: String,
+    since: Timestamp,
+    oldest_waiting: Option<Timestamp>,
+}
+
+/// The relay, and how far it is behind.
+#[derive(Debug, Clone)]
+pub struct RelayView {
+    /// Where events go.
+    pub target: String,
+    pub record: RelayRecord,
+    pub state: RelayState,
+    pub reason: String,
+    pub since: Timestamp,
+    /// Places of the log after its own.
+    pub behind: u64,
+    pub oldest_waiting: Option<Timestamp>,
+}
+
+impl App {
+    /// Hands the log to the bus from now on; a relay that was never begun begins at `start`.
+    pub fn open_relay(&self, bus: Arc<dyn EventBus>, start: WatchStart) {
+        let (orders, received) = mpsc::channel(8);
+        let since = self.inner.clock.now();
+        let (state, reason) = (RelayState::Failing, "it has not begun yet".to_owned());
+        let seen = Seen { record: None, state, reason, since, oldest_waiting: None };
+        let (seen, received) = (Mutex::new(seen), tokio::sync::Mutex::new(received));
+        let _ = self.inner.relay.set(Relay { bus, start, seen, orders, received });
+    }
+
+    /// How the relay stands.
+    pub fn relay(&self, call: &Call) -> Result<RelayView> {
+        let relay = self.inner.relay_for(call)?;
+        let head = self.inner.log.head();
+        let seen = relay.seen.lock().clone();
+        let record = seen.record.ok_or_else(|| {
+            let message = format!("the relay has not begun yet: {}", seen.reason);
+            Error::new(Reason::DatabaseUnavailable, message)
+        })?;
+        Ok(RelayView {
+            target: relay.bus.target(),
+            behind: head.position.since(record.place.at.position),
+            record,
+            state: seen.state,
+            reason: seen.reason,
+            since: seen.since,
+            oldest_waiting: seen.oldest_waiting,
+        })
+    }
+
+    /// Sends the relay to another place in the log, from where it publishes.
+    pub async fn replay_relay(&self, call: &Call, start: WatchStart) -> Result<RelayView> {
+        let relay = self.inner.relay_for(call)?;
+        self.inner.refuse_if_draining()?;
+        let head = watch::find(&self.inner, &start).await?;
+        let (done, answered) = oneshot::channel();
+        let order = Order { place: self.inner.log.token(head), done };
+        let gone = || Error::new(Reason::Draining, "this replica publishes no longer; try again");
+        relay.orders.send(order).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())??;
+        self.relay(call)
+    }
+
+    /// Publishes what happens, until the service stops.
+    pub async fn relay_events(&self) {
+        let inner = &self.inner;
+        let Some(relay) = inner.relay.get() else { return };
+        let Ok(mut orders) = relay.received.try_lock() else { return };
+        loop {
+            let worker = Worker::run(inner.clone(), &mut orders);
+            let ended = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(worker)).await;
+            if ended.is_err() {
+                telemetry::panicked();
+                tracing::error!("the relay has panicked; it begins anew from its place");
+            }
+            tokio::select! {
+                () = inner.lifecycle.draining.cancelled() => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Its events are those of all sessions, so only a key that sees all of them may touch it.
+    fn relay_for(&self, call: &Call) -> Result<&Relay> {
+        if !call.caller.sees_all() {
+            let message = "the relay publishes the events of all sessions; use an API key with the pattern *";
+            return Err(
+                Error::new(Reason::PermissionDenied, message).with("method", "RelayService")
+            );
+        }
+        self.relay.get().ok_or_else(|| {
+            let message = "there is no relay; set nats.url to hand the log to NATS JetStream";
+            Error::new(Reason::RelayDisabled, message)
+        })
+    }
+}
+
+impl Relay {
+    fn note_state(&self, state: RelayState, reason: &str, now: Timestamp) {
+        let mut seen = self.seen.lock();
+        if seen.state != state {
+            (seen.state, seen.since) = (state, now);
+            match state {
+                RelayState::Publishing => tracing::info!(target = self.bus.target(), "the relay publishes"),
+                RelayState::Failing => tracing::warn!(reason, "the relay cannot publish; it tries again"),
+                RelayState::Stopped => tracing::error!(reason, "the relay has stopped"),
+            }
+        }
+        if seen.reason != reason {
+            reason.clone_into(&mut seen.reason);
+        }
+        drop(seen);
+        telemetry::relay_state(state);
+    }
+}

@@ -1,0 +1,447 @@
+//! Follows the log from the relay's place, and has its events published: those of one session one after the other,
+//! those of different sessions at the same time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use futures::{FutureExt as _, future};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::publisher::{Published, publish};
+use super::{Order, Relay};
+use crate::app::Inner;
+use crate::app::delivery_window::{Capacity, Window};
+use crate::app::watch::{self, WatchItem, WatchRequest, WatchStart, Watcher};
+use crate::domain::auth::Caller;
+use crate::domain::backoff::Backoff;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::{Error, Result};
+use crate::domain::id::SessionName;
+use crate::domain::log_position::LogPosition;
+use crate::domain::port::event_bus::{self, BusError};
+use crate::domain::port::repository::StoreError;
+use crate::domain::reason::Reason;
+use crate::domain::relay::{LastPublished, RelayRecord, RelayState};
+use crate::domain::token::ResumeToken;
+use crate::telemetry;
+
+/// Events that are out at the same time, each of another session.
+const MAX_OUT: usize = 256;
+const CAPACITY: Capacity = Capacity { events: 16 * 1024, bytes: 16 * 1024 * 1024 };
+/// Events are taken in at about so many bytes at a time.
+const BATCH_BYTES: usize = 256 * 1024;
+/// Sessions whose last event on the bus is remembered; of the others it is asked.
+const MAX_REMEMBERED: usize = 10_000;
+/// How often the place is written while events are published: a crash looks again at what came after.
+const SAVE_INTERVAL: Duration = Duration::from_millis(500);
+/// How often it is looked how far the relay is behind.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long what is out may take once the relay is to end.
+const LINGER: Duration = Duration::from_secs(2);
+/// Between two tries to read the log or the place.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Between tries of what the bus refuses.
+const BUS_PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+
+type Attempt = BoxFuture<'static, (SessionName, event_bus::Result<Published>)>;
+type Readying = BoxFuture<'static, event_bus::Result<()>>;
+
+pub(super) struct Worker {
+    inner: Arc<Inner>,
+    record: RelayRecord,
+    window: Window,
+    /// Up to where the log was read.
+    read_to: LogPosition,
+    out: FuturesUnordered<Attempt>,
+    /// While the bus is being made ready.
+    readying: Option<Readying>,
+    bus_pauses: Backoff,
+    last: HashMap<SessionName, LastPublished>,
+    failures: HashMap<SessionName, Failing>,
+    saved: RelayRecord,
+    next_save: Instant,
+    next_measure: Instant,
+}
+
+/// A session whose event the bus did not take.
+struct Failing {
+    pauses: Backoff,
+    reason: String,
+}
+
+enum End {
+    Stopped,
+    /// Its place is in no log of this database.
+    Lost(String),
+    /// Somebody else acts.
+    Fenced,
+}
+
+impl Worker {
+    /// Ends where the service does, or somebody else acts.
+    pub async fn run(inner: Arc<Inner>, orders: &mut mpsc::Receiver<Order>) {
+        let draining = inner.lifecycle.draining.clone();
+        let record = loop {
+            match first_record(&inner).await {
+                Ok(record) => break record,
+                Err(error) => inner.relay_here().failing(&inner, &error.to_string()),
+            }
+            tokio::select! {
+                () = draining.cancelled() => return,
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+            }
+        };
+        let mut worker = Self::new(inner, record);
+        loop {
+            let end = match worker.follow(orders).await {
+                Ok(end) => end,
+                Err(error) => worker.unreadable(&error).await,
+            };
+            match end {
+                Some(End::Stopped) => return worker.end().await,
+                Some(End::Fenced) => return,
+                Some(End::Lost(reason)) => {
+                    worker.relay().note_state(RelayState::Stopped, &reason, worker.now());
+                    tokio::select! {
+                        () = draining.cancelled() => return worker.end().await,
+                        Some(order) = orders.recv() => worker.go_on_at(order).await,
+                    }
+                }
+                None => tokio::select! {
+                    () = draining.cancelled() => return worker.end().await,
+                    () = tokio::time::sleep(STORE_PAUSE) => {}
+                },
+            }
+        }
+    }
+
+    fn new(inner: Arc<Inner>, record: RelayRecord) -> Self {
+        let place = record.place.at;
+        let now = Instant::now();
+        let mut worker = Self {
+            inner,
+            window: Window::new(place, CAPACITY, None),
+            read_to: place,
+            out: FuturesUnordered::new(),
+            readying: None,
+            bus_pauses: BUS_PAUSES.clone(),
+            last: HashMap::new(),
+            failures: HashMap::new(),
+            saved: record.clone(),
+            record,
+            next_save: now,
+            next_measure: now,
+        };
+        worker.make_ready(Duration::ZERO);
+        worker
+    }
+
+    fn relay(&self) -> &Relay {
+        self.inner.relay_here()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Publishes until there is a reason to end. An error is one of reading the log.
+    async fn follow(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Option<End>> {
+        let draining = self.inner.lifecycle.draining.clone();
+        let mut watcher = self.watcher().await?;
+        loop {
+            self.send();
+            let wake = self.wake_time();
+            tokio::select! {
+                biased;
+                () = draining.cancelled() => return Ok(Some(End::Stopped)),
+                Some((session, attempt)) = self.out.next() => self.attempted(&session, attempt),
+                ready = readied(&mut self.readying) => self.made_ready(ready),
+                Some(order) = orders.recv() => {
+                    self.go_on_at(order).await;
+                    watcher = self.watcher().await?;
+                }
+                () = tokio::time::sleep_until(wake) => {}
+                item = watcher.next(), if self.window.has_room() => {
+                    match item.unwrap_or_else(|| Err(Error::internal("the watch has ended")))? {
+                        WatchItem::Events { events, .. } => self.window.push(events, Instant::now()),
+                        WatchItem::Progress { .. }
+                        | WatchItem::LastToken(_)
+                        | WatchItem::InitialGroups(_)
+                        | WatchItem::InitialStateEnd { .. } => {}
+                    }
+                }
+            }
+            self.read_to = watcher.place();
+            self.window.passed(self.read_to);
+            self.record.place.at = self.window.place();
+            let now = Instant::now();
+            if now >= self.next_measure {
+                self.measure();
+                self.next_measure = now + MEASURE_INTERVAL;
+            }
+            if now >= self.next_save && self.record != self.saved {
+                self.next_save = now + SAVE_INTERVAL;
+                if let Err(StoreError::NotOwner(_)) = self.save().await {
+                    return Ok(Some(End::Fenced));
+                }
+            }
+        }
+    }
+
+    /// From where the log was read last.
+    fn watcher(&self) -> impl Future<Output = Result<Watcher>> + Send + use<> {
+        let token = ResumeToken { at: self.read_to, ..self.record.place };
+        let inner = self.inner.clone();
+        async move {
+            let request = WatchRequest {
+                sessions: Vec::new(),
+                group_ids: Vec::new(),
+                types: Vec::new(),
+                start: WatchStart::After(token),
+                progress_interval: Some(MEASURE_INTERVAL),
+            };
+            watch::follow(inner, &Caller::anyone(), &request, BATCH_BYTES).await
+        }
+    }
+
+    /// What to do where the log cannot be read from the place; nothing for another try.
+    async fn unreadable(&mut self, error: &Error) -> Option<End> {
+        match error.reason() {
+            Reason::Draining => Some(End::Stopped),
+            Reason::ResumeTokenExpired => {
+                self.skip_what_is_gone().await;
+                None
+            }
+            Reason::LogMismatch | Reason::LogDiverged => {
+                let reason = "its place is in no log of this database, as after restoring a backup: say where it is to \
+                              go on, with `wagroups relay replay --from`";
+                Some(End::Lost(reason.to_owned()))
+            }
+            _ => {
+                tracing::warn!(%error, cause = error.cause(), "the relay cannot read the log");
+                None
+            }
+        }
+    }
+
+    /// Retention was faster. It says how many events were lost, and goes on at the oldest that is kept.
+    async fn skip_what_is_gone(&mut self) {
+        let oldest = match watch::find(&self.inner, &WatchStart::Earliest).await {
+            Ok(oldest) => oldest,
+            Err(error) => return tracing::warn!(%error, "it is not known how much the relay lost"),
+        };
+        let lost = oldest.position.since(self.window.place().position);
+        tracing::error!(lost, "retention has removed events that were not published yet");
+        telemetry::relay_lost(lost);
+        self.record.lost_count += lost;
+        self.begin_at(oldest);
+        let _ = self.save().await;
+    }
+
+    fn begin_at(&mut self, place: LogPosition) {
+        // What is out may still arrive; the numbers of the bus keep that in order.
+        self.out = FuturesUnordered::new();
+        self.failures.clear();
+        self.last.clear();
+        self.window = Window::new(place, CAPACITY, None);
+        (self.read_to, self.record.place.at) = (place, place);
+    }
+
+    async fn go_on_at(&mut self, order: Order) {
+        let before = self.record.clone();
+        self.record.place = order.place;
+        self.record.replay_count += 1;
+        self.record.replay_until = self.inner.log.head().position;
+        let saved = match self.save().await {
+            Ok(()) => {
+                self.begin_at(order.place.at);
+                tracing::info!(position = order.place.at.position.get(), "the relay was sent to another place");
+                self.measure();
+                Ok(())
+            }
+            Err(error) => {
+                self.record = before;
+                Err(error.into())
+            }
+        };
+        let _ = order.done.send(saved);
+    }
+
+    /// Lets go out what may.
+    fn send(&mut self) {
+        if self.readying.is_some() {
+            return;
+        }
+        while self.out.len() < MAX_OUT {
+            let Some(event) = self.window.take(Instant::now()) else { return };
+            let (session, replay) = (event.session.clone(), self.record.replay_of(&event));
+            let (bus, last) = (self.relay().bus.clone(), self.last.get(&session).copied());
+            let attempt = publish(self.inner.clone(), bus, event, replay, last);
+            self.out.push(attempt.map(|attempt| (session, attempt)).boxed());
+        }
+    }
+
+    fn attempted(&mut self, session: &SessionName, attempt: event_bus::Result<Published>) {
+        let moment = Instant::now();
+        let error = match attempt {
+            Ok(published) => {
+                if self.last.len() >= MAX_REMEMBERED && !self.last.contains_key(session) {
+                    self.last.clear();
+                }
+                self.last.insert(session.clone(), published.last);
+                self.window.done(session, moment);
+                if published.is_new {
+                    self.record.published_count += 1;
+                    self.record.last_publish_time = Some(self.now());
+                    telemetry::relay_published();
+                }
+                if self.failures.remove(session).is_some() || self.bus_pauses.tries() > 0 {
+                    self.bus_pauses.reset();
+                    self.note_health();
+                }
+                return;
+            }
+            Err(error) => error,
+        };
+        // Nobody knows what became of it.
+        self.last.remove(session);
+        telemetry::relay_failed();
+        let failing = self
+            .failures
+            .entry(session.clone())
+            .or_insert_with(|| Failing { pauses: BUS_PAUSES.clone(), reason: String::new() });
+        failing.reason = format!("{error} (an event of session {session})");
+        let pause = failing.pauses.pause(None, self.inner.entropy.as_ref());
+        self.window.wait(session, moment + pause);
+        if matches!(error, BusError::NotReady(_)) && self.readying.is_none() {
+            self.last.clear();
+            let pause = self.bus_pauses.pause(None, self.inner.entropy.as_ref());
+            self.make_ready(pause);
+        }
+        self.note_health();
+    }
+
+    /// After a pause.
+    fn make_ready(&mut self, pause: Duration) {
+        let bus = self.relay().bus.clone();
+        self.readying = Some(
+            async move {
+                tokio::time::sleep(pause).await;
+                bus.make_ready().await
+            }
+            .boxed(),
+        );
+    }
+
+    fn made_ready(&mut self, ready: event_bus::Result<()>) {
+        self.readying = None;
+        if let Err(error) = ready {
+            self.relay().failing(&self.inner, &error.to_string());
+            let pause = self.bus_pauses.pause(None, self.inner.entropy.as_ref());
+            return self.make_ready(pause);
+        }
+        // What failed because there was no bus need not wait any longer.
+        let now = Instant::now();
+        for session in self.failures.keys() {
+            self.window.wait(session, now);
+        }
+        self.note_health();
+    }
+
+    fn note_health(&self) {
+        let now = self.now();
+        match self.failures.values().next() {
+            Some(failing) => self.relay().failing(&self.inner, &failing.reason),
+            None if self.readying.is_none() => {
+                self.relay().note_state(RelayState::Publishing, "", now);
+            }
+            None => {}
+        }
+    }
+
+    fn measure(&self) {
+        let oldest = self.window.oldest_waiting();
+        let behind = self.inner.log.head().position.since(self.record.place.at.position);
+        let waited = oldest.map(|time| self.now().since(time)).unwrap_or_default();
+        telemetry::relay_behind(behind, waited);
+        let mut seen = self.relay().seen.lock();
+        (seen.record, seen.oldest_waiting) = (Some(self.record.clone()), oldest);
+    }
+
+    /// When the loop has to look again by itself.
+    fn wake_time(&self) -> Instant {
+        let now = Instant::now();
+        let next_try = self.window.next_try(now).filter(|_| self.readying.is_none());
+        let next_save = (self.record != self.saved).then_some(self.next_save);
+        let times = [next_try, next_save, Some(self.next_measure)];
+        times.into_iter().flatten().min().unwrap_or(now + MEASURE_INTERVAL)
+    }
+
+    /// Writes how far it is. What cannot be written now is written later: in the worst case the bus is asked again for
+    /// what it holds.
+    async fn save(&mut self) -> std::result::Result<(), StoreError> {
+        match self.inner.repository.put_relay(&self.record, self.inner.epoch).await {
+            Ok(()) => {
+                self.saved = self.record.clone();
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "how far the relay is could not be written");
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits a moment for what is out, and writes how far it got.
+    async fn end(mut self) {
+        let until = Instant::now() + LINGER;
+        while let Ok(Some((session, attempt))) =
+            tokio::time::timeout_at(until, self.out.next()).await
+        {
+            self.attempted(&session, attempt);
+        }
+        self.window.passed(self.read_to);
+        self.record.place.at = self.window.place();
+        if self.record != self.saved {
+            let _ = self.save().await;
+        }
+    }
+}
+
+/// Never, where it is ready.
+async fn readied(readying: &mut Option<Readying>) -> event_bus::Result<()> {
+    match readying {
+        Some(readying) => readying.await,
+        None => future::pending().await,
+    }
+}
+
+/// What was kept, or what begins here.
+async fn first_record(inner: &Inner) -> Result<RelayRecord> {
+    if let Some(record) = inner.repository.relay().await? {
+        return Ok(record);
+    }
+    let start = &inner.relay_here().start;
+    let record = RelayRecord::new(inner.log.token(watch::find(inner, start).await?));
+    // Kept before anything is published: `now` must not become a later one by a restart.
+    inner.repository.put_relay(&record, inner.epoch).await?;
+    Ok(record)
+}
+
+impl Inner {
+    /// Of who runs it.
+    #[expect(clippy::expect_used, reason = "only a relay that was opened is run")]
+    fn relay_here(&self) -> &Relay {
+        self.relay.get().expect("an open relay")
+    }
+}
+
+impl Relay {
+    fn failing(&self, inner: &Inner, reason: &str) {
+        self.note_state(RelayState::Failing, reason, inner.clock.now());
+    }
+}

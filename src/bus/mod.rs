@@ -1,0 +1,262 @@
+//! NATS JetStream, to which the log is handed.
+
+mod message;
+mod stream;
+mod subject;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::domain::id::SessionName;
+use crate::domain::port::event_bus::{BusError, EventBus, Publication, Result};
+use crate::domain::relay::LastPublished;
+
+/// How long NATS may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long a connection that was lost may take to come back before that is reported.
+const RECONNECT: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(100);
+/// The first version that compares a message with the last one of other subjects than its own, by which a session's
+/// events stay in order.
+const OLDEST_SERVER: (i64, i64, i64) = (2, 11, 0);
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    Protobuf,
+    Json,
+}
+
+/// How to log in.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// By nothing, or by the certificate of the TLS settings.
+    None,
+    Token(SecretString),
+    /// The text of a credentials file.
+    Credentials(SecretString),
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub servers: Vec<ServerAddr>,
+    pub login: Login,
+    pub tls: ClientConfig,
+    pub stream: String,
+    pub subject_prefix: String,
+    /// Of a stream that is made here.
+    pub limits: Limits,
+    pub payload: Payload,
+}
+
+/// How much the stream keeps, and how often.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub replicas: usize,
+    /// Zero: for ever.
+    pub max_age: Duration,
+    /// Zero: as much as the server allows.
+    pub max_bytes: u64,
+    /// For how long the stream knows the ids of messages.
+    pub duplicate_window: Duration,
+}
+
+#[derive(Debug)]
+pub struct JetStream {
+    options: Options,
+    connection: Mutex<Option<Connection>>,
+    /// What the server complained of last: a refused permission is answered by nothing else.
+    complaint: Arc<Mutex<Option<String>>>,
+}
+
+#[derive(Debug, Clone)]
+struct Connection {
+    client: Client,
+    context: Context,
+    stream: Stream<()>,
+}
+
+impl JetStream {
+    pub fn new(options: Options) -> Self {
+        Self { options, connection: Mutex::default(), complaint: Arc::default() }
+    }
+
+    async fn connect(&self) -> Result<Client> {
+        let options = &self.options;
+        let complaint = self.complaint.clone();
+        let connect = ConnectOptions::new()
+            .name("wagroups relay")
+            .tls_client_config(options.tls.clone())
+            .connection_timeout(ANSWER)
+            .request_timeout(Some(ANSWER))
+            .event_callback(move |event| {
+                let complaint = complaint.clone();
+                async move {
+                    match event {
+                        Event::ServerError(error) => *complaint.lock() = Some(error.to_string()),
+                        Event::ClientError(error) => *complaint.lock() = Some(error.to_string()),
+                        event => tracing::info!(%event, "the connection to NATS"),
+                    }
+                }
+            });
+        let connect = match &options.login {
+            Login::None => connect,
+            Login::Token(token) => connect.token(token.expose_secret().to_owned()),
+            Login::Credentials(text) => connect
+                .credentials(text.expose_secret())
+                .map_err(|error| not_ready(format!("nats.credentials_file: {error}")))?,
+        };
+        let client = connect.connect(&options.servers).await.map_err(|error| {
+            not_ready(format!("no connection to {}: {}", self.servers(), with_causes(&error)))
+        })?;
+        let server = client.server_info();
+        let (major, minor, patch) = OLDEST_SERVER;
+        if !client.is_server_compatible(major, minor, patch) {
+            return Err(not_ready(format!(
+                "nats-server {} is too old: {major}.{minor} or newer is needed",
+                server.version
+            )));
+        }
+        Ok(client)
+    }
+
+    /// Until a connection that was lost is there again.
+    async fn reconnected(&self, client: &Client) -> Result<()> {
+        let until = tokio::time::Instant::now() + RECONNECT;
+        while client.connection_state() != State::Connected {
+            if tokio::time::Instant::now() >= until {
+                return Err(not_ready(self.complaint_or(format!(
+                    "the connection to {} is lost",
+                    self.servers()
+                ))));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    fn connection(&self) -> Result<Connection> {
+        let connection = self.connection.lock().clone();
+        let connection = connection.ok_or_else(|| not_ready("not connected to NATS"))?;
+        if connection.client.connection_state() != State::Connected {
+            return Err(not_ready(format!("the connection to {} is lost", self.servers())));
+        }
+        Ok(connection)
+    }
+
+    fn servers(&self) -> String {
+        let servers = self.options.servers.iter();
+        servers.map(|server| format!("{}:{}", server.host(), server.port())).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The text, and what the server complained of meanwhile.
+    fn complaint_or(&self, text: String) -> String {
+        match self.complaint.lock().take() {
+            Some(complaint) => format!("{text}; the server says: {complaint}"),
+            None => text,
+        }
+    }
+
+    fn refused(&self, error: &PublishError) -> BusError {
+        match error.kind() {
+            PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
+                BusError::Moved
+            }
+            PublishErrorKind::StreamNotFound => not_ready(format!(
+                "no stream takes {}.>, or it has no leader",
+                self.options.subject_prefix
+            )),
+            PublishErrorKind::MaxPayloadExceeded => BusError::Failed(format!(
+                "{}: raise max_payload of the NATS servers",
+                with_causes(error)
+            )),
+            PublishErrorKind::TimedOut
+            | PublishErrorKind::BrokenPipe
+            | PublishErrorKind::MaxAckPending
+            | PublishErrorKind::Other => BusError::Failed(self.complaint_or(with_causes(error))),
+        }
+    }
+}
+
+#[async_trait]
+impl EventBus for JetStream {
+    fn target(&self) -> String {
+        let Options { stream, subject_prefix, .. } = &self.options;
+        format!("stream {stream}, subjects {subject_prefix}.>, at {}", self.servers())
+    }
+
+    async fn make_ready(&self) -> Result<()> {
+        let known = self.connection.lock().as_ref().map(|connection| connection.client.clone());
+        let client = match known {
+            Some(client) => {
+                self.reconnected(&client).await?;
+                client
+            }
+            None => self.connect().await?,
+        };
+        let context = jetstream::ContextBuilder::new().timeout(ANSWER).build(client.clone());
+        let stream = stream::find_or_make(&context, &self.options).await;
+        let stream = stream.map_err(|error| not_ready(self.complaint_or(error)))?;
+        *self.connection.lock() = Some(Connection { client, context, stream });
+        Ok(())
+    }
+
+    async fn last(&self, session: &SessionName) -> Result<LastPublished> {
+        let stream = self.connection()?.stream;
+        let subject = subject::of_session(&self.options.subject_prefix, session);
+        match stream.get_last_raw_message_by_subject(&subject).await {
+            Ok(last) => Ok(LastPublished {
+                number: last.sequence,
+                token: message::token_of(&last.headers),
+            }),
+            Err(error) => match error.kind() {
+                LastRawMessageErrorKind::NoMessageFound => Ok(LastPublished::NOTHING),
+                LastRawMessageErrorKind::JetStream(refusal) if stream::is_missing(&refusal) => {
+                    Err(not_ready(format!("the stream {} is missing", self.options.stream)))
+                }
+                LastRawMessageErrorKind::JetStream(_)
+                | LastRawMessageErrorKind::InvalidSubject
+                | LastRawMessageErrorKind::Other => {
+                    Err(BusError::Failed(self.complaint_or(with_causes(&error))))
+                }
+            },
+        }
+    }
+
+    async fn publish(&self, publication: Publication<'_>, after: u64) -> Result<u64> {
+        let context = self.connection()?.context;
+        let message = message::of(&self.options, &publication, after).map_err(BusError::Failed)?;
+        let subject = subject::of_event(&self.options.subject_prefix, publication.event);
+        let sent = context.send_publish(subject, message).await;
+        let acknowledged = sent.map_err(|error| self.refused(&error))?.await;
+        acknowledged.map(|ack| ack.sequence).map_err(|error| self.refused(&error))
+    }
+}
+
+fn not_ready(why: impl Into<String>) -> BusError {
+    BusError::NotReady(why.into())
+}
+
+/// An error with what is behind it: the client's own texts leave that out.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}

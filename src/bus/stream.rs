@@ -1,0 +1,73 @@
+//! The stream: found as somebody has made it, or made; never altered.
+
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::{Context, ErrorCode};
+
+use super::{Options, subject, with_causes};
+
+/// Or what keeps it from being used.
+pub(super) async fn find_or_make(
+    context: &Context,
+    options: &Options,
+) -> Result<Stream<()>, String> {
+    let name = &options.stream;
+    match context.get_stream(name).await {
+        Ok(stream) => check(&stream.cached_info().config, options)?,
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(refusal) if is_missing(&refusal) => {
+                make(context, options).await?;
+            }
+            _ => return Err(format!("the stream {name}: {}", with_causes(&error))),
+        },
+    }
+    let found = context.get_stream_no_info(name).await;
+    found.map_err(|error| format!("the stream {name}: {}", with_causes(&error)))
+}
+
+pub(super) fn is_missing(refusal: &async_nats::jetstream::Error) -> bool {
+    refusal.error_code() == ErrorCode::STREAM_NOT_FOUND
+}
+
+fn check(found: &Config, options: &Options) -> Result<(), String> {
+    let (name, prefix) = (&options.stream, &options.subject_prefix);
+    if !found.subjects.iter().any(|pattern| subject::covers(pattern, prefix)) {
+        return Err(format!(
+            "the stream {name} takes {}, and not {prefix}.>: add that to it, or set nats.stream to another name",
+            found.subjects.join(", ")
+        ));
+    }
+    if found.retention != RetentionPolicy::Limits {
+        tracing::warn!(
+            stream = name,
+            "the stream removes what was consumed, so that a session's last event may be missing in it: after such a loss \
+             events can be published again; consumers tell by their ids"
+        );
+    }
+    Ok(())
+}
+
+async fn make(context: &Context, options: &Options) -> Result<(), String> {
+    let limits = &options.limits;
+    let config = Config {
+        name: options.stream.clone(),
+        description: Some("Events of WhatsApp groups, by wagroups".to_owned()),
+        subjects: vec![format!("{}.>", options.subject_prefix)],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        discard: DiscardPolicy::Old,
+        num_replicas: limits.replicas,
+        max_age: limits.max_age,
+        max_bytes: i64::try_from(limits.max_bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(-1),
+        duplicate_window: limits.duplicate_window,
+        ..Config::default()
+    };
+    let name = &options.stream;
+    match context.create_stream(config).await {
+        Ok(_) => {
+            tracing::warn!(stream = name, "the stream was not there and has been made; what is published before is not in it");
+            Ok(())
+        }
+        Err(error) => Err(format!("the stream {name} cannot be made: {}", with_causes(&error))),
+    }
+}

@@ -1,0 +1,49 @@
+//! The message bus that the log is handed to.
+
+use async_trait::async_trait;
+
+use crate::domain::event::EventRecord;
+use crate::domain::id::SessionName;
+use crate::domain::relay::LastPublished;
+use crate::domain::token::ResumeToken;
+
+/// An event on its way to the bus.
+#[derive(Debug, Clone, Copy)]
+pub struct Publication<'a> {
+    pub event: &'a EventRecord,
+    /// The place behind the event.
+    pub token: ResumeToken,
+    /// Which replay publishes it anew.
+    pub replay: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BusError {
+    /// Somebody else has published for the session: ask for its last event again.
+    #[error("another event of the session was published meanwhile")]
+    Moved,
+    /// There is nothing to publish to: make it ready again.
+    #[error("{0}")]
+    NotReady(String),
+    /// It may have been published, or not; publishing it again tells.
+    #[error("{0}")]
+    Failed(String),
+}
+
+pub type Result<T> = std::result::Result<T, BusError>;
+
+/// It keeps what it was given, in order, and lets a publisher say which event must still be its session's last one.
+#[async_trait]
+pub trait EventBus: Send + Sync + std::fmt::Debug + 'static {
+    /// Where events go, for people.
+    fn target(&self) -> String;
+
+    /// Connects, and makes what is missing. To be called before all else, and after [`BusError::NotReady`].
+    async fn make_ready(&self) -> Result<()>;
+
+    /// The last event of the session.
+    async fn last(&self, session: &SessionName) -> Result<LastPublished>;
+
+    /// Adds the event behind the session's last one, which must still have this number. Answers its own number.
+    async fn publish(&self, publication: Publication<'_>, after: u64) -> Result<u64>;
+}
