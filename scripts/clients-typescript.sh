@@ -51,6 +51,8 @@ fi
 rm -rf "$work/gen" "$work/js" "$work"/*.ts
 mkdir -p "$work/gen"
 cp "$source"/*.ts "$source/tsconfig.json" "$work"
+# The program that docs/JETSTREAM.md shows.
+awk '/^```ts$/ { inside = 1; next } /^```$/ { inside = 0 } inside' docs/JETSTREAM.md >"$work/jetstream-consumer.ts"
 
 google=$("$CLIENTS_VENV/bin/python" -c 'import google.rpc; print(list(google.rpc.__path__)[0])')
 "$CLIENTS_VENV/bin/python" -m grpc_tools.protoc --proto_path=proto --proto_path="${google%/google/rpc}" \

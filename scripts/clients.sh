@@ -29,7 +29,11 @@ export WAGROUPS_BIN
 export CLIENTS_VENV=target/clients/python/venv
 scripts/venv.sh "$CLIENTS_VENV" \
   grpcio==1.76.0 grpcio-tools==1.76.0 grpcio-health-checking==1.76.0 grpcio-reflection==1.76.0 \
-  googleapis-common-protos==1.72.0 protobuf==6.33.5 pg8000==1.31.5 pytest==8.4.2
+  googleapis-common-protos==1.72.0 protobuf==6.33.5 pg8000==1.31.5 pytest==8.4.2 nats-py==2.16.0
+
+# For the consumers of docs/JETSTREAM.md.
+NATS_SERVER=$(scripts/nats.sh)
+export NATS_SERVER
 
 for language in "${languages[@]}"; do
   printf 'clients: %s\n' "$language" >&2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test beside a throw-away PostgreSQL; arguments go to `cargo test`.
+# Runs every test beside a throw-away PostgreSQL, with a nats-server at hand; arguments go to `cargo test`.
 #
 #   scripts/test.sh --test it watch -- --nocapture
 #
@@ -11,6 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo test --features failpoints --no-run "$@"
 echo "test: built in $SECONDS s"
 
+WAGROUPS_TEST_NATS_SERVER=$(scripts/nats.sh)
+export WAGROUPS_TEST_NATS_SERVER
 # By exec, so that a signal reaches the script that has a cluster to clean up.
 export TIMEFORMAT='test: ran in %0R s'
 # shellcheck disable=SC2016 # the inner shell expands it

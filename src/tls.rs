@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fmt, io};
 
-use rustls::crypto::ring;
 use rustls::client::WantsClientCert;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 /// Authorities whose certificates are believed. Cheap to clone.
@@ -54,15 +54,19 @@ impl Trust {
     }
 
     /// Of a client that shows the certificate of one PEM file, by the key of another. Says what is wrong with them.
-    pub fn client_config_as(&self, cert_file: &Path, key_file: &Path) -> Result<ClientConfig, String> {
+    pub fn client_config_as(
+        &self,
+        cert_file: &Path,
+        key_file: &Path,
+    ) -> Result<ClientConfig, String> {
         let unreadable = |file: &Path, error: &dyn fmt::Display| {
             format!("{} cannot be used: {error}", file.display())
         };
         let certificates = CertificateDer::pem_file_iter(cert_file)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| unreadable(cert_file, &error))?;
-        let key = PrivateKeyDer::from_pem_file(key_file)
-            .map_err(|error| unreadable(key_file, &error))?;
+        let key =
+            PrivateKeyDer::from_pem_file(key_file).map_err(|error| unreadable(key_file, &error))?;
         let trusting = self.trusting().map_err(|error| error.to_string())?;
         trusting
             .with_client_auth_cert(certificates, key)

@@ -87,8 +87,13 @@ struct Connection {
 }
 
 impl JetStream {
-    pub fn new(options: Options) -> Self {
-        Self { options, connection: Mutex::default(), complaint: Arc::default() }
+    /// Refuses credentials that are none, with the reason.
+    pub fn new(options: Options) -> std::result::Result<Self, String> {
+        if let Login::Credentials(text) = &options.login {
+            let parsed = ConnectOptions::new().credentials(text.expose_secret());
+            parsed.map_err(|error| format!("holds no credentials of NATS: {error}"))?;
+        }
+        Ok(Self { options, connection: Mutex::default(), complaint: Arc::default() })
     }
 
     async fn connect(&self) -> Result<Client> {
@@ -135,10 +140,9 @@ impl JetStream {
         let until = tokio::time::Instant::now() + RECONNECT;
         while client.connection_state() != State::Connected {
             if tokio::time::Instant::now() >= until {
-                return Err(not_ready(self.complaint_or(format!(
-                    "the connection to {} is lost",
-                    self.servers()
-                ))));
+                return Err(not_ready(
+                    self.complaint_or(format!("the connection to {} is lost", self.servers())),
+                ));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -156,7 +160,10 @@ impl JetStream {
 
     fn servers(&self) -> String {
         let servers = self.options.servers.iter();
-        servers.map(|server| format!("{}:{}", server.host(), server.port())).collect::<Vec<_>>().join(", ")
+        servers
+            .map(|server| format!("{}:{}", server.host(), server.port()))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// The text, and what the server complained of meanwhile.
@@ -215,10 +222,9 @@ impl EventBus for JetStream {
         let stream = self.connection()?.stream;
         let subject = subject::of_session(&self.options.subject_prefix, session);
         match stream.get_last_raw_message_by_subject(&subject).await {
-            Ok(last) => Ok(LastPublished {
-                number: last.sequence,
-                token: message::token_of(&last.headers),
-            }),
+            Ok(last) => {
+                Ok(LastPublished { number: last.sequence, token: message::token_of(&last.headers) })
+            }
             Err(error) => match error.kind() {
                 LastRawMessageErrorKind::NoMessageFound => Ok(LastPublished::NOTHING),
                 LastRawMessageErrorKind::JetStream(refusal) if stream::is_missing(&refusal) => {

@@ -65,7 +65,10 @@ async fn make(context: &Context, options: &Options) -> Result<(), String> {
     let name = &options.stream;
     match context.create_stream(config).await {
         Ok(_) => {
-            tracing::warn!(stream = name, "the stream was not there and has been made; what is published before is not in it");
+            tracing::warn!(
+                stream = name,
+                "the stream was not there and has been made; what is published before is not in it"
+            );
             Ok(())
         }
         Err(error) => Err(format!("the stream {name} cannot be made: {}", with_causes(&error))),

@@ -38,15 +38,24 @@ mod tests {
 
     #[test]
     fn a_sessions_name_is_one_token() {
-        assert_eq!(of_session("wagroups.events", &"shop.eu-1".parse().unwrap()), "wagroups.events.shop%2Eeu-1.>");
+        assert_eq!(
+            of_session("wagroups.events", &"shop.eu-1".parse().unwrap()),
+            "wagroups.events.shop%2Eeu-1.>"
+        );
     }
 
     #[test]
     fn a_stream_must_take_all_subjects() {
         for pattern in [">", "wagroups.>", "wagroups.events.>", "*.events.>", "wagroups.*.*.>"] {
-            assert_eq!(covers(pattern, "wagroups.events"), pattern != "wagroups.*.*.>", "{pattern}");
+            assert_eq!(
+                covers(pattern, "wagroups.events"),
+                pattern != "wagroups.*.*.>",
+                "{pattern}"
+            );
         }
-        for pattern in ["wagroups.events", "wagroups.events.*", "wagroups.other.>", "wagroups.events.shop.>"] {
+        for pattern in
+            ["wagroups.events", "wagroups.events.*", "wagroups.other.>", "wagroups.events.shop.>"]
+        {
             assert!(!covers(pattern, "wagroups.events"), "{pattern}");
         }
     }

@@ -90,7 +90,9 @@ pub fn for_reason(reason: Reason) -> &'static str {
         R::SimulatorDisabled => {
             "name another engine, such as --engine waha; or enable the simulator in the settings of a test server"
         }
-        R::RelayDisabled => "set nats.url in the server's settings to hand its log to NATS JetStream",
+        R::RelayDisabled => {
+            "set nats.url in the server's settings to hand its log to NATS JetStream"
+        }
         R::ConnectionAged => "connect again",
         R::DeadlineExceeded => "nothing was done; give it more time with --timeout",
         R::Cancelled => "nothing",

@@ -14,6 +14,7 @@ use super::errors::Failure;
 use super::format::{FormatOptions, HEADING};
 use crate::domain::error::causes;
 use crate::pb::groups_service_client::GroupsServiceClient;
+use crate::pb::relay_service_client::RelayServiceClient;
 use crate::pb::sessions_service_client::SessionsServiceClient;
 use crate::pb::simulator_service_client::SimulatorServiceClient;
 use crate::pb::webhooks_service_client::WebhooksServiceClient;
@@ -149,6 +150,10 @@ impl Connection {
     pub fn webhooks(&self) -> WebhooksServiceClient<Transport> {
         WebhooksServiceClient::new(self.transport.clone())
             .max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn relay(&self) -> RelayServiceClient<Transport> {
+        RelayServiceClient::new(self.transport.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn simulator(&self) -> SimulatorServiceClient<Transport> {

@@ -132,6 +132,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("webhooks resume", &["wagroups webhooks resume whk_01m0xx31cj9qweg9zxaf51mbp9"]),
     ("webhooks replay", &["wagroups webhooks replay whk_01m0xx31cj9qweg9zxaf51mbp9 --from '15m ago'"]),
     ("webhooks test", &["wagroups webhooks test whk_01m0xx31cj9qweg9zxaf51mbp9"]),
+    ("relay status", &["wagroups relay status", "wagroups relay status --json"]),
+    ("relay replay", &["wagroups relay replay --from '15m ago'"]),
     ("import waha", &["wagroups import waha recorded/ --secret-file waha.secret"]),
     ("waha register-webhook", &[
         "wagroups waha register-webhook shop --server http://waha:3000 --url http://wagroups:8090 --secret-file waha.secret",

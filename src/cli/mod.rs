@@ -28,6 +28,7 @@ mod output;
 mod people;
 mod progress;
 mod reconnect;
+mod relay;
 mod report;
 mod serve;
 mod sessions;
@@ -124,6 +125,8 @@ pub enum ClientCommand {
     Watch(watch::WatchArgs),
     /// URLs to which every change is posted, none missed
     Webhooks(webhooks::WebhooksArgs),
+    /// The log on its way to NATS JetStream
+    Relay(relay::RelayArgs),
     /// Replay what was recorded elsewhere: webhooks of WAHA
     Import(import::ImportArgs),
     /// Set up a WAHA server for this service
@@ -160,6 +163,7 @@ impl ClientCommand {
             Self::Groups(args) => args.client.format.format(),
             Self::Watch(args) => args.client.format.format(),
             Self::Webhooks(args) => args.client.format.format(),
+            Self::Relay(args) => args.client.format.format(),
             Self::Import(args) => args.format.format(),
             Self::Simulator(args) => args.client.format.format(),
             Self::Version(args) => args.format.format(),
@@ -186,6 +190,7 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         ClientCommand::Groups(args) => groups::run(args, output).await,
         ClientCommand::Watch(args) => watch::run(args, output).await,
         ClientCommand::Webhooks(args) => webhooks::run(args, output).await,
+        ClientCommand::Relay(args) => relay::run(args, output).await,
         ClientCommand::Import(args) => import::run(args, output).await,
         ClientCommand::Simulator(args) => simulator::run(args, output).await,
         ClientCommand::Waha(args) => waha::run(args, output).await,

@@ -154,7 +154,10 @@ impl Default for Sessions {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info,sea_orm_migration=warn".to_owned() }
+        Self {
+            format: LogFormat::Auto,
+            filter: "info,sea_orm_migration=warn,async_nats=off".to_owned(),
+        }
     }
 }
 

@@ -127,7 +127,10 @@ impl Nats {
             }
         }
         if self.token_file.is_some() && self.credentials_file.is_some() {
-            problems.add("nats.token_file", "is one way to log in, and nats.credentials_file another: set one");
+            problems.add(
+                "nats.token_file",
+                "is one way to log in, and nats.credentials_file another: set one",
+            );
         }
         if self.cert_file.is_some() != self.key_file.is_some() {
             problems.add("nats.cert_file", "needs nats.key_file, and that needs it");
@@ -141,7 +144,8 @@ impl Nats {
         }
         let prefix = &self.subject_prefix;
         if prefix.len() > 128 || !prefix.split('.').all(is_name) || prefix.starts_with('$') {
-            let text = "must be words of A-Z a-z 0-9 _ - with a . between, 128 characters at the most";
+            let text =
+                "must be words of A-Z a-z 0-9 _ - with a . between, 128 characters at the most";
             problems.add("nats.subject_prefix", text);
         }
         if self.start().is_none() {
@@ -151,19 +155,23 @@ impl Nats {
             problems.add("nats.stream_replicas", "must be 1 to 5");
         }
         if !self.stream_max_age.is_zero() && self.stream_duplicate_window > self.stream_max_age {
-            problems.add("nats.stream_duplicate_window", "must not be longer than nats.stream_max_age");
+            problems
+                .add("nats.stream_duplicate_window", "must not be longer than nats.stream_max_age");
         }
     }
 }
 
 fn check_server(server: &str) -> Result<(), &'static str> {
-    const SHAPE: &str = "must be nats://host:4222 or tls://host:4222, several of them separated by commas";
+    const SHAPE: &str =
+        "must be nats://host:4222 or tls://host:4222, several of them separated by commas";
     let url = url::Url::parse(server).map_err(|_| SHAPE)?;
     if !matches!(url.scheme(), "nats" | "tls") || url.host_str().is_none_or(str::is_empty) {
         return Err(SHAPE);
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must hold no user or token: set nats.token_file or nats.credentials_file, whose text is in no log");
+        return Err(
+            "must hold no user or token: set nats.token_file or nats.credentials_file, whose text is in no log",
+        );
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
         return Err(SHAPE);
@@ -187,7 +195,14 @@ mod tests {
     fn what_is_wrong_is_named() {
         assert!(problems_of(|_| {}).is_empty());
         assert!(problems_of(|nats| nats.url = "nats://a:1, tls://b:2".into()).is_empty());
-        for url in ["a:4222", "http://a:1", "nats://", "nats://a:1,", "nats://a:1/x", "nats://me:secret@a:1"] {
+        for url in [
+            "a:4222",
+            "http://a:1",
+            "nats://",
+            "nats://a:1,",
+            "nats://a:1/x",
+            "nats://me:secret@a:1",
+        ] {
             assert_eq!(problems_of(|nats| nats.url = url.into()), ["nats.url"], "{url}");
         }
         assert_eq!(problems_of(|nats| nats.stream = "a.b".into()), ["nats.stream"]);

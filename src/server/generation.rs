@@ -105,7 +105,7 @@ impl Assembly {
             tenure.clone(),
         )?;
         if let Some((bus, start)) = startup::relay(settings, &self.trust)? {
-            app.open_relay(bus, start);
+            app.open_relay(bus, &start).await.map_err(StartError::service)?;
         }
         startup::create_default_session(settings, &app).await?;
         let serving = self.serving(app, simulator, Part::Acts(tenure))?;

@@ -147,7 +147,8 @@ pub(super) fn grpc_routes(
     let webhooks =
         WebhooksServiceServer::new(Webhooks::new(app.clone())).max_decoding_message_size(max_bytes);
     // Served in any case, as the simulator: switched off, they answer so instead of being unknown.
-    let relay = RelayServiceServer::new(Relay::new(app.clone())).max_decoding_message_size(max_bytes);
+    let relay =
+        RelayServiceServer::new(Relay::new(app.clone())).max_decoding_message_size(max_bytes);
     let simulator = SimulatorServiceServer::new(Simulator::new(simulator.cloned()))
         .max_decoding_message_size(max_bytes);
     let reflect = || {

@@ -234,7 +234,9 @@ pub(super) fn relay(
         }
         Some(NatsStart::Earliest) | None => WatchStart::Earliest,
     };
-    Ok(Some((Arc::new(JetStream::new(options)), start)))
+    let bus = JetStream::new(options);
+    let bus = bus.map_err(|error| wrong(format!("nats.credentials_file {error}")))?;
+    Ok(Some((Arc::new(bus), start)))
 }
 
 fn server_options(server: &WahaServer) -> Result<waha::ServerOptions, StartError> {

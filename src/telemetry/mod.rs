@@ -12,9 +12,7 @@ mod system_clock;
 pub use cluster_metrics::{cluster, handed_on, heartbeat_age, log_lag, role_changed};
 pub use logging::{LoggingError, init as init_logging};
 pub use metrics::*;
-pub use relay_metrics::{
-    relay_behind, relay_failed, relay_lost, relay_published, relay_state,
-};
+pub use relay_metrics::{relay_behind, relay_failed, relay_lost, relay_published, relay_state};
 pub use rpc_series::{RpcRunning, RpcSeries, RpcsRunning};
 pub use shared_clock::{Asked, SharedClock};
 pub use system_clock::{SystemClock, SystemEntropy};

@@ -215,18 +215,19 @@ fn rooms_of_the_app_use_only_those_below() {
         &["log"],
         &["calls", "watch"],
         &["groups", "sessions"],
-        &["ingest", "webhooks"],
+        &["ingest", "relay", "webhooks"],
         &["background", "following"],
     ];
     // What any of them may use, and what joins them.
-    const SHARED: [&str; 8] = [
+    const SHARED: [&str; 9] = [
+        "delivery_window",
+        "fanout",
         "fetch_budget",
         "keyed_lock",
         "lifecycle",
         "mod",
         "passing",
         "places",
-        "relay",
         "spellings",
     ];
     let floor = |room: &str| FLOORS.iter().position(|rooms| rooms.contains(&room));

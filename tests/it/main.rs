@@ -10,6 +10,7 @@ mod hooks;
 mod operations;
 mod picture;
 mod random;
+mod relay;
 mod repository;
 mod rest;
 mod service;

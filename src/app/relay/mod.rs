@@ -26,8 +26,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The bus, and how far the log is on it.
 pub(super) struct Relay {
     bus: Arc<dyn EventBus>,
-    /// Where it begins that was never begun.
-    start: WatchStart,
     seen: Mutex<Seen>,
     orders: mpsc::Sender<Order>,
     /// Taken by who runs it.
@@ -43,7 +41,7 @@ struct Order {
 /// How it stands, for whoever asks.
 #[derive(Debug, Clone)]
 struct Seen {
-    record: Option<RelayRecord>,
+    record: RelayRecord,
     state: RelayState,
     reason: String,
     since: Timestamp,
@@ -66,13 +64,25 @@ pub struct RelayView {
 
 impl App {
     /// Hands the log to the bus from now on; a relay that was never begun begins at `start`.
-    pub fn open_relay(&self, bus: Arc<dyn EventBus>, start: WatchStart) {
+    pub async fn open_relay(&self, bus: Arc<dyn EventBus>, start: &WatchStart) -> Result<()> {
+        let inner = &self.inner;
+        let record = match inner.repository.relay().await? {
+            Some(record) => record,
+            None => {
+                let place = inner.log.token(watch::find(inner, start).await?);
+                let record = RelayRecord::new(place);
+                // Kept before anything is published: `now` must not become a later one by a restart.
+                inner.repository.put_relay(&record, inner.epoch).await?;
+                record
+            }
+        };
         let (orders, received) = mpsc::channel(8);
-        let since = self.inner.clock.now();
-        let (state, reason) = (RelayState::Failing, "it has not begun yet".to_owned());
-        let seen = Seen { record: None, state, reason, since, oldest_waiting: None };
+        let (state, since) = (RelayState::Failing, inner.clock.now());
+        let reason = "it is connecting".to_owned();
+        let seen = Seen { record, state, reason, since, oldest_waiting: None };
         let (seen, received) = (Mutex::new(seen), tokio::sync::Mutex::new(received));
-        let _ = self.inner.relay.set(Relay { bus, start, seen, orders, received });
+        let _ = inner.relay.set(Relay { bus, seen, orders, received });
+        Ok(())
     }
 
     /// How the relay stands.
@@ -80,14 +90,10 @@ impl App {
         let relay = self.inner.relay_for(call)?;
         let head = self.inner.log.head();
         let seen = relay.seen.lock().clone();
-        let record = seen.record.ok_or_else(|| {
-            let message = format!("the relay has not begun yet: {}", seen.reason);
-            Error::new(Reason::DatabaseUnavailable, message)
-        })?;
         Ok(RelayView {
             target: relay.bus.target(),
-            behind: head.position.since(record.place.at.position),
-            record,
+            behind: head.position.since(seen.record.place.at.position),
+            record: seen.record,
             state: seen.state,
             reason: seen.reason,
             since: seen.since,
@@ -115,7 +121,8 @@ impl App {
         let Ok(mut orders) = relay.received.try_lock() else { return };
         loop {
             let worker = Worker::run(inner.clone(), &mut orders);
-            let ended = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(worker)).await;
+            let ended =
+                futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(worker)).await;
             if ended.is_err() {
                 telemetry::panicked();
                 tracing::error!("the relay has panicked; it begins anew from its place");
@@ -132,7 +139,8 @@ impl Inner {
     /// Its events are those of all sessions, so only a key that sees all of them may touch it.
     fn relay_for(&self, call: &Call) -> Result<&Relay> {
         if !call.caller.sees_all() {
-            let message = "the relay publishes the events of all sessions; use an API key with the pattern *";
+            let message =
+                "the relay publishes the events of all sessions; use an API key with the pattern *";
             return Err(
                 Error::new(Reason::PermissionDenied, message).with("method", "RelayService")
             );
@@ -150,8 +158,12 @@ impl Relay {
         if seen.state != state {
             (seen.state, seen.since) = (state, now);
             match state {
-                RelayState::Publishing => tracing::info!(target = self.bus.target(), "the relay publishes"),
-                RelayState::Failing => tracing::warn!(reason, "the relay cannot publish; it tries again"),
+                RelayState::Publishing => {
+                    tracing::info!(target = self.bus.target(), "the relay publishes")
+                }
+                RelayState::Failing => {
+                    tracing::warn!(reason, "the relay cannot publish; it tries again")
+                }
                 RelayState::Stopped => tracing::error!(reason, "the relay has stopped"),
             }
         }

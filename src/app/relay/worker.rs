@@ -42,7 +42,7 @@ const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long what is out may take once the relay is to end.
 const LINGER: Duration = Duration::from_secs(2);
-/// Between two tries to read the log or the place.
+/// Between two tries to read the log.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Between tries of what the bus refuses.
 const BUS_PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
@@ -85,16 +85,7 @@ impl Worker {
     /// Ends where the service does, or somebody else acts.
     pub async fn run(inner: Arc<Inner>, orders: &mut mpsc::Receiver<Order>) {
         let draining = inner.lifecycle.draining.clone();
-        let record = loop {
-            match first_record(&inner).await {
-                Ok(record) => break record,
-                Err(error) => inner.relay_here().failing(&inner, &error.to_string()),
-            }
-            tokio::select! {
-                () = draining.cancelled() => return,
-                () = tokio::time::sleep(STORE_PAUSE) => {}
-            }
-        };
+        let record = inner.relay_here().seen.lock().record.clone();
         let mut worker = Self::new(inner, record);
         loop {
             let end = match worker.follow(orders).await {
@@ -259,7 +250,10 @@ impl Worker {
         let saved = match self.save().await {
             Ok(()) => {
                 self.begin_at(order.place.at);
-                tracing::info!(position = order.place.at.position.get(), "the relay was sent to another place");
+                tracing::info!(
+                    position = order.place.at.position.get(),
+                    "the relay was sent to another place"
+                );
                 self.measure();
                 Ok(())
             }
@@ -369,7 +363,7 @@ impl Worker {
         let waited = oldest.map(|time| self.now().since(time)).unwrap_or_default();
         telemetry::relay_behind(behind, waited);
         let mut seen = self.relay().seen.lock();
-        (seen.record, seen.oldest_waiting) = (Some(self.record.clone()), oldest);
+        (seen.record, seen.oldest_waiting) = (self.record.clone(), oldest);
     }
 
     /// When the loop has to look again by itself.
@@ -418,18 +412,6 @@ async fn readied(readying: &mut Option<Readying>) -> event_bus::Result<()> {
         Some(readying) => readying.await,
         None => future::pending().await,
     }
-}
-
-/// What was kept, or what begins here.
-async fn first_record(inner: &Inner) -> Result<RelayRecord> {
-    if let Some(record) = inner.repository.relay().await? {
-        return Ok(record);
-    }
-    let start = &inner.relay_here().start;
-    let record = RelayRecord::new(inner.log.token(watch::find(inner, start).await?));
-    // Kept before anything is published: `now` must not become a later one by a restart.
-    inner.repository.put_relay(&record, inner.epoch).await?;
-    Ok(record)
 }
 
 impl Inner {

@@ -2,6 +2,7 @@
 
 mod groups;
 mod recorder;
+mod relay;
 mod sessions;
 mod simulator;
 mod webhooks;

@@ -72,7 +72,7 @@ def phone_of(person: pb.Participant) -> str:
     return (person.phone_number_id or person.id).partition("@")[0]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     # Below the ports that systems give to outgoing connections: it must still be free after a restart.
     for port in random.sample(range(20_000, 32_000), 100):
         with socket.socket() as probe:
@@ -115,9 +115,9 @@ class Service:
         """`settings` are environment variables without WAGROUPS_."""
         self.directory = directory
         self.database_url = database_url
-        self.address = f"127.0.0.1:{_free_port()}"
-        self.ops_address = f"127.0.0.1:{_free_port()}"
-        self.webhook_address = f"127.0.0.1:{_free_port()}"
+        self.address = f"127.0.0.1:{free_port()}"
+        self.ops_address = f"127.0.0.1:{free_port()}"
+        self.webhook_address = f"127.0.0.1:{free_port()}"
         self.log = directory / "log"
         self.process: Optional[subprocess.Popen] = None
         self._settings = settings

@@ -79,7 +79,7 @@ export function byId(people: Participant[]): Participant[] {
   return people.toSorted((one, other) => (one.id < other.id ? -1 : 1));
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     // Below the ports that systems give to outgoing connections: it must still be free after a restart.
     const port = randomInt(20_000, 32_000);

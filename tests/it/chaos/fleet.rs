@@ -11,8 +11,8 @@ use wagroups::pb::create_session_request::Config;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
 use wagroups::pb::webhooks_service_client::WebhooksServiceClient;
 
-use super::relay::Relay;
 use crate::crash::load::Load;
+use crate::harness::link::Link;
 use crate::harness::postgres::TestDatabase;
 use crate::harness::process::{Process, TestStore};
 use crate::harness::service::eventually;
@@ -90,8 +90,8 @@ pub struct Fleet {
 /// A replica, and what it is reached by and reaches.
 pub struct Member {
     pub process: Process,
-    database: Relay,
-    peers: Relay,
+    database: Link,
+    peers: Link,
     settings: Vec<(&'static str, String)>,
 }
 
@@ -276,12 +276,12 @@ impl Member {
         let url = store.url();
         let server: PgConnectOptions = url.parse().expect("a URL");
         let target = format!("{}:{}", server.get_host(), server.get_port());
-        let database = Relay::before(target.clone()).await;
+        let database = Link::before(target.clone()).await;
         let listen = {
             let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
             free.local_addr().expect("an address").to_string()
         };
-        let peers = Relay::before(listen.clone()).await;
+        let peers = Link::before(listen.clone()).await;
         let servers: Vec<String> = servers
             .iter()
             .enumerate()

@@ -4,7 +4,6 @@
 
 mod fleet;
 mod proof;
-mod relay;
 mod rolling_update;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What tests stand on: databases of their own, and whole services.
 
 pub mod database;
+pub mod link;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

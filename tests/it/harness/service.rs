@@ -83,23 +83,21 @@ impl Service {
 
     /// Stops the service and starts it anew on the same database.
     pub async fn restart(&mut self) {
-        self.restart_with(|_| ()).await;
-        let mut sessions = self.sessions();
-        eventually("session default works again", || {
-            let mut sessions = sessions.clone();
-            async move {
-                let got = sessions
-                    .get_session(pb::GetSessionRequest { session: "default".into() })
-                    .await
-                    .ok()?;
-                (got.into_inner().session?.status() == pb::SessionStatus::Working).then_some(())
-            }
-        })
-        .await;
-        let _ = &mut sessions;
+        self.restart_working_with(|_| ()).await;
     }
 
-    /// The same with other settings, and without waiting for any session.
+    /// The same with other settings.
+    pub async fn restart_working_with(&mut self, change: impl FnOnce(&mut Settings)) {
+        self.restart_with(change).await;
+        eventually("session default works again", || async {
+            let request = pb::GetSessionRequest { session: "default".into() };
+            let got = self.sessions().get_session(request).await.ok()?.into_inner().session?;
+            (got.status() == pb::SessionStatus::Working).then_some(())
+        })
+        .await;
+    }
+
+    /// The same without waiting for any session.
     pub async fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.settings);
         self.server.take().expect("a running service").stop().await;

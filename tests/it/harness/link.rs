@@ -7,19 +7,19 @@ use tokio::task::JoinHandle;
 
 /// A port before another one.
 #[derive(Debug)]
-pub struct Relay {
+pub struct Link {
     pub address: String,
     is_open: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
 
-impl Drop for Relay {
+impl Drop for Link {
     fn drop(&mut self) {
         self.accepting.abort();
     }
 }
 
-impl Relay {
+impl Link {
     /// Before `host:port`.
     pub async fn before(target: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
