@@ -17,7 +17,7 @@ from typing import Dict, Iterable, List, Tuple
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 
 PACKAGE = "wagroups.v1"
-FILES = ["groups.proto", "sessions.proto", "webhooks.proto", "simulator.proto", "errors.proto"]
+FILES = ["groups.proto", "sessions.proto", "webhooks.proto", "relay.proto", "simulator.proto", "errors.proto"]
 # Field numbers of descriptor.proto, of which the paths of source info are made.
 MESSAGES, ENUMS, SERVICES, FIELDS, NESTED, METHODS, VALUES = 4, 5, 6, 2, 3, 2, 2
 SCALARS = {number: name[5:].lower() for name, number in FieldDescriptorProto.Type.items()}

@@ -177,6 +177,25 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
     summary: A webhook has lost events
     description: >-
       {{ `{{ $value }} webhooks stand still, and retention has removed events that they had not delivered.` }}
+{{- if .Values.nats.url }}
+- alert: WagroupsRelayBehind
+  expr: >-
+    max({{ include "wagroups.ofOwner" (list . (printf "wagroups_relay_behind_seconds{%s}" $of)) }}) > {{ $limits.relayBehindSeconds }}
+    or max({{ include "wagroups.ofOwner" (list . (printf `wagroups_relay_state{%s,state!="publishing"}` $of)) }}) > 0
+  for: 5m
+  labels: {severity: warning}
+  annotations:
+    summary: The log does not get to NATS
+    description: The relay fails, has stopped, or is slow. Nothing is lost while the log keeps what it has not published.
+- alert: WagroupsRelayLost
+  expr: >-
+    sum{{ include "wagroups.grown" (list (printf "wagroups_relay_lost_events_total{%s}" $of) "1h") }} > 0
+  labels: {severity: critical}
+  annotations:
+    summary: Events have not got to NATS and never will
+    description: >-
+      {{ `Retention has removed {{ $value | humanize }} events in an hour that were not published.` }}
+{{- end }}
 {{- if .Values.cluster.enabled }}
 - alert: WagroupsNoOwner
   expr: >-

@@ -54,6 +54,20 @@
 {{- $names = append $names .name }}
 {{- end }}
 
+{{- with .nats }}
+{{- if and (or .tokenKey .credentialsKey .certKey .certPrivateKey) (not .existingSecret) }}
+{{- $problems = append $problems "nats: what the relay logs in with is in which Secret? Set nats.existingSecret" }}
+{{- end }}
+{{- if and (or .existingSecret .tokenKey .credentialsKey .certKey .certPrivateKey) (not .url) }}
+{{- $problems = append $problems "nats: needs nats.url, without which the log is handed to none" }}
+{{- end }}
+{{- if and .tokenKey .credentialsKey }}
+{{- $problems = append $problems "nats: either tokenKey or credentialsKey, not both" }}
+{{- end }}
+{{- if ne (empty .certKey) (empty .certPrivateKey) }}
+{{- $problems = append $problems "nats: certKey and certPrivateKey go together" }}
+{{- end }}
+{{- end }}
 {{- $names = list }}
 {{- range .waha.servers }}
 {{- if and .secretKey (not $.Values.waha.existingSecret) }}
@@ -129,10 +143,10 @@
 {{- end }}
 {{- end }}
 
-{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" "WAGROUPS_CLUSTER__LISTEN" "WAGROUPS_CLUSTER__ADDRESS" "WAGROUPS_CLUSTER__SECRET_FILE" }}
+{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" "WAGROUPS_CLUSTER__LISTEN" "WAGROUPS_CLUSTER__ADDRESS" "WAGROUPS_CLUSTER__SECRET_FILE" "WAGROUPS_NATS__URL" "WAGROUPS_NATS__TOKEN_FILE" "WAGROUPS_NATS__CREDENTIALS_FILE" "WAGROUPS_NATS__CERT_FILE" "WAGROUPS_NATS__KEY_FILE" }}
 {{- range .extraEnv }}
 {{- if has .name $ours }}
-{{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, cluster, or the listener's own values" .name) }}
+{{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, nats, cluster, or the listener's own values" .name) }}
 {{- else if and (eq .name "POD_IP") $.Values.cluster.enabled }}
 {{- $problems = append $problems "extraEnv: POD_IP is set by the chart, of which the pods' addresses for each other are made" }}
 {{- else if hasPrefix "WAGROUPS_WEBHOOK__" .name }}

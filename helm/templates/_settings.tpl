@@ -71,6 +71,16 @@
         path: {{ . }}
       {{- end }}
 {{- end }}
+{{- with include "wagroups.natsFiles" $root | fromJson }}
+- name: nats
+  secret:
+    secretName: {{ $root.Values.nats.existingSecret }}
+    items:
+      {{- range $file, $key := . }}
+      - key: {{ $key }}
+        path: {{ $file }}
+      {{- end }}
+{{- end }}
 {{- with $root.Values.cluster }}
 {{- if .enabled }}
 - name: cluster-secret
@@ -92,11 +102,31 @@
   mountPath: /etc/wagroups-waha
   readOnly: true
 {{- end }}
+{{- if include "wagroups.natsFiles" . | fromJson }}
+- name: nats
+  mountPath: /etc/wagroups-nats
+  readOnly: true
+{{- end }}
 {{- if .Values.cluster.enabled }}
 - name: cluster-secret
   mountPath: /etc/wagroups-cluster
   readOnly: true
 {{- end }}
+{{- end }}
+
+{{/* What the relay logs in with: the files by the settings that name them, and the keys of the Secret, as JSON. */}}
+{{- define "wagroups.natsFiles" -}}
+{{- $files := dict }}
+{{- with .Values.nats }}
+{{- if .url }}
+{{- range $file, $key := dict "token" .tokenKey "credentials" .credentialsKey "cert" .certKey "key" .certPrivateKey }}
+{{- if $key }}
+{{- $_ := set $files $file $key }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $files }}
 {{- end }}
 
 {{- define "wagroups.clusterSecretKey" -}}
@@ -170,6 +200,14 @@ cluster-secret: {{ include "wagroups.clusterSecret" . }}
   value: {{ printf (eq .cluster.ipFamily "IPv6" | ternary "[$(POD_IP)]:%d" "$(POD_IP):%d") (int .cluster.port) | quote }}
 - name: WAGROUPS_CLUSTER__SECRET_FILE
   value: /etc/wagroups-cluster/secret
+{{- end }}
+{{- with .nats.url }}
+- name: WAGROUPS_NATS__URL
+  value: {{ . | quote }}
+{{- end }}
+{{- range $file, $_ := include "wagroups.natsFiles" $root | fromJson }}
+- name: WAGROUPS_NATS__{{ upper $file }}_FILE
+  value: /etc/wagroups-nats/{{ $file }}
 {{- end }}
 - name: WAGROUPS_DATABASE__URL
 {{- if eq .database.type "sqlite" }}

@@ -10,8 +10,8 @@ const STATE: &str = "wagroups_relay_state";
 const PUBLISHED: &str = "wagroups_relay_published_events_total";
 const FAILURES: &str = "wagroups_relay_failures_total";
 const LOST: &str = "wagroups_relay_lost_events_total";
-const BEHIND_EVENTS: &str = "wagroups_relay_behind_events";
-const BEHIND_SECONDS: &str = "wagroups_relay_behind_seconds";
+const UNPUBLISHED_EVENTS: &str = "wagroups_relay_behind_events";
+const UNPUBLISHED_SECONDS: &str = "wagroups_relay_behind_seconds";
 
 pub(super) fn describe() {
     describe_gauge!(
@@ -21,9 +21,9 @@ pub(super) fn describe() {
     describe_counter!(PUBLISHED, "Events that the message bus took.");
     describe_counter!(FAILURES, "Tries to publish that failed.");
     describe_counter!(LOST, "Events that retention removed before they were published.");
-    describe_gauge!(BEHIND_EVENTS, "Events of the log that are not published yet.");
+    describe_gauge!(UNPUBLISHED_EVENTS, "Events of the log that are not published yet.");
     describe_gauge!(
-        BEHIND_SECONDS,
+        UNPUBLISHED_SECONDS,
         Unit::Seconds,
         "Age of the oldest event that waits to be published; 0 where none does."
     );
@@ -48,6 +48,6 @@ pub fn relay_lost(events: u64) {
 }
 
 pub fn relay_behind(events: u64, age: Duration) {
-    gauge!(BEHIND_EVENTS).set(events as f64);
-    gauge!(BEHIND_SECONDS).set(age.as_secs_f64());
+    gauge!(UNPUBLISHED_EVENTS).set(events as f64);
+    gauge!(UNPUBLISHED_SECONDS).set(age.as_secs_f64());
 }

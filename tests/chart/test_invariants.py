@@ -211,7 +211,7 @@ def test_what_is_referred_to_is_there(rendered: List[Object]) -> None:
     """Names of our own objects, in whatever refers to them; strangers' are the user's."""
     theirs = {
         "ca", "database-ca", "more", "registry", "wagroups", "wagroups-cluster", "wagroups-database", "wagroups-keys",
-        "groups-tls", "default", "waha-keys",
+        "groups-tls", "default", "waha-keys", "nats-login",
     }  # fmt: skip
     there = {title(o) for o in rendered}
     for name, template in pods(rendered):
@@ -276,7 +276,7 @@ def test_a_policy_opens_the_listeners_and_no_other_port() -> None:
     service = policies["groups"]
     assert [rule["ports"][0]["port"] for rule in service["ingress"]] == ["grpc", "rest", "webhook", "ops", "cluster"]
     assert all(rule["from"] for rule in service["ingress"]), "an empty list would let everyone in"
-    assert {p["port"] for rule in service["egress"] for p in rule["ports"]} == {53, 6432, 80, 443, 3000, 8443, 3128, 50055}
+    assert {p["port"] for rule in service["egress"] for p in rule["ports"]} == {53, 6432, 80, 443, 3000, 8443, 3128, 50055, 4222}
     [waha] = [rule for rule in service["egress"] if "namespaceSelector" in str(rule.get("to"))]
     assert [p["port"] for p in waha["ports"]] == [3000, 443, 80]
     # Pictures and our own webhooks get to the internet, and by no means into the cluster.
