@@ -25,6 +25,7 @@ nightly: ## The long forms of what CI runs briefly: 1,000 seeds of verdicts, cra
 	VERDICT_SEEDS=1000 scripts/test.sh --test it waha::verdicts
 	$(MAKE) crash
 	$(MAKE) chaos
+	WAGROUPS_RELAY_KILLS=20 scripts/test.sh --test it relay::kills -- --nocapture --test-threads=1
 	$(MAKE) upgrade
 	$(MAKE) abuse
 	$(MAKE) mutants
@@ -63,4 +64,4 @@ chart-readme: ## Write the table of helm/README.md anew from the comments of hel
 	scripts/chart.sh --readme
 
 bench: ## Measure, each figure beside its limit; takes minutes, wants a quiet machine
-	scripts/postgres.sh run -- cargo bench --bench '*' -- $(ARGS)
+	WAGROUPS_TEST_NATS_SERVER=$$(scripts/nats.sh) scripts/postgres.sh run -- cargo bench --bench '*' -- $(ARGS)

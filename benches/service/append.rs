@@ -105,9 +105,15 @@ async fn open(url: &str) -> SeaRepository {
         SeaRepository::connect(url, ConnectOptions::default()).await.expect("the database");
     repository.migrate().await.expect("migrated");
     let epoch = repository.begin_epoch().await.expect("an epoch");
+    let inserted = repository.insert_session(&session("bench", true), epoch).await;
+    assert_eq!(inserted.expect("a session"), SessionInsert::Inserted);
+    repository
+}
+
+pub fn session(name: &str, wanted: bool) -> Session {
     let now = SystemClock.now();
-    let session = Session {
-        name: "bench".parse().expect("a name"),
+    Session {
+        name: name.parse().expect("a name"),
         engine: EngineKind::Simulator,
         config: EngineConfig::default_of(EngineKind::Simulator),
         status: SessionStatus::Working,
@@ -116,14 +122,11 @@ async fn open(url: &str) -> SeaRepository {
         account: None,
         push_name: String::new(),
         metadata: Default::default(),
-        wanted: true,
+        wanted,
         sequence: 0.into(),
         create_time: now,
         synced_time: None,
-    };
-    let inserted = repository.insert_session(&session, epoch).await.expect("a session");
-    assert_eq!(inserted, SessionInsert::Inserted);
-    repository
+    }
 }
 
 fn payload(id: &EventId) -> bytes::Bytes {
@@ -160,7 +163,7 @@ async fn commits(repository: &SeaRepository, events: usize, seconds: f64) -> Fig
     figures(events, latencies, started.elapsed().as_secs_f64())
 }
 
-fn session_commit(
+pub fn session_commit(
     name: &wagroups::domain::SessionName,
     head: wagroups::domain::port::repository::SessionHead,
     events: usize,

@@ -12,6 +12,8 @@ use tonic::transport::{Channel, Endpoint};
 use wagroups::config::Settings;
 use wagroups::server::{Server, Stop};
 
+/// The NATS servers that the log is handed to; set where it is.
+const NATS: &str = "WAGROUPS_BENCH_NATS";
 /// Set for replicas.
 const IS_REPLICA: &str = "WAGROUPS_BENCH_REPLICA";
 
@@ -39,6 +41,17 @@ impl Child {
     pub fn service_at(url: &str) -> Self {
         Self::spawn(
             Command::new(own_path()).arg("--role-service").env("WAGROUPS_BENCH_DATABASE", url),
+        )
+    }
+
+    /// The service on a SQLite database, whose log is handed to NATS.
+    pub fn relaying(dir: &Path, nats_url: &str) -> Self {
+        let url = format!("sqlite://{}/wagroups.db?mode=rwc", dir.display());
+        Self::spawn(
+            Command::new(own_path())
+                .arg("--role-service")
+                .env("WAGROUPS_BENCH_DATABASE", url)
+                .env(NATS, nats_url),
         )
     }
 
@@ -152,6 +165,7 @@ pub async fn serve() {
     if std::env::var_os(IS_REPLICA).is_some() {
         settings.cluster.listen = "127.0.0.1:0".parse().ok();
     }
+    settings.nats.url = std::env::var(NATS).unwrap_or_default();
     let server = Server::start(&settings).await.expect("the service starts");
     println!("{} {}", server.grpc_addr(), server.waha_ingress_addr().expect("it takes webhooks"));
     server.run_until(until_input_ends()).await;

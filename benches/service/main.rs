@@ -5,7 +5,7 @@
 //! processes of their own, so that their processor time and memory are theirs alone; what counts is
 //! the ratio, for absolute times vary with the machine.
 //!
-//!     make bench ARGS='[--quick] [unary] [fanout] [append] [memory] [resync] [start] [webhooks] [cluster]'
+//!     make bench ARGS='[--quick] [unary] [fanout] [append] [memory] [resync] [start] [webhooks] [cluster] [jetstream]'
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
@@ -15,6 +15,7 @@ mod bare_http;
 mod child;
 mod cluster;
 mod fanout;
+mod jetstream;
 mod poster;
 mod postgres;
 mod resync;
@@ -88,6 +89,9 @@ async fn measure(arguments: &[String]) {
     }
     if wanted("cluster") {
         cluster::measure(effort, &mut table).await;
+    }
+    if wanted("jetstream") {
+        jetstream::measure(effort, &mut table).await;
     }
     table.print();
 }

@@ -157,6 +157,7 @@ mod tests {
                 "GroupsService/ListJoinRequests",
                 "GroupsService/ListParticipants",
                 "GroupsService/WatchGroupEvents",
+                "RelayService/GetRelay",
                 "SessionsService/GetSession",
                 "SessionsService/ListSessions",
                 "SessionsService/WatchSession",
