@@ -5,6 +5,7 @@ use wagroups::pb;
 use wagroups::pb::act_request::Action;
 use wagroups::pb::inject_fault_request::Fault;
 use wagroups::pb::join_group_request::Invite;
+use wagroups::pb::relay_service_client::RelayServiceClient;
 
 use super::calls::{PERSON, Target, call, group_of, holds};
 use super::{Table, act, clear, inject, number_of, shared};
@@ -299,4 +300,7 @@ pub async fn simulator(service: &Service, table: &mut Table) {
     let request = pb::GetStatisticsRequest::default();
     let disabled = off.simulator().get_statistics(request).await;
     table.check("GetStatistics without a simulator", "SIMULATOR_DISABLED", disabled);
+    let relay =
+        RelayServiceClient::new(off.channel.clone()).get_relay(pb::GetRelayRequest {}).await;
+    table.check("GetRelay without NATS", "RELAY_DISABLED", relay);
 }
