@@ -109,7 +109,6 @@ impl JetStream {
                 async move {
                     match event {
                         Event::ServerError(error) => *complaint.lock() = Some(error.to_string()),
-                        Event::ClientError(error) => *complaint.lock() = Some(error.to_string()),
                         event => tracing::info!(%event, "the connection to NATS"),
                     }
                 }
@@ -202,8 +201,13 @@ impl EventBus for JetStream {
         format!("stream {stream}, subjects {subject_prefix}.>, at {}", self.servers())
     }
 
+    fn is_connected(&self) -> bool {
+        self.connection().is_ok()
+    }
+
     async fn make_ready(&self) -> Result<()> {
         let known = self.connection.lock().as_ref().map(|connection| connection.client.clone());
+        let was_there = known.is_some();
         let client = match known {
             Some(client) => {
                 self.reconnected(&client).await?;
@@ -213,7 +217,16 @@ impl EventBus for JetStream {
         };
         let context = jetstream::ContextBuilder::new().timeout(ANSWER).build(client.clone());
         let stream = stream::find_or_make(&context, &self.options).await;
-        let stream = stream.map_err(|error| not_ready(self.complaint_or(error)))?;
+        let (stream, is_new) = stream.map_err(|error| not_ready(self.complaint_or(error)))?;
+        let name = &self.options.stream;
+        match (is_new, was_there) {
+            (true, true) => tracing::warn!(
+                stream = name,
+                "the stream was gone and has been made again; `wagroups relay replay` publishes anew what was in it"
+            ),
+            (true, false) => tracing::info!(stream = name, "the stream has been made"),
+            (false, _) => {}
+        }
         *self.connection.lock() = Some(Connection { client, context, stream });
         Ok(())
     }

@@ -6,23 +6,26 @@ use async_nats::jetstream::{Context, ErrorCode};
 
 use super::{Options, subject, with_causes};
 
-/// Or what keeps it from being used.
+/// And whether it had to be made; or what keeps it from being used.
 pub(super) async fn find_or_make(
     context: &Context,
     options: &Options,
-) -> Result<Stream<()>, String> {
+) -> Result<(Stream<()>, bool), String> {
     let name = &options.stream;
+    let mut is_new = false;
     match context.get_stream(name).await {
         Ok(stream) => check(&stream.cached_info().config, options)?,
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(refusal) if is_missing(&refusal) => {
                 make(context, options).await?;
+                is_new = true;
             }
             _ => return Err(format!("the stream {name}: {}", with_causes(&error))),
         },
     }
     let found = context.get_stream_no_info(name).await;
-    found.map_err(|error| format!("the stream {name}: {}", with_causes(&error)))
+    let stream = found.map_err(|error| format!("the stream {name}: {}", with_causes(&error)))?;
+    Ok((stream, is_new))
 }
 
 pub(super) fn is_missing(refusal: &async_nats::jetstream::Error) -> bool {
@@ -62,15 +65,8 @@ async fn make(context: &Context, options: &Options) -> Result<(), String> {
         duplicate_window: limits.duplicate_window,
         ..Config::default()
     };
-    let name = &options.stream;
-    match context.create_stream(config).await {
-        Ok(_) => {
-            tracing::warn!(
-                stream = name,
-                "the stream was not there and has been made; what is published before is not in it"
-            );
-            Ok(())
-        }
-        Err(error) => Err(format!("the stream {name} cannot be made: {}", with_causes(&error))),
-    }
+    let made = context.create_stream(config).await;
+    made.map(drop).map_err(|error| {
+        format!("the stream {} cannot be made: {}", options.stream, with_causes(&error))
+    })
 }

@@ -357,7 +357,11 @@ impl Worker {
         }
     }
 
-    fn measure(&self) {
+    fn measure(&mut self) {
+        // With nothing to publish nobody else would find out.
+        if self.readying.is_none() && !self.relay().bus.is_connected() {
+            self.make_ready(Duration::ZERO);
+        }
         let oldest = self.window.oldest_waiting();
         let behind = self.inner.log.head().position.since(self.record.place.at.position);
         let waited = oldest.map(|time| self.now().since(time)).unwrap_or_default();

@@ -38,6 +38,9 @@ pub trait EventBus: Send + Sync + std::fmt::Debug + 'static {
     /// Where events go, for people.
     fn target(&self) -> String;
 
+    /// Whether there is a connection just now.
+    fn is_connected(&self) -> bool;
+
     /// Connects, and makes what is missing. To be called before all else, and after [`BusError::NotReady`].
     async fn make_ready(&self) -> Result<()>;
 

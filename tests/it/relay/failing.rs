@@ -32,8 +32,9 @@ async fn what_happens_while_nats_is_away_is_published_after() {
     nats.restart().await;
     assert_complete(&service, &nats).await;
     nats.stop().await;
-    make_groups(&service, 2).await;
+    // Also where nothing is to be published.
     until_failing(&service, "the connection to").await;
+    make_groups(&service, 2).await;
     nats.restart().await;
     assert_complete(&service, &nats).await;
 }
