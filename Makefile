@@ -54,8 +54,8 @@ schemathesis: ## Hold what the REST gateway answers against its OpenAPI document
 abuse: ## Attack the release build beside a well-behaved client at each listener; takes half an hour
 	scripts/abuse.sh $(ARGS)
 
-pages: ## Drive the pages in a headless Chromium (found, or installed where apt may)
-	scripts/pages.sh $(ARGS)
+pages: ## Drive the pages in a headless Chromium (found, or installed where apt may), beside PostgreSQL
+	scripts/postgres.sh run -- scripts/pages.sh $(ARGS)
 
 chart: ## Check the Helm chart, the Dockerfile, compose.yaml and docs/OPERATIONS.md, beside PostgreSQL
 	scripts/postgres.sh run -- scripts/chart.sh $(ARGS)

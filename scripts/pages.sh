@@ -57,7 +57,7 @@ WAGROUPS_BIN=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)/wagroups
 export WAGROUPS_BIN
 
 venv=target/clients/browser/venv
-scripts/venv.sh "$venv" playwright==1.65.2 axe-playwright-python==0.1.8 pytest==8.4.2
+scripts/venv.sh "$venv" playwright==1.65.2 axe-playwright-python==0.1.8 pg8000==1.31.5 pytest==8.4.2
 
 mkdir -p target/pages
 export PAGES_PICTURES=$PWD/target/pages PYTHONDONTWRITEBYTECODE=1

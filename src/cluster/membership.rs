@@ -1,5 +1,6 @@
 //! Whether this replica is there, whether it acts, and else who does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -10,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::{Entropy, Uptime, UptimeClock};
 use crate::domain::cluster::{
-    ClusterView, Confirmation, HEARTBEAT, ReplicaId, ReplicaRecord, Tenure, Watchdog,
+    ClusterView, Confirmation, HEARTBEAT, ReplicaId, ReplicaRecord, SeenCluster, Tenure, Watchdog,
 };
 use crate::domain::counter::Epoch;
-use crate::domain::port::cluster::{Claimable, ClusterStore, Wakeup};
+use crate::domain::port::cluster::{Claimable, ClusterStore, SeesReplicas, Wakeup};
 use crate::domain::port::repository::Result;
 use crate::telemetry::{self, Asked, SharedClock};
 
@@ -59,7 +60,7 @@ impl Role {
 #[derive(Debug, Clone)]
 pub struct Member {
     role: watch::Receiver<Role>,
-    view: watch::Receiver<Option<ClusterView>>,
+    seen: watch::Receiver<Option<SeenCluster>>,
     draining: CancellationToken,
     leaving: CancellationToken,
     wake: Arc<Notify>,
@@ -68,11 +69,6 @@ pub struct Member {
 impl Member {
     pub fn role(&self) -> watch::Receiver<Role> {
         self.role.clone()
-    }
-
-    /// As the last heartbeat saw the replicas; `None` before the first one.
-    pub fn view(&self) -> Option<ClusterView> {
-        self.view.borrow().clone()
     }
 
     /// Looks at the lease at once.
@@ -93,6 +89,12 @@ impl Member {
     }
 }
 
+impl SeesReplicas for Member {
+    fn replicas(&self) -> Option<SeenCluster> {
+        self.seen.borrow().clone()
+    }
+}
+
 /// Heartbeats, claims, and what they mean for this replica.
 pub struct Membership {
     store: Arc<dyn ClusterStore>,
@@ -107,7 +109,7 @@ pub struct Membership {
     confirmed: Option<Uptime>,
     watchdog: Watchdog,
     role: watch::Sender<Role>,
-    view: watch::Sender<Option<ClusterView>>,
+    seen: watch::Sender<Option<SeenCluster>>,
     member: Member,
 }
 
@@ -127,10 +129,10 @@ impl Membership {
         version: &str,
     ) -> Self {
         let (role, role_seen) = watch::channel(Role::Follower(None));
-        let (view, view_seen) = watch::channel(None);
+        let (seen, seen_by_all) = watch::channel(None);
         let member = Member {
             role: role_seen,
-            view: view_seen,
+            seen: seen_by_all,
             draining: CancellationToken::new(),
             leaving: CancellationToken::new(),
             wake: Arc::default(),
@@ -152,7 +154,7 @@ impl Membership {
             confirmed: None,
             watchdog: Watchdog::default(),
             role,
-            view,
+            seen,
             member,
         }
     }
@@ -222,13 +224,14 @@ impl Membership {
         self.watchdog.observe(&view, sent, self.clock.uptime());
         self.confirm(&view, sent);
         let role = self.role_in(&view, sent).await;
-        let alive = view.replicas.iter().filter(|replica| !self.watchdog.is_dead(&replica.id));
+        let ids = view.replicas.iter().map(|replica| replica.id.clone());
+        let alive: BTreeSet<ReplicaId> = ids.filter(|id| !self.watchdog.is_dead(id)).collect();
         let epoch = role.epoch().unwrap_or(view.lease.epoch);
-        telemetry::cluster(role.epoch().is_some(), alive.count(), epoch);
+        telemetry::cluster(role.epoch().is_some(), alive.len(), epoch);
         if role.epoch().is_some() {
             self.evict_the_dead(&view).await;
         }
-        self.view.send_replace(Some(view));
+        self.seen.send_replace(Some(SeenCluster { own: self.own.id.clone(), view, alive }));
         self.take_on(role);
     }
 

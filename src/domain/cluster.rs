@@ -6,7 +6,7 @@
 //! after the database was away believes nobody dead, and a replica that was frozen does not take those for dead who
 //! went on without it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -91,6 +91,16 @@ impl ClusterView {
         let owner = self.lease.owner.as_ref()?;
         self.replicas.iter().find(|replica| replica.id == *owner)
     }
+}
+
+/// The replicas as one of them sees them.
+#[derive(Debug, Clone)]
+pub struct SeenCluster {
+    /// Who sees them.
+    pub own: ReplicaId,
+    pub view: ClusterView,
+    /// Those that count on.
+    pub alive: BTreeSet<ReplicaId>,
 }
 
 /// What an observer has seen of the others.

@@ -16,9 +16,10 @@ use crate::middleware::{HandOn, Repeats};
 
 /// Reads of what each replica has. All that does not begin with `/api/` is answered here, too: pages, streams of
 /// events, what tells of this process.
-const LOCAL_READS: [&str; 11] = [
+const LOCAL_READS: [&str; 12] = [
     "/api/sessions",
     "/api/version",
+    "/api/server/replicas",
     "/api/server/version",
     "/api/server/status",
     "/api/{session}/groups",

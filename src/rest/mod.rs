@@ -53,6 +53,7 @@ use crate::app::App;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::fair_share::FairShare;
+use crate::domain::port::cluster::SeesReplicas;
 use crate::middleware::{
     AnswerBody, Audit, BodyLimits, Call, Calls, Connection, HandOn, Keyring, Origins, Peer, Who,
     cautious, read_on,
@@ -73,6 +74,8 @@ pub struct Options {
     /// Whether WAHA's other routes are served, for sessions that WAHA servers carry.
     pub passes: bool,
     pub audit: Audit,
+    /// The other replicas; none where the process is alone.
+    pub replicas: Option<Arc<dyn SeesReplicas>>,
     /// Who answers what this replica does not, where another one acts.
     pub hand_on: Option<Arc<dyn HandOn>>,
 }
@@ -90,14 +93,27 @@ struct RestState {
     streams: Streams,
     origins: Origins,
     audit: Audit,
+    replicas: Option<Arc<dyn SeesReplicas>>,
 }
 
 pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Options) -> Router {
-    let Options { shape, body, calls, streams, origins, passes, audit, hand_on } = options;
+    let Options { shape, body, calls, streams, origins, passes, audit, replicas, hand_on } =
+        options;
     let streams = Streams::new(streams);
     let began = clock.now();
-    let gateway =
-        RestState { app, keyring, clock, began, shape, body, calls, streams, origins, audit };
+    let gateway = RestState {
+        app,
+        keyring,
+        clock,
+        began,
+        shape,
+        body,
+        calls,
+        streams,
+        origins,
+        audit,
+        replicas,
+    };
     let mut router = Router::new();
     for Route { path, handler, .. } in routes(passes) {
         router = router.route(&path, handler);

@@ -8,12 +8,13 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
 use super::RestState;
-use super::answers::server::{Check, Health, Pong, ServerStatus};
+use super::answers::server::{Check, Health, Pong, Replica, Replicas, ServerStatus};
 use super::openapi::{Body, OperationDoc, Tag, says};
 use super::refusal::Refusal;
 use super::request::Incoming;
 use super::respond::json;
 use super::route::{Route, get};
+use crate::domain::cluster::ReplicaRecord;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::envelope::{Worker, version};
@@ -44,6 +45,14 @@ pub fn routes() -> Vec<Route> {
                 .answers(503, "Something fails.", Body::Json("Health"))
                 .refuses_only(&[401, 403, 500]),
         ),
+        get(
+            "/api/server/replicas",
+            replicas,
+            asked("listReplicas", "The replicas that share the database")
+                .detail("As the one that answers sees them. It needs a key that sees all sessions.")
+                .answers(200, "The replicas.", Body::Json("Replicas"))
+                .refuses_only(&[401, 403, 500]),
+        ),
         get("/api/server/version", server_version, of_version(asked("getVersion", "Who answers"))),
         get(
             "/api/version",
@@ -68,10 +77,7 @@ async fn ping() -> Response {
 
 /// In the words of the library that WAHA uses. Its own checks are of disks that this service does not have.
 async fn health(State(gateway): State<RestState>, incoming: Incoming) -> Result<Response, Refusal> {
-    if !incoming.call.caller.sees_all() {
-        let message = "only an API key that sees all sessions may ask how the service is";
-        return Err(incoming.refuse(Error::new(Reason::PermissionDenied, message)));
-    }
+    refuse_unless_all_is_seen(&incoming)?;
     let database = timeout(PATIENCE, gateway.app.check_database()).await;
     let is_draining = gateway.app.is_draining();
     let checks = [
@@ -94,6 +100,39 @@ async fn health(State(gateway): State<RestState>, incoming: Incoming) -> Result<
     let body = Health { status, info, error, details };
     let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok((code, json(&body)).into_response())
+}
+
+fn refuse_unless_all_is_seen(incoming: &Incoming) -> Result<(), Refusal> {
+    if incoming.call.caller.sees_all() {
+        return Ok(());
+    }
+    let message = "only an API key that sees all sessions may ask how the service is";
+    Err(incoming.refuse(Error::new(Reason::PermissionDenied, message)))
+}
+
+async fn replicas(
+    State(gateway): State<RestState>,
+    incoming: Incoming,
+) -> Result<Response, Refusal> {
+    refuse_unless_all_is_seen(&incoming)?;
+    let Some(seen) = gateway.replicas.as_ref().and_then(|replicas| replicas.replicas()) else {
+        return Ok(json(&Replicas { epoch: 0, replicas: Vec::new() }));
+    };
+    let owner = seen.view.lease.owner.as_ref();
+    let replica = |record: &ReplicaRecord| Replica {
+        id: record.id.to_string(),
+        address: record.address.clone(),
+        version: record.version.clone(),
+        role: if owner == Some(&record.id) { "owner" } else { "follower" },
+        state: match record.draining {
+            _ if !seen.alive.contains(&record.id) => "lost",
+            true => "draining",
+            false => "alive",
+        },
+        is_self: record.id == seen.own,
+    };
+    let replicas = seen.view.replicas.iter().map(replica).collect();
+    Ok(json(&Replicas { epoch: seen.view.lease.epoch.get(), replicas }))
 }
 
 async fn server_version(State(gateway): State<RestState>, _incoming: Incoming) -> Response {

@@ -1,7 +1,7 @@
 //! The service in one role: built whole, served, and ended whole. A replica whose role changes builds the next one
 //! from what the database holds; nothing that it knew is carried over.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::domain::cluster::Tenure;
 use crate::domain::counter::Epoch;
 use crate::domain::error::Error;
-use crate::domain::port::cluster::ClusterStore;
+use crate::domain::port::cluster::{ClusterStore, SeesReplicas};
 use crate::domain::port::repository::EventLog as _;
 use crate::engine::gateway::Rests;
 use crate::engine::simulator::SimulatorEngine;
@@ -40,6 +40,8 @@ pub(super) struct Assembly {
     pub rest_calls: Calls,
     /// How many descriptors the process may have.
     pub descriptors: u64,
+    /// The other replicas; none where the process is alone.
+    pub replicas: OnceLock<Arc<dyn SeesReplicas>>,
 }
 
 /// The service in one role.
@@ -156,7 +158,9 @@ impl Assembly {
         };
         let rest = settings.rest.listen.map(|_| {
             let (calls, audit) = (self.rest_calls.clone(), self.audit.clone());
-            let options = stack::rest_options(&bounds, calls, audit, hand_on(Surface::Rest));
+            let replicas = self.replicas.get().cloned();
+            let options =
+                stack::rest_options(&bounds, calls, audit, replicas, hand_on(Surface::Rest));
             rest::router(app.clone(), stack::keyring(settings), self.clock.clone(), options)
         });
         let waha_webhooks = settings.waha_ingress.listen.map(|_| {

@@ -12,7 +12,7 @@ mod stack;
 mod startup;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -90,6 +90,7 @@ impl Server {
             health: health.clone(),
             rest_calls: stack::rest_calls(&stack::Bounds::new(settings, descriptors)),
             descriptors,
+            replicas: OnceLock::new(),
         };
         let joined = match settings.cluster.listen {
             Some(listen) => Some(replica::join(&assembly, listen).await?),

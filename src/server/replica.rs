@@ -14,7 +14,7 @@ use super::serving::Serving;
 use super::stack::Peers;
 use super::startup::{self, StartError};
 use crate::cluster::{Forwarder, Member, Membership, PeerSecret, Role};
-use crate::domain::port::cluster::{ClusterStore, Wakeup};
+use crate::domain::port::cluster::{ClusterStore, SeesReplicas as _, Wakeup};
 
 /// How long the first heartbeat may take.
 const FIRST_HEARTBEAT: Duration = Duration::from_secs(15);
@@ -61,10 +61,11 @@ pub(super) async fn join(
         env!("CARGO_PKG_VERSION"),
     );
     let member = membership.member();
+    let _ = assembly.replicas.set(Arc::new(member.clone()));
     let membership = tokio::spawn(membership.run());
     member.look();
     let seen = async {
-        while member.view().is_none() {
+        while member.replicas().is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -28,6 +28,7 @@ use crate::config::{ByteSize, Inbound, Settings};
 use crate::domain::auth::Caller;
 use crate::domain::clock::Entropy;
 use crate::domain::fair_share::FairShare;
+use crate::domain::port::cluster::SeesReplicas;
 use crate::engine::simulator::SimulatorEngine;
 use crate::grpc::{GroupsRpcs, Relay, Sessions, Simulator, Webhooks};
 use crate::middleware::{
@@ -307,6 +308,7 @@ pub(super) fn rest_options(
     bounds: &Bounds<'_>,
     calls: Calls,
     audit: Audit,
+    replicas: Option<Arc<dyn SeesReplicas>>,
     hand_on: Option<Arc<dyn HandOn>>,
 ) -> rest::Options {
     let settings = bounds.settings;
@@ -326,6 +328,7 @@ pub(super) fn rest_options(
         origins: bounds.origins.clone(),
         passes: settings.waha.pass_through,
         audit,
+        replicas,
         hand_on,
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::store_error::Result;
-use crate::domain::cluster::{ClusterView, Lease, ReplicaId, ReplicaRecord};
+use crate::domain::cluster::{ClusterView, Lease, ReplicaId, ReplicaRecord, SeenCluster};
 use crate::domain::counter::Epoch;
 
 #[async_trait]
@@ -38,6 +38,12 @@ pub trait ClusterStore: Send + Sync + std::fmt::Debug + 'static {
 
     /// Returns with the next wake-up that any replica has sent.
     async fn notified(&self) -> Result<Wakeup>;
+}
+
+/// The other replicas, for those who ask.
+pub trait SeesReplicas: Send + Sync + std::fmt::Debug + 'static {
+    /// As of the last heartbeat; `None` before the first one.
+    fn replicas(&self) -> Option<SeenCluster>;
 }
 
 /// Why replicas are woken.

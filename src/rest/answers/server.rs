@@ -47,6 +47,35 @@ pub struct ServerStatus {
     pub worker: Worker,
 }
 
+/// The replicas that share a database.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Replicas {
+    /// Grows with each takeover; 0 where the process is alone.
+    #[schema(minimum = 0)]
+    pub epoch: u64,
+    /// By id; none where the process is alone.
+    pub replicas: Vec<Replica>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replica {
+    pub id: String,
+    /// Where the others reach it.
+    #[schema(example = "10.0.0.7:50052")]
+    pub address: String,
+    #[schema(example = "0.2.0")]
+    pub version: String,
+    /// `owner`: it acts; `follower`.
+    #[schema(example = "follower")]
+    pub role: &'static str,
+    /// `alive`, `draining` (it is being stopped), or `lost`: it has no heartbeat any more.
+    #[schema(example = "alive")]
+    pub state: &'static str,
+    /// Whether it is the one that answers.
+    pub is_self: bool,
+}
+
 /// The code to scan: a picture, or with `format=raw` its text alone.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QRCode {

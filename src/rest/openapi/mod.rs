@@ -209,6 +209,7 @@ fn all_schemas(shape: Shape) -> Vec<Named> {
         schemas_of::<server::Pong>(),
         schemas_of::<server::Health>(),
         schemas_of::<server::ServerStatus>(),
+        schemas_of::<server::Replicas>(),
         schemas_of::<server::QRCode>(),
         schemas_of::<server::PairingCode>(),
         schemas_of::<server::LidToPhoneNumber>(),

@@ -25,7 +25,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [File; 16] = files! {
+const FILES: [File; 17] = files! {
     "/", "operator.html", "text/html; charset=utf-8";
     "/docs", "docs.html", "text/html; charset=utf-8";
     "/assets/page.css", "page.css", "text/css; charset=utf-8";
@@ -39,6 +39,7 @@ const FILES: [File; 16] = files! {
     "/assets/schema.js", "schema.js", "text/javascript; charset=utf-8";
     "/assets/groups.js", "groups.js", "text/javascript; charset=utf-8";
     "/assets/group.js", "group.js", "text/javascript; charset=utf-8";
+    "/assets/replicas.js", "replicas.js", "text/javascript; charset=utf-8";
     "/assets/live.js", "live.js", "text/javascript; charset=utf-8";
     "/assets/operator.js", "operator.js", "text/javascript; charset=utf-8";
     "/assets/docs.js", "docs.js", "text/javascript; charset=utf-8";

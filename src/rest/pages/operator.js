@@ -4,6 +4,7 @@ import { by, settled } from "./dom.js";
 import { Group } from "./group.js";
 import { Groups, address } from "./groups.js";
 import { Live } from "./live.js";
+import { watchReplicas } from "./replicas.js";
 import { keys, theme } from "./theme.js";
 import { groupOf, kindOf } from "./events.js";
 
@@ -58,7 +59,10 @@ function go() {
   document.title = session ? `${session} – wagroups` : "wagroups";
 }
 
+const lookAtReplicas = watchReplicas();
+
 async function start() {
+  lookAtReplicas();
   const names = await groups.loadSessions();
   if (!names.length) {
     groups.show("", "");

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, List
+from urllib.parse import urlsplit
 
+import pg8000.native
 import pytest
 from playwright.sync_api import Page, expect
 
 from conftest import Watched
-from program import Program, eventually
+from program import Program, eventually, free_ports
 
 ONE, TWO, THREE = "4915120000001", "4915120000002", "4915120000003"
 EVIL = "<img src=x onerror=alert(1)><b>bold</b>"
@@ -268,3 +272,51 @@ def test_what_could_not_be_asked_is_asked_again_on_demand(page: Page, watched: W
     page.unroute("**/api/default/groups?*")
     page.locator("#list").get_by_role("button", name="Try again").click()
     expect(page.locator("#list")).to_contain_text("Nothing found")
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[List[Program]]:
+    server = os.environ["WAGROUPS_TEST_POSTGRES_URL"]
+    database = f"pages_{uuid.uuid4().hex}"
+    url = urlsplit(server)
+    connection = pg8000.native.Connection(
+        url.username or "postgres", host=url.hostname or "127.0.0.1", port=url.port or 5432, password=url.password
+    )
+    connection.run(f"CREATE DATABASE {database}")
+    connection.close()
+    found = []
+    for name in ("one", "two"):
+        settings = {
+            "DATABASE__URL": server.rpartition("/")[0] + "/" + database,
+            "DATABASE__ALLOW_UNSAFE_FSYNC": "true",
+            "CLUSTER__LISTEN": f"127.0.0.1:{free_ports(1)[0]}",
+            "SIMULATOR__ENABLED": "true",
+        }
+        (tmp_path / name).mkdir()
+        found.append(Program(tmp_path / name, settings=settings))
+    yield found
+    for program in found:
+        program.kill()
+
+
+@pytest.mark.skipif("WAGROUPS_TEST_POSTGRES_URL" not in os.environ, reason="several replicas need PostgreSQL")
+def test_replicas_are_shown_with_their_roles(replicas: List[Program], open_page: Open) -> None:
+    owner, follower = replicas
+    page = open_page(follower.url)
+    button = page.locator("#replicas")
+    expect(button).to_have_text("2 replicas")
+    button.click()
+    rows = page.locator("#replica-rows tr")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="this one")).to_contain_text("reads, hands on")
+    expect(rows.filter(has_not_text="this one")).to_contain_text("acts")
+    owner.kill()
+    # It takes 6 seconds until somebody is taken for dead; then this one acts, and removes the other's row.
+    expect(rows).to_have_count(1, timeout=20_000)
+    expect(rows).to_contain_text("acts", timeout=20_000)
+    expect(button).to_have_text("1 replica")
+
+
+def test_one_process_shows_no_replicas(page: Page) -> None:
+    expect(page.locator("#link")).to_have_text("on")
+    expect(page.locator("#replicas")).to_be_hidden()

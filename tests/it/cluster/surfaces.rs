@@ -125,3 +125,41 @@ async fn a_process_of_before_is_fenced_and_its_log_goes_on() {
     assert_eq!(counted.count, 2);
     replica.server.stop().await;
 }
+
+#[tokio::test]
+async fn each_replica_tells_of_all_of_them() {
+    let Some(mut replicas) = Replicas::start(2, with_all_listeners).await else { return };
+    let client = client();
+    let read = async |replica: &Replica| {
+        let rest = replica.server.rest_addr().expect("REST");
+        let asked = client.get(format!("http://{rest}/api/server/replicas")).send().await;
+        asked.expect("an answer").json::<Value>().await.expect("JSON")
+    };
+    for (place, replica) in replicas.running.iter().enumerate() {
+        let found = eventually("both are seen", || async {
+            let found = read(replica).await;
+            (found["replicas"].as_array()?.len() == 2).then_some(found)
+        })
+        .await;
+        let all = found["replicas"].as_array().expect("replicas");
+        let own = all.iter().find(|each| each["isSelf"] == true).expect("itself");
+        assert_eq!(own["role"], if place == 0 { "owner" } else { "follower" });
+        assert!(all.iter().all(|each| each["state"] == "alive"), "{found}");
+        assert_eq!(all.iter().filter(|each| each["role"] == "owner").count(), 1, "{found}");
+    }
+    let owner = replicas.running.remove(0);
+    owner.server.stop().await;
+    let heir = &replicas.running[0];
+    eventually("the other one acts", || async {
+        let found = read(heir).await;
+        let [only] = &found["replicas"].as_array()?[..] else { return None };
+        (only["role"] == "owner").then_some(())
+    })
+    .await;
+    replicas.stop().await;
+
+    let alone = Service::on_sqlite_with(with_all_listeners).await;
+    let found = client.get(format!("{}/api/server/replicas", alone.rest_url())).send().await;
+    let found: Value = found.expect("an answer").json().await.expect("JSON");
+    assert_eq!(found, json!({ "epoch": 0, "replicas": [] }));
+}

@@ -11,12 +11,13 @@ use super::routes::ROUTES;
 use crate::harness::service::Service;
 
 /// What this serves and WAHA's groups do not have.
-const OURS: [(&str, &str); 24] = [
+const OURS: [(&str, &str); 25] = [
     ("GET", "/ping"),
     ("GET", "/health"),
     ("GET", "/api/server/version"),
     ("GET", "/api/version"),
     ("GET", "/api/server/status"),
+    ("GET", "/api/server/replicas"),
     ("GET", "/api/sessions"),
     ("GET", "/api/sessions/{session}"),
     ("GET", "/api/sessions/{session}/me"),
