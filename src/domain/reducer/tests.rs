@@ -1,6 +1,8 @@
 //! Engines repeat and reorder. Whatever they do to the reports of one source, the group ends the same,
 //! no report counts twice, and the events lead exactly to that state.
 
+mod requests;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -113,12 +113,13 @@ pub(super) fn reduce(
         }
     }
     with_known_names(&state.facts, &mut merged);
-    settle(&mut state.facts, &merged, snapshot, stamp);
+    // Before the description settles all that is no newer than it: it would settle their requests' end too.
     for participant in merged.participants() {
         if held.participant(&participant.account).is_none() {
             requests::settle_joined(&mut state.facts, &participant.account, stamp, &mut reduction);
         }
     }
+    settle(&mut state.facts, &merged, snapshot, stamp);
     let merged = Arc::new(merged);
     if held.partial && !merged.partial {
         reduction.events.push(EventBody::Updated(vec![FieldChange::Completed(merged.clone())]));
