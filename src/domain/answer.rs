@@ -55,3 +55,29 @@ pub enum StoredResponse {
     Answered(Answer),
     Refused(Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reason::Reason;
+
+    #[test]
+    fn an_answer_is_kept_as_it_was_given_and_whoever_finds_it_says_that_it_is_repeated() {
+        let group_id: GroupId = "120363000000000001@g.us".parse().expect("an id");
+        let outcome = MutationOutcome::about(&group_id);
+        assert_eq!(outcome.group_id, Some(group_id));
+        let answer = Answer { outcome, changed: true, sequence: Sequence::from(7), repeated: true };
+        let kept = serde_json::to_string(&StoredResponse::Answered(answer.clone())).expect("JSON");
+        let Ok(StoredResponse::Answered(read)) = serde_json::from_str(&kept) else {
+            panic!("{kept}");
+        };
+        assert_eq!(read, Answer { repeated: false, ..answer });
+
+        let refused = StoredResponse::Refused(Error::new(Reason::GroupFull, "it is full"));
+        let kept = serde_json::to_string(&refused).expect("JSON");
+        let Ok(StoredResponse::Refused(read)) = serde_json::from_str(&kept) else {
+            panic!("{kept}");
+        };
+        assert_eq!((read.reason(), read.message()), (Reason::GroupFull, "it is full"));
+    }
+}

@@ -100,3 +100,67 @@ impl Caller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(name: &str) -> SessionName {
+        name.parse().expect("a name")
+    }
+
+    fn caller(patterns: &[&str]) -> Caller {
+        let patterns = patterns.iter().map(|text| text.parse().expect("a pattern"));
+        Caller::new("billing", patterns.collect())
+    }
+
+    #[test]
+    fn a_pattern_is_a_name_or_a_beginning_of_names() {
+        for (pattern, name, matches) in [
+            ("shop", "shop", true),
+            ("shop", "shop-1", false),
+            ("shop-*", "shop-1", true),
+            ("shop-*", "shop-", true),
+            ("shop-*", "shop", false),
+            ("shop-*", "my-shop-1", false),
+            ("*", "shop", true),
+        ] {
+            let parsed: SessionPattern = pattern.parse().expect(pattern);
+            assert_eq!(parsed.matches(&session(name)), matches, "{pattern} {name}");
+            assert_eq!(parsed.to_string(), pattern);
+        }
+        for text in ["", "-*", "a b", "a*b", "**", "shop-*-x", "ä*"] {
+            let error = text.parse::<SessionPattern>().expect_err(text);
+            assert!(error.contains("no session pattern"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_sees_the_sessions_of_its_patterns_and_is_refused_all_others() {
+        let caller = caller(&["shop-*", "support"]);
+        assert_eq!(caller.key_name(), "billing");
+        for name in ["shop-1", "support"] {
+            assert!(caller.may_see(&session(name)) && caller.authorize(&session(name)).is_ok());
+        }
+        let error = caller.authorize(&session("supporters")).expect_err("another session");
+        assert!(!caller.may_see(&session("supporters")));
+        assert_eq!(error.reason(), Reason::PermissionDenied);
+        assert_eq!(error.metadata()["session"], "supporters");
+    }
+
+    #[test]
+    fn only_a_star_alone_sees_all() {
+        for (patterns, all) in [
+            (&["*"][..], true),
+            (&["shop", "*"], true),
+            (&["shop-*"], false),
+            (&["shop"], false),
+            (&[], false),
+        ] {
+            assert_eq!(caller(patterns).sees_all(), all, "{patterns:?}");
+        }
+        let anyone = Caller::anyone();
+        assert!(anyone.sees_all() && anyone.may_see(&session("shop")));
+        assert_eq!(anyone.key_name(), "");
+    }
+}

@@ -138,3 +138,78 @@ pub trait Entropy: Send + Sync {
         pause.mul_f64(1.0 - share + 2.0 * share * (self.u64() % 1024) as f64 / 1024.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Draws the same number each time.
+    struct Always(u64);
+
+    impl Entropy for Always {
+        fn fill(&self, bytes: &mut [u8]) {
+            let number = self.0.to_le_bytes();
+            for (byte, drawn) in bytes.iter_mut().zip(number.into_iter().cycle()) {
+                *byte = drawn;
+            }
+        }
+    }
+
+    #[test]
+    fn a_moment_is_the_same_in_micros_millis_and_seconds() {
+        let time = Timestamp::from_micros(1_500_999);
+        assert_eq!((time.as_micros(), time.as_millis()), (1_500_999, 1500));
+        assert_eq!(Timestamp::from_seconds(2).as_micros(), 2_000_000);
+        assert_eq!(Timestamp::from_seconds(i64::MAX).as_micros(), i64::MAX);
+        // Before 1970 too, a millisecond begins where it begins.
+        assert_eq!(Timestamp::from_micros(-1).as_millis(), -1);
+    }
+
+    #[test]
+    fn time_goes_forth_and_back_and_ends_at_its_ends() {
+        let (early, late) = (Timestamp::from_seconds(10), Timestamp::from_seconds(25));
+        let between = Duration::from_secs(15);
+        assert_eq!(early + between, late);
+        assert_eq!(late - between, early);
+        assert_eq!(late.since(early), between);
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(late + Duration::MAX, Timestamp::from_micros(i64::MAX));
+        let first = Timestamp::from_micros(i64::MIN);
+        assert_eq!(first + Duration::from_secs(1) - Duration::MAX, first);
+    }
+
+    #[test]
+    fn times_are_written_as_rfc_3339_in_utc() {
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_500_000, "1970-01-01T00:00:01.5Z"),
+            // Beyond the calendar.
+            (i64::MAX, "9223372036854775807us"),
+        ] {
+            assert_eq!(Timestamp::from_micros(micros).to_string(), text);
+        }
+        let zoned = "1970-01-01T02:00:01+02:00".parse();
+        assert_eq!(zoned, Ok(Timestamp::from_seconds(1)));
+        let error = "yesterday".parse::<Timestamp>().expect_err("no time");
+        assert!(error.contains("2026-11-23T12:00:00Z"), "{error}");
+    }
+
+    #[test]
+    fn uptime_counts_in_milliseconds() {
+        let (early, late) = (Uptime::from_millis(1000), Uptime::from_millis(3500));
+        assert_eq!(early.plus(Duration::from_micros(2_500_900)), late);
+        assert_eq!(late.since(early), Duration::from_millis(2500));
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(late.plus(Duration::MAX).as_millis(), u64::MAX);
+    }
+
+    #[test]
+    fn a_pause_is_spread_evenly_around_itself() {
+        let pause = Duration::from_secs(100);
+        for (drawn, seconds) in [(0, 75), (512, 100), (256, 87), (768, 112), (1024 + 512, 100)] {
+            assert_eq!(Always(drawn).u64(), drawn);
+            assert_eq!(Always(drawn).jittered(pause, 0.25).as_secs(), seconds, "{drawn}");
+        }
+        assert_eq!(Always(77).jittered(pause, 0.0), pause);
+    }
+}

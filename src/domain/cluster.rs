@@ -263,9 +263,76 @@ mod tests {
     }
 
     #[test]
+    fn a_stretch_between_two_heartbeats_counts_while_it_is_short() {
+        for (millis, dead) in [(2500, true), (2501, false)] {
+            let mut dog = Watchdog::default();
+            for number in 0..4 {
+                dog.observe(&view(&[('a', 7)]), at(number * millis), at(number * millis));
+            }
+            assert_eq!(dog.is_dead(&id('a')), dead, "{millis}");
+        }
+    }
+
+    #[test]
     fn ids_are_of_one_form() {
         assert!("x".repeat(32).parse::<ReplicaId>().is_err());
         assert!("ab".parse::<ReplicaId>().is_err());
         assert_eq!(id('a').to_string(), "a".repeat(32));
+        assert_eq!(id('a').as_str(), "a".repeat(32));
+    }
+
+    #[test]
+    fn a_new_id_is_all_that_was_drawn_and_can_be_read_again() {
+        #[derive(Default)]
+        struct Counting(AtomicU64);
+        impl Entropy for Counting {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(0);
+                bytes[0] = u8::try_from(self.0.fetch_add(1, Ordering::Relaxed)).expect("small");
+            }
+        }
+        let entropy = Counting::default();
+        let id = ReplicaId::random(&entropy);
+        assert_eq!(id.as_str(), "00000000000000000000000000000001");
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        assert_ne!(ReplicaId::random(&entropy), id);
+    }
+
+    #[test]
+    fn the_owner_is_the_replica_that_the_lease_names() {
+        let mut view = view(&[('a', 1), ('b', 2)]);
+        assert_eq!(view.owner(), None, "nobody acts");
+        view.lease.owner = Some(id('b'));
+        assert_eq!(view.owner().map(|owner| owner.heartbeat), Some(2));
+        view.lease.owner = Some(id('c'));
+        assert_eq!(view.owner(), None, "its row is gone");
+    }
+
+    #[test]
+    fn a_tenure_is_one_owner_s_one_term_and_holds_while_it_is_confirmed() {
+        #[derive(Debug)]
+        struct Stopped;
+        impl UptimeClock for Stopped {
+            fn uptime(&self) -> Uptime {
+                at(3000)
+            }
+        }
+        let tenure = |owner, epoch: u32| Tenure {
+            owner: id(owner),
+            epoch: Epoch::from(epoch),
+            confirmation: Confirmation::default(),
+            clock: Arc::new(Stopped),
+        };
+        let held = tenure('a', 1);
+        for (other, same) in
+            [(tenure('a', 1), true), (tenure('a', 2), false), (tenure('b', 1), false)]
+        {
+            assert_eq!(held.is_same_as(&other), same, "{other:?}");
+        }
+        assert!(!held.is_confirmed());
+        held.confirmation.confirm(at(2000));
+        assert!(held.is_confirmed());
+        held.confirmation.revoke();
+        assert!(!held.is_confirmed());
     }
 }

@@ -320,3 +320,6 @@ pub fn checked<T>(violations: Violations, values: Option<T>) -> Result<T> {
     violations.finish()?;
     values.ok_or_else(|| Error::internal("a field was refused without a note"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -429,3 +429,6 @@ impl From<&EventRecord> for LogPosition {
         Self { position: record.position, fingerprint: record.id.fingerprint() }
     }
 }
+
+#[cfg(test)]
+mod tests;

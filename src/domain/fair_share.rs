@@ -185,4 +185,37 @@ mod tests {
             prop_assert!(shares.0.held().by_key.is_empty());
         }
     }
+
+    #[test]
+    fn what_a_key_holds_grows_within_its_share_and_goes_back_as_a_whole() {
+        let shares = shares(100, true);
+        let mut share = shares.take("first", 20).expect("room");
+        assert!(share.grow(30));
+        assert_eq!((shares.held_by("first"), shares.held()), (50, 50));
+        assert!(!share.grow(1), "more than is free");
+        assert_eq!(shares.held_by("first"), 50);
+        let other = shares.take("second", 10).expect("room");
+        assert_eq!((shares.held_by("second"), shares.held()), (10, 60));
+        drop(share);
+        assert_eq!((shares.held_by("first"), shares.held()), (0, 10));
+        drop(other);
+        assert_eq!((shares.held(), shares.capacity()), (0, 100));
+    }
+
+    #[test]
+    fn a_key_may_hold_as_much_as_then_is_free() {
+        let rule = FairShare { capacity: 100, is_shared: true };
+        for (own, all, wanted, allowed) in [
+            (0, 0, 100, true),
+            (0, 40, 60, true),
+            (0, 40, 61, false),
+            (10, 40, 50, true),
+            (10, 40, 51, false),
+            (0, 101, 1, false),
+        ] {
+            assert_eq!(rule.allows(own, all, wanted), allowed, "{own} {all} {wanted}");
+        }
+        let alone = FairShare { is_shared: false, ..rule };
+        assert!(alone.allows(90, 90, 10) && !alone.allows(90, 90, 11));
+    }
 }

@@ -276,3 +276,6 @@ impl std::str::FromStr for DescriptionText {
         Ok(Self(text.into_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,3 +148,148 @@ impl LwwState {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::participant::Account;
+
+    fn stamp_of(source: &str, seconds: i64, id: &str) -> Stamp {
+        Stamp { source: source.into(), time: Timestamp::from_seconds(seconds), id: id.into() }
+    }
+
+    fn stamp(seconds: i64) -> Stamp {
+        stamp_of("one", seconds, "a")
+    }
+
+    fn lid(number: u64) -> Lid {
+        Lid::new(number).expect("a lid")
+    }
+
+    fn phone(number: u64) -> PhoneNumber {
+        PhoneNumber::new(4_915_100_000_000 + number).expect("a number")
+    }
+
+    #[test]
+    fn stamps_are_ordered_by_time_and_within_a_second_by_id() {
+        let earlier = stamp_of("one", 5, "b");
+        for (later, is_after) in [
+            (stamp_of("one", 6, "a"), true),
+            (stamp_of("one", 5, "c"), true),
+            (stamp_of("one", 5, "b"), false),
+            (stamp_of("one", 5, "a"), false),
+            (stamp_of("one", 4, "c"), false),
+        ] {
+            assert_eq!(later.is_after(&earlier), is_after, "{later:?}");
+        }
+    }
+
+    #[test]
+    fn a_report_counts_unless_the_fact_is_known_from_its_source_as_new() {
+        let facts = LwwState::default();
+        let own = stamp(10);
+        for (report, counts) in [
+            (stamp(11), true),
+            (stamp(10), false),
+            (stamp(9), false),
+            (stamp_of("other", 9, "a"), true),
+        ] {
+            assert_eq!(facts.counts(Some(&report), Some(&own)), counts, "{report:?}");
+            assert_eq!(facts.counts_for_member(Some(&report), Some(&own)), counts);
+        }
+        assert!(facts.counts(None, Some(&own)) && facts.counts_for_member(None, Some(&own)));
+        assert!(facts.counts(Some(&stamp(1)), None));
+    }
+
+    #[test]
+    fn what_is_older_than_our_leaving_or_a_full_description_counts_for_nothing() {
+        for facts in [
+            LwwState { gone: Some(stamp(10)), ..LwwState::default() },
+            LwwState { full: Some(stamp(10)), ..LwwState::default() },
+        ] {
+            for (seconds, counts) in [(9, false), (10, false), (11, true)] {
+                assert_eq!(facts.counts(Some(&stamp(seconds)), None), counts);
+                assert_eq!(facts.counts_for_member(Some(&stamp(seconds)), None), counts);
+                assert_eq!(facts.counts_for_field(Some(&stamp(seconds)), Field::Owner), counts);
+            }
+        }
+        let in_part = LwwState { full: Some(stamp(10)), full_in_part: true, ..LwwState::default() };
+        assert!(!in_part.counts(Some(&stamp(9)), None));
+        assert!(in_part.counts_for_member(Some(&stamp(9)), None), "the list may lack them");
+    }
+
+    #[test]
+    fn a_field_is_as_new_as_its_last_dated_report() {
+        let mut facts = LwwState::default();
+        facts.stamp_field(Field::Subject, Some(&stamp(10)));
+        facts.stamp_field(Field::Subject, None);
+        assert!(!facts.counts_for_field(Some(&stamp(10)), Field::Subject));
+        assert!(facts.counts_for_field(Some(&stamp(11)), Field::Subject));
+        assert!(facts.counts_for_field(Some(&stamp(10)), Field::Owner));
+        let member = ParticipantId::Lid(lid(1));
+        facts.stamp_member(member, Some(&stamp(10)));
+        facts.stamp_member(member, None);
+        assert_eq!(facts.members.get(&member), Some(&stamp(10)));
+    }
+
+    #[test]
+    fn an_account_that_changes_its_number_keeps_its_hidden_id() {
+        let mut facts = LwwState::default();
+        let numbers = |facts: &LwwState| -> Vec<PhoneNumber> {
+            facts.aliases.iter().filter(|(_, of)| **of == lid(1)).map(|(phone, _)| *phone).collect()
+        };
+        assert!(facts.learn_alias(lid(1), phone(1), Some(&stamp(5))));
+        assert!(facts.learn_alias(lid(2), phone(2), Some(&stamp(5))), "another account");
+        facts.stamp_member(ParticipantId::Lid(lid(1)), Some(&stamp(10)));
+        // The same again teaches nothing and is not wrong, however old it is.
+        assert!(facts.learn_alias(lid(1), phone(1), Some(&stamp(1))));
+        assert!(!facts.learn_alias(lid(1), phone(3), Some(&stamp(9))), "older than what is known");
+        assert_eq!(numbers(&facts), [phone(1)]);
+        assert!(facts.learn_alias(lid(1), phone(3), Some(&stamp(11))));
+        assert_eq!(numbers(&facts), [phone(3)]);
+        assert_eq!(facts.aliases.get(&phone(2)), Some(&lid(2)));
+    }
+
+    fn request(number: u64, seconds: Option<i64>) -> JoinRequest {
+        let requester = Account::new(ParticipantId::Lid(lid(number)));
+        JoinRequest {
+            request_time: seconds.map(Timestamp::from_seconds),
+            ..JoinRequest::of(requester)
+        }
+    }
+
+    fn note(facts: &mut LwwState, number: u64, open: Option<JoinRequest>, stamp: Option<Stamp>) {
+        facts.requests.insert(ParticipantId::Lid(lid(number)), RequestFact { open, stamp });
+    }
+
+    #[test]
+    fn open_requests_are_listed_oldest_first() {
+        let mut facts = LwwState::default();
+        for (number, seconds) in [(1, 30), (2, 10), (3, 20), (4, 10)] {
+            note(&mut facts, number, Some(request(number, Some(seconds))), None);
+        }
+        note(&mut facts, 5, None, Some(stamp(1)));
+        let listed: Vec<ParticipantId> =
+            facts.open_requests().into_iter().map(|open| open.requester.id()).collect();
+        assert_eq!(listed, [2, 4, 3, 1].map(|number| ParticipantId::Lid(lid(number))));
+    }
+
+    #[test]
+    fn stamps_older_than_the_log_are_forgotten_and_open_requests_are_not() {
+        let mut facts = LwwState::default();
+        for (field, seconds) in [(Field::Subject, 9), (Field::Owner, 10)] {
+            facts.stamp_field(field, Some(&stamp(seconds)));
+        }
+        for (number, seconds) in [(1, 9), (2, 10)] {
+            facts.stamp_member(ParticipantId::Lid(lid(number)), Some(&stamp(seconds)));
+        }
+        note(&mut facts, 1, Some(request(1, None)), Some(stamp(1)));
+        note(&mut facts, 2, None, Some(stamp(9)));
+        note(&mut facts, 3, None, Some(stamp(10)));
+        facts.prune(Timestamp::from_seconds(10));
+        assert_eq!(facts.fields.keys().copied().collect::<Vec<_>>(), [Field::Owner]);
+        let kept = |number| ParticipantId::Lid(lid(number));
+        assert_eq!(facts.members.keys().copied().collect::<Vec<_>>(), [kept(2)]);
+        assert_eq!(facts.requests.keys().copied().collect::<Vec<_>>(), [kept(1), kept(3)]);
+    }
+}

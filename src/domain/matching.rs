@@ -236,4 +236,46 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn somebody_goes_by_their_names_and_by_other_spellings_of_a_line_that_is_theirs() {
+        let named = |account: Option<Account>| account.expect("names");
+        let brazilian = Asked::new(id("5511987654321"));
+        assert!(brazilian.goes_by(&named(row(0, 5_511_987_654_321))));
+        assert!(brazilian.goes_by(&named(row(0, 551_187_654_321))));
+        assert!(!brazilian.goes_by(&named(row(0, 551_187_654_322))));
+        // The fixed line of the same digits may be somebody else's.
+        assert!(!Asked::new(id("5491123456789")).goes_by(&named(row(0, 541_123_456_789))));
+        let hidden = Asked::known_as(id("222@lid"), named(row(222, 4_915_100_000_001)));
+        assert!(hidden.goes_by(&named(row(222, 0))));
+        assert!(hidden.goes_by(&named(row(0, 4_915_100_000_001))));
+        assert!(!hidden.goes_by(&named(row(333, 4_915_100_000_001))));
+    }
+
+    #[test]
+    fn whose_hidden_id_is_known_is_not_guessed_by_a_spelling() {
+        let both = row(7, 5_491_123_456_789).expect("names");
+        let asked = Asked::known_as(id("5491123456789"), both);
+        let fixed = row(0, 541_123_456_789);
+        assert_eq!(rows_of(&[asked], &[fixed], Trust::Likely), [Found::Nothing]);
+    }
+
+    #[test]
+    fn what_is_certain_is_found_without_any_guess() {
+        let asked = ["4915100000001", "5511987654321"].map(|text| Asked::new(id(text)));
+        let rows = [row(0, 551_187_654_321), row(1, 4_915_100_000_001)];
+        assert_eq!(rows_of(&asked, &rows, Trust::Certain), [Found::At(1), Found::At(0)]);
+    }
+
+    #[test]
+    fn several_rows_of_one_account_are_its_first_and_those_of_two_are_nobody_s() {
+        let asked = [Asked::new(id("4915100000001"))];
+        let found = |rows: &[Option<Account>]| rows_of(&asked, rows, Trust::Likely);
+        let number = 4_915_100_000_001;
+        assert_eq!(found(&[None, row(7, number), row(0, number)]), [Found::At(1)]);
+        assert_eq!(found(&[row(7, number), row(7, number)]), [Found::At(0)]);
+        assert_eq!(found(&[row(7, number), row(8, number)]), [Found::Ambiguous]);
+        assert_eq!(Found::At(3).place(), Some(3));
+        assert_eq!((Found::Ambiguous.place(), Found::Nothing.place()), (None, None));
+    }
 }

@@ -192,4 +192,46 @@ mod tests {
         let many: OtherEventNames = many.iter().map(|name| name.parse().expect(name)).collect();
         assert_eq!(many.to_ask_for(), ["*", "engine.event"]);
     }
+
+    #[test]
+    fn events_of_groups_and_the_session_s_status_are_not_passed_on() {
+        for (name, passed_on) in [
+            ("message", true),
+            ("groups", true),
+            ("session.status.x", true),
+            ("group.v2.join", false),
+            ("group.leave", false),
+            (SESSION_STATUS, false),
+        ] {
+            assert_eq!(is_passed_on(name), passed_on, "{name}");
+        }
+        assert_eq!(MAX_EVENT_BYTES, 1024 * 1024);
+    }
+
+    #[test]
+    fn a_name_has_at_most_64_characters() {
+        let name = "m".repeat(64);
+        let parsed: OtherEventName = name.parse().expect("a name");
+        assert_eq!(parsed.to_string(), name);
+    }
+
+    #[test]
+    fn who_wants_all_still_gets_what_is_not_among_all() {
+        let all = names(&["message", "engine.event"]).or_all();
+        assert!(all.have("presence.update") && all.have("engine.event"));
+        assert!(!all.have("state.change") && !all.is_empty());
+        let listed: Vec<&str> = (&all).into_iter().map(OtherEventName::as_str).collect();
+        assert_eq!(listed, ["*", "engine.event", "message"]);
+        assert!(OtherEventNames::default().is_empty());
+    }
+
+    #[test]
+    fn as_many_names_as_one_may_ask_for_are_asked_for_by_name() {
+        let many = |count: usize| -> OtherEventNames {
+            (0..count).map(|number| format!("e{number}").parse().expect("a name")).collect()
+        };
+        assert_eq!(many(64).to_ask_for().len(), 64);
+        assert!(!many(64).to_ask_for().contains(&"*"));
+        assert_eq!(many(65).to_ask_for(), ["*"]);
+    }
 }

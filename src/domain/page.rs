@@ -211,4 +211,45 @@ mod tests {
         let other = decode_page_token::<_, String>(&("shop", 8), &token).expect_err("another list");
         assert_eq!(other.reason(), Reason::PageTokenMismatch);
     }
+
+    #[test]
+    fn pages_and_steps_have_the_sizes_that_others_reckon_with() {
+        assert_eq!((MAX_PAGE_BYTES, MAX_STEP_BYTES), (1024 * 1024, 16 * 1024));
+    }
+
+    #[test]
+    fn groups_are_listed_by_id_unless_another_order_is_asked_for() {
+        assert_eq!(GroupOrder::default(), GroupOrder { key: OrderKey::Id, descending: false });
+    }
+
+    #[test]
+    fn a_query_asks_for_the_types_that_it_knows() {
+        let query = EventQuery {
+            session: "shop".parse().expect("a name"),
+            group_ids: Vec::new(),
+            // The last one is of a later version.
+            types: vec![EventType::Left.code(), EventType::Joined.code(), 99],
+            after_sequence_exclusive: None,
+            until_sequence_inclusive: None,
+            start_time: None,
+            end_time: None,
+            newest_first: false,
+        };
+        let types: Vec<EventType> = query.event_types().collect();
+        assert_eq!(types, [EventType::Left, EventType::Joined]);
+    }
+
+    #[test]
+    fn no_two_lists_cover_their_places_in_the_same_way() {
+        let cursor = "a".repeat(100);
+        let shown = |query| {
+            let token = encode_page_token(&query, &cursor).expect("a token");
+            URL_SAFE_NO_PAD.decode(token).expect("base64").split_off(1 + ARGUMENTS + CHECKSUM)
+        };
+        let (one, other) = (shown(("shop", 7)), shown(("shop", 8)));
+        assert_eq!(one.len(), cursor.len() + 2);
+        assert_ne!(one, other);
+        // Nor is one stretch of a place covered as another is.
+        assert_ne!(one[32..64], one[64..96]);
+    }
 }

@@ -194,3 +194,103 @@ pub struct PrivateInvite {
     pub expire_time: Timestamp,
     pub inviter: ParticipantId,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: u64 = 4_915_100_000_001;
+
+    /// 0 = not known.
+    fn account(lid: u64, phone: u64) -> Account {
+        Account::from_names(Lid::new(lid), PhoneNumber::new(phone)).expect("a name")
+    }
+
+    fn by_lid(number: u64) -> ParticipantId {
+        ParticipantId::Lid(Lid::new(number).expect("a lid"))
+    }
+
+    fn by_phone(number: u64) -> ParticipantId {
+        ParticipantId::Phone(PhoneNumber::new(number).expect("a number"))
+    }
+
+    #[test]
+    fn roles_are_ordered_by_rank_and_all_but_the_lowest_administer() {
+        assert!(Role::Participant < Role::Admin && Role::Admin < Role::Superadmin);
+        assert!(!Role::Participant.is_admin());
+        assert!(Role::Admin.is_admin() && Role::Superadmin.is_admin());
+    }
+
+    #[test]
+    fn the_hidden_id_is_the_key_where_it_is_known() {
+        let (lid, phone, both) = (account(7, 0), account(0, NUMBER), account(7, NUMBER));
+        assert_eq!([lid, phone, both].map(|a| a.id()), [by_lid(7), by_phone(NUMBER), by_lid(7)]);
+        assert_eq!(
+            [lid, phone, both].map(|a| a.phone().map(PhoneNumber::get)),
+            [None, Some(NUMBER), Some(NUMBER)]
+        );
+        assert_eq!([lid, phone, both].map(|a| a.lid().map(Lid::get)), [Some(7), None, Some(7)]);
+        assert_eq!([lid, phone, both].map(|a| a.both_names().is_some()), [false, false, true]);
+        assert_eq!([lid, phone, both].map(|a| a.names().count()), [1, 1, 2]);
+        assert_eq!(both.names().collect::<Vec<_>>(), [by_lid(7), by_phone(NUMBER)]);
+        assert_eq!(Account::from_names(None, None), None);
+        // Engines repeat the hidden id where they know no number.
+        assert_eq!(account(NUMBER, NUMBER), account(NUMBER, 0));
+    }
+
+    #[test]
+    fn an_account_goes_by_its_own_names_and_cannot_go_by_others_of_their_kind() {
+        let both = account(7, NUMBER);
+        for (id, goes, cannot) in [
+            (by_lid(7), true, false),
+            (by_phone(NUMBER), true, false),
+            (by_lid(8), false, true),
+            (by_phone(NUMBER + 1), false, true),
+        ] {
+            assert_eq!((both.goes_by(id), both.cannot_go_by(id)), (goes, cannot), "{id}");
+        }
+        // Nothing is known of the other name.
+        for (one, id) in [(account(7, 0), by_phone(NUMBER)), (account(0, NUMBER), by_lid(7))] {
+            assert!(!one.goes_by(id) && !one.cannot_go_by(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn accounts_are_the_same_by_hidden_id_or_by_number_where_one_has_none() {
+        for (one, other, same) in [
+            (account(7, 0), account(7, NUMBER), true),
+            (account(7, NUMBER), account(0, NUMBER), true),
+            (account(0, NUMBER), account(0, NUMBER), true),
+            // One has the number that the other had.
+            (account(7, NUMBER), account(8, NUMBER), false),
+            (account(7, NUMBER), account(7, NUMBER + 1), true),
+            (account(7, 0), account(0, NUMBER), false),
+            (account(0, NUMBER), account(0, NUMBER + 1), false),
+            (account(7, 0), account(8, 0), false),
+        ] {
+            assert_eq!(one.is_same(&other), same, "{one:?} {other:?}");
+            assert_eq!(other.is_same(&one), same, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn two_that_are_one_know_together_what_each_knows() {
+        let both = account(7, NUMBER);
+        assert_eq!(account(7, 0).merged_with(&account(0, NUMBER)), both);
+        assert_eq!(account(0, NUMBER).merged_with(&account(7, 0)), both);
+        assert_eq!(both.merged_with(&account(8, NUMBER + 1)), both, "its own names come first");
+    }
+
+    #[test]
+    fn an_account_is_kept_by_its_names() {
+        for (account, json) in [
+            (account(7, 0), r#"{"lid":"7@lid"}"#),
+            (account(0, NUMBER), r#"{"phone":"4915100000001@c.us"}"#),
+            (account(7, NUMBER), r#"{"lid":"7@lid","phone":"4915100000001@c.us"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&account).expect("JSON"), json);
+            assert_eq!(serde_json::from_str::<Account>(json).expect("an account"), account);
+        }
+        assert!(serde_json::from_str::<Account>("{}").is_err());
+    }
+}

@@ -37,3 +37,22 @@ pub(super) mod base64_text {
         STANDARD.decode(text).map(Bytes::from).map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_s_bytes_are_base64_in_json() {
+        let picture = GroupPicture {
+            picture_id: "p1".to_owned(),
+            url: None,
+            url_expire_time: None,
+            data: Bytes::from_static(&[0xff, 0xd8, 0xff]),
+        };
+        let json = serde_json::to_string(&picture).expect("JSON");
+        assert!(json.contains(r#""data":"/9j/""#), "{json}");
+        assert_eq!(serde_json::from_str::<GroupPicture>(&json).expect("a picture"), picture);
+        assert!(serde_json::from_str::<GroupPicture>(&json.replace("/9j/", "??")).is_err());
+    }
+}

@@ -187,4 +187,49 @@ mod tests {
         }
         assert_eq!(contract.matches("  REASON_").count(), Reason::ALL.len() + 1);
     }
+
+    #[test]
+    fn a_reason_is_known_by_its_name_and_kept_by_it() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_name(reason.as_str()), Some(*reason));
+            let json = serde_json::to_string(reason).expect("JSON");
+            assert_eq!(json, format!("\"{}\"", reason.as_str()));
+            assert_eq!(serde_json::from_str::<Reason>(&json).expect("a reason"), *reason);
+        }
+        assert_eq!(Reason::from_name("group_full"), None);
+        assert!(serde_json::from_str::<Reason>("\"INVENTED\"").is_err());
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_invites_the_same_call_again() {
+        for (reason, again) in [
+            (Reason::DatabaseUnavailable, true),
+            (Reason::RateLimited, true),
+            (Reason::ConcurrentUpdate, true),
+            (Reason::GroupFull, false),
+            (Reason::InvalidRequest, false),
+            (Reason::OutcomeUnknown, false),
+            (Reason::Internal, false),
+        ] {
+            assert_eq!(reason.invites_retry(), again, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_about_who_calls_and_how_much() {
+        for (reason, is_refusal) in [
+            (Reason::Unauthenticated, true),
+            (Reason::PermissionDenied, true),
+            (Reason::SessionLimitReached, true),
+            (Reason::WebhookLimitReached, true),
+            (Reason::TooManyWatchers, true),
+            (Reason::Overloaded, true),
+            (Reason::MessageTooLarge, true),
+            (Reason::InvalidRequest, false),
+            (Reason::NotGroupAdmin, false),
+            (Reason::RateLimited, false),
+        ] {
+            assert_eq!(reason.is_refusal(), is_refusal, "{reason:?}");
+        }
+    }
 }

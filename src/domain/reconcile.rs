@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
     use crate::domain::group::Subject;
-    use crate::domain::id::{ParticipantId, PhoneNumber};
+    use crate::domain::id::{Lid, ParticipantId, PhoneNumber};
     use crate::domain::participant::{Account, Participant, Role};
 
     fn group(members: u64) -> Group {
@@ -216,6 +216,92 @@ mod tests {
         assert_eq!(find(&cached, &group(3), before, Some(&listed)), Finding::Differs);
         assert_eq!(find(&cached, &group(3), since, Some(&listed)), Finding::Doubtful);
         assert_eq!(find(&cached, &group(4), since, Some(&listed)), Finding::Same);
+    }
+
+    #[test]
+    fn a_list_differs_by_a_field_a_role_a_name_or_a_picture_that_it_reports() {
+        let heard = Timestamp::EPOCH;
+        let found = |held: &Group, listed: &Group, unreported: &[Field]| {
+            let list = Snapshot { unreported: unreported.to_vec(), ..snapshot(Duration::ZERO) };
+            find(&list, held, heard, Some(listed))
+        };
+        let held = group(3);
+        let mut with_picture = held.clone();
+        with_picture.picture_id = Some("p1".to_owned());
+        assert_eq!(found(&held, &with_picture, &[]), Finding::Differs);
+        assert_eq!(found(&held, &with_picture, &[Field::Picture]), Finding::Same);
+        let mut suspended = held.clone();
+        suspended.suspended = true;
+        assert_eq!(found(&held, &suspended, &[Field::Parent]), Finding::Differs);
+        assert_eq!(found(&held, &suspended, &[Field::Suspended]), Finding::Same);
+
+        let first = held.participants()[0];
+        let with = |member| {
+            let mut group = held.clone();
+            group.put_participant(member);
+            group
+        };
+        let admin = with(Participant::new(first.account, Role::Admin));
+        assert_eq!(found(&held, &admin, &[]), Finding::Differs);
+        let both = Account::from_names(Lid::new(7), first.account.phone());
+        let named = with(Participant::new(both.expect("names"), first.role));
+        assert_eq!(found(&held, &named, &[]), Finding::Differs);
+        // It need not know every name.
+        assert_eq!(found(&named, &held, &[]), Finding::Same);
+
+        let mut in_part = group(3);
+        in_part.set_counted(Some(3));
+        assert_eq!(found(&held, &in_part, &[Field::Counted]), Finding::Same);
+    }
+
+    #[test]
+    fn what_a_group_was_heard_of_when_the_cache_was_filled_is_as_new_as_the_cache() {
+        let cached = snapshot(Duration::from_secs(3600));
+        let then = Timestamp::from_seconds(1_000_000 - 3600);
+        assert_eq!(find(&cached, &group(3), then, Some(&group(4))), Finding::Doubtful);
+    }
+
+    #[test]
+    fn a_list_says_nothing_of_a_group_of_which_it_has_neither_name_nor_members() {
+        let blank = Group::partial(group(0).id);
+        let mut named = blank.clone();
+        named.subject.text = "Team".to_owned();
+        let mut with_members = group(2);
+        with_members.subject.text.clear();
+        assert!(is_blank(&blank) && !is_blank(&named) && !is_blank(&with_members));
+    }
+
+    #[test]
+    fn losses_are_counted_by_group_and_by_member() {
+        let mut losses = Losses::default();
+        losses.note(&group(3), Some(&group(1)), Finding::Doubtful);
+        losses.note(&group(4), Some(&group(5)), Finding::Differs);
+        losses.note(&group(5), Some(&Group::partial(group(5).id)), Finding::Doubtful);
+        losses.note(&group(6), None, Finding::Doubtful);
+        let expected = Losses {
+            groups_known: 4,
+            groups_missing: 2,
+            members_known: 18,
+            members_missing: 2,
+            doubts: 3,
+        };
+        assert_eq!(losses, expected);
+    }
+
+    #[test]
+    fn one_member_in_ten_may_be_gone() {
+        let losses = |members_missing, doubts| Losses {
+            groups_known: 100,
+            groups_missing: 0,
+            members_known: 300,
+            members_missing,
+            doubts,
+        };
+        for (missing, doubts, lost) in
+            [(30, 11, None), (31, 11, Some(Lost::Members)), (300, 10, None)]
+        {
+            assert_eq!(losses(missing, doubts).beyond_belief(), lost, "{missing} {doubts}");
+        }
     }
 
     #[test]

@@ -309,3 +309,6 @@ impl Session {
 pub const MAX_METADATA_ENTRIES: usize = 32;
 pub const MAX_METADATA_KEY_BYTES: usize = 64;
 pub const MAX_METADATA_VALUE_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests;

@@ -46,3 +46,41 @@ impl Setting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::group::Group;
+
+    #[test]
+    fn a_setting_is_the_same_in_a_request_and_as_a_field_of_its_group() {
+        let settings = [
+            (Setting::InfoAdminOnly(true), Field::InfoAdminOnly),
+            (Setting::MessagesAdminOnly(true), Field::MessagesAdminOnly),
+            (Setting::MemberAddMode(MemberAddMode::AdminsOnly), Field::MemberAddMode),
+            (Setting::MembershipApproval(true), Field::MembershipApproval),
+            (Setting::MemberShareHistory(true), Field::MemberShareHistory),
+            (Setting::DisappearingTimer(86_400), Field::DisappearingTimer),
+        ];
+        let mut all = GroupSettings::default();
+        for (setting, field) in settings {
+            assert_eq!((setting.field(), setting.value().field()), (field, field));
+            let mut alone = GroupSettings::default();
+            setting.set_on(&mut alone);
+            let mut group = Group::partial("120363000000000001@g.us".parse().expect("an id"));
+            setting.value().set_on(&mut group);
+            assert_eq!(group.settings, alone, "{setting:?}");
+            assert_ne!(alone, GroupSettings::default(), "{setting:?}");
+            setting.set_on(&mut all);
+        }
+        let expected = GroupSettings {
+            info_admin_only: true,
+            messages_admin_only: true,
+            member_add_mode: MemberAddMode::AdminsOnly,
+            membership_approval: true,
+            member_share_history: true,
+            disappearing_timer_seconds: 86_400,
+        };
+        assert_eq!(all, expected);
+    }
+}

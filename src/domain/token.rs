@@ -70,3 +70,24 @@ impl ResumeToken {
         Ok(Self { log_id: LogId(log_id), at })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_s_id_is_7_random_bytes_and_prints_as_hexadecimal() {
+        let id = LogId::from_random(0xff07_0605_0403_0201);
+        assert_eq!(id, LogId([1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!(id.to_string(), "01020304050607");
+    }
+
+    /// Clients keep tokens over updates of the service.
+    #[test]
+    fn the_bytes_of_a_token_stay_what_they_are() {
+        let at = LogPosition { position: Position::from(0x102), fingerprint: Fingerprint([9; 8]) };
+        let token = ResumeToken { log_id: LogId([7; 7]), at };
+        let bytes = [&[1][..], &[7; 7], &[0, 0, 0, 0, 0, 0, 1, 2], &[9; 8]].concat();
+        assert_eq!(token.encode().to_vec(), bytes);
+    }
+}

@@ -75,3 +75,49 @@ impl fmt::Debug for WebUrl {
         write!(f, "WebUrl({}…)", self.0.host_str().unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_of_the_web_with_a_host_and_without_credentials() {
+        for text in ["https://example.com/a?b=c", "http://[2001:db8::1]:8080/", "http://localhost/"]
+        {
+            let url: WebUrl = text.parse().expect(text);
+            assert_eq!((url.to_string(), url.as_url().as_str()), (text.to_owned(), text));
+            assert_eq!(Url::from(url.clone()).as_str(), text);
+            assert_eq!(String::from(url), text);
+        }
+        for (text, why) in [
+            ("", "such as https://"),
+            ("example.com/a", "such as https://"),
+            ("ftp://example.com/a", "such as https://"),
+            ("data:image/png;base64,AA==", "such as https://"),
+            ("file:///etc/passwd", "such as https://"),
+            ("https://user@example.com/", "without a user name or password"),
+            ("https://:secret@example.com/", "without a user name or password"),
+        ] {
+            let error = WebUrl::try_from(text.to_owned()).expect_err(text);
+            assert!(error.to_string().contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_url_has_at_most_2048_bytes() {
+        let of_length = |length: usize| {
+            let start = "https://example.com/";
+            format!("{start}{}", "a".repeat(length - start.len())).parse::<WebUrl>()
+        };
+        assert!(of_length(2048).is_ok());
+        let error = of_length(2049).expect_err("too long");
+        assert!(error.to_string().contains("2048 bytes"), "{error}");
+    }
+
+    #[test]
+    fn logs_show_the_host_alone() {
+        let url: WebUrl = "https://example.com/hook/s3cret?key=s3cret".parse().expect("a URL");
+        let shown = format!("{url:?}");
+        assert!(shown.contains("example.com") && !shown.contains("s3cret"), "{shown}");
+    }
+}

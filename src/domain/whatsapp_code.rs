@@ -112,25 +112,101 @@ mod tests {
             (403, Op::LeaveGroup, Reason::NotGroupMember),
             (403, Op::FetchGroup, Reason::NotGroupMember),
             (403, Op::JoinGroup, Reason::RefusedByWhatsapp),
+            (403, Op::CreateGroup, Reason::RefusedByWhatsapp),
+            (401, Op::JoinGroup, Reason::RefusedByWhatsapp),
+            (304, Op::LeaveGroup, Reason::RefusedByWhatsapp),
             (404, Op::FetchGroup, Reason::GroupNotFound),
+            (404, Op::CreateGroup, Reason::RefusedByWhatsapp),
+            (404, Op::JoinGroup, Reason::RefusedByWhatsapp),
+            (404, Op::RejectJoinRequests, Reason::JoinRequestNotFound),
             (404, Op::GetGroupPicture, Reason::PictureNotFound),
             (404, Op::ApproveJoinRequests, Reason::JoinRequestNotFound),
             (405, Op::JoinGroup, Reason::RecentlyRemoved),
             (406, Op::JoinGroup, Reason::InviteInvalid),
             (406, Op::CreateGroup, Reason::SubjectRejected),
+            (405, Op::LeaveGroup, Reason::RefusedByWhatsapp),
+            (406, Op::SetGroupSubject, Reason::SubjectRejected),
             (406, Op::SetGroupPicture, Reason::PictureRejected),
             (406, Op::DemoteParticipants, Reason::RefusedByWhatsapp),
             (409, Op::SetGroupDescription, Reason::DescriptionConflict),
+            (409, Op::SetGroupSubject, Reason::RefusedByWhatsapp),
             (410, Op::GetJoinInfo, Reason::InviteRevoked),
+            (410, Op::LeaveGroup, Reason::RefusedByWhatsapp),
+            (416, Op::AddParticipants, Reason::GroupLocked),
             (419, Op::JoinGroup, Reason::GroupFull),
             (423, Op::AddParticipants, Reason::GroupLocked),
             (429, Op::FetchAll, Reason::RateLimited),
+            (436, Op::AddParticipants, Reason::GroupLocked),
+            (500, Op::FetchGroup, Reason::EngineUnavailable),
             (503, Op::FetchGroup, Reason::EngineUnavailable),
             (599, Op::LeaveGroup, Reason::RefusedByWhatsapp),
         ];
         for (code, operation, reason) in cases {
             assert_eq!(reason_of(code, operation), reason, "{code} {operation:?}");
         }
+    }
+
+    #[test]
+    fn a_person_s_code_means_what_the_operation_makes_of_it() {
+        use OperationName as Op;
+        use ParticipantStatus as Status;
+        let cases = [
+            (200, Op::AddParticipants, Status::Ok),
+            (400, Op::RemoveParticipants, Status::InvalidId),
+            (401, Op::AddParticipants, Status::Blocked),
+            (401, Op::PromoteParticipants, Status::NotAllowed),
+            (403, Op::AddParticipants, Status::PrivacyInviteNeeded),
+            (403, Op::CreateGroup, Status::PrivacyInviteNeeded),
+            (403, Op::RemoveParticipants, Status::NotAllowed),
+            (404, Op::CreateGroup, Status::NotOnWhatsapp),
+            (404, Op::ApproveJoinRequests, Status::RequestNotFound),
+            (404, Op::RejectJoinRequests, Status::RequestNotFound),
+            (404, Op::DemoteParticipants, Status::NotMember),
+            (405, Op::RemoveParticipants, Status::NotAllowed),
+            (406, Op::DemoteParticipants, Status::NotAllowed),
+            (408, Op::AddParticipants, Status::RecentlyLeft),
+            (409, Op::AddParticipants, Status::AlreadyMember),
+            (419, Op::AddParticipants, Status::GroupFull),
+            (421, Op::AddParticipants, Status::PendingApproval),
+            (451, Op::AddParticipants, Status::InvalidId),
+            (599, Op::AddParticipants, Status::Unknown),
+        ];
+        for (code, operation, status) in cases {
+            assert_eq!(participant_status(code, operation), status, "{code} {operation:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_refused_and_why() {
+        let operation = OperationName::SetGroupSubject;
+        for (code, text) in [
+            (400, "bad-request"),
+            (401, "not-authorized"),
+            (403, "forbidden"),
+            (404, "item-not-found"),
+            (405, "not-allowed"),
+            (406, "not-acceptable"),
+            (409, "conflict"),
+            (410, "gone"),
+            (419, "resource-limit"),
+            (423, "locked"),
+            (429, "rate-overlimit"),
+            (500, "internal-server-error"),
+            (503, "service-unavailable"),
+            (599, "refused"),
+        ] {
+            let error = refusal(code, "", operation);
+            let expected = format!("WhatsApp refused SetGroupSubject: {code} {text}");
+            assert_eq!(error.message(), expected);
+            assert_eq!(error.reason(), reason_of(code, operation));
+            assert_eq!(error.metadata()["code"], code.to_string());
+            // Whoever knows what the code means needs no text.
+            let is_known = error.reason() != Reason::RefusedByWhatsapp;
+            assert_eq!(error.metadata().contains_key("text"), !is_known, "{code}");
+        }
+        let error = refusal(599, "try tomorrow", operation);
+        assert!(error.message().ends_with("599 try tomorrow"), "{error}");
+        assert_eq!(error.metadata()["text"], "try tomorrow");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 mod invites;
+mod names;
 mod spellings;
 
 use proptest::prelude::*;

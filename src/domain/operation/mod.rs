@@ -265,3 +265,6 @@ impl OperationName {
         Self::ALL.iter().copied().find(|operation| operation.as_str() == name)
     }
 }
+
+#[cfg(test)]
+mod tests;

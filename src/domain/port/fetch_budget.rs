@@ -55,3 +55,30 @@ pub trait FetchBudgetStore: Send + Sync {
         allowance: Allowance,
     ) -> Result<Option<Duration>, StoreError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    struct Spent;
+
+    #[async_trait]
+    impl FetchBudget for Spent {
+        async fn take(&self, _: &SessionName) -> Result<Option<Duration>, Error> {
+            Ok(Some(Duration::from_secs(60)))
+        }
+    }
+
+    #[test]
+    fn a_budget_is_limited_unless_it_says_otherwise() {
+        let session: SessionName = "shop".parse().expect("a name");
+        let take = |budget: &dyn FetchBudget| {
+            budget.take(&session).now_or_never().expect("at once").expect("an answer")
+        };
+        assert!(Spent.is_limited() && !Unlimited.is_limited());
+        assert_eq!(take(&Spent), Some(Duration::from_secs(60)));
+        assert_eq!(take(&Unlimited), None);
+    }
+}

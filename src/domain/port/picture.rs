@@ -41,3 +41,15 @@ pub trait PictureMaker: Send + Sync + 'static {
     /// with OVERLOADED what is too many at the same time, of all callers or of the key of that name.
     async fn make(&self, key_name: &str, source: PictureSource) -> Result<Picture>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_its_jpeg_and_no_file_has_more_than_10_mebibytes() {
+        let jpeg = Bytes::from_static(&[0xff, 0xd8, 0xff]);
+        assert_eq!(Picture::of_jpeg(jpeg.clone()).jpeg(), &jpeg);
+        assert_eq!(MAX_FILE_BYTES, 10 * 1024 * 1024);
+    }
+}

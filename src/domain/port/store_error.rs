@@ -49,3 +49,30 @@ impl From<StoreError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_caller_learns_whether_the_write_may_have_happened_and_the_log_why() {
+        type Make = fn(String) -> StoreError;
+        let cases: [(Make, Reason, Option<u64>); 6] = [
+            (StoreError::Unavailable, Reason::DatabaseUnavailable, Some(1)),
+            (StoreError::NotOwner, Reason::NoOwner, Some(1)),
+            (StoreError::CommitUnknown, Reason::OutcomeUnknown, None),
+            (StoreError::Refused, Reason::Internal, None),
+            (StoreError::Failed, Reason::Internal, None),
+            (StoreError::Corrupt, Reason::Internal, None),
+        ];
+        for (make, reason, seconds) in cases {
+            let error = Error::from(make("sessions/7".to_owned()));
+            assert_eq!(error.reason(), reason);
+            assert_eq!(error.retry_delay(), seconds.map(Duration::from_secs), "{reason:?}");
+            assert!(error.cause().is_some_and(|cause| cause.ends_with("sessions/7")));
+            assert!(!error.message().contains("sessions/7"), "{error}");
+        }
+    }
+}

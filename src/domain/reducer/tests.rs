@@ -1,7 +1,10 @@
 //! Engines repeat and reorder. Whatever they do to the reports of one source, the group ends the same,
 //! no report counts twice, and the events lead exactly to that state.
 
+mod changes;
+mod names;
 mod requests;
+mod whole;
 
 use std::sync::Arc;
 

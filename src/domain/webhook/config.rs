@@ -294,6 +294,54 @@ mod tests {
     }
 
     #[test]
+    fn an_event_is_known_by_its_name_and_every_type_is_sent_under_one() {
+        for name in EventName::ALL {
+            assert_eq!(name.as_str().parse(), Ok(name));
+            assert_eq!(name.to_string(), name.as_str());
+            // WAHA has no word for the others.
+            assert_eq!(EventName::OF_WAHA.contains(&name), name.as_str().starts_with("group.v2."));
+        }
+        let error = "group.v2.joined".parse::<EventName>().expect_err("no name");
+        assert!(error.to_string().contains("group.v2.join, group.v2.leave"), "{error}");
+        let names = |kind| -> Vec<EventName> {
+            let sends = |name: &EventName| name.event_types().contains(&kind);
+            EventName::ALL.into_iter().filter(sends).collect()
+        };
+        for (kind, sent) in [
+            (EventType::Joined, &[EventName::Join][..]),
+            (EventType::Left, &[EventName::Leave]),
+            (EventType::Deleted, &[EventName::Leave]),
+            (EventType::ParticipantsChanged, &[EventName::Participants]),
+            (EventType::Updated, &[EventName::Update, EventName::OtherUpdate]),
+            (EventType::InviteRevoked, &[EventName::Update]),
+            (EventType::JoinRequest, &[EventName::JoinRequest]),
+            (EventType::PictureChanged, &[EventName::Picture]),
+            (EventType::SessionDeleted, &[EventName::SessionDeleted]),
+        ] {
+            assert_eq!(names(kind), sent, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn headers_have_their_lengths() {
+        let (name, value) = ("n".repeat(64), "v".repeat(1024));
+        let header = Header::new(&name, &value).expect("a header");
+        assert_eq!((header.name(), header.expose()), (&*name, &*value));
+        let error = Header::new(&format!("{name}n"), "x").expect_err("too long");
+        assert!(error.to_string().contains("the name must have 1 to 64"), "{error}");
+        assert_eq!(Header::new("x-a", "a\tb ~").expect("a header").expose(), "a\tb ~");
+    }
+
+    #[test]
+    fn a_webhook_is_paused_only_when_no_try_is_left() {
+        let retries = Retries { attempts: 3, ..Retries::default() };
+        assert_eq!([0, 3, 4].map(|failures| retries.are_used_up(failures)), [false, false, true]);
+        let pause = |chance| retries.delay(1, chance).as_millis();
+        assert_eq!([pause(0), pause(512), pause(1024)], [2000, 2200, 2000]);
+        assert!((2390..2400).contains(&pause(1023)));
+    }
+
+    #[test]
     fn headers_are_taken_unless_they_are_the_connections_or_ours() {
         for name in ["Authorization", "x-api-key", "Cookie", "X-Team_1"] {
             let header = Header::new(name, " Bearer abc ").expect(name);

@@ -255,3 +255,6 @@ impl fmt::Display for FailureCause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

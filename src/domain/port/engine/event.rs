@@ -134,3 +134,52 @@ pub trait EngineEventSink: Send + Sync + 'static {
         drop(self.ingest(vec![EngineEvent::connection(session, event)]).await);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_server_s_status_says_what_became_of_the_connection() {
+        let of = |status| ConnectionEvent::of_status(status, "why".to_owned());
+        for (status, event) in [
+            (SessionStatus::Working, ConnectionEvent::Online),
+            (SessionStatus::Starting, ConnectionEvent::Offline),
+            (SessionStatus::ScanQrCode, ConnectionEvent::Unlinked),
+            (SessionStatus::LoggedOut, ConnectionEvent::Unlinked),
+            (SessionStatus::Failed, ConnectionEvent::Failed("why".to_owned())),
+            (SessionStatus::Stopped, ConnectionEvent::Failed("why".to_owned())),
+        ] {
+            assert_eq!(of(status), event, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn what_became_of_a_connection_comes_in_as_an_event_of_its_session() {
+        #[derive(Default)]
+        struct Kept(Mutex<Vec<EngineEvent>>);
+
+        #[async_trait]
+        impl EngineEventSink for Kept {
+            async fn ingest(&self, events: Vec<EngineEvent>) -> Vec<Result<IngestOutcome, Error>> {
+                let outcomes = events.iter().map(|_| Ok(IngestOutcome::Accepted)).collect();
+                self.0.lock().extend(events);
+                outcomes
+            }
+        }
+
+        let (sink, session) = (Kept::default(), "shop".parse().expect("a name"));
+        let done = sink.connection_changed(&session, ConnectionEvent::LoggedOut).now_or_never();
+        assert!(done.is_some());
+        let kept = sink.0.lock();
+        let [EngineEvent { session: of, content: EngineEventContent::Connection(event) }] =
+            &kept[..]
+        else {
+            panic!("{kept:?}");
+        };
+        assert_eq!((of, event), (&session, &ConnectionEvent::LoggedOut));
+    }
+}
