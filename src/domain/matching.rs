@@ -261,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_comes_before_a_spelling_whichever_name_was_asked_for() {
+        let (long, short) = (row(0, 5_511_987_654_321), row(0, 551_187_654_321));
+        let both = row(222, 5_511_987_654_321).expect("names");
+        for requested in ["222@lid", "5511987654321"] {
+            let asked = Asked::known_as(id(requested), both);
+            assert_eq!(rows_of(&[asked], &[short, long], Trust::Likely), [Found::At(1)]);
+        }
+    }
+
+    #[test]
     fn what_is_certain_is_found_without_any_guess() {
         let asked = ["4915100000001", "5511987654321"].map(|text| Asked::new(id(text)));
         let rows = [row(0, 551_187_654_321), row(1, 4_915_100_000_001)];

@@ -63,3 +63,24 @@ fn who_left_under_one_name_is_gone_under_the_other() {
         }
     }
 }
+
+#[test]
+fn a_late_report_does_not_bring_a_former_number_back() {
+    let (former, now) = (account(1, Naming::PhoneOnly), account(2, Naming::PhoneOnly));
+    let with_number = |number: Account| {
+        Account::from_names(account(1, Naming::LidOnly).lid(), number.phone()).expect("names")
+    };
+    let reported = |number| {
+        let members = vec![Participant::new(with_number(number), Role::Participant)];
+        Change::Members { action: MemberAction::Join, members }
+    };
+    let mut state = GroupState::default();
+    reduce(&mut state, &stamped(reported(former), 10), Some(&me()));
+    let renamed = reduce(&mut state, &stamped(reported(now), 20), Some(&me()));
+    assert!(matches!(&renamed.events[..], [EventBody::Updated(_)]), "{:?}", renamed.events);
+    let late = reduce(&mut state, &stamped(reported(former), 15), Some(&me()));
+    assert!(late.events.is_empty(), "{:?}", late.events);
+    let group = state.group.expect("a group");
+    let accounts: Vec<Account> = group.participants().iter().map(|p| p.account).collect();
+    assert_eq!(accounts, [with_number(now)]);
+}

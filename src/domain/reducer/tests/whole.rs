@@ -144,3 +144,42 @@ fn once_known_when_a_group_was_made_is_known_for_good() {
     reduce(&mut state, &undated(&plain), None);
     assert_eq!(state.group.expect("a group").create_time, dated.create_time);
 }
+
+/// A group in part: these members, and so many by WhatsApp's count.
+fn counted(members: &[(Account, Role)], counted: u32) -> Group {
+    let mut group = Group::partial(group_id());
+    group.subject.text = "Team".to_owned();
+    let members = members.iter().map(|(account, role)| Participant::new(*account, *role));
+    group.set_participants(members.collect());
+    group.set_counted(Some(counted));
+    group.partial = group.is_half_known();
+    group
+}
+
+#[test]
+fn who_joins_before_two_turn_out_to_be_one_is_not_counted_twice() {
+    let (member, admin) = (Role::Participant, Role::Admin);
+    let two = [Naming::LidOnly, Naming::PhoneOnly].map(|naming| (account(2, naming), member));
+    let other = (account(3, Naming::Both), member);
+    let mut state = GroupState::default();
+    reduce(&mut state, &undated(&counted(&[two[0], two[1], other], 3)), None);
+    let mut folded = state.group.clone();
+    let next = [(account(1, Naming::Both), member), (account(2, Naming::Both), admin)];
+    for event in &reduce(&mut state, &undated(&counted(&next, 3)), None).events {
+        fold(&mut folded, &group_id(), event);
+    }
+    assert_eq!(folded, state.group);
+    assert_eq!(state.group.map(|group| group.member_count()), Some(3));
+}
+
+#[test]
+fn a_count_without_members_says_only_that_there_are_more() {
+    let held = described(AddressingMode::Unknown, &[1, 2].map(|p| account(p, Naming::Both)));
+    for (count, more) in [(1, None), (2, None), (3, Some(3))] {
+        let mut state = GroupState::default();
+        reduce(&mut state, &undated(&held), None);
+        reduce(&mut state, &undated(&counted(&[], count)), None);
+        let group = state.group.expect("a group");
+        assert_eq!((group.participants().len(), group.counted()), (2, more), "{count}");
+    }
+}
