@@ -159,6 +159,28 @@ fn a_single_fact_of_a_group_that_we_do_not_hold_makes_it_known_in_part() {
 }
 
 #[test]
+fn a_leaving_that_arrives_after_news_of_a_later_stay_ends_the_stay_before() {
+    let suspended = stamped(Change::Fields(vec![FieldValue::Suspended(true)]), 30);
+    let left = stamped(Change::Left, 20);
+    let mut state = held();
+    reduce(&mut state, &suspended, Some(&me()));
+    let whole = state.group.clone();
+    let reduction = reduce(&mut state, &left, Some(&me()));
+    let group = state.group.clone().expect("we are in it again");
+    assert!(group.partial && group.suspended && group.participants().is_empty());
+    assert_eq!(reduction.events, [EventBody::Left(whole), EventBody::Joined(group)]);
+    assert!(reduction.reread);
+
+    // Of the stay before nothing was known, so that nothing ends.
+    let mut state = GroupState::default();
+    reduce(&mut state, &suspended, Some(&me()));
+    let known = state.group.clone();
+    let reduction = reduce(&mut state, &left, Some(&me()));
+    assert!(reduction.reread && reduction.events.is_empty());
+    assert_eq!(state.group, known);
+}
+
+#[test]
 fn a_member_with_another_number_keeps_their_role() {
     let renumber = |before: u64, now: u64| {
         let now = account(now, Naming::PhoneOnly);
