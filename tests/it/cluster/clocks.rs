@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wagroups::cluster::Membership;
 use wagroups::domain::clock::{Clock, Timestamp};
+use wagroups::domain::port::cluster::SeesReplicas as _;
 use wagroups::repository::SeaRepository;
 use wagroups::telemetry::{SharedClock, SystemClock, SystemEntropy};
 
@@ -38,7 +39,7 @@ async fn a_replica_whose_clock_is_a_day_ahead_goes_by_that_of_the_database() {
     );
     let member = membership.member();
     let running = tokio::spawn(membership.run());
-    eventually("a heartbeat is confirmed", || async { member.view() }).await;
+    eventually("a heartbeat is confirmed", || async { member.replicas() }).await;
     let (now, true_now) = (time.now(), SystemClock.now());
     let off = now.since(true_now).max(true_now.since(now));
     // The reading may be wrong by half of what it took.
