@@ -105,7 +105,7 @@ impl Window {
         lane.events.front().cloned()
     }
 
-    /// When the next try is due of those whose time is yet to come.
+    /// When the next try is due of those whose time was yet to come at this moment.
     pub fn next_try(&self, now: Instant) -> Option<Instant> {
         let times = self.lanes.values().filter_map(|lane| match lane.turn {
             QueueState::Since(time) => Some(time),

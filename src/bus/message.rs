@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::{Options, Payload, subject};
 use crate::domain::port::event_bus::Publication;
+use crate::domain::relay::RelayRun;
 use crate::domain::token::ResumeToken;
 use crate::pb::json;
 
@@ -15,6 +16,8 @@ use crate::pb::json;
 const TOKEN: &str = "Wagroups-Token";
 /// The event's number in its session.
 const SEQUENCE: &str = "Wagroups-Sequence";
+/// Which replay published it; 0 before the first one.
+const REPLAY: &str = "Wagroups-Replay";
 /// The subjects that `Nats-Expected-Last-Subject-Sequence` speaks of; without it, of the message's own alone.
 const EXPECTED_SUBJECTS: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
 
@@ -36,6 +39,7 @@ pub(super) fn of(
     let mut headers = HeaderMap::new();
     headers.insert(EXPECTED_SUBJECTS, subject::of_session(&options.subject_prefix, &event.session));
     headers.insert(SEQUENCE, event.sequence.get().to_string());
+    headers.insert(REPLAY, publication.run.number.to_string());
     headers.insert(TOKEN, STANDARD.encode(publication.token.encode()));
     // CloudEvents 1.0. Its binding for NATS has no headers; these are named as its binding for HTTP names them.
     headers.insert("ce-specversion", "1.0");
@@ -47,9 +51,10 @@ pub(super) fn of(
         headers.insert("ce-subject", group.as_str());
     }
     headers.insert("Content-Type", content_type);
-    let message_id = match publication.replay {
-        Some(replay) => format!("{id}.r{replay}"),
-        None => id,
+    // Within its window the stream would take a repetition for the same message.
+    let message_id = match publication.run {
+        RelayRun { repeats: true, number } => format!("{id}.r{number}"),
+        RelayRun { repeats: false, .. } => id,
     };
     Ok(PublishMessage::build()
         .payload(payload)
@@ -64,4 +69,9 @@ pub(super) fn token_of(headers: &HeaderMap) -> Option<ResumeToken> {
     let text = headers.get(TOKEN)?;
     let bytes = STANDARD.decode(text.as_str()).ok()?;
     ResumeToken::decode(&bytes).ok()
+}
+
+/// The replay that published a message of ours.
+pub(super) fn run_of(headers: &HeaderMap) -> u32 {
+    headers.get(REPLAY).and_then(|number| number.as_str().parse().ok()).unwrap_or(0)
 }

@@ -10,15 +10,16 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
 
 use crate::domain::id::SessionName;
-use crate::domain::port::event_bus::{BusError, EventBus, Publication, Result};
+use crate::domain::port::event_bus::{Acknowledged, BusError, EventBus, Publication, Result};
 use crate::domain::relay::LastPublished;
 
 /// How long NATS may take to answer.
@@ -26,6 +27,8 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// How long a connection that was lost may take to come back before that is reported.
 const RECONNECT: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
+/// For how long what the server complained of may be why something failed.
+const COMPLAINT: Duration = Duration::from_secs(10);
 /// The first version that compares a message with the last one of other subjects than its own, by which a session's
 /// events stay in order.
 const OLDEST_SERVER: (i64, i64, i64) = (2, 11, 0);
@@ -59,6 +62,15 @@ pub struct Options {
     pub payload: Payload,
 }
 
+impl Options {
+    /// Refuses credentials that are none, with the reason.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let Login::Credentials(text) = &self.login else { return Ok(()) };
+        let parsed = ConnectOptions::new().credentials(text.expose_secret());
+        parsed.map(drop).map_err(|error| format!("holds no credentials of NATS: {error}"))
+    }
+}
+
 /// How much the stream keeps, and how often.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -75,8 +87,8 @@ pub struct Limits {
 pub struct JetStream {
     options: Options,
     connection: Mutex<Option<Connection>>,
-    /// What the server complained of last: a refused permission is answered by nothing else.
-    complaint: Arc<Mutex<Option<String>>>,
+    /// What the server complained of last, and when: a refused permission is answered by nothing else.
+    complaint: Arc<Mutex<Option<(String, Instant)>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -87,13 +99,8 @@ struct Connection {
 }
 
 impl JetStream {
-    /// Refuses credentials that are none, with the reason.
-    pub fn new(options: Options) -> std::result::Result<Self, String> {
-        if let Login::Credentials(text) = &options.login {
-            let parsed = ConnectOptions::new().credentials(text.expose_secret());
-            parsed.map_err(|error| format!("holds no credentials of NATS: {error}"))?;
-        }
-        Ok(Self { options, connection: Mutex::default(), complaint: Arc::default() })
+    pub fn new(options: Options) -> Self {
+        Self { options, connection: Mutex::default(), complaint: Arc::default() }
     }
 
     async fn connect(&self) -> Result<Client> {
@@ -102,13 +109,17 @@ impl JetStream {
         let connect = ConnectOptions::new()
             .name("wagroups relay")
             .tls_client_config(options.tls.clone())
+            // Of those too that the servers tell of.
+            .require_tls(options.servers.iter().any(ServerAddr::tls_required))
             .connection_timeout(ANSWER)
             .request_timeout(Some(ANSWER))
             .event_callback(move |event| {
                 let complaint = complaint.clone();
                 async move {
                     match event {
-                        Event::ServerError(error) => *complaint.lock() = Some(error.to_string()),
+                        Event::ServerError(error) => {
+                            *complaint.lock() = Some((error.to_string(), Instant::now()));
+                        }
                         event => tracing::info!(%event, "the connection to NATS"),
                     }
                 }
@@ -120,25 +131,16 @@ impl JetStream {
                 .credentials(text.expose_secret())
                 .map_err(|error| not_ready(format!("nats.credentials_file: {error}")))?,
         };
-        let client = connect.connect(&options.servers).await.map_err(|error| {
+        connect.connect(&options.servers).await.map_err(|error| {
             not_ready(format!("no connection to {}: {}", self.servers(), with_causes(&error)))
-        })?;
-        let server = client.server_info();
-        let (major, minor, patch) = OLDEST_SERVER;
-        if !client.is_server_compatible(major, minor, patch) {
-            return Err(not_ready(format!(
-                "nats-server {} is too old: {major}.{minor} or newer is needed",
-                server.version
-            )));
-        }
-        Ok(client)
+        })
     }
 
     /// Until a connection that was lost is there again.
     async fn reconnected(&self, client: &Client) -> Result<()> {
-        let until = tokio::time::Instant::now() + RECONNECT;
+        let until = Instant::now() + RECONNECT;
         while client.connection_state() != State::Connected {
-            if tokio::time::Instant::now() >= until {
+            if Instant::now() >= until {
                 return Err(not_ready(
                     self.complaint_or(format!("the connection to {} is lost", self.servers())),
                 ));
@@ -167,13 +169,18 @@ impl JetStream {
 
     /// The text, and what the server complained of meanwhile.
     fn complaint_or(&self, text: String) -> String {
-        match self.complaint.lock().take() {
-            Some(complaint) => format!("{text}; the server says: {complaint}"),
-            None => text,
+        match &*self.complaint.lock() {
+            Some((complaint, at)) if at.elapsed() < COMPLAINT => {
+                format!("{text}; the server says: {complaint}")
+            }
+            _ => text,
         }
     }
 
     fn refused(&self, error: &PublishError) -> BusError {
+        if has_another_in_process(error) {
+            return BusError::Moved;
+        }
         match error.kind() {
             PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
                 BusError::Moved
@@ -215,6 +222,13 @@ impl EventBus for JetStream {
             }
             None => self.connect().await?,
         };
+        let (major, minor, patch) = OLDEST_SERVER;
+        if !client.is_server_compatible(major, minor, patch) {
+            let version = client.server_info().version;
+            return Err(not_ready(format!(
+                "nats-server {version} is too old: {major}.{minor} or newer is needed"
+            )));
+        }
         let context = jetstream::ContextBuilder::new().timeout(ANSWER).build(client.clone());
         let stream = stream::find_or_make(&context, &self.options).await;
         let (stream, is_new) = stream.map_err(|error| not_ready(self.complaint_or(error)))?;
@@ -235,9 +249,11 @@ impl EventBus for JetStream {
         let stream = self.connection()?.stream;
         let subject = subject::of_session(&self.options.subject_prefix, session);
         match stream.get_last_raw_message_by_subject(&subject).await {
-            Ok(last) => {
-                Ok(LastPublished { number: last.sequence, token: message::token_of(&last.headers) })
-            }
+            Ok(last) => Ok(LastPublished {
+                number: last.sequence,
+                token: message::token_of(&last.headers),
+                run: message::run_of(&last.headers),
+            }),
             Err(error) => match error.kind() {
                 LastRawMessageErrorKind::NoMessageFound => Ok(LastPublished::NOTHING),
                 LastRawMessageErrorKind::JetStream(refusal) if stream::is_missing(&refusal) => {
@@ -252,14 +268,29 @@ impl EventBus for JetStream {
         }
     }
 
-    async fn publish(&self, publication: Publication<'_>, after: u64) -> Result<u64> {
+    async fn publish(&self, publication: Publication<'_>, after: u64) -> Result<Acknowledged> {
         let context = self.connection()?.context;
         let message = message::of(&self.options, &publication, after).map_err(BusError::Failed)?;
         let subject = subject::of_event(&self.options.subject_prefix, publication.event);
         let sent = context.send_publish(subject, message).await;
         let acknowledged = sent.map_err(|error| self.refused(&error))?.await;
-        acknowledged.map(|ack| ack.sequence).map_err(|error| self.refused(&error))
+        let ack = acknowledged.map_err(|error| self.refused(&error))?;
+        Ok(Acknowledged { number: ack.sequence, is_new: !ack.duplicate })
     }
+}
+
+/// Whether a cluster of servers has not decided yet about another message of the session, or the same one.
+fn has_another_in_process(error: &PublishError) -> bool {
+    let refusal = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<jetstream::Error>());
+    refusal.is_some_and(|refusal| {
+        [
+            ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT,
+            ErrorCode::STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_NOT_READY,
+            ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
+        ]
+        .contains(&refusal.error_code())
+    })
 }
 
 fn not_ready(why: impl Into<String>) -> BusError {

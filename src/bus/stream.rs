@@ -34,6 +34,15 @@ pub(super) fn is_missing(refusal: &async_nats::jetstream::Error) -> bool {
 
 fn check(found: &Config, options: &Options) -> Result<(), String> {
     let (name, prefix) = (&options.stream, &options.subject_prefix);
+    let unfit = [
+        (found.no_ack, "acknowledges nothing (no_ack)"),
+        (found.sealed, "is sealed"),
+        (found.mirror.is_some(), "is a mirror of another one"),
+        (found.subject_transform.is_some(), "changes subjects (subject_transform)"),
+    ];
+    if let Some((_, what)) = unfit.iter().find(|(is_so, _)| *is_so) {
+        return Err(format!("the stream {name} {what}: set nats.stream to another name"));
+    }
     if !found.subjects.iter().any(|pattern| subject::covers(pattern, prefix)) {
         return Err(format!(
             "the stream {name} takes {}, and not {prefix}.>: add that to it, or set nats.stream to another name",
@@ -43,8 +52,8 @@ fn check(found: &Config, options: &Options) -> Result<(), String> {
     if found.retention != RetentionPolicy::Limits {
         tracing::warn!(
             stream = name,
-            "the stream removes what was consumed, so that a session's last event may be missing in it: after such a loss \
-             events can be published again; consumers tell by their ids"
+            "the stream removes what was consumed, so that a session's last event may be missing in it: then neither order nor \
+             \"once\" can be promised over a crash or a takeover; retention by limits is what this is made for"
         );
     }
     Ok(())

@@ -18,18 +18,19 @@ fn token_of(session: &SessionName) -> String {
     session.as_str().replace('.', "%2E")
 }
 
-/// Whether a stream that takes `pattern` takes all subjects below the prefix.
+/// Whether a stream that takes `pattern` takes all subjects of events.
 pub(super) fn covers(pattern: &str, prefix: &str) -> bool {
-    let mut wanted = prefix.split('.');
-    for token in pattern.split('.') {
-        match (token, wanted.next()) {
-            (">", _) => return true,
-            ("*", Some(_)) => {}
-            (token, Some(wanted)) if token == wanted => {}
+    // Of a session and a type that no pattern names.
+    let subject = format!("{prefix}.\u{0}.\u{0}");
+    let (mut wanted, mut tokens) = (subject.split('.'), pattern.split('.'));
+    loop {
+        match (tokens.next(), wanted.next()) {
+            (Some(">"), Some(_)) | (None, None) => return true,
+            (Some("*"), Some(_)) => {}
+            (Some(token), Some(wanted)) if token == wanted => {}
             _ => return false,
         }
     }
-    false
 }
 
 #[cfg(test)]
@@ -46,16 +47,24 @@ mod tests {
 
     #[test]
     fn a_stream_must_take_all_subjects() {
-        for pattern in [">", "wagroups.>", "wagroups.events.>", "*.events.>", "wagroups.*.*.>"] {
-            assert_eq!(
-                covers(pattern, "wagroups.events"),
-                pattern != "wagroups.*.*.>",
-                "{pattern}"
-            );
+        for pattern in [
+            ">",
+            "wagroups.>",
+            "wagroups.events.>",
+            "*.events.>",
+            "wagroups.*.*.>",
+            "wagroups.events.*.*",
+        ] {
+            assert!(covers(pattern, "wagroups.events"), "{pattern}");
         }
-        for pattern in
-            ["wagroups.events", "wagroups.events.*", "wagroups.other.>", "wagroups.events.shop.>"]
-        {
+        for pattern in [
+            "wagroups.events",
+            "wagroups.events.*",
+            "wagroups.other.>",
+            "wagroups.events.shop.>",
+            "wagroups.events.*.joined",
+            "wagroups.events.*.*.>",
+        ] {
             assert!(!covers(pattern, "wagroups.events"), "{pattern}");
         }
     }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::problems::Problems;
 use super::values::{self, ByteSize};
 
+/// Of a stream's limits in time, as NATS has it.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// The relay to NATS; off without `url`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -154,6 +157,14 @@ impl Nats {
         if !(1..=5).contains(&self.stream_replicas) {
             problems.add("nats.stream_replicas", "must be 1 to 5");
         }
+        for (path, duration) in [
+            ("nats.stream_max_age", self.stream_max_age),
+            ("nats.stream_duplicate_window", self.stream_duplicate_window),
+        ] {
+            if !duration.is_zero() && duration < SHORTEST {
+                problems.add(path, "must be 100ms or longer: NATS takes no less");
+            }
+        }
         if !self.stream_max_age.is_zero() && self.stream_duplicate_window > self.stream_max_age {
             problems
                 .add("nats.stream_duplicate_window", "must not be longer than nats.stream_max_age");
@@ -212,6 +223,8 @@ mod tests {
         }
         assert_eq!(problems_of(|nats| nats.start = "yesterday".into()), ["nats.start"]);
         assert_eq!(problems_of(|nats| nats.stream_replicas = 0), ["nats.stream_replicas"]);
+        let short = problems_of(|nats| nats.stream_duplicate_window = Duration::from_millis(1));
+        assert_eq!(short, ["nats.stream_duplicate_window"]);
         assert_eq!(problems_of(|nats| nats.cert_file = Some("a".into())), ["nats.cert_file"]);
         let both = problems_of(|nats| {
             (nats.token_file, nats.credentials_file) = (Some("a".into()), Some("b".into()));

@@ -15,6 +15,7 @@ use super::request::Incoming;
 use super::respond::json;
 use super::route::{Route, get};
 use crate::domain::cluster::ReplicaRecord;
+use crate::domain::counter::Epoch;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::envelope::{Worker, version};
@@ -116,7 +117,7 @@ async fn replicas(
 ) -> Result<Response, Refusal> {
     refuse_unless_all_is_seen(&incoming)?;
     let Some(seen) = gateway.replicas.as_ref().and_then(|replicas| replicas.replicas()) else {
-        return Ok(json(&Replicas { epoch: 0, replicas: Vec::new() }));
+        return Ok(json(&Replicas { epoch: Epoch::default(), replicas: Vec::new() }));
     };
     let owner = seen.view.lease.owner.as_ref();
     let replica = |record: &ReplicaRecord| Replica {
@@ -132,7 +133,7 @@ async fn replicas(
         is_self: record.id == seen.own,
     };
     let replicas = seen.view.replicas.iter().map(replica).collect();
-    Ok(json(&Replicas { epoch: seen.view.lease.epoch.get(), replicas }))
+    Ok(json(&Replicas { epoch: seen.view.lease.epoch, replicas }))
 }
 
 async fn server_version(State(gateway): State<RestState>, _incoming: Incoming) -> Response {

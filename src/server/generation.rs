@@ -10,8 +10,9 @@ use tonic_health::server::HealthReporter;
 
 use super::serving::{Part, Serving};
 use super::stack::{self, Bounds};
-use super::startup::{self, StartError};
+use super::startup::{self, RelayOptions, StartError};
 use crate::app::App;
+use crate::bus::JetStream;
 use crate::cluster::{Forwarder, HttpForwarder, Role, Surface};
 use crate::config::Settings;
 use crate::domain::cluster::Tenure;
@@ -40,6 +41,8 @@ pub(super) struct Assembly {
     pub rest_calls: Calls,
     /// How many descriptors the process may have.
     pub descriptors: u64,
+    /// Where the log is handed to; none where it is not.
+    pub relay: Option<RelayOptions>,
     /// The other replicas; none where the process is alone.
     pub replicas: OnceLock<Arc<dyn SeesReplicas>>,
 }
@@ -106,8 +109,9 @@ impl Assembly {
             entropy.clone(),
             tenure.clone(),
         )?;
-        if let Some((bus, start)) = startup::relay(settings, &self.trust)? {
-            app.open_relay(bus, &start).await.map_err(StartError::service)?;
+        if let Some(options) = &self.relay {
+            let bus = Arc::new(JetStream::new(options.bus.clone()));
+            app.open_relay(bus, &options.start).await.map_err(StartError::service)?;
         }
         startup::create_default_session(settings, &app).await?;
         let serving = self.serving(app, simulator, Part::Acts(tenure))?;

@@ -78,6 +78,7 @@ impl Server {
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let metrics = telemetry::install().map_err(StartError::other)?;
         let trust = startup::trust(settings)?;
+        let relay = startup::relay(settings, &trust)?;
         let descriptors = descriptors::raise();
         let health = HealthReporter::new();
         let assembly = Assembly {
@@ -90,6 +91,7 @@ impl Server {
             health: health.clone(),
             rest_calls: stack::rest_calls(&stack::Bounds::new(settings, descriptors)),
             descriptors,
+            relay,
             replicas: OnceLock::new(),
         };
         let joined = match settings.cluster.listen {

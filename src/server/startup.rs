@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::app::sessions::NewSession;
 use crate::app::watch::WatchStart;
 use crate::app::{App, Call, Options, webhooks};
-use crate::bus::{self, JetStream};
+use crate::bus;
 use crate::config::{NatsPayload, NatsStart, RestShape, Settings, WahaServer};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
@@ -182,11 +182,18 @@ pub(super) fn open_waha(
     Ok(engine)
 }
 
-/// The bus that the log is handed to, and where that begins; none where it is switched off.
+/// The bus that the log is handed to, and where that begins.
+pub(super) struct RelayOptions {
+    pub bus: bus::Options,
+    pub start: WatchStart,
+}
+
+/// None where it is switched off. Asked at the start, whichever role follows: what is wrong must not show when this replica
+/// is to act.
 pub(super) fn relay(
     settings: &Settings,
     trust: &Trust,
-) -> Result<Option<(Arc<JetStream>, WatchStart)>, StartError> {
+) -> Result<Option<RelayOptions>, StartError> {
     let nats = &settings.nats;
     if !nats.is_on() {
         return Ok(None);
@@ -195,6 +202,9 @@ pub(super) fn relay(
     let servers = nats.servers().map(|server| server.parse());
     let servers = servers.collect::<Result<_, _>>();
     let secret = |path: &str, file: &Path| match std::fs::read_to_string(file) {
+        Ok(text) if text.trim().is_empty() => {
+            Err(wrong(format!("{path}: {} is empty", file.display())))
+        }
         Ok(text) => Ok(SecretString::from(text.trim().to_owned())),
         Err(error) => Err(wrong(format!("{path}: {} cannot be read: {error}", file.display()))),
     };
@@ -206,7 +216,7 @@ pub(super) fn relay(
     let tls = match (&nats.cert_file, &nats.key_file) {
         (Some(cert), Some(key)) => {
             let config = trust.client_config_as(cert, key);
-            config.map_err(|error| wrong(format!("nats.cert_file: {error}")))?
+            config.map_err(|error| wrong(format!("nats.cert_file, nats.key_file: {error}")))?
         }
         _ => trust.client_config().map_err(StartError::other)?,
     };
@@ -234,9 +244,8 @@ pub(super) fn relay(
         }
         Some(NatsStart::Earliest) | None => WatchStart::Earliest,
     };
-    let bus = JetStream::new(options);
-    let bus = bus.map_err(|error| wrong(format!("nats.credentials_file {error}")))?;
-    Ok(Some((Arc::new(bus), start)))
+    options.check().map_err(|error| wrong(format!("nats.credentials_file {error}")))?;
+    Ok(Some(RelayOptions { bus: options, start }))
 }
 
 fn server_options(server: &WahaServer) -> Result<waha::ServerOptions, StartError> {

@@ -3,11 +3,14 @@
 mod publisher;
 mod worker;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::watch::{self, WatchStart};
 use super::{App, Call, Inner};
@@ -18,7 +21,7 @@ use crate::domain::reason::Reason;
 use crate::domain::relay::{RelayRecord, RelayState};
 use crate::domain::token::ResumeToken;
 use crate::telemetry;
-use worker::Worker;
+use worker::{End, Worker};
 
 /// Before a relay that has ended badly is begun anew.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -30,6 +33,8 @@ pub(super) struct Relay {
     orders: mpsc::Sender<Order>,
     /// Taken by who runs it.
     received: tokio::sync::Mutex<mpsc::Receiver<Order>>,
+    /// Nobody takes orders any more.
+    ended: CancellationToken,
 }
 
 /// To go on elsewhere.
@@ -66,22 +71,33 @@ impl App {
     /// Hands the log to the bus from now on; a relay that was never begun begins at `start`.
     pub async fn open_relay(&self, bus: Arc<dyn EventBus>, start: &WatchStart) -> Result<()> {
         let inner = &self.inner;
+        let (mut state, mut reason) = (RelayState::Failing, "it is connecting".to_owned());
         let record = match inner.repository.relay().await? {
             Some(record) => record,
-            None => {
-                let place = inner.log.token(watch::find(inner, start).await?);
-                let record = RelayRecord::new(place);
-                // Kept before anything is published: `now` must not become a later one by a restart.
-                inner.repository.put_relay(&record, inner.epoch).await?;
-                record
-            }
+            None => match watch::find(inner, start).await {
+                Ok(place) => {
+                    let record = RelayRecord::new(inner.log.token(place));
+                    // Kept before anything is published: `now` must not become a later one by a restart.
+                    inner.repository.put_relay(&record, inner.epoch).await?;
+                    record
+                }
+                // A token that leads nowhere is no reason for the service not to begin.
+                Err(error) => {
+                    state = RelayState::Stopped;
+                    reason = format!(
+                        "nats.start: {}; say another one, or `wagroups relay replay --from`",
+                        error.message()
+                    );
+                    RelayRecord::new(inner.log.token(inner.log.head()))
+                }
+            },
         };
         let (orders, received) = mpsc::channel(8);
-        let (state, since) = (RelayState::Failing, inner.clock.now());
-        let reason = "it is connecting".to_owned();
+        let since = inner.clock.now();
         let seen = Seen { record, state, reason, since, oldest_waiting: None };
         let (seen, received) = (Mutex::new(seen), tokio::sync::Mutex::new(received));
-        let _ = inner.relay.set(Relay { bus, seen, orders, received });
+        let _ =
+            inner.relay.set(Relay { bus, seen, orders, received, ended: CancellationToken::new() });
         Ok(())
     }
 
@@ -109,29 +125,51 @@ impl App {
         let (done, answered) = oneshot::channel();
         let order = Order { place: self.inner.log.token(head), done };
         let gone = || Error::new(Reason::Draining, "this replica publishes no longer; try again");
-        relay.orders.send(order).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())??;
+        let answer = async {
+            relay.orders.send(order).await.map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())?
+        };
+        tokio::select! {
+            answer = answer => answer?,
+            () = relay.ended.cancelled() => return Err(gone()),
+        }
         self.relay(call)
     }
 
-    /// Publishes what happens, until the service stops.
+    /// Publishes what happens, until the service stops, which waits for the end of it.
     pub async fn relay_events(&self) {
+        let app = self.clone();
+        let relay = async move { app.run_relay().await };
+        if let Err(error) = self.inner.lifecycle.tasks.spawn(relay).await {
+            tracing::error!(%error, "the relay has ended badly");
+        }
+    }
+
+    async fn run_relay(&self) {
         let inner = &self.inner;
         let Some(relay) = inner.relay.get() else { return };
         let Ok(mut orders) = relay.received.try_lock() else { return };
         loop {
-            let worker = Worker::run(inner.clone(), &mut orders);
-            let ended =
-                futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(worker)).await;
-            if ended.is_err() {
-                telemetry::panicked();
-                tracing::error!("the relay has panicked; it begins anew from its place");
+            let worker = AssertUnwindSafe(Worker::run(inner.clone(), &mut orders)).catch_unwind();
+            match worker.await {
+                Ok(End::Stopped) => break,
+                Ok(End::Fenced) => {
+                    relay.failing(inner, "another process acts on this database");
+                    break;
+                }
+                Err(_) => {
+                    telemetry::panicked();
+                    let reason = "a fault of this service; its log says more";
+                    relay.failing(inner, reason);
+                    tracing::error!("the relay has panicked; it begins anew from its place");
+                }
             }
             tokio::select! {
-                () = inner.lifecycle.draining.cancelled() => return,
+                () = inner.lifecycle.draining.cancelled() => break,
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
+        relay.ended.cancel();
     }
 }
 

@@ -6,8 +6,9 @@ use crate::app::Inner;
 use crate::app::watch::{self, WatchStart};
 use crate::domain::event::EventRecord;
 use crate::domain::log_position::LogPosition;
-use crate::domain::port::event_bus::{BusError, EventBus, Publication, Result};
-use crate::domain::relay::LastPublished;
+use crate::domain::port::event_bus::{Acknowledged, BusError, EventBus, Publication, Result};
+use crate::domain::reason::Reason;
+use crate::domain::relay::{LastPublished, RelayRun};
 use crate::domain::token::ResumeToken;
 
 /// How often another publisher of the same session may come first.
@@ -27,7 +28,7 @@ pub(super) async fn publish(
     inner: Arc<Inner>,
     bus: Arc<dyn EventBus>,
     event: Arc<EventRecord>,
-    replay: Option<u32>,
+    run: RelayRun,
     last: Option<LastPublished>,
 ) -> Result<Published> {
     let token = inner.log.token(LogPosition::from(event.as_ref()));
@@ -35,16 +36,19 @@ pub(super) async fn publish(
     for _ in 0..TRIES {
         let last = match known {
             Some(last) => last,
-            None => checked(&inner, bus.last(&event.session).await?).await?,
+            None => checked(&inner, run, &event, bus.last(&event.session).await?).await?,
         };
-        if replay.is_none() && last.is_past(token.log_id, &event) {
+        if last.is_later_than(token.log_id, run) {
+            return Err(BusError::Replaced(last.run));
+        }
+        if last.is_past(token.log_id, run, &event) {
             return Ok(Published { last, is_new: false });
         }
-        let publication = Publication { event: &event, token, replay };
+        let publication = Publication { event: &event, token, run };
         match bus.publish(publication, last.number).await {
-            Ok(number) => {
-                let last = LastPublished { number, token: Some(token) };
-                return Ok(Published { last, is_new: true });
+            Ok(Acknowledged { number, is_new }) => {
+                let last = LastPublished { number, token: Some(token), run: run.number };
+                return Ok(Published { last, is_new });
             }
             Err(BusError::Moved) => known = None,
             Err(error) => return Err(error),
@@ -53,18 +57,31 @@ pub(super) async fn publish(
     Err(BusError::Failed("others publish for the same session all the time".to_owned()))
 }
 
-/// Without its place where that is not, or no longer, in this log: an event that a database has lost, as after restoring
-/// a backup, must not hide those that came in its stead.
-async fn checked(inner: &Inner, last: LastPublished) -> Result<LastPublished> {
+/// The log may have lost its end, as where a standby was promoted that lacks it: what this run has published of that is
+/// evidence, and what an earlier one has must not hide the events that came in its stead.
+async fn checked(
+    inner: &Inner,
+    run: RelayRun,
+    event: &EventRecord,
+    last: LastPublished,
+) -> Result<LastPublished> {
     let Some(token) = last.token.filter(|token| token.log_id == inner.log.log_id()) else {
         return Ok(last);
     };
-    let is_ours = is_of_log(inner, token).await?;
-    Ok(LastPublished { token: is_ours.then_some(token), ..last })
+    if last.is_later_than(token.log_id, run) || is_of_log(inner, token).await? {
+        return Ok(last);
+    }
+    if last.run < run.number {
+        return Ok(LastPublished { token: None, ..last });
+    }
+    Err(BusError::Diverged(format!(
+        "the stream holds an event of session {} that is not in this log, as after a restored backup or a standby that \
+         lacked the end",
+        event.session
+    )))
 }
 
 async fn is_of_log(inner: &Inner, token: ResumeToken) -> Result<bool> {
-    use crate::domain::reason::Reason;
     match watch::find(inner, &WatchStart::After(token)).await {
         Ok(_) => Ok(true),
         Err(error) => match error.reason() {

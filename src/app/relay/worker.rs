@@ -2,6 +2,7 @@
 //! those of different sessions at the same time.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ use crate::telemetry;
 
 /// Events that are out at the same time, each of another session.
 const MAX_OUT: usize = 256;
-const CAPACITY: Capacity = Capacity { events: 16 * 1024, bytes: 16 * 1024 * 1024 };
+/// Also of events behind one that is not taken: those of other sessions go on for so long.
+const CAPACITY: Capacity = Capacity { events: 256 * 1024, bytes: 16 * 1024 * 1024 };
 /// Events are taken in at about so many bytes at a time.
 const BATCH_BYTES: usize = 256 * 1024;
 /// Sessions whose last event on the bus is remembered; of the others it is asked.
@@ -46,6 +48,9 @@ const LINGER: Duration = Duration::from_secs(2);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Between tries of what the bus refuses.
 const BUS_PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+
+/// What to do where only people know what is right.
+const GO_ON: &str = "say where the relay is to go on, with `wagroups relay replay --from`";
 
 type Attempt = BoxFuture<'static, (SessionName, event_bus::Result<Published>)>;
 type Readying = BoxFuture<'static, event_bus::Result<()>>;
@@ -62,6 +67,10 @@ pub(super) struct Worker {
     bus_pauses: Backoff,
     last: HashMap<SessionName, LastPublished>,
     failures: HashMap<SessionName, Failing>,
+    /// A later replay than this worker knows of has published.
+    replaced: Option<u32>,
+    /// What is in the stream and not in the log.
+    diverged: Option<String>,
     saved: RelayRecord,
     next_save: Instant,
     next_measure: Instant,
@@ -69,43 +78,63 @@ pub(super) struct Worker {
 
 /// A session whose event the bus did not take.
 struct Failing {
+    since: Instant,
     pauses: Backoff,
     reason: String,
 }
 
-enum End {
+/// Why a worker ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
     Stopped,
-    /// Its place is in no log of this database.
-    Lost(String),
     /// Somebody else acts.
     Fenced,
 }
 
+/// Why the log is not followed for now.
+enum Pause {
+    End(End),
+    /// Somebody must say where to go on.
+    Lost(String),
+    /// For another try.
+    Moment,
+}
+
 impl Worker {
     /// Ends where the service does, or somebody else acts.
-    pub async fn run(inner: Arc<Inner>, orders: &mut mpsc::Receiver<Order>) {
+    pub async fn run(inner: Arc<Inner>, orders: &mut mpsc::Receiver<Order>) -> End {
         let draining = inner.lifecycle.draining.clone();
-        let record = inner.relay_here().seen.lock().record.clone();
+        let (record, lost) = {
+            let seen = inner.relay_here().seen.lock();
+            let is_stopped = seen.state == RelayState::Stopped;
+            (seen.record.clone(), is_stopped.then(|| seen.reason.clone()))
+        };
         let mut worker = Self::new(inner, record);
+        let mut pause = lost.map_or(Pause::Moment, Pause::Lost);
         loop {
-            let end = match worker.follow(orders).await {
-                Ok(end) => end,
-                Err(error) => worker.unreadable(&error).await,
-            };
-            match end {
-                Some(End::Stopped) => return worker.end().await,
-                Some(End::Fenced) => return,
-                Some(End::Lost(reason)) => {
+            match pause {
+                Pause::End(End::Stopped) => return worker.end().await,
+                Pause::End(End::Fenced) => return End::Fenced,
+                Pause::Lost(reason) => {
                     worker.relay().note_state(RelayState::Stopped, &reason, worker.now());
+                    worker.measure();
                     tokio::select! {
                         () = draining.cancelled() => return worker.end().await,
                         Some(order) = orders.recv() => worker.go_on_at(order).await,
                     }
                 }
-                None => tokio::select! {
+                Pause::Moment => {}
+            }
+            pause = match worker.follow(orders).await {
+                Ok(pause) => pause,
+                Err(error) => worker.unreadable(&error).await,
+            };
+            if let Pause::Moment = pause {
+                worker.measure();
+                tokio::select! {
                     () = draining.cancelled() => return worker.end().await,
                     () = tokio::time::sleep(STORE_PAUSE) => {}
-                },
+                }
             }
         }
     }
@@ -122,6 +151,8 @@ impl Worker {
             bus_pauses: BUS_PAUSES.clone(),
             last: HashMap::new(),
             failures: HashMap::new(),
+            replaced: None,
+            diverged: None,
             saved: record.clone(),
             record,
             next_save: now,
@@ -140,15 +171,15 @@ impl Worker {
     }
 
     /// Publishes until there is a reason to end. An error is one of reading the log.
-    async fn follow(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Option<End>> {
+    async fn follow(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Pause> {
         let draining = self.inner.lifecycle.draining.clone();
         let mut watcher = self.watcher().await?;
         loop {
-            self.send();
-            let wake = self.wake_time();
+            let sent = self.send();
+            let wake = self.wake_time(sent);
             tokio::select! {
                 biased;
-                () = draining.cancelled() => return Ok(Some(End::Stopped)),
+                () = draining.cancelled() => return Ok(Pause::End(End::Stopped)),
                 Some((session, attempt)) = self.out.next() => self.attempted(&session, attempt),
                 ready = readied(&mut self.readying) => self.made_ready(ready),
                 Some(order) = orders.recv() => {
@@ -174,10 +205,16 @@ impl Worker {
                 self.measure();
                 self.next_measure = now + MEASURE_INTERVAL;
             }
-            if now >= self.next_save && self.record != self.saved {
+            if let Some(reason) = self.diverged.take() {
+                return Ok(Pause::Lost(format!("{reason}; {GO_ON}")));
+            }
+            if (now >= self.next_save && self.record != self.saved) || self.replaced.is_some() {
                 self.next_save = now + SAVE_INTERVAL;
-                if let Err(StoreError::NotOwner(_)) = self.save().await {
-                    return Ok(Some(End::Fenced));
+                match self.save().await {
+                    Err(StoreError::NotOwner(_)) => return Ok(Pause::End(End::Fenced)),
+                    Err(_) => {}
+                    // Nobody else acts: this database is older than the stream.
+                    Ok(()) => self.go_on_as_replaced(),
                 }
             }
         }
@@ -199,22 +236,29 @@ impl Worker {
         }
     }
 
-    /// What to do where the log cannot be read from the place; nothing for another try.
-    async fn unreadable(&mut self, error: &Error) -> Option<End> {
+    /// Takes the number of a later replay for its own.
+    fn go_on_as_replaced(&mut self) {
+        if let Some(replay) = self.replaced.take() {
+            self.record.replay_count = self.record.replay_count.max(replay);
+            self.last.clear();
+        }
+    }
+
+    /// What to do where the log cannot be read from the place.
+    async fn unreadable(&mut self, error: &Error) -> Pause {
         match error.reason() {
-            Reason::Draining => Some(End::Stopped),
+            Reason::Draining => Pause::End(End::Stopped),
             Reason::ResumeTokenExpired => {
                 self.skip_what_is_gone().await;
-                None
+                Pause::Moment
             }
-            Reason::LogMismatch | Reason::LogDiverged => {
-                let reason = "its place is in no log of this database, as after restoring a backup: say where it is to \
-                              go on, with `wagroups relay replay --from`";
-                Some(End::Lost(reason.to_owned()))
-            }
+            Reason::LogMismatch | Reason::LogDiverged => Pause::Lost(format!(
+                "its place is in no log of this database, as after restoring a backup; {GO_ON}"
+            )),
             _ => {
                 tracing::warn!(%error, cause = error.cause(), "the relay cannot read the log");
-                None
+                self.relay().failing(&self.inner, &format!("the log cannot be read: {error}"));
+                Pause::Moment
             }
         }
     }
@@ -226,7 +270,7 @@ impl Worker {
             Err(error) => return tracing::warn!(%error, "it is not known how much the relay lost"),
         };
         let lost = oldest.position.since(self.window.place().position);
-        tracing::error!(lost, "retention has removed events that were not published yet");
+        tracing::error!(at_most = lost, "retention has removed events that were not published yet");
         telemetry::relay_lost(lost);
         self.record.lost_count += lost;
         self.begin_at(oldest);
@@ -240,6 +284,8 @@ impl Worker {
         self.last.clear();
         self.window = Window::new(place, CAPACITY, None);
         (self.read_to, self.record.place.at) = (place, place);
+        (self.replaced, self.diverged) = (None, None);
+        self.note_health();
     }
 
     async fn go_on_at(&mut self, order: Order) {
@@ -265,18 +311,24 @@ impl Worker {
         let _ = order.done.send(saved);
     }
 
-    /// Lets go out what may.
-    fn send(&mut self) {
-        if self.readying.is_some() {
-            return;
-        }
-        while self.out.len() < MAX_OUT {
-            let Some(event) = self.window.take(Instant::now()) else { return };
-            let (session, replay) = (event.session.clone(), self.record.replay_of(&event));
+    /// Lets go out what may, and answers as of when.
+    fn send(&mut self) -> Instant {
+        let now = Instant::now();
+        while self.out.len() < MAX_OUT && self.readying.is_none() {
+            let Some(event) = self.window.take(now) else { break };
+            let (session, run) = (event.session.clone(), self.record.run_of(&event));
             let (bus, last) = (self.relay().bus.clone(), self.last.get(&session).copied());
-            let attempt = publish(self.inner.clone(), bus, event, replay, last);
-            self.out.push(attempt.map(|attempt| (session, attempt)).boxed());
+            let attempt = AssertUnwindSafe(publish(self.inner.clone(), bus, event, run, last));
+            let attempt = attempt.catch_unwind().map(|attempt| {
+                let attempt = attempt.unwrap_or_else(|_| {
+                    telemetry::panicked();
+                    Err(BusError::Failed("a fault of this service; its log says more".to_owned()))
+                });
+                (session, attempt)
+            });
+            self.out.push(attempt.boxed());
         }
+        now
     }
 
     fn attempted(&mut self, session: &SessionName, attempt: event_bus::Result<Published>) {
@@ -303,11 +355,17 @@ impl Worker {
         };
         // Nobody knows what became of it.
         self.last.remove(session);
+        match &error {
+            BusError::Replaced(replay) => self.replaced = self.replaced.max(Some(*replay)),
+            BusError::Diverged(reason) => self.diverged = Some(reason.clone()),
+            BusError::Moved | BusError::NotReady(_) | BusError::Failed(_) => {}
+        }
         telemetry::relay_failed();
-        let failing = self
-            .failures
-            .entry(session.clone())
-            .or_insert_with(|| Failing { pauses: BUS_PAUSES.clone(), reason: String::new() });
+        let failing = self.failures.entry(session.clone()).or_insert_with(|| Failing {
+            since: moment,
+            pauses: BUS_PAUSES.clone(),
+            reason: String::new(),
+        });
         failing.reason = format!("{error} (an event of session {session})");
         let pause = failing.pauses.pause(None, self.inner.entropy.as_ref());
         self.window.wait(session, moment + pause);
@@ -343,12 +401,15 @@ impl Worker {
         for session in self.failures.keys() {
             self.window.wait(session, now);
         }
+        if self.failures.is_empty() {
+            self.bus_pauses.reset();
+        }
         self.note_health();
     }
 
     fn note_health(&self) {
         let now = self.now();
-        match self.failures.values().next() {
+        match self.failures.values().min_by_key(|failing| failing.since) {
             Some(failing) => self.relay().failing(&self.inner, &failing.reason),
             None if self.readying.is_none() => {
                 self.relay().note_state(RelayState::Publishing, "", now);
@@ -370,13 +431,12 @@ impl Worker {
         (seen.record, seen.oldest_waiting) = (self.record.clone(), oldest);
     }
 
-    /// When the loop has to look again by itself.
-    fn wake_time(&self) -> Instant {
-        let now = Instant::now();
-        let next_try = self.window.next_try(now).filter(|_| self.readying.is_none());
+    /// When the loop has to look again by itself, having sent what was due at `sent`.
+    fn wake_time(&self, sent: Instant) -> Instant {
+        let next_try = self.window.next_try(sent).filter(|_| self.readying.is_none());
         let next_save = (self.record != self.saved).then_some(self.next_save);
         let times = [next_try, next_save, Some(self.next_measure)];
-        times.into_iter().flatten().min().unwrap_or(now + MEASURE_INTERVAL)
+        times.into_iter().flatten().min().unwrap_or(sent + MEASURE_INTERVAL)
     }
 
     /// Writes how far it is. What cannot be written now is written later: in the worst case the bus is asked again for
@@ -395,7 +455,7 @@ impl Worker {
     }
 
     /// Waits a moment for what is out, and writes how far it got.
-    async fn end(mut self) {
+    async fn end(mut self) -> End {
         let until = Instant::now() + LINGER;
         while let Ok(Some((session, attempt))) =
             tokio::time::timeout_at(until, self.out.next()).await
@@ -407,6 +467,7 @@ impl Worker {
         if self.record != self.saved {
             let _ = self.save().await;
         }
+        End::Stopped
     }
 }
 
@@ -427,7 +488,7 @@ impl Inner {
 }
 
 impl Relay {
-    fn failing(&self, inner: &Inner, reason: &str) {
+    pub(super) fn failing(&self, inner: &Inner, reason: &str) {
         self.note_state(RelayState::Failing, reason, inner.clock.now());
     }
 }

@@ -149,8 +149,8 @@ impl Worker {
             Err(end) => return Ok(end),
         };
         loop {
-            self.send();
-            let wake = self.wake_time();
+            let sent = self.send();
+            let wake = self.wake_time(sent);
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ok(End::Stopped),
@@ -212,12 +212,13 @@ impl Worker {
         watch::follow(self.inner.clone(), owner, &request, BATCH_BYTES).await.map(Ok)
     }
 
-    /// Lets go out what may.
-    fn send(&mut self) {
+    /// Lets go out what may, and answers as of when.
+    fn send(&mut self) -> Instant {
+        let now = Instant::now();
         // A receiver that fails is asked by one at a time, and takes no places from the others.
         let at_once = if self.window.failure().is_some() { 1 } else { LANES };
         while self.posts.len() < at_once {
-            let Some(event) = self.window.take(Instant::now()) else { return };
+            let Some(event) = self.window.take(now) else { break };
             let (inner, config, id) = (self.inner.clone(), self.config.clone(), self.hook.id);
             let key_name = self.hook.change(|webhook| webhook.key_name.clone());
             self.posts.spawn(async move {
@@ -231,6 +232,7 @@ impl Worker {
                 Posted { session, outcome }
             });
         }
+        now
     }
 
     fn posted(&mut self, posted: std::result::Result<Posted, JoinError>) -> Option<End> {
@@ -293,12 +295,11 @@ impl Worker {
         self.hook.note_oldest_waiting(self.window.oldest_waiting());
     }
 
-    /// When the loop has to look again by itself.
-    fn wake_time(&self) -> Option<Instant> {
-        let now = Instant::now();
-        let save_time = self.save_time().map(|time| time.max(now));
-        // A try that is due already waits for a place among those that are out.
-        [self.window.next_try(now), save_time].into_iter().flatten().min()
+    /// When the loop has to look again by itself, having sent what was due at `sent`.
+    fn wake_time(&self, sent: Instant) -> Option<Instant> {
+        let save_time = self.save_time().map(|time| time.max(sent));
+        // A try that was due then waits for a place among those that are out.
+        [self.window.next_try(sent), save_time].into_iter().flatten().min()
     }
 
     /// When the place is to be written; `None` where it is.

@@ -44,3 +44,9 @@ impl Operation for GetInviteCode {
         OperationName::GetInviteCode
     }
 }
+
+/// A command, its name, and whether it changes one group: tests of all commands need one of this file's.
+#[cfg(test)]
+pub(super) fn example(group_id: GroupId) -> (super::Command, OperationName, bool) {
+    (RevokeInviteCode { group_id }.into(), OperationName::RevokeInviteCode, true)
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::counter::Epoch;
 use crate::envelope::Worker;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,8 +52,8 @@ pub struct ServerStatus {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Replicas {
     /// Grows with each takeover; 0 where the process is alone.
-    #[schema(minimum = 0)]
-    pub epoch: u64,
+    #[schema(value_type = u64, minimum = 0)]
+    pub epoch: Epoch,
     /// By id; none where the process is alone.
     pub replicas: Vec<Replica>,
 }

@@ -75,14 +75,17 @@ async fn a_certificate_opens_over_tls() {
 async fn files_that_cannot_be_used_are_refused_at_the_start() {
     type Change<'a> = &'a dyn Fn(&mut Settings);
     let missing = || Some(PathBuf::from("/nowhere/at/all"));
-    let cases: [(&str, Change<'_>); 3] = [
+    let cases: [(&str, Change<'_>); 4] = [
         ("nats.token_file", &|settings| settings.nats.token_file = missing()),
         ("nats.credentials_file", &|settings| {
             settings.nats.credentials_file = Some(certificate("README.md"));
         }),
-        ("nats.cert_file", &|settings| {
+        ("nats.key_file: /nowhere", &|settings| {
             settings.nats.cert_file = Some(certificate("server.pem"));
             settings.nats.key_file = missing();
+        }),
+        ("nats.token_file", &|settings| {
+            settings.nats.token_file = Some(PathBuf::from("/dev/null"))
         }),
     ];
     for (setting, change) in cases {

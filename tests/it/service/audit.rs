@@ -12,6 +12,7 @@ use tonic::Status;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 use wagroups::pb;
+use wagroups::pb::relay_service_client::RelayServiceClient;
 
 use super::keys::{ALL, SHOP, with_key, with_keys};
 use super::refusals::calls::{self, CHANGES, PERSON, Target};
@@ -95,6 +96,7 @@ async fn call_all(service: &Service) -> Vec<(String, String)> {
     let mut ended = Vec::new();
     let (mut groups, mut sessions) = (service.groups(), service.sessions());
     let mut webhooks = service.webhooks();
+    let mut relay = RelayServiceClient::new(service.channel.clone());
     let create = pb::CreateGroupRequest {
         session: "default".into(),
         subject: TEXT.into(),
@@ -190,6 +192,10 @@ async fn call_all(service: &Service) -> Vec<(String, String)> {
             start: Some(pb::replay_webhook_request::Start::Earliest(pb::Earliest {})),
         }
     ));
+    let _ = call!(relay.replay_relay(
+        "ReplayRelay",
+        ReplayRelayRequest { start: Some(pb::replay_relay_request::Start::Latest(pb::Latest {})) }
+    ));
     let _ = call!(webhooks.pause_webhook("PauseWebhook", PauseWebhookRequest { webhook_id: id() }));
     let _ =
         call!(webhooks.resume_webhook("ResumeWebhook", ResumeWebhookRequest { webhook_id: id() }));
@@ -221,7 +227,7 @@ async fn each_mutation_leaves_one_line_and_nothing_private_in_it() {
             assert_eq!(line["level"], "INFO");
             assert!(line["duration_ms"].is_u64() && !text("request.id").is_empty(), "{line}");
             let rpc = text("rpc");
-            let is_of_session = !rpc.contains("WebhooksService");
+            let is_of_session = !rpc.contains("WebhooksService") && !rpc.contains("RelayService");
             assert_eq!(line["session"].is_string(), is_of_session, "{line}");
             (rpc.rsplit('/').next().unwrap_or_default().to_owned(), text("outcome"))
         })
