@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::sessions::NewSession;
 use crate::app::watch::WatchStart;
@@ -210,7 +210,11 @@ pub(super) fn relay(
     };
     let login = match (&nats.token_file, &nats.credentials_file) {
         (Some(file), _) => bus::Login::Token(secret("nats.token_file", file)?),
-        (None, Some(file)) => bus::Login::Credentials(secret("nats.credentials_file", file)?),
+        (None, Some(file)) => {
+            let text = secret("nats.credentials_file", file)?;
+            // Its reader wants the last line to end.
+            bus::Login::Credentials(format!("{}\n", text.expose_secret()).into())
+        }
         (None, None) => bus::Login::None,
     };
     let tls = match (&nats.cert_file, &nats.key_file) {

@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nkeys::KeyPair;
+use serde_json::json;
 use wagroups::config::Settings;
 use wagroups::server::Server;
 
@@ -69,6 +73,59 @@ async fn a_certificate_opens_over_tls() {
         .await;
     make_groups(&service, 1).await;
     until_published(&service).await;
+}
+
+/// What `nsc` signs: claims of `subject`, by `issuer`.
+fn jwt(issuer: &KeyPair, subject: &KeyPair, name: &str, claims: serde_json::Value) -> String {
+    let encode = |json: &serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let header = json!({ "typ": "JWT", "alg": "ed25519-nkey" });
+    let claims = json!({
+        "jti": name, "iat": 1, "iss": issuer.public_key(), "sub": subject.public_key(), "name": name, "nats": claims,
+    });
+    let signed = format!("{}.{}", encode(&header), encode(&claims));
+    let signature = issuer.sign(signed.as_bytes()).expect("a signature");
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_open_a_server_with_an_operator() {
+    let operator = KeyPair::new_operator();
+    let (system, account, user) =
+        (KeyPair::new_account(), KeyPair::new_account(), KeyPair::new_user());
+    let limits = json!({
+        "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
+        "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
+    });
+    let of_account = json!({ "type": "account", "version": 2, "limits": limits });
+    let mut of_system = of_account.clone();
+    for limit in ["mem_storage", "disk_storage", "streams", "consumer"] {
+        of_system["limits"][limit] = json!(0);
+    }
+    let of_operator = json!({ "type": "operator", "version": 2 });
+    let of_user = json!({ "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1, "pub": {}, "sub": {} });
+    let config = format!(
+        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {}\n {}: {} }}",
+        jwt(&operator, &operator, "operator", of_operator),
+        system.public_key(),
+        system.public_key(),
+        jwt(&operator, &system, "system", of_system),
+        account.public_key(),
+        jwt(&operator, &account, "account", of_account),
+    );
+    let Some(nats) = Nats::start_with(&config).await else { return };
+    let credentials = format!(
+        "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
+         -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+        jwt(&account, &user, "relay", of_user),
+        user.seed().expect("a seed"),
+    );
+    let (url, file) = (nats.url(), written(&nats, "relay.creds", &credentials));
+    let service = Service::on_sqlite_with(|settings| {
+        (settings.nats.url, settings.nats.credentials_file) = (url, Some(file));
+    })
+    .await;
+    make_groups(&service, 1).await;
+    assert_eq!(until_published(&service).await.published_count, 1);
 }
 
 #[tokio::test]
