@@ -50,7 +50,7 @@ pub fn routes() -> Vec<Route> {
             "/api/server/replicas",
             replicas,
             asked("listReplicas", "The replicas that share the database")
-                .detail("As the one that answers sees them. It needs a key that sees all sessions.")
+                .detail("As the one that answers sees them. A key that does not see all sessions is told of none.")
                 .answers(200, "The replicas.", Body::Json("Replicas"))
                 .refuses_only(&[401, 403, 500]),
         ),
@@ -78,7 +78,10 @@ async fn ping() -> Response {
 
 /// In the words of the library that WAHA uses. Its own checks are of disks that this service does not have.
 async fn health(State(gateway): State<RestState>, incoming: Incoming) -> Result<Response, Refusal> {
-    refuse_unless_all_is_seen(&incoming)?;
+    if !incoming.call.caller.sees_all() {
+        let message = "only an API key that sees all sessions may ask how the service is";
+        return Err(incoming.refuse(Error::new(Reason::PermissionDenied, message)));
+    }
     let database = timeout(PATIENCE, gateway.app.check_database()).await;
     let is_draining = gateway.app.is_draining();
     let checks = [
@@ -103,21 +106,11 @@ async fn health(State(gateway): State<RestState>, incoming: Incoming) -> Result<
     Ok((code, json(&body)).into_response())
 }
 
-fn refuse_unless_all_is_seen(incoming: &Incoming) -> Result<(), Refusal> {
-    if incoming.call.caller.sees_all() {
-        return Ok(());
-    }
-    let message = "only an API key that sees all sessions may ask how the service is";
-    Err(incoming.refuse(Error::new(Reason::PermissionDenied, message)))
-}
-
-async fn replicas(
-    State(gateway): State<RestState>,
-    incoming: Incoming,
-) -> Result<Response, Refusal> {
-    refuse_unless_all_is_seen(&incoming)?;
-    let Some(seen) = gateway.replicas.as_ref().and_then(|replicas| replicas.replicas()) else {
-        return Ok(json(&Replicas { epoch: Epoch::default(), replicas: Vec::new() }));
+async fn replicas(State(gateway): State<RestState>, incoming: Incoming) -> Response {
+    // As with sessions, a key is told of what it may see, and no more.
+    let told = gateway.replicas.as_ref().filter(|_| incoming.call.caller.sees_all());
+    let Some(seen) = told.and_then(|replicas| replicas.replicas()) else {
+        return json(&Replicas { epoch: Epoch::default(), replicas: Vec::new() });
     };
     let owner = seen.view.lease.owner.as_ref();
     let replica = |record: &ReplicaRecord| Replica {
@@ -133,7 +126,7 @@ async fn replicas(
         is_self: record.id == seen.own,
     };
     let replicas = seen.view.replicas.iter().map(replica).collect();
-    Ok(json(&Replicas { epoch: seen.view.lease.epoch, replicas }))
+    json(&Replicas { epoch: seen.view.lease.epoch, replicas })
 }
 
 async fn server_version(State(gateway): State<RestState>, _incoming: Incoming) -> Response {

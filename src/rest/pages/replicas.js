@@ -11,7 +11,7 @@ async function load() {
   try {
     return (await json("/api/server/replicas")).replicas;
   } catch {
-    // A key of some sessions may not ask, and a service that is away is told of elsewhere.
+    // A service that is away is told of elsewhere.
     return [];
   }
 }

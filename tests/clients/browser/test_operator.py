@@ -280,7 +280,11 @@ def replicas(tmp_path: Path) -> Iterator[List[Program]]:
     database = f"pages_{uuid.uuid4().hex}"
     url = urlsplit(server)
     connection = pg8000.native.Connection(
-        url.username or "postgres", host=url.hostname or "127.0.0.1", port=url.port or 5432, password=url.password
+        url.username or "postgres",
+        host=url.hostname or "127.0.0.1",
+        port=url.port or 5432,
+        password=url.password,
+        database=url.path.lstrip("/") or "postgres",
     )
     connection.run(f"CREATE DATABASE {database}")
     connection.close()
