@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_stream::wrappers::WatchStream;
@@ -19,7 +19,7 @@ use crate::domain::auth::Caller;
 use crate::domain::fair_share::{FairShare, FairShares, Share};
 use crate::domain::id::SessionName;
 use crate::domain::other_event::{MAX_EVENT_BYTES, OtherEvent, OtherEventNames, is_passed_on};
-use crate::domain::port::other_events::OtherEvents;
+use crate::domain::port::other_events::{OtherEventSource, OtherEvents};
 use crate::telemetry;
 
 /// Events that wait in one lane, and what all that wait for one receiver take.
@@ -51,6 +51,8 @@ impl Wish {
 pub(super) struct Fanout {
     receivers: RwLock<Vec<Arc<Receiver>>>,
     next_id: AtomicU64,
+    /// All names that receivers wish for, and those of them that WAHA servers are asked for.
+    named: watch::Sender<OtherEventNames>,
     wanted: watch::Sender<OtherEventNames>,
     room: FairShares,
 }
@@ -67,6 +69,7 @@ struct Receiver {
 /// An event that waits for one receiver, and the room that it takes until it is dropped.
 #[derive(Debug)]
 pub struct Waiting {
+    pub session: SessionName,
     pub event: Arc<OtherEvent>,
     _room: OwnedSemaphorePermit,
     _share: Option<Share>,
@@ -84,6 +87,7 @@ impl Fanout {
         Arc::new(Self {
             receivers: RwLock::default(),
             next_id: AtomicU64::new(0),
+            named: watch::Sender::default(),
             wanted: watch::Sender::default(),
             room: FairShares::new(FairShare { capacity: CAPACITY_BYTES, is_shared }),
         })
@@ -110,15 +114,19 @@ impl Fanout {
     fn note_wanted(&self) {
         // Under the lock, so that of two changes the later one is sent last.
         let receivers = self.receivers.read();
-        let names = receivers.iter().flat_map(|receiver| &receiver.wish.names);
-        let names = names.filter(|name| is_passed_on(name.as_str()));
-        let wanted: OtherEventNames = names.cloned().collect();
-        self.wanted.send_if_modified(|held| {
-            let has_changed = *held != wanted;
-            *held = wanted;
-            has_changed
-        });
+        let names = || receivers.iter().flat_map(|receiver| &receiver.wish.names);
+        send_if_new(&self.named, names().cloned().collect());
+        let wanted = names().filter(|name| is_passed_on(name.as_str()));
+        send_if_new(&self.wanted, wanted.cloned().collect());
     }
+}
+
+fn send_if_new(sender: &watch::Sender<OtherEventNames>, names: OtherEventNames) {
+    sender.send_if_modified(|held| {
+        let has_changed = *held != names;
+        *held = names;
+        has_changed
+    });
 }
 
 impl Receiver {
@@ -133,7 +141,8 @@ impl Receiver {
         if share.is_none() && is_behind {
             return false;
         }
-        let waiting = Waiting { event: event.clone(), _room: own, _share: share };
+        let event = event.clone();
+        let waiting = Waiting { session: session.clone(), event, _room: own, _share: share };
         let mut hasher = DefaultHasher::new();
         session.hash(&mut hasher);
         let lane = hasher.finish() % self.lanes.len() as u64;
@@ -145,6 +154,10 @@ impl Receiver {
 impl OtherEvents for Fanout {
     fn wanted(&self) -> BoxStream<'static, OtherEventNames> {
         WatchStream::new(self.wanted.subscribe()).boxed()
+    }
+
+    fn named(&self) -> BoxStream<'static, OtherEventNames> {
+        WatchStream::new(self.named.subscribe()).boxed()
     }
 
     fn publish(&self, session: &SessionName, event: OtherEvent) {
@@ -165,10 +178,48 @@ impl OtherEvents for Fanout {
     }
 }
 
+impl Subscription {
+    /// Wishes for these events from now on, in place of those before.
+    fn wish_for(&self, names: OtherEventNames) {
+        for receiver in self.fanout.receivers.write().iter_mut() {
+            if receiver.id == self.id {
+                let wish = Wish { names, ..receiver.wish.clone() };
+                let (id, lanes) = (self.id, receiver.lanes.clone());
+                *receiver = Arc::new(Receiver { id, wish, lanes, room: receiver.room.clone() });
+                break;
+            }
+        }
+        self.fanout.note_wanted();
+    }
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.fanout.receivers.write().retain(|receiver| receiver.id != self.id);
         self.fanout.note_wanted();
+    }
+}
+
+impl OtherEventSource for App {
+    fn follow(
+        &self,
+        names: BoxStream<'static, OtherEventNames>,
+    ) -> BoxStream<'static, (SessionName, Arc<OtherEvent>)> {
+        let nothing = OtherEventNames::default();
+        let wish = Wish { caller: Caller::anyone(), sessions: Vec::new(), names: nothing };
+        let (subscription, [queue]) = self.inner.fanout.subscribe(wish);
+        let held = (names, subscription, queue);
+        let events = stream::unfold(held, |(mut names, subscription, mut queue)| async move {
+            loop {
+                tokio::select! {
+                    changed = names.next() => subscription.wish_for(changed?),
+                    Some(Waiting { session, event, .. }) = queue.recv() => {
+                        return Some(((session, event), (names, subscription, queue)));
+                    }
+                }
+            }
+        });
+        events.take_until(self.inner.lifecycle.draining.clone().cancelled_owned()).boxed()
     }
 }
 

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::{BodyExt as _, Full};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
@@ -157,11 +157,65 @@ impl Forwarder {
     }
 
     async fn send_to(&self, owner: &Owner, call: &Outgoing) -> Result<Response<Body>, Unanswered> {
-        let connected = self.connection(owner, call.streams).await?;
+        let body = Body::new(Full::new(call.body.clone()).map_err(|never| match never {}));
+        let mut request = self.request(call.surface, body);
+        *request.method_mut() = call.parts.method.clone();
+        let path = call.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        *request.uri_mut() =
+            Uri::try_from(path).map_err(|error| Unanswered::NotSent(error.to_string()))?;
+        for (name, value) in &call.parts.headers {
+            if ![CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name) {
+                request.headers_mut().append(name, value.clone());
+            }
+        }
+        let answer = self.exchange(owner, request, call.streams).await?;
+        if call.streams {
+            return Ok(answer);
+        }
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| Unanswered::Broken(error.to_string()))?;
+        let trailers = body.trailers().cloned();
+        let bytes = Full::new(body.to_bytes()).map_err(|never| match never {});
+        let body = match trailers {
+            Some(trailers) => {
+                Body::new(
+                    bytes.with_trailers(std::future::ready(Some(Ok::<_, tonic::Status>(trailers)))),
+                )
+            }
+            None => Body::new(bytes),
+        };
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// A stream in both directions with the owner; or why there is none.
+    pub(super) async fn open(
+        &self,
+        surface: Surface,
+        body: Body,
+    ) -> Result<Response<Body>, String> {
+        let owner = match &*self.role.borrow() {
+            Role::Follower(Some(owner)) => owner.clone(),
+            Role::Follower(None) => return Err("there is no owner".to_owned()),
+            Role::Owner(_) => return Err("this replica is the owner".to_owned()),
+        };
+        let mut request = self.request(surface, body);
+        *request.method_mut() = Method::POST;
+        self.exchange(&owner, request, true).await.map_err(|unanswered| match unanswered {
+            Unanswered::NotSent(cause) | Unanswered::Broken(cause) => cause,
+        })
+    }
+
+    /// The head of the owner's answer, if a replica gave it.
+    async fn exchange(
+        &self,
+        owner: &Owner,
+        request: Request<Body>,
+        streams: bool,
+    ) -> Result<Response<Body>, Unanswered> {
+        let connected = self.connection(owner, streams).await?;
         let (connection, mut channel) = (connected.number, connected.channel);
         let sent = async {
             let channel = channel.ready().await.map_err(|error| not_sent(&error))?;
-            let request = self.request(call)?;
             channel.call(request).await.map_err(|error| {
                 let text = chain(&error);
                 if is_not_sent(&error) {
@@ -185,40 +239,16 @@ impl Forwarder {
         if answer.headers_mut().remove(PEER).is_none() {
             return Err(Unanswered::NotSent(format!("{} is no replica", owner.address)));
         }
-        if call.streams {
-            return Ok(answer);
-        }
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| Unanswered::Broken(error.to_string()))?;
-        let trailers = body.trailers().cloned();
-        let bytes = Full::new(body.to_bytes()).map_err(|never| match never {});
-        let body = match trailers {
-            Some(trailers) => {
-                Body::new(
-                    bytes.with_trailers(std::future::ready(Some(Ok::<_, tonic::Status>(trailers)))),
-                )
-            }
-            None => Body::new(bytes),
-        };
-        Ok(Response::from_parts(head, body))
+        Ok(answer)
     }
 
-    fn request(&self, call: &Outgoing) -> Result<Request<Body>, Unanswered> {
-        let mut request =
-            Request::new(Body::new(Full::new(call.body.clone()).map_err(|never| match never {})));
-        *request.method_mut() = call.parts.method.clone();
+    fn request(&self, surface: Surface, body: Body) -> Request<Body> {
+        let mut request = Request::new(body);
         *request.version_mut() = Version::HTTP_2;
-        let path = call.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        *request.uri_mut() =
-            Uri::try_from(path).map_err(|error| Unanswered::NotSent(error.to_string()))?;
         let headers = request.headers_mut();
-        headers.extend(call.parts.headers.clone());
-        for hop in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
-            headers.remove(hop);
-        }
-        headers.insert(LISTENER, HeaderValue::from_static(call.surface.as_str()));
+        headers.insert(LISTENER, HeaderValue::from_static(surface.as_str()));
         headers.insert(SECRET, self.secret.header());
-        Ok(request)
+        request
     }
 
     /// The connection to the owner, opened once for all who wait for it. Answers that are passed on as they come have

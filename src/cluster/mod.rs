@@ -7,10 +7,12 @@
 
 mod forward;
 mod membership;
+mod other_events;
 mod peer;
 
 pub use forward::{Forwarder, HttpForwarder, Outgoing, unanswered};
 pub use membership::{Member, Membership, Owner, Role};
+pub use other_events::{follow_other_events, other_events_router};
 pub use peer::{CallOfPeer, PeerListener, PeerSecret};
 
 use http::HeaderName;
@@ -24,22 +26,25 @@ const PEER: HeaderName = HeaderName::from_static("wagroups-peer");
 /// That the call was refused before anything was done: it may be sent elsewhere.
 const REFUSED: HeaderName = HeaderName::from_static("wagroups-refused");
 
-/// A listener whose calls are handed on.
+/// A listener whose calls are handed on, or what else replicas ask of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
     Grpc,
     Rest,
     WahaWebhooks,
+    /// A stream that only replicas have: what WAHA servers tell beside groups.
+    OtherEvents,
 }
 
 impl Surface {
-    const ALL: [Self; 3] = [Self::Grpc, Self::Rest, Self::WahaWebhooks];
+    const ALL: [Self; 4] = [Self::Grpc, Self::Rest, Self::WahaWebhooks, Self::OtherEvents];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Grpc => "grpc",
             Self::Rest => "rest",
             Self::WahaWebhooks => "waha",
+            Self::OtherEvents => "other_events",
         }
     }
 }

@@ -73,6 +73,7 @@ pub struct PeerListener<S> {
     grpc: S,
     rest: Option<Router>,
     waha_webhooks: Option<Router>,
+    other_events: Router,
     /// How often strangers are told of.
     strangers: Arc<DefaultDirectRateLimiter>,
 }
@@ -83,10 +84,11 @@ impl<S> PeerListener<S> {
         grpc: S,
         rest: Option<Router>,
         waha_webhooks: Option<Router>,
+        other_events: Router,
     ) -> Self {
         let once_a_minute = Quota::per_minute(NonZeroU32::MIN);
         let strangers = Arc::new(RateLimiter::direct(once_a_minute));
-        Self { secret, grpc, rest, waha_webhooks, strangers }
+        Self { secret, grpc, rest, waha_webhooks, other_events, strangers }
     }
 }
 
@@ -134,6 +136,7 @@ where
             }
             Some(Surface::Rest) => self.rest.clone(),
             Some(Surface::WahaWebhooks) => self.waha_webhooks.clone(),
+            Some(Surface::OtherEvents) => Some(self.other_events.clone()),
             None => None,
         };
         let Some(router) = router else {

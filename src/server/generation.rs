@@ -13,7 +13,9 @@ use super::stack::{self, Bounds};
 use super::startup::{self, RelayOptions, StartError};
 use crate::app::App;
 use crate::bus::JetStream;
-use crate::cluster::{Forwarder, HttpForwarder, Role, Surface};
+use crate::cluster::{
+    Forwarder, HttpForwarder, Role, Surface, follow_other_events, other_events_router,
+};
 use crate::config::Settings;
 use crate::domain::cluster::Tenure;
 use crate::domain::counter::Epoch;
@@ -173,7 +175,9 @@ impl Assembly {
             waha_ingress::router(app.clone(), self.clock.clone(), options)
         });
         let grpc = stack::grpc_routes(settings, &app, simulator.as_ref(), &self.health)?;
-        Ok(Arc::new(Serving { app, simulator, grpc, rest, waha_webhooks, part }))
+        let other_events =
+            matches!(part, Part::Acts(Some(_))).then(|| other_events_router(Arc::new(app.clone())));
+        Ok(Arc::new(Serving { app, simulator, grpc, rest, waha_webhooks, other_events, part }))
     }
 }
 
@@ -218,7 +222,12 @@ impl Generation {
     pub fn begin(&mut self, store: Option<Arc<dyn ClusterStore>>) {
         let app = self.app().clone();
         let tasks = match (&self.serving.part, store) {
-            (Part::Follows(_), Some(store)) => app.background_of_follower(store),
+            (Part::Follows(forwarder), Some(store)) => {
+                let mut tasks = app.background_of_follower(store);
+                let others = follow_other_events(forwarder.clone(), app.other_events());
+                tasks.push(Box::pin(others));
+                tasks
+            }
             (_, store) => {
                 let mut tasks = app.background();
                 if let Some(store) = store {

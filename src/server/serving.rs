@@ -38,6 +38,8 @@ pub(super) struct Serving {
     pub grpc: Routes,
     pub rest: Option<Router>,
     pub waha_webhooks: Option<Router>,
+    /// For other replicas, where this one acts.
+    pub other_events: Option<Router>,
     pub part: Part,
 }
 
@@ -97,6 +99,11 @@ impl Current {
     /// The door for WAHA's webhooks, as it is at the moment.
     pub fn waha_webhooks(&self) -> Router {
         self.router(|serving| serving.waha_webhooks.clone())
+    }
+
+    /// What other replicas pass on to their clients.
+    pub fn other_events(&self) -> Router {
+        self.router(|serving| serving.other_events.clone())
     }
 
     fn router(&self, of: fn(&Serving) -> Option<Router>) -> Router {

@@ -259,6 +259,7 @@ pub(super) async fn serve_grpc(
             protocol.service.clone(),
             settings.rest.listen.map(|_| current.rest()),
             settings.waha_ingress.listen.map(|_| current.waha_webhooks()),
+            current.other_events(),
         );
         let protocol = protocol.with(service);
         let bounds = bounds.connections("cluster", MAX_PEERS);

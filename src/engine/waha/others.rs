@@ -187,6 +187,10 @@ mod tests {
             WatchStream::new(self.0.subscribe()).boxed()
         }
 
+        fn named(&self) -> BoxStream<'static, OtherEventNames> {
+            self.wanted()
+        }
+
         fn publish(&self, _session: &SessionName, _event: OtherEvent) {}
     }
 

@@ -272,7 +272,7 @@ impl Fleet {
 }
 
 impl Member {
-    async fn start(store: &TestStore, servers: &[Arc<WahaServer>]) -> Self {
+    pub async fn start(store: &TestStore, servers: &[Arc<WahaServer>]) -> Self {
         let url = store.url();
         let server: PgConnectOptions = url.parse().expect("a URL");
         let target = format!("{}:{}", server.get_host(), server.get_port());
@@ -298,6 +298,7 @@ impl Member {
             ("WAGROUPS_CLUSTER__ADDRESS", peers.address.clone()),
             ("WAGROUPS_SHUTDOWN__GRACE", "5s".to_owned()),
             ("WAGROUPS_WAHA__SERVERS", format!("[{}]", servers.join(", "))),
+            ("WAGROUPS_SESSIONS__MAX", "20000".to_owned()),
             ("WAGROUPS_RECONCILE__MIN_INTERVAL", "0s".to_owned()),
             ("WAGROUPS_ENGINE__CALLS_PER_SECOND", "1000".to_owned()),
             ("WAGROUPS_ENGINE__BURST", "1000".to_owned()),

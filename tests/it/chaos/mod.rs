@@ -3,6 +3,7 @@
 //! sessions, `proof.rs` for WAHA and webhooks.
 
 mod fleet;
+mod many_sessions;
 mod proof;
 mod rolling_update;
 

@@ -1,14 +1,21 @@
 //! REST, WAHA's webhooks and streams of sessions at a replica that does not act.
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::time::timeout;
+use wagroups::config::Settings;
 use wagroups::domain::clock::Clock as _;
 use wagroups::pb;
 use wagroups::telemetry::SystemClock;
 
 use super::replicas::{Replica, Replicas};
 use crate::harness::service::{Service, eventually};
+use crate::rest::socket::Socket;
+use crate::waha::scene::set_servers;
+use crate::waha_server::{Options, WahaServer, Whatsapp};
 use crate::webhook::sender::{self, Sender};
 
 const SECRET: &str = "7777777777777777777777777777777777777777777777777777777777777777";
@@ -18,7 +25,7 @@ fn client() -> Client {
     Client::builder().tls_backend_preconfigured(tls).build().expect("a client")
 }
 
-fn with_all_listeners(settings: &mut wagroups::config::Settings) {
+fn with_all_listeners(settings: &mut Settings) {
     settings.rest.listen = "127.0.0.1:0".parse().ok();
     settings.waha_ingress.listen = "127.0.0.1:0".parse().ok();
 }
@@ -81,6 +88,66 @@ async fn webhooks_of_waha_are_taken_by_any_replica_and_written_by_the_owner() {
             (!list.events.is_empty()).then_some(())
         })
         .await;
+    }
+    replicas.stop().await;
+}
+
+#[tokio::test]
+async fn what_waha_servers_tell_beside_groups_reaches_the_sockets_of_every_replica() {
+    let whatsapp = Whatsapp::new().await;
+    let waha = WahaServer::start(&whatsapp, Options::default()).await;
+    waha.add_session("phone").await;
+    let with_waha = |settings: &mut Settings| {
+        with_all_listeners(settings);
+        set_servers(settings, std::slice::from_ref(&waha), 10);
+    };
+    let Some(replicas) = Replicas::start(3, with_waha).await else { return };
+    let config = pb::WahaConfig { server: "waha-00".into(), ..Default::default() };
+    let request = pb::CreateSessionRequest {
+        session: "phone".into(),
+        config: Some(pb::create_session_request::Config::Waha(config)),
+        ..Default::default()
+    };
+    replicas.running[0].sessions().create_session(request).await.expect("a session");
+    let mut sockets = Vec::new();
+    for replica in &replicas.running {
+        let addr = replica.server.rest_addr().expect("REST");
+        sockets.push(Socket::at(addr, "session=phone&events=message,session.status").await);
+    }
+    let message = |number: usize| {
+        json!({ "id": format!("evt_{number}"), "timestamp": 1_795_971_681_317_i64, "event": "message",
+                "session": "phone", "payload": { "number": number } })
+        .to_string()
+    };
+    // Until it reaches all: the streams open one after another.
+    let mut sent = 0;
+    for socket in &mut sockets {
+        let mut tries = 0;
+        loop {
+            sent += 1;
+            waha.send_frame("phone", "message", &message(sent));
+            if timeout(Duration::from_millis(200), socket.text()).await.is_ok() {
+                break;
+            }
+            tries += 1;
+            assert!(tries < 100, "no message is passed on");
+        }
+    }
+    sent += 1;
+    waha.send_frame("phone", "message", &message(sent));
+    for socket in &mut sockets {
+        while socket.text().await != message(sent) {}
+    }
+    // What the owner tells itself.
+    let stop = pb::StopSessionRequest { session: "phone".into(), ..Default::default() };
+    replicas.running[2].sessions().stop_session(stop).await.expect("stopped");
+    for socket in &mut sockets {
+        let told = socket.event().await;
+        assert_eq!(
+            (&told["event"], &told["payload"]["status"]),
+            (&json!("session.status"), &json!("STOPPED")),
+            "{told}"
+        );
     }
     replicas.stop().await;
 }

@@ -172,6 +172,7 @@ impl Process {
             // For the tests themselves; the program would take it for a setting.
             .env_remove("WAGROUPS_CRASH_ROUNDS")
             .env_remove("WAGROUPS_CHAOS_FAULTS")
+            .env_remove("WAGROUPS_FLEET_SESSIONS")
             .env_remove("WAGROUPS_RELAY_KILLS")
             .env_remove("WAGROUPS_TEST_NATS_SERVER")
             .env_remove("WAGROUPS_BEFORE")

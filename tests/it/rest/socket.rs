@@ -1,5 +1,6 @@
 //! WAHA's WebSocket, as its clients use it.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
@@ -20,9 +21,13 @@ pub struct Socket(pub WebSocketStream<TcpStream>);
 
 impl Socket {
     pub async fn open(service: &Service, query: &str) -> Self {
-        let url = format!("{}/ws?{query}", service.rest_url().replace("http://", "ws://"));
-        let address = url.trim_start_matches("ws://").split('/').next().expect("an address");
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        let url = service.rest_url();
+        Self::at(url.trim_start_matches("http://"), query).await
+    }
+
+    pub async fn at(address: impl Display, query: &str) -> Self {
+        let stream = TcpStream::connect(address.to_string()).await.expect("a connection");
+        let url = format!("ws://{address}/ws?{query}");
         Self(client_async(url.as_str(), stream).await.expect("the handshake always succeeds").0)
     }
 

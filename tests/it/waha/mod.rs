@@ -15,7 +15,7 @@ mod passing;
 mod placing;
 mod registration;
 mod restarts;
-mod scene;
+pub mod scene;
 mod spellings;
 mod storm;
 mod strangers;
