@@ -173,6 +173,7 @@ mod tests {
                 source_id: id.to_owned(),
                 observations: vec![described(subject)],
                 call_key: None,
+                trace: None,
                 may_be_late: true,
             })
         };
@@ -221,6 +222,7 @@ mod tests {
                     stamp: None,
                 }],
                 call_key: None,
+                trace: None,
                 may_be_late: true,
             })
         };
@@ -268,6 +270,7 @@ mod tests {
                 source_id: id.to_owned(),
                 observations: vec![observed(change, actor)],
                 call_key: None,
+                trace: None,
                 may_be_late: false,
             })
         };
@@ -328,6 +331,7 @@ mod tests {
                     stamp: None,
                 }],
                 call_key: None,
+                trace: None,
                 may_be_late: true,
             })
         };

@@ -23,6 +23,7 @@ use crate::domain::port::webhook_sender::{DeliveryError, DeliveryRequest};
 use crate::domain::port::webhooks::ProgressWrite;
 use crate::domain::reason::Reason;
 use crate::domain::token::{LogId, ResumeToken};
+use crate::domain::trace_context::TraceContext;
 use crate::domain::webhook::{
     EventName, FailureCause, MAX_DELAY, WebhookConfig, WebhookId, WebhookState,
 };
@@ -421,6 +422,7 @@ async fn post(
         hmac_key: config.hmac_key.clone(),
         delivery_id: id.delivery_id(record.id),
         time: rendered.time,
+        trace: TraceContext::parse(&event.traceparent, &event.tracestate),
         body: rendered.body.to_string().into(),
     };
     let began = Instant::now();
