@@ -2,15 +2,10 @@
 //! behind the one before it, all acknowledged.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use async_nats::HeaderMap;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context};
-use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tempfile::TempDir;
@@ -18,6 +13,7 @@ use wagroups::domain::port::repository::{CommitBatch, EventLog as _, SessionStor
 use wagroups::repository::{ConnectOptions, SeaRepository};
 use wagroups::telemetry::SystemClock;
 
+use super::nats_server::{Message, NatsServer, SERVER};
 use super::table::{Better, Table, median};
 use super::{Child, Effort, append};
 use wagroups::domain::clock::Clock as _;
@@ -25,29 +21,28 @@ use wagroups::domain::clock::Clock as _;
 const SESSIONS: usize = 50;
 /// Events of one commit.
 const AT_ONCE: usize = 20;
-const SERVER: &str = "WAGROUPS_TEST_NATS_SERVER";
 
 pub async fn measure(effort: Effort, table: &mut Table) {
-    let Ok(server) = std::env::var(SERVER) else {
+    if std::env::var(SERVER).is_err() {
         return println!("jetstream: left out, {SERVER} is not set");
-    };
+    }
     let count = if effort.rounds > 1 { 50_000 } else { 5_000 };
     let dir = TempDir::new().expect("a temporary folder");
     fill(dir.path(), count).await;
     let (mut relayed, mut bare, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
-        let nats = Nats::start(&server).await;
+        let nats = NatsServer::start("").await.expect("a server");
         // A copy, in which the relay was never begun.
         let copy = TempDir::new().expect("a temporary folder");
         let file = "wagroups.db";
         std::fs::copy(dir.path().join(file), copy.path().join(file)).expect("copied");
-        let service = Child::relaying(copy.path(), &nats.url);
+        let service = Child::relaying(copy.path(), &nats.url());
         let (rate, seconds) = relay(&nats, &service, count).await;
         relayed.push(rate);
         cpu.push(seconds * 1e6 / count as f64);
-        let messages = nats.messages(count).await;
+        let messages = nats.messages().await;
         drop((service, nats));
-        let nats = Nats::start(&server).await;
+        let nats = NatsServer::start("").await.expect("a server");
         bare.push(publish(&nats, messages, count).await);
     }
     table.add(
@@ -88,7 +83,7 @@ async fn fill(dir: &std::path::Path, count: usize) {
 }
 
 /// Events a second, and the processor time that all of them took.
-async fn relay(nats: &Nats, service: &Child, count: usize) -> (f64, f64) {
+async fn relay(nats: &NatsServer, service: &Child, count: usize) -> (f64, f64) {
     let context = nats.context().await;
     let first = loop {
         let held = count_of(&context).await;
@@ -114,7 +109,7 @@ async fn count_of(context: &Context) -> u64 {
 }
 
 /// Events a second.
-async fn publish(nats: &Nats, messages: Vec<Message>, count: usize) -> f64 {
+async fn publish(nats: &NatsServer, messages: Vec<Message>, count: usize) -> f64 {
     let context = nats.context().await;
     let stream = jetstream::stream::Config {
         name: "WAGROUPS".to_owned(),
@@ -143,66 +138,5 @@ async fn publish_session(context: Context, messages: Vec<Message>) {
             .expected_last_subject_sequence(last);
         let sent = context.send_publish(subject, message).await.expect("sent");
         last = sent.await.expect("acknowledged").sequence;
-    }
-}
-
-struct Message {
-    subject: String,
-    headers: HeaderMap,
-    payload: Bytes,
-}
-
-struct Nats {
-    process: std::process::Child,
-    url: String,
-    _dir: TempDir,
-}
-
-impl Drop for Nats {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Nats {
-    async fn start(server: &str) -> Self {
-        let dir = TempDir::new().expect("a temporary folder");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
-        let process = Command::new(server)
-            .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
-            .arg(dir.path())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nats-server starts");
-        let nats = Self { process, url: format!("nats://127.0.0.1:{port}"), _dir: dir };
-        nats.context().await;
-        nats
-    }
-
-    async fn context(&self) -> Context {
-        loop {
-            match async_nats::connect(&self.url).await {
-                Ok(client) => return jetstream::new(client),
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    }
-
-    async fn messages(&self, count: usize) -> Vec<Message> {
-        let stream = self.context().await.get_stream("WAGROUPS").await.expect("the stream");
-        let consumer = stream.create_consumer(OrderedConfig::default()).await.expect("a consumer");
-        let messages = consumer.messages().await.expect("messages");
-        let taken = messages.take(count).map(|message| {
-            let message = message.expect("a message").message.clone();
-            Message {
-                subject: message.subject.to_string(),
-                headers: message.headers.unwrap_or_default(),
-                payload: message.payload,
-            }
-        });
-        taken.collect().await
     }
 }

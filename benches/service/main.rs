@@ -16,6 +16,8 @@ mod child;
 mod cluster;
 mod fanout;
 mod jetstream;
+#[path = "../../tests/it/relay/nats_server.rs"]
+mod nats_server;
 mod poster;
 mod postgres;
 mod resync;

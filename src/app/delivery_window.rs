@@ -12,7 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::event::EventRecord;
 use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
-use crate::domain::webhook::{Failure, FailureCause};
+use crate::domain::webhook::Failure;
 
 /// How much a window takes in.
 #[derive(Debug, Clone, Copy)]
@@ -23,17 +23,20 @@ pub(super) struct Capacity {
     pub bytes: usize,
 }
 
+/// `C` says why its receiver did not take an event.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct Window<C> {
     /// In the order of the log.
     slots: VecDeque<Slot>,
-    lanes: BTreeMap<SessionName, SessionQueue>,
+    lanes: BTreeMap<SessionName, SessionQueue<C>>,
     /// Everything up to here is done.
     place: LogPosition,
+    /// Up to where the log was read.
+    read_to: LogPosition,
     bytes: usize,
     capacity: Capacity,
     /// A failure of an earlier worker, until its event is delivered or fails again.
-    earlier: Option<Failure>,
+    earlier: Option<Failure<C>>,
 }
 
 #[derive(Debug)]
@@ -43,12 +46,12 @@ struct Slot {
 }
 
 #[derive(Debug)]
-struct SessionQueue {
+struct SessionQueue<C> {
     /// The first one is tried.
     events: VecDeque<Arc<EventRecord>>,
     turn: QueueState,
     /// Of the first one.
-    failure: Option<Failure>,
+    failure: Option<Failure<C>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +61,19 @@ enum QueueState {
     Since(Instant),
 }
 
-impl Window {
-    pub fn new(place: LogPosition, capacity: Capacity, earlier: Option<Failure>) -> Self {
+impl<C> Window<C> {
+    pub fn new(place: LogPosition, capacity: Capacity, earlier: Option<Failure<C>>) -> Self {
         let (slots, lanes) = (VecDeque::new(), BTreeMap::new());
-        Self { slots, lanes, place, bytes: 0, capacity, earlier }
+        Self { slots, lanes, place, read_to: place, bytes: 0, capacity, earlier }
     }
 
     pub fn place(&self) -> LogPosition {
         self.place
+    }
+
+    /// From where it is read on.
+    pub fn read_to(&self) -> LogPosition {
+        self.read_to
     }
 
     pub fn has_room(&self) -> bool {
@@ -75,7 +83,8 @@ impl Window {
     /// Takes in the events that follow those before.
     pub fn push(&mut self, events: Vec<Arc<EventRecord>>, now: Instant) {
         for event in events {
-            self.slots.push_back(Slot { place: LogPosition::from(event.as_ref()), is_done: false });
+            self.read_to = LogPosition::from(event.as_ref());
+            self.slots.push_back(Slot { place: self.read_to, is_done: false });
             self.bytes += event.wire.len();
             let lane = self.lanes.entry(event.session.clone()).or_insert_with(|| SessionQueue {
                 events: VecDeque::new(),
@@ -88,10 +97,8 @@ impl Window {
 
     /// The log was read up to here.
     pub fn passed(&mut self, place: LogPosition) {
-        if self.slots.is_empty() {
-            self.place = place;
-            self.forget_what_passed();
-        }
+        self.read_to = place;
+        self.advance();
     }
 
     /// The next event that may go out; its lane waits for what becomes of it.
@@ -114,11 +121,12 @@ impl Window {
         times.filter(|time| *time > now).min()
     }
 
-    /// The event that was out is delivered.
-    pub fn done(&mut self, session: &SessionName, now: Instant) {
-        let Some(lane) = self.lanes.get_mut(session) else { return };
-        (lane.turn, lane.failure) = (QueueState::Since(now), None);
-        let Some(event) = lane.events.pop_front() else { return };
+    /// The event that was out is delivered. Answers how it failed before.
+    pub fn done(&mut self, session: &SessionName, now: Instant) -> Option<Failure<C>> {
+        let lane = self.lanes.get_mut(session)?;
+        lane.turn = QueueState::Since(now);
+        let failure = lane.failure.take();
+        let event = lane.events.pop_front()?;
         if lane.events.is_empty() {
             self.lanes.remove(session);
         }
@@ -130,14 +138,19 @@ impl Window {
         if let Ok(index) = self.slots.binary_search_by_key(&position, |slot| slot.place.position) {
             self.slots[index].is_done = true;
         }
+        self.advance();
+        failure
+    }
+
+    /// Moves the place over what is done.
+    fn advance(&mut self) {
         while let Some(slot) = self.slots.pop_front_if(|slot| slot.is_done) {
             self.place = slot.place;
         }
-        self.forget_what_passed();
-    }
-
-    /// What failed may be none of its concern any more: its filter was changed, or its key sees less.
-    fn forget_what_passed(&mut self) {
+        if self.slots.is_empty() {
+            self.place = self.read_to;
+        }
+        // What failed may be none of its concern any more: its filter was changed, or its key sees less.
         let place = self.place.position;
         self.earlier.take_if(|failure| failure.at.position <= place);
     }
@@ -147,8 +160,8 @@ impl Window {
         &mut self,
         session: &SessionName,
         now: Timestamp,
-        cause: FailureCause,
-    ) -> Option<&Failure> {
+        cause: C,
+    ) -> Option<&Failure<C>> {
         let lane = self.lanes.get_mut(session)?;
         let event = lane.events.front()?;
         let earlier = self.earlier.take_if(|failure| failure.at.position == event.position);
@@ -166,8 +179,18 @@ impl Window {
         }
     }
 
+    /// Has all that waits after a failure tried again at this time.
+    pub fn retry_all(&mut self, at: Instant) {
+        for lane in self.lanes.values_mut().filter(|lane| lane.failure.is_some()) {
+            // What is out goes out once more only after it was answered.
+            if lane.turn != QueueState::Out {
+                lane.turn = QueueState::Since(at);
+            }
+        }
+    }
+
     /// What has failed for longest.
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&Failure<C>> {
         let failures = self.lanes.values().filter_map(|lane| lane.failure.as_ref());
         failures.chain(&self.earlier).min_by_key(|failure| failure.since)
     }
@@ -191,6 +214,7 @@ mod tests {
     use crate::domain::counter::Position;
     use crate::domain::event::{EventId, EventType};
     use crate::domain::log_position::Fingerprint;
+    use crate::domain::webhook::FailureCause;
 
     const CAPACITY: Capacity = Capacity { events: 1024, bytes: 256 * 1024 };
 
@@ -217,14 +241,14 @@ mod tests {
         })
     }
 
-    fn window(events: &[(u32, &str)]) -> Window {
+    fn window(events: &[(u32, &str)]) -> Window<FailureCause> {
         let mut window = Window::new(LogPosition::START, CAPACITY, None);
         let events = events.iter().map(|(position, session)| event(*position, session)).collect();
         window.push(events, Instant::now());
         window
     }
 
-    fn out(window: &mut Window, now: Instant) -> Vec<u64> {
+    fn out(window: &mut Window<FailureCause>, now: Instant) -> Vec<u64> {
         std::iter::from_fn(|| window.take(now)).map(|event| event.position.get()).collect()
     }
 
@@ -277,6 +301,27 @@ mod tests {
         assert_eq!(window.failure(), Some(&failure));
         window.done(&a, start);
         assert_eq!((window.failure(), window.place().position), (None, 2.into()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failed_is_tried_at_once_unless_it_is_out() {
+        let mut window = window(&[(1, "a"), (2, "b"), (3, "c"), (4, "b")]);
+        let start = Instant::now();
+        let (a, b, c) = ("a".parse().unwrap(), "b".parse().unwrap(), "c".parse().unwrap());
+        assert_eq!(out(&mut window, start), [1, 2, 3]);
+        for (session, pause) in [(&a, 60), (&b, 1), (&c, 60)] {
+            window.failed(session, Timestamp::EPOCH, FailureCause::Connect);
+            window.wait(session, start + Duration::from_secs(pause));
+        }
+        let now = start + Duration::from_secs(1);
+        assert_eq!(out(&mut window, now), [2]);
+        window.retry_all(now);
+        assert_eq!(out(&mut window, now), [1, 3], "the second is out");
+        let failed = window.done(&b, now).map(|failure| failure.failures);
+        assert_eq!(failed, Some(1));
+        window.retry_all(now);
+        assert_eq!(out(&mut window, now), [4], "which has not failed");
+        assert_eq!(window.done(&b, now), None);
     }
 
     #[test]

@@ -35,13 +35,17 @@ use crate::domain::backoff::Backoff;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::counter::Epoch;
 use crate::domain::error::{Error, Result};
+use crate::domain::event::Initiator;
 use crate::domain::fair_share::FairShare;
+use crate::domain::id::RequestId;
 use crate::domain::port::engine::GroupEngine;
 use crate::domain::port::passage::Passage;
 use crate::domain::port::picture::PictureMaker;
 use crate::domain::port::repository::Repository;
 use crate::domain::port::webhook_sender::WebhookSender;
 use crate::domain::session::EngineKind;
+use crate::domain::trace_context::TraceContext;
+use crate::telemetry;
 use calls::Calls;
 pub use calls::Mutation;
 use fanout::Fanout;
@@ -85,17 +89,24 @@ impl Options {
     }
 }
 
-/// Who calls, and until when an answer is of use.
+/// Who calls, until when an answer is of use, and what trace it is a part of.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub caller: Caller,
     pub deadline: Option<Instant>,
+    pub trace: Option<TraceContext>,
 }
 
 impl Call {
     /// The service's own calls.
     pub fn internal() -> Self {
-        Self { caller: Caller::anyone(), deadline: None }
+        Self { caller: Caller::anyone(), deadline: None, trace: None }
+    }
+
+    /// As the events tell of it that it causes.
+    fn initiator(&self, request_id: Option<RequestId>) -> Initiator {
+        let key_name = self.caller.key_name().into();
+        Initiator { key_name, request_id, trace: self.trace.clone() }
     }
 }
 
@@ -250,6 +261,7 @@ impl App {
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         self.inner.refuse_if_follower()?;
+        let work = telemetry::carried(work);
         self.inner.lifecycle.tasks.spawn(work).await.map_err(Error::internal)?
     }
 }

@@ -10,6 +10,7 @@ use super::{Options, Payload, subject};
 use crate::domain::port::event_bus::Publication;
 use crate::domain::relay::RelayRun;
 use crate::domain::token::ResumeToken;
+use crate::pb::event::trace_of;
 use crate::pb::json;
 
 /// The place behind the event, by which a watch goes on from it, in base64.
@@ -49,6 +50,13 @@ pub(super) fn of(
     headers.insert("ce-time", event.record_time.to_string());
     if let Some(group) = &event.group_id {
         headers.insert("ce-subject", group.as_str());
+    }
+    if let Some(trace) = trace_of(&event.wire) {
+        for (name, value) in trace.headers() {
+            headers.insert(name, value);
+            // CloudEvents' extension for distributed tracing has the same names.
+            headers.insert(format!("ce-{name}"), value);
+        }
     }
     headers.insert("Content-Type", content_type);
     // Within its window the stream would take a repetition for the same message.

@@ -33,9 +33,15 @@ impl Backoff {
 
     /// The next pause; not shorter than a refusal asked for.
     pub fn pause(&mut self, asked: Option<Duration>, entropy: &dyn Entropy) -> Duration {
-        let doubled = self.first.saturating_mul(1 << self.tries.min(16));
+        let pause = self.pause_after(self.tries, entropy);
         self.tries = self.tries.saturating_add(1);
-        entropy.jittered(doubled.min(self.longest), SPREAD).max(asked.unwrap_or_default())
+        pause.max(asked.unwrap_or_default())
+    }
+
+    /// The pause that follows so many others, for who counts the tries himself.
+    pub fn pause_after(&self, tries: u32, entropy: &dyn Entropy) -> Duration {
+        let doubled = self.first.saturating_mul(1 << tries.min(16));
+        entropy.jittered(doubled.min(self.longest), SPREAD)
     }
 }
 

@@ -16,6 +16,7 @@ use super::join_request::JoinRequest;
 use super::log_position::{Fingerprint, LogPosition};
 use super::participant::{Account, Participant, Role};
 use super::session::{EngineKind, Session};
+use super::trace_context::TraceContext;
 
 /// `evt_` + ULID in lower case. The log's order is the position, never this id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,7 +150,7 @@ pub struct Event {
     pub engine: EngineKind,
     pub origin: Origin,
     pub actor: Option<ParticipantId>,
-    /// The call that caused it; empty with other origins.
+    /// The call that caused it; with other origins empty but for the trace.
     pub initiator: Initiator,
     pub body: EventBody,
 }
@@ -160,6 +161,8 @@ pub struct Initiator {
     /// The name of the caller's API key; empty where none is needed.
     pub key_name: Arc<str>,
     pub request_id: Option<RequestId>,
+    /// Of the call; of a report, that of the delivery it came by.
+    pub trace: Option<TraceContext>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

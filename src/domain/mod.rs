@@ -37,6 +37,7 @@ pub mod session;
 pub mod setting;
 pub mod text;
 pub mod token;
+pub mod trace_context;
 pub mod web_url;
 pub mod webhook;
 pub mod whatsapp_code;
@@ -48,6 +49,7 @@ pub use id::{GroupId, InviteCode, Lid, ParticipantId, PhoneNumber, RequestId, Se
 pub use participant::{Participant, ParticipantResult, Role};
 pub use reason::Reason;
 pub use session::{EngineKind, Session, SessionStatus};
+pub use trace_context::TraceContext;
 
 pub use clock::{Clock, Entropy, Timestamp};
 

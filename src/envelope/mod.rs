@@ -14,6 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::event::EventId;
 use crate::domain::other_event::{OtherEvent, SESSION_STATUS};
 use crate::domain::session::{Session, SessionStatus};
+use crate::domain::trace_context::{TRACEPARENT, TRACESTATE};
 use crate::domain::webhook::{EventName, WebhookId};
 use crate::pb::group_change::Change;
 use crate::pb::group_event::Body;
@@ -80,6 +81,11 @@ impl WahaRenderer {
             "sequence": event.sequence, "author": event.actor, "requestId": event.request_id,
             "keyName": event.key_name, "origin": event.origin().as_str_name(),
         });
+        for (name, value) in [(TRACEPARENT, &event.traceparent), (TRACESTATE, &event.tracestate)] {
+            if !value.is_empty() {
+                payload["_data"][name] = json!(value);
+            }
+        }
         history(event, &mut payload["_data"]);
         let time = self::millis(&event.record_time.unwrap_or_default());
         let mut body = envelope(&event.id, time, name.as_str(), payload, self.words);

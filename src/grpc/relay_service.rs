@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::request::{Fields, call};
 use super::respond::refuse;
-use super::start::{Start, start};
+use super::start::{self, Start};
 use crate::app::App;
 use crate::app::relay::RelayView;
 use crate::domain::relay::RelayState;
@@ -61,20 +61,13 @@ impl RelayService for Relay {
     ) -> Result<Response<pb::ReplayRelayResponse>, Status> {
         use replay_relay_request::Start as Given;
         let call = call(&request)?;
-        let mut fields = Fields::default();
-        let given = request.get_ref().start.as_ref().map(|start| match start {
+        let start = request.get_ref().start.as_ref().map(|start| match start {
             Given::ResumeToken(token) => Start::Token(token),
             Given::StartTime(time) => Start::Time(time),
             Given::Earliest(pb::Earliest {}) => Start::Earliest,
             Given::Latest(pb::Latest {}) => Start::Latest,
         });
-        let mut refused_token = None;
-        let given = fields.required("start", given);
-        let start = given.and_then(|given| start(&mut fields, given, &mut refused_token));
-        if let Some(error) = refused_token {
-            return Err(refuse(error));
-        }
-        let start = fields.finish(start)?;
+        let ((), start) = start::finish(Fields::default(), Some(()), start)?;
         let view = self.app.replay_relay(&call, start).await.map_err(refuse)?;
         Ok(Response::new(pb::ReplayRelayResponse { relay: shown(view) }))
     }

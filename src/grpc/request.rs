@@ -17,6 +17,7 @@ use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use crate::domain::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::domain::participant::Role;
 use crate::domain::reason::Reason;
+use crate::domain::trace_context::TraceContext;
 use crate::middleware::audit::note_session;
 use crate::middleware::{Deadline, to_status};
 use crate::pb;
@@ -34,7 +35,8 @@ pub(super) fn call<T>(request: &Request<T>) -> Result<Call, Status> {
         to_status(&Error::new(Reason::Unauthenticated, "this request was not authenticated"))
     })?;
     let deadline = request.extensions().get::<Deadline>().map(|deadline| deadline.0);
-    Ok(Call { caller, deadline })
+    let trace = request.extensions().get::<TraceContext>().cloned();
+    Ok(Call { caller, deadline, trace })
 }
 
 /// Checks fields and gathers what is wrong with them.

@@ -1,8 +1,10 @@
 //! Where in the log to begin, as several requests say it.
 
+use tonic::Status;
+
 use super::request::Fields;
+use super::respond::refuse;
 use crate::app::watch::WatchStart;
-use crate::domain::error::Error;
 use crate::domain::token::ResumeToken;
 
 pub(super) enum Start<'a> {
@@ -12,22 +14,26 @@ pub(super) enum Start<'a> {
     Latest,
 }
 
-/// `None` where a field is refused. A token that is none is kept apart: it has a reason of its own.
-pub(super) fn start(
-    fields: &mut Fields,
-    start: Start<'_>,
-    refused_token: &mut Option<Error>,
-) -> Option<WatchStart> {
-    match start {
-        Start::Latest => Some(WatchStart::Now),
-        Start::Earliest => Some(WatchStart::Earliest),
-        Start::Time(time) => fields.time("start_time", Some(time)).map(WatchStart::Time),
-        Start::Token(token) => match ResumeToken::decode(token) {
+/// Answers all violations at once; else the values and where to begin, which must be said. A token that is none is no
+/// field's violation: it has a reason of its own, once the fields are right.
+pub(super) fn finish<T>(
+    mut fields: Fields,
+    values: Option<T>,
+    start: Option<Start<'_>>,
+) -> Result<(T, WatchStart), Status> {
+    let start = fields.required("start", start);
+    let start = match start {
+        None => None,
+        Some(Start::Latest) => Some(WatchStart::Now),
+        Some(Start::Earliest) => Some(WatchStart::Earliest),
+        Some(Start::Time(time)) => fields.time("start_time", Some(time)).map(WatchStart::Time),
+        Some(Start::Token(token)) => match ResumeToken::decode(token) {
             Ok(token) => Some(WatchStart::After(token)),
             Err(error) => {
-                *refused_token = Some(error);
-                None
+                fields.finish(values)?;
+                return Err(refuse(error));
             }
         },
-    }
+    };
+    fields.finish(values.zip(start))
 }

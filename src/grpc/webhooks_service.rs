@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::request::{Fields, call};
 use super::respond::refuse;
-use super::start::{Start, start};
+use super::start::{self, Start};
 use crate::app::App;
 use crate::app::webhooks::{NewWebhook, WebhookTest, WebhookUpdate, WebhookView};
 use crate::domain::id::{RequestId, SessionName};
@@ -56,39 +56,32 @@ fn new_webhook(message: &pb::CreateWebhookRequest) -> Result<NewWebhook, Status>
     let hmac_key = hmac_key(&mut fields, &message.hmac_key);
     let headers = headers(&mut fields, &message.headers);
     let retries = retries(&mut fields, message.retries.as_ref());
-    let given = match &message.start {
+    let start = match &message.start {
         None => Start::Latest,
         Some(Given::ResumeToken(token)) => Start::Token(token),
         Some(Given::StartTime(time)) => Start::Time(time),
         Some(Given::Earliest(pb::Earliest {})) => Start::Earliest,
     };
-    let mut refused_token = None;
-    let start = start(&mut fields, given, &mut refused_token);
-    if let Some(error) = refused_token {
-        fields.finish(Some(()))?;
-        return Err(refuse(error));
-    }
-    fields.finish(url.zip(start).map(|(url, start)| {
-        NewWebhook {
-            request_id,
-            request_sha256: Sha256::digest(
-                pb::CreateWebhookRequest { request_id: String::new(), ..message.clone() }
-                    .encode_to_vec(),
-            )
-            .into(),
-            config: WebhookConfig {
-                url,
-                sessions,
-                events,
-                passed_on_events,
-                hmac_key,
-                headers,
-                retries,
-            },
-            paused: message.paused,
-            start,
-        }
-    }))
+    let (url, start) = start::finish(fields, url, Some(start))?;
+    Ok(NewWebhook {
+        request_id,
+        request_sha256: Sha256::digest(
+            pb::CreateWebhookRequest { request_id: String::new(), ..message.clone() }
+                .encode_to_vec(),
+        )
+        .into(),
+        config: WebhookConfig {
+            url,
+            sessions,
+            events,
+            passed_on_events,
+            hmac_key,
+            headers,
+            retries,
+        },
+        paused: message.paused,
+        start,
+    })
 }
 
 fn sessions(fields: &mut Fields, texts: &[String]) -> Vec<SessionName> {
@@ -293,20 +286,13 @@ impl WebhooksService for Webhooks {
         let message = request.get_ref();
         let mut fields = Fields::default();
         let id = fields.parse("webhook_id", &message.webhook_id);
-        let given = message.start.as_ref().map(|start| match start {
+        let start = message.start.as_ref().map(|start| match start {
             Given::ResumeToken(token) => Start::Token(token),
             Given::StartTime(time) => Start::Time(time),
             Given::Earliest(pb::Earliest {}) => Start::Earliest,
             Given::Latest(pb::Latest {}) => Start::Latest,
         });
-        let mut refused_token = None;
-        let given = fields.required("start", given);
-        let start = given.and_then(|given| start(&mut fields, given, &mut refused_token));
-        if let Some(error) = refused_token {
-            fields.finish(id)?;
-            return Err(refuse(error));
-        }
-        let (id, start) = fields.finish(id.zip(start))?;
+        let (id, start) = start::finish(fields, id, start)?;
         let view = self.app.replay_webhook(&call, id, start).await.map_err(refuse)?;
         Ok(Response::new(pb::ReplayWebhookResponse { webhook: shown(&view) }))
     }

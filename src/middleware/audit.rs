@@ -17,6 +17,7 @@ use super::request_id::CallId;
 use crate::domain::auth::Caller;
 use crate::domain::id::SessionName;
 use crate::domain::reason::Reason;
+use crate::domain::trace_context::TraceContext;
 
 /// How many refusals are written in a second, of all callers together.
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("more than none");
@@ -100,6 +101,7 @@ impl Audit {
             is_mutation,
             peer,
             request_id: None,
+            trace: None,
             began: Instant::now(),
             has_ended: false,
         }
@@ -115,6 +117,7 @@ pub struct Audited {
     is_mutation: bool,
     peer: Option<Peer>,
     pub request_id: Option<CallId>,
+    pub trace: Option<TraceContext>,
     began: Instant,
     has_ended: bool,
 }
@@ -155,6 +158,7 @@ impl Audited {
             rpc = &*self.rpc,
             session = noted.session.as_ref().map(SessionName::as_str),
             request.id = self.request_id.as_ref().map(CallId::to_string),
+            trace_id = self.trace.as_ref().map(TraceContext::trace_id),
             duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             left_out,
             "{what}"
@@ -178,6 +182,8 @@ mod tests {
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -222,6 +228,7 @@ mod tests {
         let lines = written(|| {
             let mut call = change(&audit);
             call.request_id = Some(CallId::of("4bf92f35"));
+            call.trace = TraceContext::parse(PARENT, "");
             call.subject.sync_scope(|| {
                 note_caller(&Caller::new("shop", Vec::new()));
                 note_session(&"shop-1".parse().unwrap());
@@ -241,6 +248,8 @@ mod tests {
         assert_eq!(line["peer"], "192.0.2.7:1000");
         assert_eq!(line["session"], "shop-1");
         assert_eq!(line["request.id"], "4bf92f35");
+        assert_eq!(line["trace_id"], PARENT[3..35]);
+        assert!(lines[1].get("trace_id").is_none(), "it came without one");
         assert_eq!(line["outcome"], "OK");
         assert!(line["duration_ms"].is_u64());
         assert_eq!(lines[1]["outcome"], "GROUP_FULL");

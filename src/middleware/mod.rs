@@ -22,6 +22,7 @@ mod rpc_metrics;
 mod served_rpcs;
 mod status;
 mod stream_task;
+mod trace;
 mod unread_body;
 
 pub use audit::{Audit, Audited};
@@ -45,4 +46,5 @@ pub use rpc_metrics::RpcMetricsLayer;
 pub use served_rpcs::{ServedRpc, ServedRpcs};
 pub use status::to_status;
 pub use stream_task::StreamExecutor;
+pub use trace::trace_of;
 pub use unread_body::read_on;

@@ -15,6 +15,7 @@ use super::audit::Audit;
 use super::peer::Peer;
 use super::request_id::CallId;
 use super::served_rpcs::ServedRpcs;
+use crate::domain::trace_context::TraceContext;
 
 #[derive(Debug, Clone)]
 pub struct RpcAuditLayer {
@@ -62,6 +63,7 @@ where
         let mut call =
             audit.begin(rpc.name.clone(), rpc.is_mutation, Peer::of(request.extensions()));
         call.request_id = request.extensions().get::<CallId>().cloned();
+        call.trace = request.extensions().get::<TraceContext>().cloned();
         let subject = call.subject.clone();
         let future = subject.sync_scope(|| self.inner.call(request));
         Box::pin(async move {

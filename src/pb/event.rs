@@ -17,9 +17,11 @@ use crate::domain::event::{
 use crate::domain::group::Group;
 use crate::domain::participant::{Account, Role};
 use crate::domain::session::EngineKind;
+use crate::domain::trace_context::TraceContext;
 
 /// The event but for its sequence and record time, which the log adds ([`wire::complete_event`]).
 pub fn encode_payload(event: &Event, me: Option<&Account>) -> Bytes {
+    let trace = event.initiator.trace.as_ref();
     let message = pb::GroupEvent {
         id: event.id.to_string(),
         session: event.session.to_string(),
@@ -35,6 +37,8 @@ pub fn encode_payload(event: &Event, me: Option<&Account>) -> Bytes {
         record_time: None,
         body: Some(body(&event.body, me)),
         engine_data: Bytes::new(),
+        traceparent: trace.map(TraceContext::traceparent).unwrap_or_default().to_owned(),
+        tracestate: trace.map(TraceContext::tracestate).unwrap_or_default().to_owned(),
     };
     message.encode_to_vec().into()
 }
@@ -42,6 +46,21 @@ pub fn encode_payload(event: &Event, me: Option<&Account>) -> Bytes {
 /// An event as the log keeps it.
 pub fn decode(wire: &[u8]) -> Result<Event, DecodeError> {
     pb::GroupEvent::decode(wire)?.to_domain()
+}
+
+/// The trace that an encoded event is a part of, without the rest of it.
+pub fn trace_of(wire: &[u8]) -> Option<TraceContext> {
+    let traced = Traced::decode(wire).ok()?;
+    TraceContext::parse(&traced.traceparent, &traced.tracestate)
+}
+
+/// The fields of `GroupEvent` that name a trace; all others are skipped.
+#[derive(Clone, PartialEq, Message)]
+struct Traced {
+    #[prost(string, tag = "23")]
+    traceparent: String,
+    #[prost(string, tag = "24")]
+    tracestate: String,
 }
 
 fn body(body: &EventBody, me: Option<&Account>) -> group_event::Body {
@@ -142,6 +161,7 @@ impl pb::GroupEvent {
             initiator: Initiator {
                 key_name: self.key_name.as_str().into(),
                 request_id: optional(&self.request_id)?,
+                trace: TraceContext::parse(&self.traceparent, &self.tracestate),
             },
             body: self.body.as_ref().ok_or_else(|| missing("a body"))?.to_domain()?,
         })
@@ -249,7 +269,7 @@ mod tests {
             engine: EngineKind::Waha,
             origin: Origin::Api,
             actor: None,
-            initiator: Initiator { key_name: "sales".into(), request_id: None },
+            initiator: Initiator { key_name: "sales".into(), ..Initiator::default() },
             body,
         }
     }
@@ -288,6 +308,23 @@ mod tests {
             let event = event(body);
             assert_eq!(decode(&encode_payload(&event, None)).unwrap(), event);
         }
+    }
+
+    #[test]
+    fn an_event_keeps_its_trace_and_shows_it_undecoded() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        for state in ["", "vendor=1"] {
+            let mut event = event(EventBody::InviteRevoked);
+            event.initiator.trace = TraceContext::parse(parent, state);
+            assert!(event.initiator.trace.is_some());
+            let bytes = encode_payload(&event, None);
+            assert_eq!(trace_of(&bytes), event.initiator.trace);
+            assert_eq!(decode(&bytes).unwrap(), event);
+        }
+        let bytes = encode_payload(&event(EventBody::InviteRevoked), None);
+        assert_eq!(trace_of(&bytes), None);
+        assert_eq!(decode(&bytes).unwrap().initiator.trace, None);
+        assert_eq!(trace_of(b"nonsense"), None);
     }
 
     /// Bytes as version 0.1 has stored them: `left`, `session_deleted`, and an admin who left.

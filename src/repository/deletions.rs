@@ -10,6 +10,7 @@ use super::sql::Sql;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{GroupId, SessionName};
 use crate::domain::port::repository::{Deletion, DeletionStore, Result};
+use crate::domain::trace_context::TraceContext;
 
 #[derive(FromQueryResult)]
 struct DeletionRow {
@@ -17,6 +18,8 @@ struct DeletionRow {
     group_id: String,
     key_name: String,
     request_id: String,
+    traceparent: String,
+    tracestate: String,
     removed_count: i64,
     start_time: i64,
 }
@@ -26,16 +29,20 @@ impl DeletionStore for SeaRepository {
     async fn put_deletion(&self, deletion: &Deletion) -> Result<()> {
         let request_id = deletion.request_id.map(|id| id.to_string()).unwrap_or_default();
         let turn = self.order.take(deletion.session.as_str()).await;
-        let values: [Value; 6] = [
+        let (traceparent, tracestate) = trace_texts(deletion.trace.as_ref());
+        let values: [Value; 8] = [
             deletion.session.as_str().into(),
             deletion.group_id.as_str().into(),
             deletion.key_name.as_str().into(),
             request_id.into(),
+            traceparent.into(),
+            tracestate.into(),
             i64::from(deletion.removed_count).into(),
             deletion.start_time.as_micros().into(),
         ];
         let mut sql = Sql::new(
-            "INSERT INTO deletions (session, group_id, key_name, request_id, removed_count, start_time) SELECT ",
+            "INSERT INTO deletions (session, group_id, key_name, request_id, traceparent, tracestate, removed_count, \
+             start_time) SELECT ",
         );
         for (index, value) in values.into_iter().enumerate() {
             sql = sql.push(if index == 0 { "" } else { ", " }).bind(value);
@@ -74,8 +81,8 @@ impl DeletionStore for SeaRepository {
 
     async fn deletions(&self) -> Result<Vec<Deletion>> {
         let sql = Sql::new(
-            "SELECT session, group_id, key_name, request_id, removed_count, start_time FROM deletions \
-             ORDER BY start_time, session, group_id",
+            "SELECT session, group_id, key_name, request_id, traceparent, tracestate, removed_count, start_time \
+             FROM deletions ORDER BY start_time, session, group_id",
         );
         let rows: Vec<DeletionRow> = self.read_all(sql).await?;
         rows.into_iter()
@@ -85,6 +92,7 @@ impl DeletionStore for SeaRepository {
                     group_id: parsed("deletions.group_id", &row.group_id)?,
                     key_name: row.key_name,
                     request_id: parsed_opt("deletions.request_id", &row.request_id)?,
+                    trace: TraceContext::parse(&row.traceparent, &row.tracestate),
                     removed_count: u32::try_from(row.removed_count)
                         .map_err(|_| corrupt("deletions.removed_count", row.removed_count))?,
                     start_time: Timestamp::from_micros(row.start_time),
@@ -92,4 +100,9 @@ impl DeletionStore for SeaRepository {
             })
             .collect()
     }
+}
+
+/// Empty where there is none.
+fn trace_texts(trace: Option<&TraceContext>) -> (&str, &str) {
+    trace.map_or(("", ""), |trace| (trace.traceparent(), trace.tracestate()))
 }

@@ -44,6 +44,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
+use tracing::Instrument as _;
 
 use self::events::Streams;
 use self::request::Arrival;
@@ -54,6 +55,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Error;
 use crate::domain::fair_share::FairShare;
 use crate::domain::port::cluster::SeesReplicas;
+use crate::domain::trace_context::TraceContext;
 use crate::middleware::{
     AnswerBody, Audit, BodyLimits, Call, Calls, Connection, HandOn, Keyring, Origins, Peer, Who,
     cautious, read_on,
@@ -196,12 +198,19 @@ async fn watch_over(
         None => "unknown".to_owned(),
     };
     let is_mutation = route.is_some() && !method.is_safe();
-    let audited = gateway.audit.begin(rpc, is_mutation, Peer::of(request.extensions()));
+    let span = tracing::info_span!(
+        "rest",
+        http.route = rpc,
+        trace_id = arrival.trace.as_ref().map(TraceContext::trace_id)
+    );
+    let mut audited = gateway.audit.begin(rpc, is_mutation, Peer::of(request.extensions()));
+    audited.trace.clone_from(&arrival.trace);
     let admitted = request::refuse_foreign_names(&gateway, request.headers())
         .and_then(|()| admit(&gateway, &request, &arrival));
     let response = match admitted {
         Ok(call) => {
-            let work = audited.subject.scope(next.run(request));
+            let work = telemetry::traced(arrival.trace.clone(), next.run(request));
+            let work = audited.subject.scope(work.instrument(span));
             let ran = std::panic::AssertUnwindSafe(work).catch_unwind().await;
             let answer = ran.unwrap_or_else(|_| {
                 telemetry::panicked();

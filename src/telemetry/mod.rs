@@ -1,6 +1,7 @@
 //! What the service reports of itself: metrics, logs; and the only ambient time and randomness there is.
 
 mod cluster_metrics;
+mod current_trace;
 mod logging;
 mod metrics;
 mod old_names;
@@ -10,6 +11,7 @@ mod shared_clock;
 mod system_clock;
 
 pub use cluster_metrics::{cluster, handed_on, heartbeat_age, log_lag, role_changed};
+pub use current_trace::{carried, current_trace, traced};
 pub use logging::{LoggingError, init as init_logging};
 pub use metrics::*;
 pub use relay_metrics::{relay_behind, relay_failed, relay_lost, relay_published, relay_state};

@@ -24,6 +24,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio::time::timeout;
 use tower::util::MapRequestLayer;
+use tracing::Instrument as _;
 
 use self::arrivals::Arrivals;
 use self::refusal::{Refusal, Unproven};
@@ -34,12 +35,15 @@ use crate::domain::clock::Clock;
 use crate::domain::error::Error;
 use crate::domain::fair_share::{FairShare, FairShares};
 use crate::domain::id::SessionName;
-use crate::domain::port::engine::{EngineEvent, EngineEventContent, IngestOutcome};
+use crate::domain::port::engine::{EngineEvent, EngineEventContent, IngestOutcome, ServerEvent};
 use crate::domain::reason::Reason;
+use crate::domain::trace_context::TraceContext;
 use crate::engine::waha::other_event::{Head, NotPassedOn};
 use crate::engine::waha::webhook::{self, Content, Ignored, Webhook};
 use crate::middleware::audit::note_session;
-use crate::middleware::{Audit, BodyLimits, Connection, HandOn, Peer, Repeats, cautious, read_on};
+use crate::middleware::{
+    Audit, BodyLimits, Connection, HandOn, Peer, Repeats, cautious, read_on, trace_of,
+};
 use crate::telemetry;
 
 const PATH: &str = "/webhook/{session}";
@@ -125,9 +129,17 @@ async fn receive(
     session: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    let audited = receiver.audit.begin(PATH, false, Peer::of(request.extensions()));
+    let mut audited = receiver.audit.begin(PATH, false, Peer::of(request.extensions()));
+    audited.trace = trace_of(request.headers());
+    let span = tracing::info_span!(
+        "webhook",
+        trace_id = audited.trace.as_ref().map(TraceContext::trace_id)
+    );
     let received = match session {
-        Ok(Path(session)) => audited.subject.scope(receiver.receive(&session, request)).await,
+        Ok(Path(session)) => {
+            let work = receiver.receive(&session, request, audited.trace.clone()).instrument(span);
+            audited.subject.scope(work).await
+        }
         Err(_) => Err(Refusal::NoSuchPath),
     };
     match received {
@@ -160,7 +172,12 @@ enum Received {
 }
 
 impl Receiver {
-    async fn receive(&self, session: &str, request: Request) -> Result<Received, Refusal> {
+    async fn receive(
+        &self,
+        session: &str,
+        request: Request,
+        trace: Option<TraceContext>,
+    ) -> Result<Received, Refusal> {
         let name: SessionName = session.parse().map_err(|_| Refusal::NoSuchPath)?;
         note_session(&name);
         // A body without a signature is refused before it is read.
@@ -218,13 +235,15 @@ impl Receiver {
                 return Ok(Received::Here(Outcome::Ignored));
             }
         };
-        let event = EngineEvent { session: name, content: EngineEventContent::Server(event) };
+        let event = EngineEventContent::Server(ServerEvent { trace, ..event });
+        let event = EngineEvent { session: name, content: event };
         // It goes on also where nobody waits any longer: half of it may be written. So it keeps its place.
         let app = self.app.clone();
-        let taking = tokio::spawn(async move {
+        let taking = async move {
             let _place = place;
             app.ingest(vec![event]).await
-        });
+        };
+        let taking = tokio::spawn(taking.in_current_span());
         let taken = timeout(self.commit_timeout, taking)
             .await
             .map_err(|_| Refusal::NotInTime)?

@@ -15,6 +15,7 @@ use reqwest::{Client, Response};
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, Result};
 use crate::domain::port::webhook_sender::{DeliveryError, DeliveryRequest, WebhookSender};
+use crate::domain::trace_context::TraceContext;
 use crate::domain::web_url::WebUrl;
 use crate::domain::webhook::FailureCause;
 use crate::outbound::{self, Guard};
@@ -76,6 +77,12 @@ impl HttpWebhookSender {
             request = request
                 .header("x-webhook-hmac", signature::sign(key, &delivery.body))
                 .header("x-webhook-hmac-algorithm", "sha512");
+        }
+        let own = |name: &str| delivery.headers.iter().any(|header| header.name() == name);
+        let traced = delivery.trace.iter().flat_map(TraceContext::headers);
+        // What its owner has set counts.
+        for (name, value) in traced.filter(|(name, _)| !own(name)) {
+            request = request.header(name, value);
         }
         for header in &delivery.headers {
             request = request.header(header.name(), header.expose());

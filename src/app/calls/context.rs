@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::app::Inner;
 use crate::app::log::CallKey;
 use crate::domain::answer::MutationOutcome;
-use crate::domain::id::{RequestId, SessionName};
+use crate::domain::event::Initiator;
+use crate::domain::id::SessionName;
 use crate::domain::operation::{
     self, CommandValue as _, EngineAnswer, EngineCall, GroupCommand, Perform,
 };
@@ -14,9 +15,7 @@ use crate::domain::port::engine::GroupEngine;
 pub(in crate::app) struct MutationContext<'a> {
     pub inner: &'a Arc<Inner>,
     pub session: &'a SessionName,
-    /// Of the caller.
-    pub key_name: &'a str,
-    pub request_id: Option<RequestId>,
+    pub initiator: Initiator,
     pub call_key: CallKey,
 }
 

@@ -130,14 +130,15 @@ impl App {
             None => flight,
         };
         let (task_inner, stage) = (inner.clone(), flight.stage.clone());
-        let key_name = call.caller.key_name().to_owned();
-        inner.lifecycle.tasks.spawn(async move {
+        let initiator = call.initiator(mutation.request_id);
+        let work = async move {
             // Left also where the call panics, so that its id is not in flight for ever.
             let _leaving = key.clone().map(|key| Leaving { inner: task_inner.clone(), key });
             let id = key.as_ref().map(|key| (key, digest));
-            let ended = run(&task_inner, &key_name, mutation, id, &stage).await;
+            let ended = run(&task_inner, initiator, mutation, id, &stage).await;
             let _ = sender.send(Some(ended));
-        });
+        };
+        inner.lifecycle.tasks.spawn(telemetry::carried(work));
         wait(inner, call, flight).await
     }
 }
@@ -226,7 +227,7 @@ async fn wait(inner: &Inner, call: &Call, mut flight: InFlight) -> Result<Answer
 
 async fn run(
     inner: &Arc<Inner>,
-    key_name: &str,
+    initiator: Initiator,
     mutation: Mutation,
     id: Option<(&ReservationKey, Digest)>,
     stage: &Stage,
@@ -271,28 +272,22 @@ async fn run(
         Some(request_id) => request_id.to_string().into(),
         None => format!("{:016x}{:016x}", inner.entropy.u64(), inner.entropy.u64()).into(),
     };
-    let context = MutationContext {
-        inner,
-        session: &mutation.session,
-        key_name,
-        request_id: mutation.request_id,
-        call_key,
-    };
+    let context = MutationContext { inner, session: &mutation.session, initiator, call_key };
     send(context, engine, prepared, taken).await
 }
 
-/// A step of a job that `key_name` requested, without a request id. It names people by the group's own ids.
+/// A step of a job, without a request id of its own. It names people by the group's own ids.
 pub(in crate::app) async fn perform(
     inner: &Arc<Inner>,
-    key_name: &str,
-    mutation: Mutation,
+    initiator: Initiator,
+    session: &SessionName,
+    command: Command,
     call_key: CallKey,
 ) -> Result<Answer> {
-    let Mutation { session, request_id, command } = mutation;
     inner.log.refuse_if_late()?;
-    let engine = inner.working_engine(&session, command.name())?;
+    let engine = inner.working_engine(session, command.name())?;
     let prepared = Prepared::literally(command);
-    let context = MutationContext { inner, session: &session, key_name, request_id, call_key };
+    let context = MutationContext { inner, session, initiator, call_key };
     send(context, engine, prepared, None).await
 }
 
@@ -303,14 +298,13 @@ async fn send(
     prepared: Prepared,
     taken: Option<&Taken>,
 ) -> Result<Answer> {
-    let MutationContext { inner, session, request_id, .. } = context;
-    let initiator = Initiator { key_name: context.key_name.into(), request_id };
+    let MutationContext { inner, session, .. } = context;
     let command = prepared.command();
     let (name, group_id) = (command.name(), command.group_id().cloned());
     let window = inner.log.open_echo_window(
         session,
         &context.call_key,
-        initiator.clone(),
+        context.initiator.clone(),
         group_id.clone(),
         command.expected(),
     );
@@ -346,8 +340,8 @@ async fn send(
         inner.log.note_own_changes(session, group_id, changes);
     }
     let content = WriteContent::CallAnswer(CallAnswer {
-        call_key: context.call_key.clone(),
-        initiator,
+        call_key: context.call_key,
+        initiator: context.initiator,
         is_creation: is_creation(name, &answered.observations),
         observations: answered.observations,
         source_ids: answered.source_ids,

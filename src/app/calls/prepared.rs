@@ -98,6 +98,6 @@ async fn made(
     command: SetGroupPicture,
 ) -> operation::Result<SetGroupPicture<Picture>> {
     let SetGroupPicture { group_id, picture } = command;
-    let picture = context.inner.groups.pictures.make(context.key_name, picture).await;
+    let picture = context.inner.groups.pictures.make(&context.initiator.key_name, picture).await;
     Ok(SetGroupPicture { group_id, picture: picture.map_err(EngineError::not_sent)? })
 }

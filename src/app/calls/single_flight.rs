@@ -17,6 +17,7 @@ use crate::app::{Call, Inner};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::{Error, Result};
 use crate::domain::reason::Reason;
+use crate::telemetry;
 
 /// Answers that are kept of each kind.
 const MAX_KEPT: u64 = 10_000;
@@ -72,10 +73,11 @@ where
         let flight = self.flights.get_with(key.clone(), || {
             let clock = inner.clock.clone();
             // A task of its own: the first caller may hang up while others still wait.
-            let task = inner.lifecycle.tasks.spawn(async move {
+            let work = telemetry::carried(async move {
                 let value = fetch.await?;
                 Ok(Known { value, synced_time: clock.now() })
             });
+            let task = inner.lifecycle.tasks.spawn(work);
             async move { task.await.unwrap_or_else(|error| Err(Error::internal(error))) }
                 .boxed()
                 .shared()

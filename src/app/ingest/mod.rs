@@ -87,6 +87,7 @@ impl Inner {
             source_id: changes.source_id,
             observations: changes.observations,
             call_key: changes.call_key.map(Into::into),
+            trace: None,
             may_be_late: false,
         });
         let written = self.log.write(WriteRequest { session, engine, content }).await;

@@ -15,6 +15,14 @@ use crate::domain::port::engine::{
 };
 use crate::domain::reducer::{Change, Observation};
 use crate::domain::session::SessionStatus;
+use crate::domain::trace_context::TraceContext;
+
+/// Which report of a server it is.
+struct LateReport {
+    source_id: String,
+    time: Timestamp,
+    trace: Option<TraceContext>,
+}
 
 impl Inner {
     /// On return the event is durable. On an error it must be sent again.
@@ -24,7 +32,7 @@ impl Inner {
         event: ServerEvent,
     ) -> Result<IngestOutcome> {
         self.refuse_if_draining()?;
-        let ServerEvent { source_id, time, login, mut aliases, content } = event;
+        let ServerEvent { source_id, time, login, mut aliases, trace, content } = event;
         if let Some(login) = &login {
             self.adopt_reported_account(name, login).await?;
             aliases.extend(login.account.both_names());
@@ -42,8 +50,8 @@ impl Inner {
                 (IngestOutcome::Accepted, status, reason)
             }
             ServerEventContent::Changes(changes) => {
-                let outcome =
-                    self.ingest_late_changes(name, source_id, time, &aliases, changes).await?;
+                let report = LateReport { source_id, time, trace };
+                let outcome = self.ingest_late_changes(name, report, &aliases, changes).await?;
                 if self.is_carried(name)? {
                     return Ok(outcome);
                 }
@@ -63,11 +71,11 @@ impl Inner {
     async fn ingest_late_changes(
         &self,
         name: &SessionName,
-        source_id: String,
-        time: Timestamp,
+        report: LateReport,
         aliases: &[(Lid, PhoneNumber)],
         mut observations: Vec<Observation>,
     ) -> Result<IngestOutcome> {
+        let LateReport { source_id, time, trace } = report;
         let _under_way = self.identify(name, &mut observations, aliases, time).await?;
         // A person the event names beside the changes may be known in this group under one name only.
         let beside = observations.last().filter(|_| !aliases.is_empty()).map(|last| Observation {
@@ -81,6 +89,7 @@ impl Inner {
             source_id,
             observations,
             call_key: None,
+            trace,
             may_be_late: true,
         });
         let request = WriteRequest { session: name.clone(), engine, content };

@@ -120,6 +120,15 @@ mod tests {
     use crate::domain::port::repository::SessionHead;
     use crate::domain::reducer::{Change, Observation};
     use crate::domain::session::EngineKind;
+    use crate::domain::trace_context::TraceContext;
+    use crate::pb;
+
+    const CALLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const DELIVERED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn trace(parent: &str) -> Option<TraceContext> {
+        TraceContext::parse(parent, "")
+    }
 
     struct Zero;
 
@@ -173,6 +182,7 @@ mod tests {
                 source_id: id.to_owned(),
                 observations: vec![described(subject)],
                 call_key: None,
+                trace: None,
                 may_be_late: true,
             })
         };
@@ -221,6 +231,7 @@ mod tests {
                     stamp: None,
                 }],
                 call_key: None,
+                trace: None,
                 may_be_late: true,
             })
         };
@@ -268,6 +279,7 @@ mod tests {
                 source_id: id.to_owned(),
                 observations: vec![observed(change, actor)],
                 call_key: None,
+                trace: None,
                 may_be_late: false,
             })
         };
@@ -328,6 +340,7 @@ mod tests {
                     stamp: None,
                 }],
                 call_key: None,
+                trace: trace(DELIVERED),
                 may_be_late: true,
             })
         };
@@ -354,7 +367,7 @@ mod tests {
                 .enumerate()
                 .map(|(at, subject)| {
                     let (key, expected) = (format!("call {at}"), make(subject).expected());
-                    let initiator = Initiator::default();
+                    let initiator = Initiator { trace: trace(CALLED), ..Initiator::default() };
                     echo_windows.open(&session, &key.into(), initiator, None, expected)
                 })
                 .collect();
@@ -365,6 +378,9 @@ mod tests {
             assert_eq!(draft.events.len(), 1);
             let claimed = draft.claimed.first().map(|(key, _)| &**key);
             assert_eq!(claimed, expected, "{making:?}");
+            // The echo of a call is in that one's trace, whatever brought it here.
+            let caused = trace(if claimed.is_some() { CALLED } else { DELIVERED });
+            assert_eq!(pb::event::trace_of(&draft.events[0].payload), caused);
             drop(open);
         }
     }

@@ -22,6 +22,7 @@ use crate::domain::id::{GroupId, ParticipantId, SessionName};
 use crate::domain::port::repository::AnswerWrite;
 use crate::domain::reducer::{Change, Observation, reduce};
 use crate::domain::session::EngineKind;
+use crate::domain::trace_context::TraceContext;
 
 pub(super) struct Reduction<'a> {
     pub session: &'a SessionName,
@@ -45,6 +46,12 @@ struct Cause {
 impl Cause {
     fn of(origin: Origin) -> Self {
         Self { origin, initiator: Initiator::default() }
+    }
+
+    /// An engine's report, and the trace of its delivery.
+    fn reported(trace: Option<TraceContext>) -> Self {
+        let initiator = Initiator { trace, ..Initiator::default() };
+        Self { origin: Origin::Engine, initiator }
     }
 
     fn call(initiator: Initiator) -> Self {
@@ -93,7 +100,7 @@ impl Reduction<'_> {
             let observation = rest.as_ref().unwrap_or(observation);
             let cause = match &claim {
                 Some(claim) => Cause::call(claim.initiator.clone()),
-                None => Cause::of(Origin::Engine),
+                None => Cause::reported(changes.trace.clone()),
             };
             let has_events = self.apply(observation, &cause, false);
             if let Some(claim) = claim.filter(|_| has_events) {

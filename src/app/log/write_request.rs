@@ -9,6 +9,7 @@ use crate::domain::port::engine::IngestOutcome;
 use crate::domain::port::repository::ReservationKey;
 use crate::domain::reducer::Observation;
 use crate::domain::session::EngineKind;
+use crate::domain::trace_context::TraceContext;
 
 /// What to write of one session; all of it comes with one commit.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(in crate::app) struct EngineChanges {
     pub observations: Vec<Observation>,
     /// The call that this is the echo of, from engines that return its key.
     pub call_key: Option<CallKey>,
+    /// Of the delivery that it came by.
+    pub trace: Option<TraceContext>,
     /// Whether a whole description in it may be older than the answer of a call of ours: it is then not written, and
     /// the group is doubtful.
     pub may_be_late: bool,

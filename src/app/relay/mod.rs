@@ -121,9 +121,9 @@ impl App {
     pub async fn replay_relay(&self, call: &Call, start: WatchStart) -> Result<RelayView> {
         let relay = self.inner.relay_for(call)?;
         self.inner.refuse_if_draining()?;
-        let head = watch::find(&self.inner, &start).await?;
+        let place = watch::find(&self.inner, &start).await?;
         let (done, answered) = oneshot::channel();
-        let order = Order { place: self.inner.log.token(head), done };
+        let order = Order { place: self.inner.log.token(place), done };
         let gone = || Error::new(Reason::Draining, "this replica publishes no longer; try again");
         let answer = async {
             relay.orders.send(order).await.map_err(|_| gone())?;

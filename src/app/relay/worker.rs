@@ -16,7 +16,7 @@ use super::publisher::{Published, publish};
 use super::{Order, Relay};
 use crate::app::Inner;
 use crate::app::delivery_window::{Capacity, Window};
-use crate::app::watch::{self, WatchItem, WatchRequest, WatchStart, Watcher};
+use crate::app::watch::{self, WatchRequest, WatchStart, Watcher};
 use crate::domain::auth::Caller;
 use crate::domain::backoff::Backoff;
 use crate::domain::clock::Timestamp;
@@ -58,15 +58,12 @@ type Readying = BoxFuture<'static, event_bus::Result<()>>;
 pub(super) struct Worker {
     inner: Arc<Inner>,
     record: RelayRecord,
-    window: Window,
-    /// Up to where the log was read.
-    read_to: LogPosition,
+    window: Window<BusError>,
     out: FuturesUnordered<Attempt>,
     /// While the bus is being made ready.
     readying: Option<Readying>,
     bus_pauses: Backoff,
     last: HashMap<SessionName, LastPublished>,
-    failures: HashMap<SessionName, Failing>,
     /// A later replay than this worker knows of has published.
     replaced: Option<u32>,
     /// What is in the stream and not in the log.
@@ -74,13 +71,6 @@ pub(super) struct Worker {
     saved: RelayRecord,
     next_save: Instant,
     next_measure: Instant,
-}
-
-/// A session whose event the bus did not take.
-struct Failing {
-    since: Instant,
-    pauses: Backoff,
-    reason: String,
 }
 
 /// Why a worker ends.
@@ -145,12 +135,10 @@ impl Worker {
         let mut worker = Self {
             inner,
             window: Window::new(place, CAPACITY, None),
-            read_to: place,
             out: FuturesUnordered::new(),
             readying: None,
             bus_pauses: BUS_PAUSES.clone(),
             last: HashMap::new(),
-            failures: HashMap::new(),
             replaced: None,
             diverged: None,
             saved: record.clone(),
@@ -187,18 +175,11 @@ impl Worker {
                     watcher = self.watcher().await?;
                 }
                 () = tokio::time::sleep_until(wake) => {}
-                item = watcher.next(), if self.window.has_room() => {
-                    match item.unwrap_or_else(|| Err(Error::internal("the watch has ended")))? {
-                        WatchItem::Events { events, .. } => self.window.push(events, Instant::now()),
-                        WatchItem::Progress { .. }
-                        | WatchItem::LastToken(_)
-                        | WatchItem::InitialGroups(_)
-                        | WatchItem::InitialStateEnd { .. } => {}
-                    }
+                events = watcher.next_events(), if self.window.has_room() => {
+                    self.window.push(events?, Instant::now());
                 }
             }
-            self.read_to = watcher.place();
-            self.window.passed(self.read_to);
+            self.window.passed(watcher.place());
             self.record.place.at = self.window.place();
             let now = Instant::now();
             if now >= self.next_measure {
@@ -222,7 +203,7 @@ impl Worker {
 
     /// From where the log was read last.
     fn watcher(&self) -> impl Future<Output = Result<Watcher>> + Send + use<> {
-        let token = ResumeToken { at: self.read_to, ..self.record.place };
+        let token = ResumeToken { at: self.window.read_to(), ..self.record.place };
         let inner = self.inner.clone();
         async move {
             let request = WatchRequest {
@@ -280,10 +261,9 @@ impl Worker {
     fn begin_at(&mut self, place: LogPosition) {
         // What is out may still arrive; the numbers of the bus keep that in order.
         self.out = FuturesUnordered::new();
-        self.failures.clear();
         self.last.clear();
         self.window = Window::new(place, CAPACITY, None);
-        (self.read_to, self.record.place.at) = (place, place);
+        self.record.place.at = place;
         (self.replaced, self.diverged) = (None, None);
         self.note_health();
     }
@@ -339,13 +319,13 @@ impl Worker {
                     self.last.clear();
                 }
                 self.last.insert(session.clone(), published.last);
-                self.window.done(session, moment);
+                let failed = self.window.done(session, moment).is_some();
                 if published.is_new {
                     self.record.published_count += 1;
                     self.record.last_publish_time = Some(self.now());
                     telemetry::relay_published();
                 }
-                if self.failures.remove(session).is_some() || self.bus_pauses.tries() > 0 {
+                if failed || self.bus_pauses.tries() > 0 {
                     self.bus_pauses.reset();
                     self.note_health();
                 }
@@ -361,15 +341,14 @@ impl Worker {
             BusError::Moved | BusError::NotReady(_) | BusError::Failed(_) => {}
         }
         telemetry::relay_failed();
-        let failing = self.failures.entry(session.clone()).or_insert_with(|| Failing {
-            since: moment,
-            pauses: BUS_PAUSES.clone(),
-            reason: String::new(),
-        });
-        failing.reason = format!("{error} (an event of session {session})");
-        let pause = failing.pauses.pause(None, self.inner.entropy.as_ref());
-        self.window.wait(session, moment + pause);
-        if matches!(error, BusError::NotReady(_)) && self.readying.is_none() {
+        let is_not_ready = matches!(error, BusError::NotReady(_));
+        let now = self.now();
+        if let Some(failure) = self.window.failed(session, now, error) {
+            let before = failure.failures.saturating_sub(1);
+            let pause = BUS_PAUSES.pause_after(before, self.inner.entropy.as_ref());
+            self.window.wait(session, moment + pause);
+        }
+        if is_not_ready && self.readying.is_none() {
             self.last.clear();
             let pause = self.bus_pauses.pause(None, self.inner.entropy.as_ref());
             self.make_ready(pause);
@@ -397,11 +376,8 @@ impl Worker {
             return self.make_ready(pause);
         }
         // What failed because there was no bus need not wait any longer.
-        let now = Instant::now();
-        for session in self.failures.keys() {
-            self.window.wait(session, now);
-        }
-        if self.failures.is_empty() {
+        self.window.retry_all(Instant::now());
+        if self.window.failure().is_none() {
             self.bus_pauses.reset();
         }
         self.note_health();
@@ -409,8 +385,12 @@ impl Worker {
 
     fn note_health(&self) {
         let now = self.now();
-        match self.failures.values().min_by_key(|failing| failing.since) {
-            Some(failing) => self.relay().failing(&self.inner, &failing.reason),
+        match self.window.failure() {
+            Some(failure) => {
+                let (cause, session) = (&failure.cause, &failure.session);
+                let reason = format!("{cause} (an event of session {session})");
+                self.relay().failing(&self.inner, &reason);
+            }
             None if self.readying.is_none() => {
                 self.relay().note_state(RelayState::Publishing, "", now);
             }
@@ -462,7 +442,6 @@ impl Worker {
         {
             self.attempted(&session, attempt);
         }
-        self.window.passed(self.read_to);
         self.record.place.at = self.window.place();
         if self.record != self.saved {
             let _ = self.save().await;

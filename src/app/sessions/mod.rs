@@ -78,8 +78,8 @@ impl App {
     pub async fn create_session(&self, call: &Call, new: NewSession) -> Result<Arc<Session>> {
         call.caller.authorize(&new.name)?;
         self.inner.refuse_if_draining()?;
-        let (inner, caller) = (self.inner.clone(), call.caller.clone());
-        self.undisturbed(async move { inner.make_session(&caller, new).await }).await
+        let (inner, call) = (self.inner.clone(), call.clone());
+        self.undisturbed(async move { inner.make_session(&call, new).await }).await
     }
 
     pub fn has_session(&self, name: &SessionName) -> bool {
@@ -135,13 +135,13 @@ impl App {
 
     /// Ends the session. Its log stays readable until retention, under its name.
     pub async fn delete_session(&self, call: &Call, name: &SessionName) -> Result<Sequence> {
-        let key_name = call.caller.key_name().to_owned();
+        let initiator = call.initiator(None);
         self.in_turn(call, name, |inner, session| async move {
             inner.log.refuse_if_late()?;
             if let Ok(engine) = inner.engine(session.engine) {
                 engine.stop(&session.name).await.map_err(|error| error.error)?;
             }
-            inner.remove(&session, &key_name).await
+            inner.remove(&session, initiator).await
         })
         .await
     }
@@ -183,16 +183,12 @@ impl App {
 }
 
 impl Inner {
-    async fn make_session(
-        self: &Arc<Self>,
-        caller: &Caller,
-        new: NewSession,
-    ) -> Result<Arc<Session>> {
+    async fn make_session(self: &Arc<Self>, call: &Call, new: NewSession) -> Result<Arc<Session>> {
         let kind = new.config.kind();
         let _turn = self.sessions.directory.lock(&new.name).await;
         let placing = self.sessions.directory.placing().await;
         let config = self.placed(new.config)?;
-        self.claim(caller, &new.name, &config)?;
+        self.claim(&call.caller, &new.name, &config)?;
         let wish = RequestedAccount {
             phone_number: config.phone_number(),
             push_name: new.push_name.clone(),
@@ -200,7 +196,7 @@ impl Inner {
         if self.sessions.directory.contains(&new.name) {
             return Err(already_exists(&new.name));
         }
-        self.refuse_session_above_share(caller)?;
+        self.refuse_session_above_share(&call.caller)?;
         let now = self.clock.now();
         let session = Session {
             name: new.name.clone(),
@@ -234,7 +230,7 @@ impl Inner {
             if let Err(error) = self.bring_up(&new.name, &wish).await {
                 // A wish that the engine refuses makes no session.
                 if error.reason() == Reason::InvalidRequest {
-                    self.unmake(&new.name, caller).await?;
+                    self.unmake(&new.name, call).await?;
                     return Err(error);
                 }
             }
@@ -242,7 +238,7 @@ impl Inner {
             // The engine remembers the wish; the account is known before the session runs.
             let engine = self.engine(kind)?;
             if let Err(error) = self.adopt_account(&engine, &new.name, &wish).await {
-                self.unmake(&new.name, caller).await?;
+                self.unmake(&new.name, call).await?;
                 return Err(error);
             }
         }
@@ -341,14 +337,13 @@ impl Inner {
     }
 
     /// Takes back a session that could not be made as it was wished.
-    async fn unmake(self: &Arc<Self>, name: &SessionName, caller: &Caller) -> Result<Sequence> {
+    async fn unmake(self: &Arc<Self>, name: &SessionName, call: &Call) -> Result<Sequence> {
         let session = self.sessions.directory.get(name)?;
-        self.remove(&session, caller.key_name()).await
+        self.remove(&session, call.initiator(None)).await
     }
 
-    async fn remove(self: &Arc<Self>, session: &Session, key_name: &str) -> Result<Sequence> {
+    async fn remove(self: &Arc<Self>, session: &Session, initiator: Initiator) -> Result<Sequence> {
         let (name, engine) = (&session.name, session.engine);
-        let initiator = Initiator { key_name: key_name.into(), request_id: None };
         let content =
             WriteContent::SessionDeleted(SessionEnd { initiator, session: session.into() });
         let request = WriteRequest { session: name.clone(), engine, content };

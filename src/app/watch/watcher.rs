@@ -113,6 +113,18 @@ impl Watcher {
         self.cursor
     }
 
+    /// The next events, for who wants nothing else; none where the watch only went on. Dropped before it has answered, it
+    /// loses nothing.
+    pub async fn next_events(&mut self) -> Result<Vec<Arc<EventRecord>>> {
+        match self.next().await.unwrap_or_else(|| Err(Error::internal("the watch has ended")))? {
+            WatchItem::Events { events, .. } => Ok(events),
+            WatchItem::Progress { .. }
+            | WatchItem::LastToken(_)
+            | WatchItem::InitialGroups(_)
+            | WatchItem::InitialStateEnd { .. } => Ok(Vec::new()),
+        }
+    }
+
     /// The next step; `None` after the end. Dropped before it has answered, it loses nothing.
     pub async fn next(&mut self) -> Option<Result<WatchItem>> {
         if let Some(item) = self.outbox.pop_front() {

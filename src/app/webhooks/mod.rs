@@ -264,6 +264,7 @@ impl App {
             hmac_key: config.hmac_key,
             delivery_id: id.delivery_id(event_id),
             time: now.as_millis(),
+            trace: call.trace.clone(),
             body: body.to_string().into(),
         };
         let began = Instant::now();

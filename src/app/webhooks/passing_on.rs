@@ -95,6 +95,7 @@ impl To {
             hmac_key: self.config.hmac_key.clone(),
             delivery_id: self.id.delivery_id(&event.id),
             time: event.time,
+            trace: None,
             body: event.body.clone(),
         };
         let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);

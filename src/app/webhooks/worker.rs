@@ -14,8 +14,8 @@ use super::passing_on::PassingOn;
 use super::registry::WebhookHandle;
 use crate::app::Inner;
 use crate::app::delivery_window::{Capacity, Window};
-use crate::app::watch::{self, WatchItem, WatchRequest, WatchStart, Watcher};
-use crate::domain::error::{Error, Result};
+use crate::app::watch::{self, WatchRequest, WatchStart, Watcher};
+use crate::domain::error::Result;
 use crate::domain::event::{EventRecord, EventType};
 use crate::domain::id::SessionName;
 use crate::domain::log_position::LogPosition;
@@ -23,6 +23,7 @@ use crate::domain::port::webhook_sender::{DeliveryError, DeliveryRequest};
 use crate::domain::port::webhooks::ProgressWrite;
 use crate::domain::reason::Reason;
 use crate::domain::token::{LogId, ResumeToken};
+use crate::domain::trace_context::TraceContext;
 use crate::domain::webhook::{
     EventName, FailureCause, MAX_DELAY, WebhookConfig, WebhookId, WebhookState,
 };
@@ -54,9 +55,7 @@ pub(super) struct Worker {
     stop: CancellationToken,
     /// The log that the place is in, which after a restore may be another one than this database's.
     log_id: LogId,
-    window: Window,
-    /// Up to where the log was read.
-    read_to: LogPosition,
+    window: Window<FailureCause>,
     posts: JoinSet<Posted>,
     save: Save,
     /// What goes beside the log.
@@ -110,7 +109,6 @@ impl Worker {
             stop,
             log_id: cursor.log_id,
             window: Window::new(place, CAPACITY, webhook.progress.failure),
-            read_to: place,
             posts: JoinSet::new(),
             save: Save { last: None, cursor, has_changed: false },
         }
@@ -160,20 +158,11 @@ impl Worker {
                     }
                 }
                 () = sleep_until(wake) => {}
-                item = watcher.next(), if self.window.has_room() => {
-                    match item.unwrap_or_else(|| Err(Error::internal("the watch has ended")))? {
-                        WatchItem::Events { events, .. } => {
-                            self.window.push(events, Instant::now());
-                        }
-                        WatchItem::Progress { .. }
-                        | WatchItem::LastToken(_)
-                        | WatchItem::InitialGroups(_)
-                        | WatchItem::InitialStateEnd { .. } => {}
-                    }
+                events = watcher.next_events(), if self.window.has_room() => {
+                    self.window.push(events?, Instant::now());
                 }
             }
-            self.read_to = watcher.place();
-            self.window.passed(self.read_to);
+            self.window.passed(watcher.place());
             self.note();
             let is_due = self.save_time().is_some_and(|time| time <= Instant::now());
             if is_due {
@@ -205,7 +194,7 @@ impl Worker {
         };
         let types: Vec<EventType> =
             names.iter().flat_map(|name| name.event_types()).copied().collect();
-        let start = WatchStart::After(self.token(self.read_to));
+        let start = WatchStart::After(self.token(self.window.read_to()));
         let progress_interval = Some(PROGRESS_INTERVAL);
         let request =
             WatchRequest { sessions, group_ids: Vec::new(), types, start, progress_interval };
@@ -339,8 +328,7 @@ impl Worker {
         let lost = match self.inner.token_of(&WatchStart::Earliest).await {
             Ok(oldest) => {
                 // What is lost is counted once, so that the place moves with it.
-                self.read_to = oldest.at;
-                self.window = Window::new(self.read_to, CAPACITY, None);
+                self.window = Window::new(oldest.at, CAPACITY, None);
                 oldest.at.position.since(place)
             }
             Err(error) => {
@@ -367,7 +355,6 @@ impl Worker {
             End::Gone => return self.inner.hooks.remove(self.hook.id),
             End::Stopped | End::State(..) => {}
         }
-        self.window.passed(self.read_to);
         self.note();
         if let End::State(state, reason) = end {
             tracing::warn!(webhook = %self.hook.id, state = state.as_str(), reason, "a webhook has stopped");
@@ -421,6 +408,7 @@ async fn post(
         hmac_key: config.hmac_key.clone(),
         delivery_id: id.delivery_id(record.id),
         time: rendered.time,
+        trace: TraceContext::parse(&event.traceparent, &event.tracestate),
         body: rendered.body.to_string().into(),
     };
     let began = Instant::now();

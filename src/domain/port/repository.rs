@@ -15,13 +15,14 @@ pub use super::store_error::{Result, StoreError};
 use super::webhooks::WebhookStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::counter::{Epoch, Position, Revision, Sequence};
-use crate::domain::event::{EventId, EventRecord, EventType};
+use crate::domain::event::{EventId, EventRecord, EventType, Initiator};
 use crate::domain::id::{GroupId, Lid, ParticipantId, PhoneNumber, RequestId, SessionName};
 use crate::domain::log_position::{Fingerprint, LogPosition};
 use crate::domain::page::{EventQuery, GroupCursor, GroupQuery};
 use crate::domain::participant::{Account, Role};
 use crate::domain::session::{EngineConfig, Session, SessionStatus};
 use crate::domain::token::LogId;
+use crate::domain::trace_context::TraceContext;
 
 /// Everything at once; what the app holds.
 pub trait Repository:
@@ -416,9 +417,19 @@ pub struct Deletion {
     pub key_name: String,
     /// Of the call that began it; its events carry it.
     pub request_id: Option<RequestId>,
+    /// That call's, which its events and calls carry too.
+    pub trace: Option<TraceContext>,
     /// Members removed so far.
     pub removed_count: u32,
     pub start_time: Timestamp,
+}
+
+impl Deletion {
+    /// As its events tell of it.
+    pub fn initiator(&self) -> Initiator {
+        let key_name = self.key_name.as_str().into();
+        Initiator { key_name, request_id: self.request_id, trace: self.trace.clone() }
+    }
 }
 
 #[async_trait]

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::session::WebhookSecret;
+use crate::domain::trace_context::TraceContext;
 use crate::domain::web_url::WebUrl;
 use crate::domain::webhook::{FailureCause, Header};
 
@@ -21,6 +22,8 @@ pub struct DeliveryRequest {
     pub delivery_id: String,
     /// When the event was made, in milliseconds; as in the body.
     pub time: i64,
+    /// That the event is a part of.
+    pub trace: Option<TraceContext>,
     pub body: Bytes,
 }
 

@@ -162,9 +162,9 @@ pub struct Progress {
     pub lost_count: u64,
 }
 
-/// A delivery that does not succeed.
+/// A delivery that does not succeed, from a cause of its receiver's kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+pub struct Failure<C = FailureCause> {
     pub event_id: String,
     pub session: SessionName,
     pub sequence: Sequence,
@@ -177,11 +177,11 @@ pub struct Failure {
     pub time: Timestamp,
     /// How often.
     pub failures: u32,
-    pub cause: FailureCause,
+    pub cause: C,
 }
 
-impl Failure {
-    pub fn of(event: &EventRecord, now: Timestamp, cause: FailureCause) -> Self {
+impl<C> Failure<C> {
+    pub fn of(event: &EventRecord, now: Timestamp, cause: C) -> Self {
         Self {
             event_id: event.id.to_string(),
             session: event.session.clone(),
@@ -195,7 +195,7 @@ impl Failure {
     }
 
     /// It failed once more.
-    pub fn again(self, now: Timestamp, cause: FailureCause) -> Self {
+    pub fn again(self, now: Timestamp, cause: C) -> Self {
         Self { time: now, failures: self.failures.saturating_add(1), cause, ..self }
     }
 }

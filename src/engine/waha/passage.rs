@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::engine::WahaServers;
 use super::routes::Route;
-use super::server::without_url;
+use super::server::{traced, without_url};
 use crate::domain::error::{Error, Result, causes};
 use crate::domain::id::SessionName;
 use crate::domain::port::passage::{
@@ -67,7 +67,7 @@ impl Passage for WahaServers {
             PassedBody::Stream(chunks) => asking.body(Body::wrap(Outgoing(Mutex::new(chunks)))),
             PassedBody::Naming(fields) => asking.body(naming(&remote, &fields)?),
         };
-        let sent = timeout(HEAD_PATIENCE, asking.send()).await;
+        let sent = timeout(HEAD_PATIENCE, traced(asking).send()).await;
         let open = |what: &str| match is_safe {
             true => server.unavailable(what),
             false => Error::outcome_unknown(format!(

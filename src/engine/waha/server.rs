@@ -322,7 +322,7 @@ impl Server {
         if let Some(body) = &ask.body {
             request = request.json(body);
         }
-        Ok(request)
+        Ok(traced(request))
     }
 
     fn unreached(&self, error: &reqwest::Error, operation: OperationName) -> EngineError {
@@ -367,6 +367,16 @@ impl Server {
 
     pub(super) fn note_up(&self) {
         telemetry::waha_server_up(&self.name, self.breaker.is_closed());
+    }
+}
+
+/// In the trace of the call that it is made for.
+pub(super) fn traced(request: RequestBuilder) -> RequestBuilder {
+    match telemetry::current_trace() {
+        Some(trace) => {
+            trace.headers().fold(request, |request, (name, value)| request.header(name, value))
+        }
+        None => request,
     }
 }
 

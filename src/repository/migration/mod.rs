@@ -15,6 +15,7 @@ mod m20261130_000012_add_cluster;
 mod m20261130_000013_add_spellings;
 mod m20261130_000014_add_rests;
 mod m20261201_000015_create_relays;
+mod m20261201_000016_add_trace_of_deletions;
 mod schema;
 
 pub(super) use self::schema::random_number;
@@ -83,6 +84,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000013_add_spellings::Migration),
             Box::new(m20261130_000014_add_rests::Migration),
             Box::new(m20261201_000015_create_relays::Migration),
+            Box::new(m20261201_000016_add_trace_of_deletions::Migration),
         ]
     }
 }

@@ -97,6 +97,7 @@ fn deletion(group: u32, bytes: usize) -> Deletion {
         group_id,
         key_name: "k".repeat(bytes),
         request_id: None,
+        trace: None,
         removed_count: 0,
         start_time: Timestamp::EPOCH,
     }

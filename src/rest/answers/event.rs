@@ -68,6 +68,14 @@ pub struct EventData {
     key_name: String,
     #[schema(example = "ORIGIN_API")]
     origin: String,
+    /// The trace of the call that caused it, where it came with one (W3C Trace Context).
+    #[schema(
+        nullable = false,
+        example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    )]
+    traceparent: Option<String>,
+    #[schema(nullable = false)]
+    tracestate: Option<String>,
     /// What an update changed.
     #[schema(nullable = false)]
     changes: Option<Vec<FieldChange>>,

@@ -139,7 +139,7 @@ async fn follow(gateway: RestState, wished: Wished, mut socket: WebSocket, audit
         audited.end(Reason::PermissionDenied.as_str());
         return close(socket, close_code::POLICY, "Forbidden").await;
     };
-    let call = Call { caller, deadline: None };
+    let call = Call { caller, deadline: None, trace: None };
     let request = WatchRequest {
         sessions,
         group_ids: Vec::new(),

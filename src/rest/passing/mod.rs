@@ -112,7 +112,7 @@ async fn pass(
     };
     let headers = passed_headers(&headers, &body);
     let request = PassedRequest { method: asked.method.clone(), path, query, headers, body };
-    let call = Call { caller, deadline: None };
+    let call = Call { caller, deadline: None, trace: arrival.trace };
     let answer = gateway.app.pass_on(&call, &session, request).await;
     drop(share);
     let answer = answer.map_err(|error| asked.refuse(error))?;

@@ -12,17 +12,20 @@ use super::query::Query;
 use crate::domain::auth::Caller;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
+use crate::domain::trace_context::TraceContext;
 use crate::middleware::HostNames;
 use crate::middleware::audit::{note_caller, note_session};
+use crate::middleware::trace_of;
 use crate::rest::RestState;
 use crate::rest::refusal::{Refusal, RequestInfo};
 use crate::rest::wire::KEY_IN_QUERY;
 
-/// What the head of a request says: what is asked for, when, by whom, and whether a page of another site asks. Found out
+/// What the head of a request says: what is asked for, when, by whom, in which trace, and whether a page of another site asks. Found out
 /// once, before its handler is called, and kept in its extensions.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub info: RequestInfo,
+    pub trace: Option<TraceContext>,
     key: Result<Caller, Error>,
     page: Result<(), Error>,
 }
@@ -33,6 +36,7 @@ impl Arrival {
         let in_query = query.first(KEY_IN_QUERY).map(str::as_bytes);
         Self {
             info: RequestInfo::of(gateway, method, uri),
+            trace: trace_of(headers),
             key: gateway.keyring.identify_or(headers, in_query),
             page: refuse_foreign_pages(gateway, headers),
         }

@@ -54,7 +54,7 @@ impl FromRequest<RestState> for Incoming {
         let request = Request::from_parts(parts, body);
         let body = body::read(request, gateway, &asked, &authorized).await?;
         let Authorized(caller) = authorized;
-        let call = Call { caller, deadline: None };
+        let call = Call { caller, deadline: None, trace: arrival.trace };
         let violations = Violations::default();
         Ok(Self { call, asked, path, query, body, request_id, last_event_id, violations })
     }

@@ -48,6 +48,16 @@ def test_an_event_tells_who_what_and_when(log: Session) -> None:
     assert [event.WhichOneof("body") for event in events] == ["joined"] * 3 + ["updated"] * 6
 
 
+def test_an_event_has_the_trace_of_the_call_that_caused_it(api: Api, session: Session) -> None:
+    parent, state = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "rojo=00f067aa0ba902b7"
+    request = pb.CreateGroupRequest(session=session.name, subject="Team", request_id=new_request_id())
+    metadata = [("traceparent", parent), ("tracestate", state)]
+    group_id = api.groups.CreateGroup(request, timeout=PATIENCE, metadata=metadata).group.id
+    session.set_subject(group_id, "Crew", request_id=new_request_id())
+    traces = [(event.traceparent, event.tracestate) for event in session.events()]
+    assert traces == [(parent, state), ("", "")]
+
+
 def test_events_are_filtered(log: Session) -> None:
     everything = log.events()
     ids = [event.group_id for event in everything[:3]]

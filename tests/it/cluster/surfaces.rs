@@ -11,8 +11,9 @@ use wagroups::domain::clock::Clock as _;
 use wagroups::pb;
 use wagroups::telemetry::SystemClock;
 
-use super::replicas::{Replica, Replicas};
+use super::replicas::{Replica, Replicas, event as event_of};
 use crate::harness::service::{Service, eventually};
+use crate::harness::trace::{OTHER_TRACEPARENT, TRACEPARENT, TRACESTATE, trace_of, traced};
 use crate::rest::socket::Socket;
 use crate::waha::scene::set_servers;
 use crate::waha_server::{Options, WahaServer, Whatsapp};
@@ -72,7 +73,12 @@ async fn webhooks_of_waha_are_taken_by_any_replica_and_written_by_the_owner() {
     let time = SystemClock.now().as_millis();
     let joined = sender::members("120363000000000001@g.us", "join", &["4915100000002@c.us"], time);
     let event = sender::event("phone", &sender::event_id(1), time, "group.v2.participants", joined);
-    let post = || sender.post("phone", event.to_string());
+    let post = async || {
+        let traced = [("traceparent", TRACEPARENT)];
+        let answer = sender.deliver_with("phone", event.to_string(), &traced).await;
+        let answer = answer.expect("an answer");
+        (answer.status, answer.body)
+    };
     let outcome = eventually("the follower knows the session", || async {
         let (status, body) = post().await;
         (status == 200).then_some(body)
@@ -85,7 +91,9 @@ async fn webhooks_of_waha_are_taken_by_any_replica_and_written_by_the_owner() {
         eventually("its event is in the log", || async {
             let list = pb::ListGroupEventsRequest { session: "phone".into(), ..Default::default() };
             let list = replica.groups().list_group_events(list).await.ok()?.into_inner();
-            (!list.events.is_empty()).then_some(())
+            let first = list.events.first().map(event_of)?;
+            assert_eq!(trace_of(&first), (TRACEPARENT, ""), "it was handed on with its trace");
+            Some(())
         })
         .await;
     }
@@ -148,6 +156,43 @@ async fn what_waha_servers_tell_beside_groups_reaches_the_sockets_of_every_repli
             (&json!("session.status"), &json!("STOPPED")),
             "{told}"
         );
+    }
+    replicas.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_handed_on_stays_in_the_trace_of_its_caller() {
+    let Some(replicas) = Replicas::start(2, with_all_listeners).await else { return };
+    let [owner, follower] = &replicas.running[..] else { panic!("two replicas") };
+    let create = pb::CreateGroupRequest {
+        session: "shop".into(),
+        subject: "Team".into(),
+        ..Default::default()
+    };
+    let create = traced(create, TRACEPARENT, TRACESTATE);
+    let made = follower.groups().create_group(create).await.expect("made").into_inner();
+    let id = made.group.expect("a group").id;
+    let rest = follower.server.rest_addr().expect("REST");
+    let renamed = client()
+        .put(format!("http://{rest}/api/shop/groups/{id}/subject"))
+        .header("traceparent", OTHER_TRACEPARENT)
+        .json(&json!({ "subject": "Crew" }))
+        .send()
+        .await;
+    assert!(renamed.expect("an answer").status().is_success());
+    for replica in [owner, follower] {
+        let log = eventually("both events are in the log", || async {
+            let list = pb::ListGroupEventsRequest {
+                session: "shop".into(),
+                order: pb::EventOrder::OldestFirst.into(),
+                ..Default::default()
+            };
+            let list = replica.groups().list_group_events(list).await.ok()?.into_inner();
+            let events: Vec<_> = list.events.iter().map(event_of).collect();
+            (events.len() == 2).then_some(events)
+        });
+        let wanted = [(TRACEPARENT, TRACESTATE), (OTHER_TRACEPARENT, "")];
+        assert_eq!(log.await.iter().map(trace_of).collect::<Vec<_>>(), wanted);
     }
     replicas.stop().await;
 }

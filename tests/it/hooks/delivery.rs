@@ -10,12 +10,45 @@ use wagroups::pb;
 use super::receiver::{Answer, Receiver};
 use super::{posted_on_each_database, to};
 use crate::harness::service::Service;
+use crate::harness::trace::{TRACEPARENT, TRACESTATE, traced};
 
 posted_on_each_database!(
     an_event_is_posted_as_waha_posts_it,
+    a_post_has_the_trace_of_the_call_that_caused_its_event,
     only_the_sessions_and_events_that_are_named_are_posted,
     each_session_is_posted_in_its_order_one_event_at_a_time,
 );
+
+async fn a_post_has_the_trace_of_the_call_that_caused_its_event(service: Service) {
+    let receiver = Receiver::start().await;
+    let named = Receiver::start().await;
+    service.create_webhook(to(&receiver)).await;
+    let own = pb::WebhookHeader { name: "Traceparent".into(), value: "its own".into() };
+    let request = pb::CreateWebhookRequest { headers: vec![own], ..to(&named) };
+    service.create_webhook(request).await;
+    service.group_id("Team", &[]).await;
+    let create = pb::CreateGroupRequest {
+        session: "default".into(),
+        subject: "Crew".into(),
+        ..Default::default()
+    };
+    let create = traced(create, TRACEPARENT, TRACESTATE);
+    service.groups().create_group(create).await.expect("made");
+
+    let posts = receiver.until_taken(2).await;
+    for name in ["traceparent", "tracestate"] {
+        assert!(!posts[0].headers.contains_key(name), "its call came with none");
+        assert_eq!(posts[0].body.pointer(&format!("/payload/_data/{name}")), None);
+    }
+    for (name, value) in [("traceparent", TRACEPARENT), ("tracestate", TRACESTATE)] {
+        assert_eq!(posts[1].header(name), value);
+        assert_eq!(posts[1].text(&format!("/payload/_data/{name}")), value);
+    }
+    for post in named.until_taken(2).await {
+        let sent: Vec<_> = post.headers.get_all("traceparent").iter().collect();
+        assert_eq!(sent, ["its own"], "what its owner has set counts");
+    }
+}
 
 async fn an_event_is_posted_as_waha_posts_it(service: Service) {
     let receiver = Receiver::start().await;

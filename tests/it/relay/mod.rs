@@ -4,6 +4,7 @@ mod failing;
 mod kills;
 mod login;
 mod nats;
+mod nats_server;
 mod publishing;
 mod replay;
 mod stale;

@@ -1,36 +1,17 @@
-//! A real NATS server, and what its stream holds.
+//! A real NATS server, as the tests use it.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::{self, Context};
-use bytes::Bytes;
-use futures::StreamExt as _;
-use tempfile::TempDir;
-use tokio::process::{Child, Command};
 
+pub use super::nats_server::Message;
+use super::nats_server::{NatsServer, SERVER};
 use crate::harness::service::eventually;
 
-/// Which server to start; `scripts/test.sh` sets it. Without it the tests that need one do nothing.
-const SERVER: &str = "WAGROUPS_TEST_NATS_SERVER";
-
 pub struct Nats {
-    server: String,
+    server: NatsServer,
     config: String,
-    port: u16,
-    dir: TempDir,
-    child: Option<Child>,
-}
-
-/// A message of the stream.
-#[derive(Debug, Clone)]
-pub struct Message {
-    pub subject: String,
-    pub headers: HeaderMap,
-    pub payload: Bytes,
 }
 
 impl Message {
@@ -49,82 +30,48 @@ impl Message {
 }
 
 impl Nats {
-    /// `None` where there is no server to test with.
+    /// `None` where there is no server to test with: the tests that need one do nothing then.
     pub async fn start() -> Option<Self> {
         Self::start_with("").await
     }
 
     /// With these lines in its configuration.
     pub async fn start_with(config: &str) -> Option<Self> {
-        let Ok(server) = std::env::var(SERVER) else {
+        let Some(server) = NatsServer::start(config).await else {
             eprintln!("left out: {SERVER} is not set");
             return None;
         };
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
-        let dir = TempDir::new().expect("a temporary folder");
-        let mut nats = Self { server, config: config.to_owned(), port, dir, child: None };
-        nats.restart().await;
-        Some(nats)
+        Some(Self { server, config: config.to_owned() })
     }
 
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.server.port)
     }
 
     pub fn url(&self) -> String {
-        format!("nats://{}", self.address())
+        self.server.url()
     }
 
     pub fn folder(&self) -> &Path {
-        self.dir.path()
+        self.server.dir.path()
     }
 
     pub fn configure(&mut self, config: &str) {
         config.clone_into(&mut self.config);
     }
 
-    /// Ends it as a crash of its machine would; what it has acknowledged is on its disk.
+    /// Ends it as a crash of its machine would.
     pub async fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().await.expect("it ends");
-        }
+        self.server.stop().await;
     }
 
     pub async fn restart(&mut self) {
-        self.stop().await;
-        let file = self.dir.path().join("nats.conf");
-        let store = self.dir.path().join("store");
-        let config = format!(
-            "host: 127.0.0.1\nport: {}\njetstream {{ store_dir: \"{}\" }}\n{}\n",
-            self.port,
-            store.display(),
-            self.config
-        );
-        std::fs::write(&file, config).expect("its configuration");
-        let child = Command::new(&self.server)
-            .arg("-c")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn();
-        self.child = Some(child.expect("nats-server starts"));
-        let address = self.address();
-        eventually("nats-server listens", || async {
-            tokio::net::TcpStream::connect(&address).await.ok()
-        })
-        .await;
+        self.server.restart(&self.config).await;
     }
 
     /// A client without a name and password.
     pub async fn context(&self) -> Context {
-        let client =
-            eventually("a client of NATS", || async { async_nats::connect(self.url()).await.ok() })
-                .await;
-        jetstream::new(client)
+        self.server.context().await
     }
 
     /// How many messages the stream holds; none where there is no stream.
@@ -144,26 +91,8 @@ impl Nats {
         .await;
     }
 
-    /// All that the stream holds, in its order, as a consumer reads it.
+    /// All that the stream holds, in its order.
     pub async fn messages(&self) -> Vec<Message> {
-        let stream = self.context().await.get_stream("WAGROUPS").await.expect("the stream");
-        let wanted = stream.cached_info().state.messages;
-        if wanted == 0 {
-            return Vec::new();
-        }
-        let ordered = jetstream::consumer::pull::OrderedConfig::default();
-        let consumer = stream.create_consumer(ordered).await.expect("a consumer");
-        let mut messages = consumer.messages().await.expect("messages");
-        let mut taken = Vec::new();
-        while (taken.len() as u64) < wanted {
-            let message = messages.next().await.expect("one more").expect("a message");
-            let message = message.message.clone();
-            taken.push(Message {
-                subject: message.subject.to_string(),
-                headers: message.headers.unwrap_or_default(),
-                payload: message.payload,
-            });
-        }
-        taken
+        self.server.messages().await
     }
 }

@@ -9,6 +9,7 @@ use wagroups::pb::watch_group_events_request::Start;
 use super::nats::Nats;
 use super::{both, make_groups, relaying, until_published};
 use crate::harness::service::Service;
+use crate::harness::trace::{OTHER_TRACEPARENT, TRACEPARENT, TRACESTATE, traced};
 
 async fn every_event_is_in_the_stream_once_and_in_order(service: Service, nats: Nats) {
     make_groups(&service, 3).await;
@@ -48,6 +49,10 @@ async fn every_event_is_in_the_stream_once_and_in_order(service: Service, nats: 
     let recorded = event.record_time.expect("a time");
     assert_eq!(time.as_second(), recorded.seconds);
 
+    for name in ["traceparent", "tracestate", "ce-traceparent", "ce-tracestate"] {
+        assert_eq!(last.header(name), "", "{name}: its call came with none");
+    }
+
     // The token of a message is one of a watch.
     let token = last.header("Wagroups-Token");
     let token = base64::engine::general_purpose::STANDARD.decode(token).expect("base64");
@@ -65,6 +70,42 @@ async fn every_event_is_in_the_stream_once_and_in_order(service: Service, nats: 
         }
     };
     assert_eq!(next.sequence, event.sequence + 1);
+}
+
+async fn a_message_has_the_trace_of_the_call_that_caused_its_event(service: Service, nats: Nats) {
+    for (traceparent, tracestate) in [(TRACEPARENT, TRACESTATE), (OTHER_TRACEPARENT, "")] {
+        let create = pb::CreateGroupRequest {
+            session: "default".into(),
+            subject: "Team".into(),
+            ..Default::default()
+        };
+        let create = traced(create, traceparent, tracestate);
+        service.groups().create_group(create).await.expect("made");
+        until_published(&service).await;
+        let message = nats.messages().await.pop().expect("a message");
+        for (name, value) in [
+            ("traceparent", traceparent),
+            ("tracestate", tracestate),
+            ("ce-traceparent", traceparent),
+            ("ce-tracestate", tracestate),
+        ] {
+            assert_eq!(message.header(name), value, "{name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_a_message_has_the_trace_of_the_call_that_caused_its_event() {
+    let Some(nats) = Nats::start().await else { return };
+    let service = Service::on_sqlite_with(relaying(&nats.url())).await;
+    a_message_has_the_trace_of_the_call_that_caused_its_event(service, nats).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres_a_message_has_the_trace_of_the_call_that_caused_its_event() {
+    let Some(nats) = Nats::start().await else { return };
+    let Some(service) = Service::on_postgres_with(relaying(&nats.url())).await else { return };
+    a_message_has_the_trace_of_the_call_that_caused_its_event(service, nats).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use super::client::{Rest, ids};
 use super::served_on_each_database;
 use crate::harness::service::Service;
+use crate::harness::trace::{TRACEPARENT, TRACESTATE, trace_of};
 use crate::service::refusals::calls::PERSON;
 
 served_on_each_database!(
     pages_hold_each_event_once_in_either_order,
     each_change_is_told_with_what_was_before,
+    each_change_is_told_in_the_trace_of_its_call,
     a_page_is_refused_in_the_words_of_waha,
     a_stream_is_narrowed_to_groups_and_events,
 );
@@ -117,6 +119,27 @@ async fn each_change_is_told_with_what_was_before(service: Service) {
     assert_eq!(event["payload"]["group"], json!({ "id": id, "subject": "Crew" }));
     assert_eq!(event["environment"]["worker"], json!({ "id": null }));
     assert!(event["environment"]["platform"].as_str().is_some_and(|text| text.contains('/')));
+}
+
+async fn each_change_is_told_in_the_trace_of_its_call(service: Service) {
+    let rest = Rest::new(&service);
+    let (_, id) = rest.create("Team", &[]).await;
+    let traced = rest.with_header("traceparent", TRACEPARENT).with_header("tracestate", TRACESTATE);
+    let renamed = traced.put(&format!("/{id}/subject"), json!({ "subject": "Crew" })).await;
+    assert_eq!(renamed.status, 200);
+    let ignored = rest.with_header("traceparent", "nonsense");
+    let renamed = ignored.put(&format!("/{id}/subject"), json!({ "subject": "Band" })).await;
+    assert_eq!(renamed.status, 200);
+
+    let log = service.log("default").await;
+    let wanted = [("", ""), (TRACEPARENT, TRACESTATE), ("", "")];
+    assert_eq!(log.iter().map(trace_of).collect::<Vec<_>>(), wanted);
+    let page = rest.get(&format!("/{id}/events?order=asc")).await.ok();
+    for (place, (traceparent, tracestate)) in wanted.into_iter().enumerate() {
+        let data = &page["events"][place]["payload"]["_data"];
+        assert_eq!(data["traceparent"].as_str().unwrap_or_default(), traceparent, "{data}");
+        assert_eq!(data["tracestate"].as_str().unwrap_or_default(), tracestate, "{data}");
+    }
 }
 
 async fn a_page_is_refused_in_the_words_of_waha(service: Service) {

@@ -79,6 +79,7 @@ async fn a_deletion_that_finds_the_group_gone_answers_the_sequence_of_that(mut s
         group_id: id.parse().expect("an id"),
         key_name: String::new(),
         request_id: None,
+        trace: None,
         removed_count: 0,
         start_time: Timestamp::from_seconds(1),
     };

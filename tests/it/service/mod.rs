@@ -24,6 +24,7 @@ mod sessions;
 mod shares;
 mod slow_watchers;
 mod strangers;
+mod traces;
 mod trailers;
 mod watch;
 

@@ -20,4 +20,5 @@ mod spellings;
 mod storm;
 mod strangers;
 mod stream;
+mod traces;
 mod verdicts;

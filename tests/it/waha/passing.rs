@@ -8,6 +8,7 @@ use wagroups::pb::create_session_request::Config;
 
 use super::scene::Scene;
 use crate::harness::service::http_client;
+use crate::harness::trace::{TRACEPARENT, TRACESTATE};
 use crate::rest::client::{Answer, Rest};
 use crate::rest::listening;
 use crate::service::keys::key;
@@ -126,6 +127,10 @@ async fn no_header_goes_further_than_it_must() {
     assert_eq!(names, ["accept", "user-agent", "x-api-key"], "{told}");
     assert_eq!(told["headers"]["x-api-key"], json!("stand-in"));
     assert_eq!(told["query"], json!([]));
+    let traced = rest.with_header("traceparent", TRACEPARENT).with_header("tracestate", TRACESTATE);
+    let told = asked(&send(&traced, "GET", "/api/shop/chats", &Value::Null).await, 200);
+    assert_eq!(told["headers"]["traceparent"], json!(TRACEPARENT));
+    assert_eq!(told["headers"]["tracestate"], json!(TRACESTATE));
     for name in ["set-cookie", "x-powered-by", "traceparent"] {
         assert_eq!(answer.header(name), "", "{name}");
     }

@@ -52,6 +52,11 @@ impl Call {
         }
     }
 
+    /// Empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        text(&self.headers, name).unwrap_or_default()
+    }
+
     pub fn segments(&self) -> Vec<&str> {
         self.path.trim_start_matches('/').split('/').collect()
     }

@@ -87,6 +87,8 @@ pub struct Recorded {
     pub query: Vec<(String, String)>,
     /// `null` where there was none.
     pub body: Value,
+    /// Empty where there was none.
+    pub traceparent: String,
 }
 
 impl Recorded {
@@ -96,6 +98,7 @@ impl Recorded {
             path: call.path.clone(),
             query: call.query.clone(),
             body: call.json(),
+            traceparent: call.header("traceparent").to_owned(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod recorded;
 pub mod sender;
 mod sessions;
 mod shuffle;
+mod traces;
 
 use wagroups::config::Settings;
 

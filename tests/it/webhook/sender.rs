@@ -60,10 +60,20 @@ impl Sender {
         session: &str,
         body: impl Into<Bytes>,
     ) -> Result<Answer, reqwest::Error> {
+        self.deliver_with(session, body, &[]).await
+    }
+
+    /// Signs and posts, with these headers beside.
+    pub async fn deliver_with(
+        &self,
+        session: &str,
+        body: impl Into<Bytes>,
+        beside: &[(&str, &str)],
+    ) -> Result<Answer, reqwest::Error> {
         let body = body.into();
         let signature = sign(&self.secret, &body);
-        let headers = [("x-webhook-hmac", &*signature), ("x-webhook-hmac-algorithm", "sha512")];
-        self.post_with(session, body, &headers).await
+        let own = [("x-webhook-hmac", &*signature), ("x-webhook-hmac-algorithm", "sha512")];
+        self.post_with(session, body, &[&own, beside].concat()).await
     }
 
     /// Posts with these headers, as they are.

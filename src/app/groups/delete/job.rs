@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{DeletionProgress, RPC, answer};
+use crate::app::calls;
 use crate::app::calls::reservations;
-use crate::app::calls::{self, Mutation};
 use crate::app::{App, Call, Inner};
 use crate::domain::answer::Answer;
 use crate::domain::backoff::Backoff;
@@ -189,12 +189,17 @@ impl Job {
     async fn act(&mut self, command: impl Into<Command>) -> Result<Answer> {
         self.inner.refuse_if_draining()?;
         self.step += 1;
-        let Deletion { session, key_name, request_id, start_time, .. } = &self.deletion;
-        let (session, request_id) = (session.clone(), *request_id);
-        let mutation = Mutation { session, request_id, command: command.into() };
+        let Deletion { session, start_time, .. } = &self.deletion;
         let epoch = self.inner.epoch;
         let call_key = format!("delete/{}/{epoch}/{}", start_time.as_micros(), self.step).into();
-        let answer = calls::perform(&self.inner, key_name, mutation, call_key).await?;
+        let answer = calls::perform(
+            &self.inner,
+            self.deletion.initiator(),
+            session,
+            command.into(),
+            call_key,
+        )
+        .await?;
         let remaining = usize::try_from(self.progress.borrow().remaining_count).unwrap_or(0);
         self.note(remaining, answer.sequence);
         Ok(answer)

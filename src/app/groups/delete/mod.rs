@@ -29,6 +29,7 @@ use crate::domain::participant::Role;
 use crate::domain::port::repository::{Deletion, ReservationKey, StoreError};
 use crate::domain::reason::Reason;
 use crate::pb;
+use crate::telemetry;
 
 /// Between tries to remove a deletion that is over.
 const FORGET_PAUSE: Duration = Duration::from_secs(2);
@@ -247,6 +248,7 @@ impl App {
             group_id: group_id.clone(),
             key_name: call.caller.key_name().to_owned(),
             request_id: reservation.map(|key| key.request_id),
+            trace: call.trace.clone(),
             removed_count: 0,
             start_time: inner.clock.now(),
         };
@@ -313,11 +315,12 @@ impl App {
         let (sender, receiver) = watch::channel(progress);
         running.insert(key.clone(), receiver.clone());
         drop(running);
-        let inner = self.inner.clone();
-        tokio::spawn(async move {
+        let (inner, trace) = (self.inner.clone(), deletion.trace.clone());
+        let work = async move {
             Job::new(inner.clone(), deletion, sender).run().await;
             inner.groups.deletions.running.lock().remove(&key);
-        });
+        };
+        tokio::spawn(telemetry::traced(trace, work));
         receiver
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{Lid, PhoneNumber, SessionName};
 use crate::domain::reducer::Observation;
 use crate::domain::session::SessionStatus;
+use crate::domain::trace_context::TraceContext;
 
 /// An event that an engine sends of a session unasked. All of them come in by
 /// [`EngineEventSink::ingest`].
@@ -53,6 +54,8 @@ pub struct ServerEvent {
     pub login: Option<Login>,
     /// Accounts that go by both names.
     pub aliases: Vec<(Lid, PhoneNumber)>,
+    /// Of the delivery that it came by.
+    pub trace: Option<TraceContext>,
     pub content: ServerEventContent,
 }
 

@@ -12,6 +12,7 @@ use crate::domain::operation::{EngineError, Result};
 use crate::engine::waha::lists::{Fetch, Fetches, Listed};
 use crate::engine::waha::native::Seen;
 use crate::engine::waha::routed_session::RoutedSession;
+use crate::telemetry;
 
 impl RoutedSession {
     /// All groups as they were after this was asked.
@@ -27,12 +28,12 @@ impl RoutedSession {
     }
 
     fn fetch_list(self, fetches: Arc<Fetches>) -> Fetch {
-        let fetch = tokio::spawn(async move {
+        let fetch = tokio::spawn(telemetry::carried(async move {
             let listed = self.fetch_list_in_turn(&fetches).await;
             // Also where it never began.
             fetches.begin();
             listed
-        });
+        }));
         let ended = async {
             fetch.await.unwrap_or_else(|error| Err(EngineError::not_sent(Error::internal(error))))
         };

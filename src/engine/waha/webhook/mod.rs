@@ -123,7 +123,8 @@ impl Webhook {
             Content::Ignored(ignored) => return Err(ignored),
         };
         let (source_id, time) = (self.id, self.time);
-        Ok(ServerEvent { source_id, time, login: self.me, aliases: self.aliases, content })
+        let (login, aliases) = (self.me, self.aliases);
+        Ok(ServerEvent { source_id, time, login, aliases, trace: None, content })
     }
 }
 
