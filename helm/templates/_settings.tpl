@@ -151,7 +151,8 @@
 {{- define "wagroups.apiKeys" -}}
 {{- $entries := list }}
 {{- range .Values.auth.keys }}
-{{- $entries = append $entries (printf "%s:%s:%s" .name (lower .sha256) (join "|" .sessions)) }}
+{{- $entry := printf "%s:%s:%s" .name (lower .sha256) (join "|" .sessions) }}
+{{- $entries = append $entries (empty .role | ternary $entry (printf "%s:%s" $entry .role)) }}
 {{- end }}
 {{- join "," $entries }}
 {{- end }}

@@ -9,7 +9,7 @@ use super::errors::Failure;
 use super::format::FormatOptions;
 use super::output::Output;
 use super::{Done, system};
-use crate::domain::auth::SessionPattern;
+use crate::domain::auth::{Role, SessionPattern};
 
 #[derive(Debug, Args)]
 pub struct ApiKeyArgs {
@@ -28,21 +28,26 @@ enum ApiKeyCommand {
         /// Sessions that it may use: names, prefixes with *, or * for all
         #[arg(long, value_name = "PATTERN", value_delimiter = ',', default_value = "*")]
         sessions: Vec<SessionPattern>,
+        /// What it may do with them: reader, operator (changes groups too) or admin (sessions and webhooks too)
+        #[arg(long, default_value = "admin")]
+        role: Role,
     },
 }
 
 pub fn run(args: &ApiKeyArgs, output: Output) -> Result<Done, Failure> {
-    let ApiKeyCommand::New { name, sessions } = &args.command;
+    let ApiKeyCommand::New { name, sessions, role } = &args.command;
     let key = key_of(system::random()?);
     let sha256 = hex::encode(Sha256::digest(&key));
     let sessions: Vec<String> = sessions.iter().map(ToString::to_string).collect();
     if output.is_structured() {
-        let document = json!({ "name": name, "key": key, "sha256": sha256, "sessions": sessions });
+        let document = json!({
+            "name": name, "key": key, "sha256": sha256, "sessions": sessions, "role": role,
+        });
         output.document(&document)?;
         return Ok(Done::Fully);
     }
     output.line(&key)?;
-    let entry = toml_entry(name, &sha256, &sessions);
+    let entry = toml_entry(name, &sha256, &sessions, *role);
     output.note("The key is shown only this once. Add its hash to the service's settings:")?;
     output.note(&format!("\n{entry}"))?;
     Ok(Done::Fully)
@@ -53,11 +58,13 @@ fn key_of(random: [u8; 32]) -> String {
     format!("wag_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random))
 }
 
-fn toml_entry(name: &str, sha256: &str, sessions: &[String]) -> String {
+fn toml_entry(name: &str, sha256: &str, sessions: &[String], role: Role) -> String {
     // A JSON string is also a TOML basic string, and a JSON array of strings a TOML array.
     let name = json!(name);
     let sessions = json!(sessions);
-    format!("[[auth.keys]]\nname = {name}\nsha256 = \"{sha256}\"\nsessions = {sessions}\n")
+    format!(
+        "[[auth.keys]]\nname = {name}\nsha256 = \"{sha256}\"\nsessions = {sessions}\nrole = \"{role}\"\n"
+    )
 }
 
 #[cfg(test)]
@@ -66,10 +73,11 @@ mod tests {
 
     #[test]
     fn the_entry_is_toml_whatever_the_name() {
-        let entry = toml_entry("a \"b\"", "00", &["shop-*".into()]);
+        let entry = toml_entry("a \"b\"", "00", &["shop-*".into()], Role::Reader);
         let parsed: toml::Table = entry.parse().expect("TOML");
         assert_eq!(parsed["auth"]["keys"][0]["name"].as_str(), Some("a \"b\""));
         assert_eq!(parsed["auth"]["keys"][0]["sessions"][0].as_str(), Some("shop-*"));
+        assert_eq!(parsed["auth"]["keys"][0]["role"].as_str(), Some("reader"));
     }
 
     #[test]

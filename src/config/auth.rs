@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
-use crate::domain::auth::SessionPattern;
+use crate::domain::auth::{Caller, Role, SessionPattern};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,6 +27,16 @@ pub struct ApiKey {
     /// Names of sessions, or prefixes with `*`.
     #[serde(with = "patterns")]
     pub sessions: Vec<SessionPattern>,
+    /// What it may do with them; `None` = all, as keys could before there were roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+impl ApiKey {
+    pub fn caller(&self) -> Caller {
+        let role = self.role.unwrap_or(Role::Admin);
+        Caller::with_role(self.name.clone(), self.sessions.clone(), role)
+    }
 }
 
 /// The SHA-256 of a key.
@@ -129,22 +139,30 @@ impl Auth {
     }
 }
 
-/// `name:sha256:pattern|pattern,…`, as the environment has it.
+/// `name:sha256:pattern|pattern,…` or `name:sha256:pattern|pattern:role,…`, as the environment has it.
 pub(super) fn parse_keys(text: &str) -> Result<toml::Value, String> {
     let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     let keys = entries
         .map(|entry| {
             let parts: Vec<&str> = entry.split(':').collect();
-            let [name, sha256, sessions] = parts[..] else {
-                return Err(
-                    "must be name:sha256:pattern|pattern, several separated by commas".to_owned()
-                );
+            let (name, sha256, sessions, role) = match parts[..] {
+                [name, sha256, sessions] => (name, sha256, sessions, None),
+                [name, sha256, sessions, role] => (name, sha256, sessions, Some(role)),
+                _ => {
+                    return Err(
+                        "must be name:sha256:pattern|pattern:role, several separated by commas"
+                            .to_owned(),
+                    );
+                }
             };
             let sessions = sessions.split('|').map(|pattern| pattern.to_owned().into()).collect();
             let mut key = toml::Table::new();
             key.insert("name".to_owned(), name.to_owned().into());
             key.insert("sha256".to_owned(), sha256.to_owned().into());
             key.insert("sessions".to_owned(), toml::Value::Array(sessions));
+            if let Some(role) = role {
+                key.insert("role".to_owned(), role.to_owned().into());
+            }
             Ok(toml::Value::Table(key))
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::{Error, Result};
 use super::id::SessionName;
 use super::reason::Reason;
@@ -51,7 +53,49 @@ impl fmt::Display for SessionPattern {
     }
 }
 
-/// The caller: the name of its key and what that key may see.
+/// What a key may do with the sessions that it sees; each role may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads groups, sessions and the log, and watches.
+    Reader,
+    /// Changes groups as well, and whatever else the account can do at WhatsApp.
+    Operator,
+    /// Makes, links, stops and deletes sessions and webhooks as well; with all sessions also the simulator and the relay.
+    Admin,
+}
+
+/// What an error about a role names the role by that would do.
+pub const NEEDED_ROLE: &str = "needed_role";
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Reader, Self::Operator, Self::Admin];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let role = Self::ALL.into_iter().find(|role| role.as_str() == text);
+        role.ok_or_else(|| format!("{text:?} is no role: use reader, operator or admin"))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The caller: the name of its key and what that key may do.
 #[derive(Debug, Clone)]
 pub struct Caller(Arc<Inner>);
 
@@ -59,11 +103,21 @@ pub struct Caller(Arc<Inner>);
 struct Inner {
     key_name: String,
     sessions: Vec<SessionPattern>,
+    role: Role,
 }
 
 impl Caller {
+    /// With every right to its sessions.
     pub fn new(key_name: impl Into<String>, sessions: Vec<SessionPattern>) -> Self {
-        Self(Arc::new(Inner { key_name: key_name.into(), sessions }))
+        Self::with_role(key_name, sessions, Role::Admin)
+    }
+
+    pub fn with_role(
+        key_name: impl Into<String>,
+        sessions: Vec<SessionPattern>,
+        role: Role,
+    ) -> Self {
+        Self(Arc::new(Inner { key_name: key_name.into(), sessions, role }))
     }
 
     /// The caller where no keys are set.
@@ -85,6 +139,24 @@ impl Caller {
             .sessions
             .iter()
             .any(|pattern| matches!(pattern, SessionPattern::Prefix(p) if p.is_empty()))
+    }
+
+    pub fn role(&self) -> Role {
+        self.0.role
+    }
+
+    /// Refuses what needs a higher role than the key has, whichever session is meant.
+    pub fn require(&self, needed: Role) -> Result<()> {
+        let role = self.role();
+        if role >= needed {
+            return Ok(());
+        }
+        let message = format!(
+            "this API key has the role {role}, and this needs {needed}; ask the operator for a key with that role"
+        );
+        Err(Error::new(Reason::PermissionDenied, message)
+            .with("role", role)
+            .with(NEEDED_ROLE, needed))
     }
 
     /// Refuses sessions outside the key's patterns, whether or not they exist.
@@ -146,6 +218,26 @@ mod tests {
         assert!(!caller.may_see(&session("supporters")));
         assert_eq!(error.reason(), Reason::PermissionDenied);
         assert_eq!(error.metadata()["session"], "supporters");
+    }
+
+    #[test]
+    fn a_role_may_do_what_those_before_it_may_and_no_more() {
+        for (held, role) in Role::ALL.into_iter().enumerate() {
+            assert_eq!(role.to_string().parse(), Ok(role));
+            let caller = Caller::with_role("billing", Vec::new(), role);
+            for (needed, other) in Role::ALL.into_iter().enumerate() {
+                match caller.require(other) {
+                    Ok(()) => assert!(held >= needed, "{role} {other}"),
+                    Err(error) => {
+                        assert!(held < needed, "{role} {other}");
+                        assert_eq!(error.reason(), Reason::PermissionDenied);
+                        assert_eq!(error.metadata()["needed_role"], other.as_str());
+                    }
+                }
+            }
+        }
+        assert_eq!(Caller::anyone().role(), Role::Admin);
+        assert!("Admin".parse::<Role>().unwrap_err().contains("reader, operator or admin"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::audit::note_caller;
+use super::served_rpcs::ServedRpcs;
 use super::status::to_status;
 use crate::domain::auth::Caller;
 use crate::domain::error::Error;
@@ -81,21 +82,24 @@ fn presented_key(headers: &http::HeaderMap) -> Option<&[u8]> {
     headers.get("x-api-key").map(http::HeaderValue::as_bytes)
 }
 
-/// Lets a request pass with its [`Caller`] in the extensions, or answers UNAUTHENTICATED.
+/// Lets a call pass with its [`Caller`] in the extensions, or answers UNAUTHENTICATED, or PERMISSION_DENIED where the
+/// key has too low a role for the RPC.
 #[derive(Debug, Clone)]
 pub struct AuthLayer {
     keyring: Keyring,
+    served: Arc<ServedRpcs>,
 }
 
 impl AuthLayer {
-    pub fn new(keyring: Keyring) -> Self {
-        Self { keyring }
+    pub fn new(keyring: Keyring, served: Arc<ServedRpcs>) -> Self {
+        Self { keyring, served }
     }
 }
 
 #[derive(Debug, Clone)]
 pub struct AuthService<S> {
     keyring: Keyring,
+    served: Arc<ServedRpcs>,
     inner: S,
 }
 
@@ -103,7 +107,7 @@ impl<S> Layer<S> for AuthLayer {
     type Service = AuthService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AuthService { keyring: self.keyring.clone(), inner }
+        AuthService { keyring: self.keyring.clone(), served: self.served.clone(), inner }
     }
 }
 
@@ -121,9 +125,14 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let is_open_door = request.uri().path().starts_with(OPEN_DOOR);
-        match self.keyring.identify(request.headers()) {
+        let identified = self.keyring.identify(request.headers());
+        let allowed = identified.and_then(|caller| {
+            note_caller(&caller);
+            caller.require(self.served.of(request.uri().path()).role)?;
+            Ok(caller)
+        });
+        match allowed {
             Ok(caller) => {
-                note_caller(&caller);
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prost::{DecodeError, Message as _};
 use prost_types::{FileDescriptorSet, MethodDescriptorProto};
 
+use crate::domain::auth::Role;
 use crate::telemetry::RpcSeries;
 
 /// What the names of RPCs begin with that change nothing.
@@ -17,12 +18,20 @@ const LARGE_REQUESTS: [&str; 2] =
 const SEATED: [&str; 2] =
     ["wagroups.v1.GroupsService/WatchGroupEvents", "wagroups.v1.SessionsService/WatchSession"];
 
+/// Reads that show what lets others in: an invite code into a group, a QR code into a session.
+const REVEALING: [(&str, Role); 2] = [
+    ("wagroups.v1.GroupsService/GetInviteCode", Role::Operator),
+    ("wagroups.v1.SessionsService/WatchSession", Role::Admin),
+];
+
 /// One RPC.
 #[derive(Debug)]
 pub struct ServedRpc {
     /// Its service, with the package, and its method.
     pub name: Arc<str>,
     pub is_mutation: bool,
+    /// What a key must have to call it.
+    pub role: Role,
     /// The client may send any number of messages.
     pub takes_many: bool,
     pub answers_many: bool,
@@ -38,8 +47,10 @@ pub struct ServedRpc {
 impl ServedRpc {
     fn new(service: &str, method: &MethodDescriptorProto, request_id: Option<u32>) -> Self {
         let name = format!("{service}/{}", method.name());
+        let is_mutation = !READS.iter().any(|read| method.name().starts_with(read));
         Self {
-            is_mutation: !READS.iter().any(|read| method.name().starts_with(read)),
+            is_mutation,
+            role: role(service, &name, is_mutation),
             takes_many: method.client_streaming(),
             answers_many: method.server_streaming(),
             is_large: LARGE_REQUESTS.contains(&&*name),
@@ -54,6 +65,7 @@ impl ServedRpc {
         Self {
             name: "unknown".into(),
             is_mutation: false,
+            role: Role::Reader,
             takes_many: false,
             answers_many: false,
             is_large: false,
@@ -61,6 +73,19 @@ impl ServedRpc {
             request_id: None,
             series: RpcSeries::new("unknown", "unknown"),
         }
+    }
+}
+
+/// A service that is not named here is for admins, until somebody decides.
+fn role(service: &str, name: &str, is_mutation: bool) -> Role {
+    if let Some((_, role)) = REVEALING.iter().find(|(revealing, _)| *revealing == name) {
+        return *role;
+    }
+    match (service, is_mutation) {
+        ("wagroups.v1.GroupsService", true) => Role::Operator,
+        ("wagroups.v1.GroupsService" | "wagroups.v1.SessionsService", false) => Role::Reader,
+        (service, _) if service.starts_with("grpc.") => Role::Reader,
+        _ => Role::Admin,
     }
 }
 
@@ -131,6 +156,46 @@ mod tests {
             &*served.of("/wagroups.v1.GroupsService/GetGroup").name,
             "wagroups.v1.GroupsService/GetGroup"
         );
+    }
+
+    /// The matrix of docs/SECURITY.md: a new RPC has to be decided about here.
+    #[test]
+    fn each_rpc_needs_the_role_that_was_decided() {
+        let of = |role: Role| {
+            let names = names(|rpc| rpc.role == role);
+            names
+                .iter()
+                .map(|name| name.trim_start_matches("wagroups.v1.").to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(Role::Reader),
+            [
+                "GroupsService/CountGroups",
+                "GroupsService/GetDisappearingTimer",
+                "GroupsService/GetGroup",
+                "GroupsService/GetGroupPicture",
+                "GroupsService/GetInfoAdminOnly",
+                "GroupsService/GetJoinInfo",
+                "GroupsService/GetMemberAddMode",
+                "GroupsService/GetMemberShareHistory",
+                "GroupsService/GetMembershipApproval",
+                "GroupsService/GetMessagesAdminOnly",
+                "GroupsService/ListGroupEvents",
+                "GroupsService/ListGroups",
+                "GroupsService/ListJoinRequests",
+                "GroupsService/ListParticipants",
+                "GroupsService/WatchGroupEvents",
+                "SessionsService/GetSession",
+                "SessionsService/ListSessions",
+            ]
+        );
+        let operator = of(Role::Operator);
+        assert!(operator.iter().all(|name| name.starts_with("GroupsService/")), "{operator:?}");
+        assert!(operator.contains(&"GroupsService/GetInviteCode".to_owned()));
+        let admin = of(Role::Admin);
+        assert!(admin.iter().all(|name| !name.starts_with("GroupsService/")), "{admin:?}");
+        assert!(admin.contains(&"WebhooksService/ListWebhooks".to_owned()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! `docs/WAHA.md` has each route with what it answers and where that differs from WAHA on purpose.
 
+mod access;
 mod answers;
 mod body;
 mod events;
@@ -37,7 +38,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
@@ -128,6 +129,7 @@ pub fn router(app: App, keyring: Keyring, clock: Arc<dyn Clock>, options: Option
     if let Some(owner) = hand_on {
         router = router.layer(from_fn_with_state((gateway.clone(), owner), handing_on::hand_on));
     }
+    let router = router.layer(from_fn(access::guard));
     let router = router.layer(from_fn_with_state(gateway.clone(), watch_over)).with_state(gateway);
     // Express takes a path with a slash at its end for the same.
     let router = ServiceBuilder::new().map_request(without_slash_at_the_end).service(router);

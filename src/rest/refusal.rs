@@ -15,6 +15,7 @@ use super::answers::errors::{Exception, Message, OfSession, Plain, RequestOf, Th
 use super::respond::{encoded, json_text};
 use super::shape::Shape;
 use super::wire::{IDEMPOTENCY_KEY, KEY_IN_QUERY, MAX_PLAIN_BODY_BYTES};
+use crate::domain::auth::NEEDED_ROLE;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Error;
 use crate::domain::excerpt::excerpt;
@@ -135,8 +136,10 @@ fn body(error: &Error, status: StatusCode, asked: &RequestInfo) -> String {
         encoded(&Plain { message, error, status_code })
     };
     match status {
-        // Nest's words, which clients compare.
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+        // Nest's words, which clients compare. WAHA has no roles, so that nobody compares what is said of them.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            if !error.metadata().contains_key(NEEDED_ROLE) =>
+        {
             plain(Message::One(phrase.to_owned()), None)
         }
         StatusCode::UNPROCESSABLE_ENTITY => encoded(&session_body(error)),

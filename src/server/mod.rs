@@ -77,6 +77,7 @@ impl Server {
     /// replicas. On return the service is ready.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let metrics = telemetry::install().map_err(StartError::other)?;
+        startup::tell_of_keys_without_role(settings);
         let trust = startup::trust(settings)?;
         let relay = startup::relay(settings, &trust)?;
         let descriptors = descriptors::raise();

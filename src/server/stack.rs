@@ -25,7 +25,6 @@ use super::startup::{self, StartError};
 use crate::app::App;
 use crate::cluster::{PeerListener, PeerSecret};
 use crate::config::{ByteSize, Inbound, Settings};
-use crate::domain::auth::Caller;
 use crate::domain::clock::Entropy;
 use crate::domain::fair_share::FairShare;
 use crate::domain::port::cluster::SeesReplicas;
@@ -229,7 +228,7 @@ pub(super) async fn serve_grpc(
         .layer(RpcMetricsLayer::new(served.clone()))
         .layer(ReasonsLayer::new(large))
         .layer(CatchPanicsLayer)
-        .layer(AuthLayer::new(keyring(settings)))
+        .layer(AuthLayer::new(keyring(settings), served.clone()))
         .map_request(with_deadline)
         .layer(AdmitLayer::new(calls.clone(), served.clone(), large))
         .service(GrpcByRole { current: current.clone(), served });
@@ -276,13 +275,7 @@ pub(super) struct Peers {
 }
 
 pub(super) fn keyring(settings: &Settings) -> Keyring {
-    Keyring::new(
-        settings
-            .auth
-            .keys
-            .iter()
-            .map(|key| (key.sha256.0, Caller::new(key.name.clone(), key.sessions.clone()))),
-    )
+    Keyring::new(settings.auth.keys.iter().map(|key| (key.sha256.0, key.caller())))
 }
 
 fn bytes(size: ByteSize) -> usize {

@@ -10,7 +10,7 @@ use crate::app::sessions::NewSession;
 use crate::app::watch::WatchStart;
 use crate::app::{App, Call, Options, webhooks};
 use crate::bus;
-use crate::config::{NatsPayload, NatsStart, RestShape, Settings, WahaServer};
+use crate::config::{ApiKey, NatsPayload, NatsStart, RestShape, Settings, WahaServer};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::cluster::Tenure;
@@ -100,7 +100,20 @@ fn callers(settings: &Settings) -> Vec<Caller> {
     if keys.is_empty() {
         return vec![Caller::anyone()];
     }
-    keys.iter().map(|key| Caller::new(key.name.clone(), key.sessions.clone())).collect()
+    keys.iter().map(ApiKey::caller).collect()
+}
+
+/// Keys of before there were roles keep what they could do; whoever runs the service hears of it once.
+pub(super) fn tell_of_keys_without_role(settings: &Settings) {
+    let keys = settings.auth.keys.iter().filter(|key| key.role.is_none());
+    let names: Vec<&str> = keys.map(|key| key.name.as_str()).collect();
+    if !names.is_empty() {
+        tracing::warn!(
+            keys = names.join(", "),
+            "these API keys have no role, and so may also stop, log out and delete their sessions; give them the role \
+             reader, operator or admin"
+        );
+    }
 }
 
 /// Whether several keys draw on what is bounded.

@@ -6,7 +6,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 const ALL: [(u16, &str, &str, &str); 15] = [
     (400, "BadRequest", "Something in the request is wrong; each field is named.", "Error"),
     (401, "Unauthorized", "No key, or one that is unknown.", "Error"),
-    (403, "Forbidden", "The key may not see this session.", "Error"),
+    (403, "Forbidden", "The key may not see this session, or has too low a role.", "Error"),
     (404, "NotFound", "There is no such session, or no such path.", "Error"),
     (408, "RequestTimeout", "The body did not arrive in time.", "Error"),
     (409, "Conflict", "The same change is running, or the place is of another log.", "Error"),

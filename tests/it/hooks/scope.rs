@@ -16,6 +16,7 @@ fn key(name: &str, pattern: &str) -> ApiKey {
         name: name.into(),
         sha256: hex::encode(Sha256::digest(name)).parse().expect("a digest"),
         sessions: vec![pattern.parse().expect("a pattern")],
+        role: None,
     }
 }
 

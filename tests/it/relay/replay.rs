@@ -168,6 +168,7 @@ async fn without_a_bus_or_with_a_key_of_some_sessions_there_is_no_relay() {
         name: "shop".to_owned(),
         sha256: hex::encode(Sha256::digest(secret)).parse().expect("a digest"),
         sessions: vec!["shop".parse().expect("a pattern")],
+        role: None,
     };
     let closed = Service::on_sqlite_with(|settings| settings.auth.keys.push(key)).await;
     let mut request = tonic::Request::new(pb::GetRelayRequest {});

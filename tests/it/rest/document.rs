@@ -263,6 +263,7 @@ async fn a_key_is_said_to_be_needed_where_it_is() {
             name: "all".into(),
             sha256: "0".repeat(64).parse().expect("a digest"),
             sessions: vec!["*".parse().expect("a pattern")],
+            role: None,
         }];
     })
     .await;

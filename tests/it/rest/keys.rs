@@ -23,6 +23,7 @@ async fn service() -> Service {
             name: name.into(),
             sha256: hex::encode(Sha256::digest(key)).parse().expect("a digest"),
             sessions: vec![pattern.parse().expect("a pattern")],
+            role: None,
         };
         settings.auth.keys = vec![key("all", ALL, "*"), key("shop", SHOP, "shop-*")];
     });

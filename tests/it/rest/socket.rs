@@ -130,6 +130,7 @@ async fn who_may_not_is_told_by_the_close() {
             name: "shop".into(),
             sha256: hex::encode(Sha256::digest("wag_shop")).parse().expect("a digest"),
             sessions: vec!["shop-*".parse().expect("a pattern")],
+            role: None,
         }];
     })
     .await;

@@ -17,6 +17,7 @@ pub fn key(name: &str, key: &str, pattern: &str) -> ApiKey {
         name: name.into(),
         sha256: hex::encode(Sha256::digest(key)).parse().expect("a digest"),
         sessions: vec![pattern.parse().expect("a pattern")],
+        role: None,
     }
 }
 

@@ -15,6 +15,7 @@ fn locked(settings: &mut Settings) {
         name: "all".into(),
         sha256: hex::encode(Sha256::digest("wag_all")).parse().expect("a digest"),
         sessions: vec!["*".parse().expect("a pattern")],
+        role: None,
     }];
 }
 

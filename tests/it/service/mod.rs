@@ -20,6 +20,7 @@ mod outage;
 mod readiness;
 pub mod refusals;
 mod retention;
+mod roles;
 mod sessions;
 mod shares;
 mod slow_watchers;
