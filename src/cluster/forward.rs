@@ -25,12 +25,13 @@ use tonic::transport::{Channel, Endpoint};
 use tower::{Service as _, ServiceExt as _};
 
 use super::membership::{Owner, Role};
+use super::hop::{self, PeerTls};
 use super::peer::PeerSecret;
 use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
 use crate::domain::error::{Error, causes};
 use crate::domain::reason::Reason;
 use crate::middleware::{HandOn, Repeats};
-use crate::telemetry;
+use crate::{telemetry, tls};
 
 /// How long a call that may have run waits for an owner who finds out: longer than a takeover takes.
 const PATIENCE_TO_SETTLE: Duration = Duration::from_secs(15);
@@ -51,6 +52,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Forwarder {
     role: watch::Receiver<Role>,
     secret: PeerSecret,
+    /// None where replicas speak without.
+    tls: Option<PeerTls>,
     /// For answers that are taken as a whole, and for those that are passed on as they come.
     connections: Mutex<[Option<Connected>; 2]>,
     opened: AtomicU64,
@@ -87,9 +90,9 @@ enum Unanswered {
 }
 
 impl Forwarder {
-    pub fn new(role: watch::Receiver<Role>, secret: PeerSecret) -> Self {
+    pub fn new(role: watch::Receiver<Role>, secret: PeerSecret, tls: Option<PeerTls>) -> Self {
         let (connections, opened) = (Mutex::default(), AtomicU64::new(0));
-        Self { role, secret, connections, opened, calls: TaskTracker::new() }
+        Self { role, secret, tls, connections, opened, calls: TaskTracker::new() }
     }
 
     /// The owner's answer; or why there is none, `None` where this replica has become the owner itself.
@@ -216,6 +219,7 @@ impl Forwarder {
         for hop in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
             headers.remove(hop);
         }
+        hop::tell_certificate(&call.parts.extensions, headers);
         headers.insert(LISTENER, HeaderValue::from_static(call.surface.as_str()));
         headers.insert(SECRET, self.secret.header());
         Ok(request)
@@ -229,7 +233,8 @@ impl Forwarder {
         if let Some(held) = place.as_ref().filter(|held| held.owner == *owner) {
             return Ok(held.clone());
         }
-        let endpoint = Endpoint::from_shared(format!("http://{}", owner.address))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{}", owner.address))
             .map_err(|error| Unanswered::NotSent(format!("{}: {error}", owner.address)))?
             .connect_timeout(CONNECT_TIMEOUT)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -238,7 +243,8 @@ impl Forwarder {
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
-        let channel = endpoint.connect().await.map_err(|error| not_sent(&error))?;
+        let channel = hop::open(endpoint, self.tls.as_ref()).await;
+        let channel = channel.map_err(|error| not_sent(&error))?;
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let connected = Connected { owner: owner.clone(), number, channel };
         *place = Some(connected.clone());
@@ -302,9 +308,10 @@ fn not_sent(error: &(dyn StdError + 'static)) -> Unanswered {
     Unanswered::NotSent(chain(error))
 }
 
-/// Whether the error shows that the request has not left: the connection was not made, or was gone before.
+/// Whether the error shows that the request has not left, or that nobody has read it: the connection was not made, or was
+/// gone before.
 fn is_not_sent(error: &(dyn StdError + 'static)) -> bool {
-    causes(error).any(|cause| {
+    tls::refused_in_handshake(error) || causes(error).any(|cause| {
         let canceled = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
         canceled || cause.is::<tonic::ConnectError>()
     })

@@ -19,6 +19,11 @@ impl HandshakeFailure {
         Self::new("timeout", "the handshake took too long")
     }
 
+    /// Whether somebody's settings are likely wrong; all else is what strangers do.
+    pub fn is_about_certificates(&self) -> bool {
+        self.cause.contains("certificate") || matches!(self.cause, "unknown_authority" | "wrong_name" | "refused_by_client")
+    }
+
     fn new(cause: &'static str, text: impl Into<String>) -> Self {
         Self { cause, text: text.into() }
     }

@@ -1,6 +1,7 @@
 //! TLS: whom our own clients trust, what our listeners show, and how the latter follow the files that they are made of.
 
 mod certificate;
+mod dial;
 mod failure;
 mod material;
 mod pem_file;
@@ -8,6 +9,7 @@ mod source;
 mod trust;
 
 pub use certificate::sans;
+pub use dial::{connect_tcp, connect_tls, without_brackets};
 pub use failure::{HandshakeFailure, cause_of, refused_in_handshake};
 pub use material::{ClientAuth, Material, Purpose, TlsFiles};
 pub use pem_file::PemFile;

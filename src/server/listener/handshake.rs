@@ -1,0 +1,97 @@
+//! The handshake of TLS: in the connection's own task, so that who is slow holds up nobody else.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::protocol::MAX_UNSENT;
+use crate::middleware::{ClientCertificate, Connection};
+use crate::telemetry;
+use crate::tls::{HandshakeFailure, Material, TlsHandle, sans};
+
+/// How long a handshake may take. It is two exchanges and a signature.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// A listener's TLS.
+#[derive(Debug, Clone)]
+pub(in crate::server) struct ListenerTls {
+    handle: TlsHandle,
+    /// How often failures are told of that an operator may have to mend.
+    told: Arc<DefaultDirectRateLimiter>,
+}
+
+impl ListenerTls {
+    pub fn new(handle: TlsHandle) -> Self {
+        let once_a_minute = Quota::per_minute(NonZeroU32::MIN);
+        Self { handle, told: Arc::new(RateLimiter::direct(once_a_minute)) }
+    }
+
+    /// The stream within; none where the client is not let in, or has gone.
+    pub(super) async fn accept(
+        &self,
+        stream: TcpStream,
+        config: fn(&Material) -> Arc<ServerConfig>,
+        connection: &Connection,
+        listener: &'static str,
+        head_timeout: Duration,
+    ) -> Option<TlsStream<TcpStream>> {
+        let config = config(&self.handle.get());
+        let deadline = connection.accepted() + head_timeout.min(LONGEST);
+        match handshake(stream, config, deadline).await {
+            Ok(Some(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                if let Some(certificate) = shown {
+                    connection.certify(ClientCertificate::new(sans(certificate)));
+                }
+                Some(stream)
+            }
+            Ok(None) => None,
+            Err(failure) => {
+                self.tell(connection, listener, &failure);
+                None
+            }
+        }
+    }
+
+    fn tell(&self, connection: &Connection, listener: &'static str, failure: &HandshakeFailure) {
+        let HandshakeFailure { cause, text } = failure;
+        telemetry::handshake_failed(listener, cause);
+        let peer = connection.peer();
+        if failure.is_about_certificates() && self.told.check().is_ok() {
+            tracing::warn!(%peer, listener, cause, "{text}; told of once a minute");
+        } else {
+            tracing::debug!(%peer, listener, cause, "{text}");
+        }
+    }
+}
+
+/// None where nothing was said, as by a probe that only connects.
+async fn handshake(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    deadline: Instant,
+) -> Result<Option<TlsStream<TcpStream>>, HandshakeFailure> {
+    let mut first = [0];
+    // Who speaks no TLS is told apart by it.
+    let first = match timeout_at(deadline, stream.peek(&mut first)).await {
+        Ok(Ok(1..)) => first[0],
+        Ok(Ok(0) | Err(_)) => return Ok(None),
+        Err(_) => return Err(HandshakeFailure::timed_out()),
+    };
+    let accepted = TlsAcceptor::from(config).accept_with(stream, |connection| {
+        // What is encrypted and not taken is bounded as what is not encrypted.
+        connection.set_buffer_limit(Some(MAX_UNSENT));
+    });
+    match timeout_at(deadline, accepted).await {
+        Ok(Ok(stream)) => Ok(Some(stream)),
+        Ok(Err(error)) => Err(HandshakeFailure::of(&error, Some(first))),
+        Err(_) => Err(HandshakeFailure::timed_out()),
+    }
+}
