@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use super::cluster::{self, ClusterCommand};
 use super::settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 use crate::config::{Loaded, LogFormat, RenamedSection, Settings, Sources, load};
-use crate::server::{
-    Ended, Server, Signals, check_tls, connect, outlive_file_size_limit, trust,
-};
+use crate::server::{Ended, Server, Signals, check_tls, connect, outlive_file_size_limit, trust};
 use crate::telemetry;
 
 /// Runs the service until it is to stop, by signals that main has listened for since it began.

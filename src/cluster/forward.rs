@@ -24,8 +24,8 @@ use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tower::{Service as _, ServiceExt as _};
 
-use super::membership::{Owner, Role};
 use super::hop::{self, PeerTls};
+use super::membership::{Owner, Role};
 use super::peer::PeerSecret;
 use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
 use crate::domain::error::{Error, causes};
@@ -311,10 +311,12 @@ fn not_sent(error: &(dyn StdError + 'static)) -> Unanswered {
 /// Whether the error shows that the request has not left, or that nobody has read it: the connection was not made, or was
 /// gone before.
 fn is_not_sent(error: &(dyn StdError + 'static)) -> bool {
-    tls::refused_in_handshake(error) || causes(error).any(|cause| {
-        let canceled = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
-        canceled || cause.is::<tonic::ConnectError>()
-    })
+    tls::refused_in_handshake(error)
+        || causes(error).any(|cause| {
+            let canceled =
+                cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+            canceled || cause.is::<tonic::ConnectError>()
+        })
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {

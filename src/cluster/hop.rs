@@ -27,7 +27,8 @@ pub(super) async fn open(
     let connector = tower::service_fn(move |address: Uri| {
         let (config, name) = (tls.handle.get().peer.clone(), tls.name.clone());
         async move {
-            let config = config.ok_or_else(|| std::io::Error::other("no certificate of a replica"))?;
+            let config =
+                config.ok_or_else(|| std::io::Error::other("no certificate of a replica"))?;
             connect_tls(&address, config, name).await.map(TokioIo::new)
         }
     });

@@ -90,7 +90,8 @@ impl Cluster {
             }
         }
         if !values::is_host_name(&self.server_name) {
-            let text = "must be a name of the DNS, as it stands in the certificate of every replica";
+            let text =
+                "must be a name of the DNS, as it stands in the certificate of every replica";
             problems.add("cluster.server_name", text);
         }
         if database.is_sqlite() {

@@ -45,8 +45,12 @@ impl Tls {
 
     pub(super) fn validate(&self, of_ops: bool, problems: &mut Problems) {
         match (&self.cert_file, &self.key_file) {
-            (Some(_), None) => problems.add("tls.key_file", "is missing: it goes with tls.cert_file"),
-            (None, Some(_)) => problems.add("tls.cert_file", "is missing: it goes with tls.key_file"),
+            (Some(_), None) => {
+                problems.add("tls.key_file", "is missing: it goes with tls.cert_file")
+            }
+            (None, Some(_)) => {
+                problems.add("tls.cert_file", "is missing: it goes with tls.key_file")
+            }
             (Some(_), Some(_)) | (None, None) => {}
         }
         let needs = "needs tls.cert_file and tls.key_file, without which no listener speaks TLS";

@@ -124,14 +124,34 @@ mod tests {
         assert_eq!(San::email("Me@Example.org"), San::email("Me@example.ORG"));
         assert_ne!(San::email("Me@example.org"), San::email("me@example.org"));
         assert_ne!(San::uri("spiffe://a/B"), San::uri("spiffe://a/b"));
-        assert_eq!(San::dns("*.example.org").map(|san| san.to_string()).as_deref(), Ok("dns:*.example.org"));
+        assert_eq!(
+            San::dns("*.example.org").map(|san| san.to_string()).as_deref(),
+            Ok("dns:*.example.org")
+        );
     }
 
     #[test]
     fn what_is_no_name_is_refused() {
         for text in [
-            "", "billing", "dns:", "dns:a..b", "dns:a b", "dns:*", "dns:a.*.b", "dns:ä.de", "DNS:a", "uri:", "uri:a",
-            "uri:1a:b", "uri:a:", "uri:a:b c", "uri:a:b\n", "email:a", "email:@a", "email:a@", "ip:1.2.3.4",
+            "",
+            "billing",
+            "dns:",
+            "dns:a..b",
+            "dns:a b",
+            "dns:*",
+            "dns:a.*.b",
+            "dns:ä.de",
+            "DNS:a",
+            "uri:",
+            "uri:a",
+            "uri:1a:b",
+            "uri:a:",
+            "uri:a:b c",
+            "uri:a:b\n",
+            "email:a",
+            "email:@a",
+            "email:a@",
+            "ip:1.2.3.4",
         ] {
             assert_eq!(text.parse::<San>(), Err(NoSan), "{text:?}");
         }

@@ -118,9 +118,8 @@ fn public_files(settings: &Settings) -> Option<TlsFiles> {
 
 fn files_of_peers(settings: &Settings) -> Result<Option<TlsFiles>, StartError> {
     let cluster = &settings.cluster;
-    let file = |setting, file: &Option<PathBuf>| {
-        file.clone().map(|file| PemFile::new(setting, file))
-    };
+    let file =
+        |setting, file: &Option<PathBuf>| file.clone().map(|file| PemFile::new(setting, file));
     let files = (
         file("cluster.cert_file", &cluster.cert_file),
         file("cluster.key_file", &cluster.key_file),
@@ -162,7 +161,8 @@ pub(super) async fn follow(mut followed: Vec<Followed>, closing: CancellationTok
 
 /// Says once which listeners are reached from other machines without TLS, and how to set it.
 pub(super) fn warn_of_plain_listeners(settings: &Settings) {
-    let is_outside = |listen: Option<SocketAddr>| listen.is_some_and(|addr| !addr.ip().is_loopback());
+    let is_outside =
+        |listen: Option<SocketAddr>| listen.is_some_and(|addr| !addr.ip().is_loopback());
     let public = [
         ("grpc.listen", Some(settings.grpc.listen)),
         ("rest.listen", settings.rest.listen),
@@ -170,7 +170,8 @@ pub(super) fn warn_of_plain_listeners(settings: &Settings) {
     ];
     let mut plain = Vec::new();
     if !settings.tls.is_on() {
-        plain.extend(public.iter().filter(|(_, listen)| is_outside(*listen)).map(|(name, _)| *name));
+        plain
+            .extend(public.iter().filter(|(_, listen)| is_outside(*listen)).map(|(name, _)| *name));
     }
     if !settings.cluster.has_tls() && is_outside(settings.cluster.listen) {
         plain.push("cluster.listen");

@@ -59,7 +59,10 @@ pub fn sans(certificate: &CertificateDer<'_>) -> Vec<San> {
     for san in names.0.iter().filter_map(san) {
         bytes += san.to_string().len();
         if bytes > MAX_NAMES_BYTES {
-            tracing::debug!(names = sans.len(), "a client's certificate has more names than are looked at");
+            tracing::debug!(
+                names = sans.len(),
+                "a client's certificate has more names than are looked at"
+            );
             break;
         }
         if !sans.contains(&san) {

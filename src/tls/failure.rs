@@ -21,7 +21,8 @@ impl HandshakeFailure {
 
     /// Whether somebody's settings are likely wrong; all else is what strangers do.
     pub fn is_about_certificates(&self) -> bool {
-        self.cause.contains("certificate") || matches!(self.cause, "unknown_authority" | "wrong_name" | "refused_by_client")
+        self.cause.contains("certificate")
+            || matches!(self.cause, "unknown_authority" | "wrong_name" | "refused_by_client")
     }
 
     fn new(cause: &'static str, text: impl Into<String>) -> Self {
@@ -35,7 +36,8 @@ impl HandshakeFailure {
         };
         match error {
             Error::InvalidMessage(_) if first.is_some_and(|first| first.is_ascii_uppercase()) => {
-                let text = "the client speaks HTTP without TLS; this listener speaks TLS: use https://";
+                let text =
+                    "the client speaks HTTP without TLS; this listener speaks TLS: use https://";
                 Self::new("plain_http", text)
             }
             Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => {

@@ -161,7 +161,9 @@ impl TlsFiles {
         let builder = WebPkiClientVerifier::builder_with_provider(authorities, provider.clone());
         let builder = match &self.purpose {
             Purpose::Public(ClientAuth::Optional(_)) => builder.allow_unauthenticated(),
-            Purpose::Public(ClientAuth::None | ClientAuth::Required(_)) | Purpose::Peers { .. } => builder,
+            Purpose::Public(ClientAuth::None | ClientAuth::Required(_)) | Purpose::Peers { .. } => {
+                builder
+            }
         };
         let verifier = builder.build().map_err(|error| ca.wrong(error))?;
         Ok(Some(match &self.purpose {

@@ -41,7 +41,9 @@ impl PemFile {
 
     pub(super) fn key(&self, pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
         PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
-            self.wrong(format!("has no private key that can be used: {error}; it must be a PEM file"))
+            self.wrong(format!(
+                "has no private key that can be used: {error}; it must be a PEM file"
+            ))
         })
     }
 

@@ -137,18 +137,19 @@ async fn serve_one<P: Protocol>(
         match bounds.tls {
             None => protocol.serve(stream, connection, closing).await,
             // In a box: connections without TLS need not keep the room.
-            Some(tls) => Box::pin(async move {
-                let shaken =
-                    tls.accept(stream, P::tls, &connection, listener, head_timeout);
-                let shaken = tokio::select! {
-                    shaken = shaken => shaken,
-                    () = closing.cancelled() => None,
-                };
-                if let Some(stream) = shaken {
-                    protocol.serve(stream, connection, closing).await;
-                }
-            })
-            .await,
+            Some(tls) => {
+                Box::pin(async move {
+                    let shaken = tls.accept(stream, P::tls, &connection, listener, head_timeout);
+                    let shaken = tokio::select! {
+                        shaken = shaken => shaken,
+                        () = closing.cancelled() => None,
+                    };
+                    if let Some(stream) = shaken {
+                        protocol.serve(stream, connection, closing).await;
+                    }
+                })
+                .await
+            }
         }
     };
     tokio::select! {

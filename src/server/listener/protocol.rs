@@ -42,7 +42,10 @@ const MAX_RESET_BY_US: usize = 100_000;
 const SEND_BUFFER: usize = 64 * 1024;
 
 /// A socket, with TLS or without.
-pub(in crate::server) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub(in crate::server) trait Stream:
+    AsyncRead + AsyncWrite + Unpin + Send + 'static
+{
+}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 

@@ -16,8 +16,7 @@ struct Pair {
 fn pair(from: i32, until: i32) -> Pair {
     let mut params = CertificateParams::new(vec!["wagroups".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    (params.not_before, params.not_after) =
-        (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
+    (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
     let key = KeyPair::generate().unwrap();
     Pair { cert: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
 }
