@@ -30,7 +30,7 @@ fn with_all_listeners(settings: &mut wagroups::config::Settings) {
 async fn calls_and_watches_of_grpc() {
     let service = Secured::start().await;
     let groups = service.client.groups(service.grpc()).await;
-    let watch = pb::WatchGroupEventsRequest { session: "default".into(), ..Default::default() };
+    let watch = pb::WatchGroupEventsRequest::default();
     let mut watch = groups.clone().watch_group_events(watch).await.expect("a watch").into_inner();
     let id = make_group(&groups, "over TLS").await;
     let request = pb::GetGroupRequest {
@@ -70,9 +70,9 @@ async fn waha_s_paths_streams_sockets_and_webhooks() {
     assert_eq!(list.status(), 200);
     assert_eq!(list.json::<Value>().await.expect("JSON").as_array().map(Vec::len), Some(1));
 
-    let events = http.get(format!("{rest}/api/default/groups/events")).send().await.expect("a stream");
+    let mut events =
+        http.get(format!("{rest}/api/default/groups/events")).send().await.expect("a stream");
     assert_eq!(events.headers()["content-type"], "text/event-stream");
-    let mut events = events.bytes_stream();
 
     let addr = service.server.rest_addr().expect("REST");
     let stream = service.client.stream(addr, &["http/1.1"]).await.expect("a handshake");
@@ -87,7 +87,7 @@ async fn waha_s_paths_streams_sockets_and_webhooks() {
     let told = async {
         let mut text = String::new();
         while !text.contains("told of") {
-            let piece = events.next().await.expect("a piece").expect("no error");
+            let piece = events.chunk().await.expect("no error").expect("a piece");
             text.push_str(&String::from_utf8_lossy(&piece));
         }
         loop {

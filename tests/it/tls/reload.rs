@@ -24,7 +24,7 @@ async fn a_new_certificate_costs_no_call_and_no_stream() {
     let service = Arc::new(Secured::start().await);
     let groups = service.client.groups(service.grpc()).await;
     make_group(&groups, "before").await;
-    let watch = pb::WatchGroupEventsRequest { session: "default".into(), ..Default::default() };
+    let watch = pb::WatchGroupEventsRequest::default();
     let mut watch = groups.clone().watch_group_events(watch).await.expect("a watch").into_inner();
 
     let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
