@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use http::Uri;
@@ -17,7 +18,11 @@ use super::format::HEADING;
 use super::text;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::causes;
-use crate::tls::{Trust, cause_of, connect_tls, without_brackets};
+use crate::tls::{Trust, cause_of, connect_tls, let_in, without_brackets};
+
+/// How long a server that has not said anything yet may still refuse our certificate. Ours speak first; some proxies do
+/// not.
+const UNTIL_LET_IN: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct TlsOptions {
@@ -87,7 +92,10 @@ pub async fn connect(
     let (config, name) = (Arc::new(options.config()?), options.name(endpoint.uri())?);
     let connector = tower::service_fn(move |address: Uri| {
         let (config, name) = (config.clone(), name.clone());
-        async move { connect_tls(&address, config, name).await.map(TokioIo::new) }
+        async move {
+            let stream = connect_tls(&address, config, name).await?;
+            let_in(stream, UNTIL_LET_IN).await.map(TokioIo::new)
+        }
     });
     Ok(endpoint.connect_with_connector(connector).await)
 }

@@ -243,7 +243,7 @@ impl Forwarder {
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
-        let channel = hop::open(endpoint, self.tls.as_ref()).await;
+        let channel = hop::open(endpoint, self.tls.as_ref(), CONNECT_TIMEOUT).await;
         let channel = channel.map_err(|error| not_sent(&error))?;
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let connected = Connected { owner: owner.clone(), number, channel };

@@ -1,5 +1,7 @@
 //! The way from one replica to another: its connection, and what goes with a call beside what its client has sent.
 
+use std::time::Duration;
+
 use http::{Extensions, HeaderMap, HeaderValue, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -7,7 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::CLIENT_CERTIFICATE;
 use crate::middleware::ClientCertificate;
-use crate::tls::{TlsHandle, connect_tls};
+use crate::tls::{TlsHandle, connect_tls, let_in};
 
 /// How replicas show each other who they are.
 #[derive(Debug, Clone)]
@@ -21,6 +23,7 @@ pub struct PeerTls {
 pub(super) async fn open(
     endpoint: Endpoint,
     tls: Option<&PeerTls>,
+    patience: Duration,
 ) -> Result<Channel, tonic::transport::Error> {
     let Some(tls) = tls else { return endpoint.connect().await };
     let tls = tls.clone();
@@ -29,7 +32,8 @@ pub(super) async fn open(
         async move {
             let config =
                 config.ok_or_else(|| std::io::Error::other("no certificate of a replica"))?;
-            connect_tls(&address, config, name).await.map(TokioIo::new)
+            let stream = connect_tls(&address, config, name).await?;
+            let_in(stream, patience).await.map(TokioIo::new)
         }
     });
     endpoint.connect_with_connector(connector).await

@@ -9,7 +9,7 @@ mod source;
 mod trust;
 
 pub use certificate::sans;
-pub use dial::{connect_tcp, connect_tls, without_brackets};
+pub use dial::{connect_tls, let_in, without_brackets};
 pub use failure::{HandshakeFailure, cause_of, refused_in_handshake};
 pub use material::{ClientAuth, Material, Purpose, TlsFiles};
 pub use pem_file::PemFile;

@@ -1,11 +1,13 @@
 //! The handshake of TLS: in the connection's own task, so that who is slow holds up nobody else.
 
+use std::io;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -18,6 +20,9 @@ use crate::tls::{HandshakeFailure, Material, TlsHandle, sans};
 
 /// How long a handshake may take. It is two exchanges and a signature.
 const LONGEST: Duration = Duration::from_secs(10);
+/// How long a client that is not let in may take to read why, and how much of what it still sends is taken.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
+const MOST_UNREAD: usize = 64 * 1024;
 
 /// A listener's TLS.
 #[derive(Debug, Clone)]
@@ -89,9 +94,26 @@ async fn handshake(
         // What is encrypted and not taken is bounded as what is not encrypted.
         connection.set_buffer_limit(Some(MAX_UNSENT));
     });
-    match timeout_at(deadline, accepted).await {
+    match timeout_at(deadline, accepted.into_fallible()).await {
         Ok(Ok(stream)) => Ok(Some(stream)),
-        Ok(Err(error)) => Err(HandshakeFailure::of(&error, Some(first))),
+        Ok(Err((error, stream))) => {
+            let until = deadline.min(Instant::now() + LONGEST_GOODBYE);
+            let _ = timeout_at(until, part(stream)).await;
+            Err(HandshakeFailure::of(&error, Some(first)))
+        }
         Err(_) => Err(HandshakeFailure::timed_out()),
     }
+}
+
+/// Lets the client read why it is not let in. In TLS 1.3 it has often sent its first request by then, and a socket that is
+/// closed before that was read takes our last word back.
+async fn part(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut unread = [0; 1024];
+    for _ in 0..MOST_UNREAD / unread.len() {
+        if stream.read(&mut unread).await? == 0 {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -165,3 +165,6 @@ async fn rest_after(error: &io::Error, connections: &Connections) {
     tracing::warn!(%error, has_made_room, "a connection could not be accepted");
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
+
+#[cfg(test)]
+mod tests;

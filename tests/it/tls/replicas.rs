@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use rustls::AlertDescription;
 use tempfile::TempDir;
 use wagroups::config::Settings;
 use wagroups::pb;
 
-use super::authority::{Authority, Files, Pair};
+use super::authority::{Authority, Files};
 use super::secured::Client;
 use crate::cluster::replicas::Replica;
 use crate::harness::postgres::TestDatabase;
@@ -69,12 +70,7 @@ async fn calls_are_handed_on_and_a_renewed_certificate_is_shown() {
     let renewed = next.certify(&["wagroups"]).write(cluster.path(), "probe");
     let probe = Client::showing(&cluster.authority, &cluster.dir, &renewed);
     eventually("the owner believes the next authority", || async {
-        let channel = probe.named_channel(addr, "wagroups").await.ok()?;
-        let list = pb::ListSessionsRequest::default();
-        let client = pb::sessions_service_client::SessionsServiceClient::new(channel);
-        let answered = client.clone().list_sessions(list).await;
-        // It is let in, and asks in no replica's way.
-        answered.err().filter(|status| !wagroups::tls::refused_in_handshake(status))
+        probe.judged(addr, "wagroups").await.ok()
     })
     .await;
     for name in ["owner", "follower"] {
@@ -87,12 +83,7 @@ async fn calls_are_handed_on_and_a_renewed_certificate_is_shown() {
     let next_ca = TempDir::new().expect("a folder");
     let stranger = Client::showing(&next, &next_ca, &stranger);
     eventually("the owner forgets the old authority", || async {
-        let channel = stranger.named_channel(addr, "wagroups").await;
-        let Ok(channel) = channel else { return None };
-        let list = pb::ListSessionsRequest::default();
-        let client = pb::sessions_service_client::SessionsServiceClient::new(channel);
-        let refused = client.clone().list_sessions(list).await.err()?;
-        wagroups::tls::refused_in_handshake(&refused).then_some(())
+        stranger.judged(addr, "wagroups").await.err()
     })
     .await;
     follower.create_group("over the connection of before").await.expect("made");
@@ -110,20 +101,20 @@ async fn calls_are_handed_on_and_a_renewed_certificate_is_shown() {
 async fn a_stranger_gets_nowhere_and_no_replica_goes_to_one() {
     let Some(cluster) = Cluster::new().await else { return };
     let owner = cluster.owner().await;
-    let refused: [(&str, Pair); 3] = [
-        ("of another authority", Authority::new("another").certify(&["wagroups"])),
-        ("of ours, for another program", cluster.authority.certify(&["billing.example"])),
-        ("of ours, and expired", cluster.authority.expired(&["wagroups"])),
+    let of_another = Authority::new("another").certify(&["wagroups"]);
+    let for_another = cluster.authority.certify(&["billing.example"]);
+    let expired = cluster.authority.expired(&["wagroups"]);
+    let refused = [
+        ("of another authority", of_another, AlertDescription::UnknownCA),
+        ("of ours, for another program", for_another, AlertDescription::BadCertificate),
+        ("of ours, and expired", expired, AlertDescription::CertificateExpired),
     ];
     let addr = owner.server.cluster_addr().expect("a listener");
-    for (which, pair) in refused {
+    for (which, pair, alert) in refused {
         let files = pair.write(cluster.path(), "stranger");
         let stranger = Client::showing(&cluster.authority, &cluster.dir, &files);
-        let channel = stranger.named_channel(addr, "wagroups").await.expect("the server is ours");
-        let list = pb::ListSessionsRequest::default();
-        let client = pb::sessions_service_client::SessionsServiceClient::new(channel);
-        let status = client.clone().list_sessions(list).await.expect_err(which);
-        assert!(wagroups::tls::refused_in_handshake(&status), "{which}: {status:?}");
+        let judged = stranger.judged(addr, "wagroups").await;
+        assert_eq!(judged, Err(alert), "{which}");
     }
     // A replica whose certificate is of another authority: nothing is sent, and it says so.
     let theirs = Authority::new("another");

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, SupportedProtocolVersion};
+use rustls::{AlertDescription, ClientConfig, SupportedProtocolVersion};
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -161,6 +162,20 @@ impl Client {
         let uri = format!("https://{addr}").parse().expect("an address");
         let name = ServerName::try_from("localhost").expect("a name");
         connect_tls(&uri, self.config(alpn), name).await
+    }
+
+    /// What the server says to us, before we have said anything.
+    pub async fn judged(&self, addr: SocketAddr, name: &str) -> Result<(), AlertDescription> {
+        let uri = format!("https://{addr}").parse().expect("an address");
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let judged = match connect_tls(&uri, self.config(&["h2"]), name).await {
+            Ok(mut stream) => stream.read_u8().await.map(drop),
+            Err(error) => Err(error),
+        };
+        judged.map_err(|error| match wagroups::tls::cause_of(&error) {
+            Some(rustls::Error::AlertReceived(alert)) => *alert,
+            other => panic!("{other:?}: {error:?}"),
+        })
     }
 
     pub fn http(&self) -> reqwest::Client {
