@@ -74,7 +74,7 @@ pub struct ClientOptions {
     )]
     pub timeout: Option<Duration>,
     #[command(flatten)]
-    pub tls: TlsOptions,
+    pub tls: Box<TlsOptions>,
     #[command(flatten)]
     pub format: FormatOptions,
 }

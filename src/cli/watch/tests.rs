@@ -24,7 +24,6 @@ use crate::cli::connect::ClientOptions;
 use crate::cli::errors::Failure;
 use crate::cli::format::{Format, FormatOptions};
 use crate::cli::output::Output;
-use crate::cli::tls::TlsOptions;
 use crate::domain::reason::Reason;
 use crate::pb::watch_group_events_request::Start as Wire;
 use crate::pb::{self, WatchGroupEventsRequest, WatchGroupEventsResponse};
@@ -138,7 +137,7 @@ async fn follower(scripts: Vec<Vec<Item>>, page: &Page, file: &Path) -> (Followe
         api_key: None,
         connect_timeout: Duration::from_secs(5),
         timeout: Some(Duration::from_secs(5)),
-        tls: TlsOptions::default(),
+        tls: Box::default(),
         format: FormatOptions::default(),
     };
     let follower = Follower {

@@ -1,6 +1,7 @@
 //! A service with TLS, and its clients.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
@@ -98,7 +99,12 @@ impl Client {
     }
 
     pub fn showing(authority: &Authority, dir: &TempDir, files: &Files) -> Self {
-        let trust = trust(authority, dir);
+        Self::showing_to(&authority.write(dir.path(), "trusted-ca"), files)
+    }
+
+    /// To a server of an authority in this file.
+    pub fn showing_to(authorities: &Path, files: &Files) -> Self {
+        let trust = Trust::default().and_of(authorities).expect("authorities");
         let config = trust.client_config_as(&files.cert, &files.key).expect("a configuration");
         Self { config }
     }
@@ -129,20 +135,11 @@ impl Client {
     }
 
     pub async fn channel(&self, addr: SocketAddr) -> Result<Channel, tonic::transport::Error> {
-        self.named_channel(addr, "localhost").await
-    }
-
-    /// To whoever has a certificate of this name.
-    pub async fn named_channel(
-        &self,
-        addr: SocketAddr,
-        name: &'static str,
-    ) -> Result<Channel, tonic::transport::Error> {
         let config = self.config(&["h2"]);
         let connector = tower::service_fn(move |uri: Uri| {
             let config = config.clone();
             async move {
-                let name = ServerName::try_from(name).expect("a name");
+                let name = ServerName::try_from("localhost").expect("a name");
                 connect_tls(&uri, config, name).await.map(TokioIo::new)
             }
         });
