@@ -15,8 +15,8 @@ use super::output::{BAD, streams};
 use super::{advice, text};
 use crate::domain::reason::Reason;
 
-/// What h2 makes of an answer in HTTP/1.1, and of a server of HTTP/1.1 that closes at once, as ours do.
-const NO_HTTP2: [&str; 2] = ["frame with invalid size", "broken pipe"];
+/// What h2 makes of an answer in HTTP/1.1 or of an alert of TLS, and of servers of these that close at once, as ours do.
+const NO_HTTP2: [&str; 3] = ["frame with invalid size", "broken pipe", "connection closed"];
 
 /// Writes it to stderr, in text or as one line of JSON.
 pub fn report(failure: &Failure, format: Format) {

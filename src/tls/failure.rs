@@ -51,7 +51,9 @@ impl HandshakeFailure {
             Error::PeerIncompatible(
                 PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled
-                | PeerIncompatible::SupportedVersionsExtensionRequired,
+                | PeerIncompatible::SupportedVersionsExtensionRequired
+                // Without it there is no TLS 1.2.
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
             ) => Self::new("version", "the client speaks no TLS 1.2 or later"),
             Error::PeerIncompatible(_) => Self::new(
                 "incompatible",
