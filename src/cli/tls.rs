@@ -30,10 +30,10 @@ pub struct TlsOptions {
     #[arg(long, global = true, help_heading = HEADING, env = "WAGROUPS_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// Show the service this certificate, a PEM file; with --key
-    #[arg(long, global = true, help_heading = HEADING, env = "WAGROUPS_CERT", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = HEADING, env = "WAGROUPS_CERT_FILE", value_name = "FILE")]
     pub cert: Option<PathBuf>,
     /// The key of --cert, a PEM file
-    #[arg(long, global = true, help_heading = HEADING, env = "WAGROUPS_KEY", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = HEADING, env = "WAGROUPS_KEY_FILE", value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// The name that the service's certificate must have, where it is not the address's
     #[arg(long, global = true, help_heading = HEADING, env = "WAGROUPS_SERVER_NAME", value_name = "NAME")]
@@ -45,8 +45,8 @@ impl TlsOptions {
     pub fn given(&self) -> Option<&'static str> {
         let given = [
             ("--ca-file (WAGROUPS_CA_FILE)", self.ca_file.is_some()),
-            ("--cert (WAGROUPS_CERT)", self.cert.is_some()),
-            ("--key (WAGROUPS_KEY)", self.key.is_some()),
+            ("--cert (WAGROUPS_CERT_FILE)", self.cert.is_some()),
+            ("--key (WAGROUPS_KEY_FILE)", self.key.is_some()),
             ("--server-name (WAGROUPS_SERVER_NAME)", self.server_name.is_some()),
         ];
         given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
@@ -137,7 +137,7 @@ fn in_words(addr: &str, error: &Error) -> String {
             format!("{addr} and this client have no version or cipher of TLS in common: {error}")
         }
         Error::AlertReceived(AlertDescription::CertificateRequired) => format!(
-            "{addr} wants to see a certificate: --cert and --key name one, WAGROUPS_CERT and WAGROUPS_KEY do, too"
+            "{addr} wants to see a certificate: --cert and --key name one, WAGROUPS_CERT_FILE and WAGROUPS_KEY_FILE do, too"
         ),
         Error::AlertReceived(AlertDescription::CertificateExpired) => {
             format!("{addr} refuses the certificate of --cert: it has expired, or is not valid yet")

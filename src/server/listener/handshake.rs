@@ -48,7 +48,8 @@ impl ListenerTls {
         head_timeout: Duration,
     ) -> Option<TlsStream<TcpStream>> {
         let config = config(&self.handle.get());
-        let deadline = connection.accepted() + head_timeout.min(LONGEST);
+        // A client that has waited for a place has not been slow.
+        let deadline = (Instant::now() + LONGEST).min(connection.accepted() + head_timeout);
         match handshake(stream, config, deadline).await {
             Ok(Some(stream)) => {
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
