@@ -107,7 +107,7 @@ async fn handshake(
 }
 
 /// Lets the client read why it is not let in. In TLS 1.3 it has often sent its first request by then, and a socket that is
-/// closed before that was read takes our last word back.
+/// closed before that was read breaks what it writes next, or even takes our last word back.
 async fn part(mut stream: TcpStream) -> io::Result<()> {
     stream.shutdown().await?;
     let mut unread = [0; 1024];
