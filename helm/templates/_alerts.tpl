@@ -196,6 +196,17 @@ histogram_quantile(0.99, sum by (le) (rate({{ index . 0 }}_bucket{ {{- index . 1
     description: >-
       {{ `Retention has removed {{ $value | humanize }} events in an hour that were not published.` }}
 {{- end }}
+{{- if or .Values.tls.existingSecret (and .Values.cluster.enabled .Values.cluster.tls.existingSecret) }}
+- alert: WagroupsCertificateExpires
+  expr: >-
+    min by (pod, listener) (wagroups_tls_certificate_expiry_timestamp_seconds{ {{- $of -}} }) - time() < {{ int64 $limits.certificateSeconds }}
+  for: 10m
+  labels: {severity: warning}
+  annotations:
+    summary: A certificate is about to expire
+    description: >-
+      {{ `The certificate that {{ $labels.pod }} shows at {{ $labels.listener }} expires in {{ $value | humanizeDuration }}; then clients refuse it.` }}
+{{- end }}
 {{- if .Values.cluster.enabled }}
 - alert: WagroupsNoOwner
   expr: >-

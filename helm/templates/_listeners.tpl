@@ -14,7 +14,22 @@
 {{- $service := dict "type" "ClusterIP" "headless" true "publishNotReadyAddresses" true "appProtocol" "kubernetes.io/h2c" }}
 {{- $on = append $on (dict "name" "cluster" "setting" "cluster" "port" .Values.cluster.port "service" $service) }}
 {{- end }}
+{{- range $on }}
+{{- if or (and (eq .name "cluster") $.Values.cluster.tls.existingSecret) (and (ne .name "cluster") $.Values.tls.existingSecret (or (ne .name "ops") $.Values.ops.tls)) }}
+{{- /* What the values say of the protocol is without TLS, unless somebody has said otherwise. */}}
+{{- $service := deepCopy .service }}
+{{- if has $service.appProtocol (list "http" "kubernetes.io/h2c") }}
+{{- $_ := set $service "appProtocol" "https" }}
+{{- end }}
+{{- $_ := set . "service" $service }}
+{{- end }}
+{{- end }}
 {{- toJson $on }}
+{{- end }}
+
+{{/* A name in the service's certificate. */}}
+{{- define "wagroups.tlsServerName" -}}
+{{- default (printf "%s.%s.svc" (include "wagroups.serviceName" (list . "grpc")) .Release.Namespace) .Values.tls.serverName }}
 {{- end }}
 
 {{/* The Service of a listener; called with (list $ name). gRPC's is the release's. */}}

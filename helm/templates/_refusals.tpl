@@ -54,6 +54,24 @@
 {{- $names = append $names .name }}
 {{- end }}
 
+{{- with .tls }}
+{{- if and (not .existingSecret) (or (ne .clientAuth "none") .clientCASecret $.Values.ops.tls) }}
+{{- $problems = append $problems "tls: with which certificate? Set tls.existingSecret to a Secret with tls.crt and tls.key, or leave tls.clientAuth, tls.clientCASecret and ops.tls out" }}
+{{- end }}
+{{- if and .clientCASecret (eq .clientAuth "none") }}
+{{- $problems = append $problems "tls.clientCASecret: is for clients' certificates, which nobody is asked for; set tls.clientAuth to optional or required" }}
+{{- end }}
+{{- if and .existingSecret (not $.Values.ops.enabled) }}
+{{- $problems = append $problems "tls: Kubernetes' probes speak no gRPC with TLS, and ask ops instead; set ops.enabled=true" }}
+{{- end }}
+{{- if and .existingSecret $.Values.ops.tls (eq .clientAuth "required") }}
+{{- $problems = append $problems "ops.tls: Kubernetes' probes have no certificate to show; set ops.tls=false, or tls.clientAuth=optional" }}
+{{- end }}
+{{- end }}
+{{- if and .cluster.tls.existingSecret (not .cluster.enabled) }}
+{{- $problems = append $problems "cluster.tls: needs cluster.enabled=true, without which there is one pod and nothing between pods" }}
+{{- end }}
+
 {{- with .nats }}
 {{- if and (or .tokenKey .credentialsKey .certKey .certPrivateKey) (not .existingSecret) }}
 {{- $problems = append $problems "nats: what the relay logs in with is in which Secret? Set nats.existingSecret" }}
@@ -143,10 +161,10 @@
 {{- end }}
 {{- end }}
 
-{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" "WAGROUPS_CLUSTER__LISTEN" "WAGROUPS_CLUSTER__ADDRESS" "WAGROUPS_CLUSTER__SECRET_FILE" "WAGROUPS_NATS__URL" "WAGROUPS_NATS__TOKEN_FILE" "WAGROUPS_NATS__CREDENTIALS_FILE" "WAGROUPS_NATS__CERT_FILE" "WAGROUPS_NATS__KEY_FILE" }}
+{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" "WAGROUPS_CLUSTER__LISTEN" "WAGROUPS_CLUSTER__ADDRESS" "WAGROUPS_CLUSTER__SECRET_FILE" "WAGROUPS_CLUSTER__CERT_FILE" "WAGROUPS_CLUSTER__KEY_FILE" "WAGROUPS_CLUSTER__CA_FILE" "WAGROUPS_CLUSTER__SERVER_NAME" "WAGROUPS_TLS__CERT_FILE" "WAGROUPS_TLS__KEY_FILE" "WAGROUPS_TLS__CLIENT_CA_FILE" "WAGROUPS_TLS__CLIENT_AUTH" "WAGROUPS_OPS__TLS" "WAGROUPS_NATS__URL" "WAGROUPS_NATS__TOKEN_FILE" "WAGROUPS_NATS__CREDENTIALS_FILE" "WAGROUPS_NATS__CERT_FILE" "WAGROUPS_NATS__KEY_FILE" }}
 {{- range .extraEnv }}
 {{- if has .name $ours }}
-{{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, nats, cluster, or the listener's own values" .name) }}
+{{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, nats, tls, cluster, or the listener's own values" .name) }}
 {{- else if and (eq .name "POD_IP") $.Values.cluster.enabled }}
 {{- $problems = append $problems "extraEnv: POD_IP is set by the chart, of which the pods' addresses for each other are made" }}
 {{- else if hasPrefix "WAGROUPS_WEBHOOK__" .name }}

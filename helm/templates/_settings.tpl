@@ -81,7 +81,27 @@
         path: {{ $file }}
       {{- end }}
 {{- end }}
+{{- with $root.Values.tls }}
+{{- if .existingSecret }}
+- name: tls
+  secret:
+    secretName: {{ .existingSecret }}
+    items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]
+{{- if ne .clientAuth "none" }}
+- name: client-ca
+  secret:
+    secretName: {{ default .existingSecret .clientCASecret }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with $root.Values.cluster }}
+{{- if and .enabled .tls.existingSecret }}
+- name: cluster-tls
+  secret:
+    secretName: {{ .tls.existingSecret }}
+    items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}, {key: ca.crt, path: ca.crt}]
+{{- end }}
 {{- if .enabled }}
 - name: cluster-secret
   secret:
@@ -105,6 +125,21 @@
 {{- if include "wagroups.natsFiles" . | fromJson }}
 - name: nats
   mountPath: /etc/wagroups-nats
+  readOnly: true
+{{- end }}
+{{- if .Values.tls.existingSecret }}
+- name: tls
+  mountPath: /etc/wagroups-tls
+  readOnly: true
+{{- if ne .Values.tls.clientAuth "none" }}
+- name: client-ca
+  mountPath: /etc/wagroups-client-ca
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- if and .Values.cluster.enabled .Values.cluster.tls.existingSecret }}
+- name: cluster-tls
+  mountPath: /etc/wagroups-cluster-tls
   readOnly: true
 {{- end }}
 {{- if .Values.cluster.enabled }}
@@ -201,6 +236,30 @@ cluster-secret: {{ include "wagroups.clusterSecret" . }}
   value: {{ printf (eq .cluster.ipFamily "IPv6" | ternary "[$(POD_IP)]:%d" "$(POD_IP):%d") (int .cluster.port) | quote }}
 - name: WAGROUPS_CLUSTER__SECRET_FILE
   value: /etc/wagroups-cluster/secret
+{{- end }}
+{{- if and .cluster.enabled .cluster.tls.existingSecret }}
+{{- range $setting, $file := dict "CERT" "tls.crt" "KEY" "tls.key" "CA" "ca.crt" }}
+- name: WAGROUPS_CLUSTER__{{ $setting }}_FILE
+  value: /etc/wagroups-cluster-tls/{{ $file }}
+{{- end }}
+- name: WAGROUPS_CLUSTER__SERVER_NAME
+  value: {{ .cluster.tls.serverName | quote }}
+{{- end }}
+{{- if .tls.existingSecret }}
+- name: WAGROUPS_TLS__CERT_FILE
+  value: /etc/wagroups-tls/tls.crt
+- name: WAGROUPS_TLS__KEY_FILE
+  value: /etc/wagroups-tls/tls.key
+{{- if ne .tls.clientAuth "none" }}
+- name: WAGROUPS_TLS__CLIENT_AUTH
+  value: {{ .tls.clientAuth }}
+- name: WAGROUPS_TLS__CLIENT_CA_FILE
+  value: /etc/wagroups-client-ca/ca.crt
+{{- end }}
+{{- if .ops.tls }}
+- name: WAGROUPS_OPS__TLS
+  value: "true"
+{{- end }}
 {{- end }}
 {{- with .nats.url }}
 - name: WAGROUPS_NATS__URL

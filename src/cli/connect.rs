@@ -12,6 +12,7 @@ use tonic::{Request, Status};
 
 use super::errors::Failure;
 use super::format::{FormatOptions, HEADING};
+use super::tls::{self, TlsOptions};
 use crate::domain::error::causes;
 use crate::pb::groups_service_client::GroupsServiceClient;
 use crate::pb::relay_service_client::RelayServiceClient;
@@ -73,6 +74,8 @@ pub struct ClientOptions {
     )]
     pub timeout: Option<Duration>,
     #[command(flatten)]
+    pub tls: Box<TlsOptions>,
+    #[command(flatten)]
     pub format: FormatOptions,
 }
 
@@ -127,7 +130,7 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open(options: &ClientOptions) -> Result<Self, Failure> {
-        let channel = channel(&options.addr, options.connect_timeout).await?;
+        let channel = channel(&options.addr, options.connect_timeout, &options.tls).await?;
         let authorization = Authorization::new(options.api_key.as_ref())?;
         let transport = InterceptedService::new(channel, authorization);
         Ok(Self { transport, timeout: options.timeout })
@@ -162,8 +165,12 @@ impl Connection {
     }
 }
 
-pub async fn channel(addr: &str, connect_timeout: Duration) -> Result<Channel, Failure> {
-    let url = url_of(addr)?;
+pub async fn channel(
+    addr: &str,
+    connect_timeout: Duration,
+    tls: &TlsOptions,
+) -> Result<Channel, Failure> {
+    let url = url_of(addr, tls)?;
     let endpoint = Endpoint::from_shared(url.clone())
         .and_then(|endpoint| {
             endpoint.user_agent(concat!("wagroups-cli/", env!("CARGO_PKG_VERSION")))
@@ -176,9 +183,15 @@ pub async fn channel(addr: &str, connect_timeout: Duration) -> Result<Channel, F
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT);
     let no_answer = |cause: String| Failure::NoAnswer { addr: url.clone(), cause };
-    match tokio::time::timeout(connect_timeout, endpoint.connect()).await {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(no_answer(deepest(&error))),
+    let is_https = url.starts_with("https:");
+    let connected = async {
+        if is_https { tls::connect(&endpoint, tls).await } else { Ok(endpoint.connect().await) }
+    };
+    match tokio::time::timeout(connect_timeout, connected).await {
+        Ok(connected) => connected?.map_err(|error| {
+            let about_tls = tls::explain(&url, &error).filter(|_| is_https);
+            about_tls.map_or_else(|| no_answer(deepest(&error)), Failure::Tls)
+        }),
         Err(_) => Err(no_answer(format!(
             "no connection within {}",
             humantime::format_duration(connect_timeout)
@@ -186,17 +199,17 @@ pub async fn channel(addr: &str, connect_timeout: Duration) -> Result<Channel, F
     }
 }
 
-/// `host:port` is enough.
-fn url_of(addr: &str) -> Result<String, Failure> {
-    match addr.split_once("://") {
-        None => Ok(format!("http://{addr}")),
-        Some(("http", _)) => Ok(addr.to_owned()),
-        Some(("https", _)) => Err(Failure::Usage(format!(
-            "{addr}: this client speaks HTTP/2 without TLS; go through a local proxy that adds it, \
-             and give that one's http:// address"
+/// `host:port` is enough. What is only for TLS is never left aside silently.
+fn url_of(addr: &str, tls: &TlsOptions) -> Result<String, Failure> {
+    match (addr.split_once("://"), tls.given()) {
+        (None, None) => Ok(format!("http://{addr}")),
+        (None, Some(_)) => Ok(format!("https://{addr}")),
+        (Some(("http", _)), Some(flag)) => Err(Failure::Usage(format!(
+            "{flag} is for https://, and {addr} would be asked without TLS; give https:// or leave it out"
         ))),
-        Some((scheme, _)) => Err(Failure::Usage(format!(
-            "{addr}: {scheme}:// is not supported; use http://HOST:PORT"
+        (Some(("http", _)), None) | (Some(("https", _)), _) => Ok(addr.to_owned()),
+        (Some((scheme, _)), _) => Err(Failure::Usage(format!(
+            "{addr}: {scheme}:// is not supported; use http://HOST:PORT or https://HOST:PORT"
         ))),
     }
 }
@@ -212,10 +225,16 @@ mod tests {
 
     #[test]
     fn a_host_and_port_is_enough_of_an_address() {
-        assert_eq!(url_of("localhost:1").ok().as_deref(), Some("http://localhost:1"));
-        assert_eq!(url_of("http://[::1]:1").ok().as_deref(), Some("http://[::1]:1"));
-        assert!(matches!(url_of("https://a"), Err(Failure::Usage(_))));
-        assert!(matches!(url_of("ftp://a"), Err(Failure::Usage(_))));
+        let plain = TlsOptions::default();
+        let url_of = |addr: &str, tls: &TlsOptions| super::url_of(addr, tls).ok();
+        assert_eq!(url_of("localhost:1", &plain).as_deref(), Some("http://localhost:1"));
+        assert_eq!(url_of("http://[::1]:1", &plain).as_deref(), Some("http://[::1]:1"));
+        assert_eq!(url_of("https://a", &plain).as_deref(), Some("https://a"));
+        assert_eq!(url_of("ftp://a", &plain), None);
+        // Whoever names an authority does not want to be without TLS.
+        let tls = TlsOptions { ca_file: Some("ca.crt".into()), ..TlsOptions::default() };
+        assert_eq!(url_of("localhost:1", &tls).as_deref(), Some("https://localhost:1"));
+        assert_eq!(url_of("http://localhost:1", &tls), None);
     }
 
     #[tokio::test]
@@ -224,7 +243,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("an address").to_string();
         drop(listener);
-        let failure = channel(&addr, Duration::from_secs(5)).await.expect_err("nothing listens");
+        let tls = TlsOptions::default();
+        let failure = channel(&addr, Duration::from_secs(5), &tls).await;
+        let failure = failure.expect_err("nothing listens");
         assert_eq!(failure.exit_code(), 3);
         let shown = failure.to_string();
         assert!(shown.contains(&addr) && shown.contains("wagroups serve"), "{shown}");

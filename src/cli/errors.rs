@@ -7,7 +7,9 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::effect::Effect;
+use super::tls;
 use crate::domain::reason::Reason;
+use crate::tls::refused_in_handshake;
 
 pub const REFUSED: u8 = 1;
 pub const USAGE: u8 = 2;
@@ -21,6 +23,8 @@ pub const CONFLICT: u8 = 7;
 pub enum Failure {
     /// No connection came about, so nothing was sent.
     NoAnswer { addr: String, cause: String },
+    /// No connection with TLS came about, or the service let us not in, so nothing was done. Says what is wrong.
+    Tls(String),
     /// The service answered with an error, or the connection broke under a call.
     Refused { status: Box<Status>, call: Effect },
     /// No answer within `--timeout`.
@@ -37,6 +41,11 @@ pub enum Failure {
 
 impl Failure {
     pub fn refused(status: Status, call: Effect) -> Self {
+        // In TLS 1.3 the service judges our certificate while the first request is on its way.
+        if is_lost(&status) && refused_in_handshake(&status) {
+            return tls::explain("the service", &status)
+                .map_or_else(|| Self::Refused { status: Box::new(status), call }, Self::Tls);
+        }
         Self::Refused { status: Box::new(status), call }
     }
 
@@ -58,7 +67,7 @@ impl Failure {
 
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoAnswer { .. } | Self::NotServing(_) => UNAVAILABLE,
+            Self::NoAnswer { .. } | Self::Tls(_) | Self::NotServing(_) => UNAVAILABLE,
             Self::Refused { status, call } => exit_code_of(status, call),
             Self::TimedOut { call, .. } => if_lost(call),
             Self::Usage(_) => USAGE,

@@ -11,6 +11,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::effect::Effect;
 use super::errors::Failure;
 use super::output::Output;
+use super::tls::TlsOptions;
 use super::{Done, connect, text};
 
 #[derive(Debug, Args)]
@@ -24,11 +25,13 @@ pub struct HealthcheckArgs {
     /// How long to wait for the answer
     #[arg(long, default_value = "3s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Duration,
+    #[command(flatten)]
+    tls: TlsOptions,
 }
 
 /// Needs no key: health is open to everyone.
 pub async fn run(args: HealthcheckArgs, output: Output) -> Result<Done, Failure> {
-    let channel = connect::channel(&args.addr, args.timeout).await?;
+    let channel = connect::channel(&args.addr, args.timeout, &args.tls).await?;
     let mut request = Request::new(HealthCheckRequest { service: args.service });
     request.set_timeout(args.timeout);
     let answer = HealthClient::new(channel).check(request).await;

@@ -39,6 +39,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tls;
 mod waha;
 mod watch;
 mod webhooks;

@@ -18,7 +18,7 @@ pub const GOOD_CONNECTION: Duration = Duration::from_secs(10);
 /// Whether another connection may mend what broke this one.
 pub fn may_help(failure: &Failure) -> bool {
     match failure {
-        Failure::NoAnswer { .. } | Failure::TimedOut { .. } => true,
+        Failure::NoAnswer { .. } | Failure::Tls(_) | Failure::TimedOut { .. } => true,
         Failure::Refused { status, .. } => match reason(status) {
             Some(reason) => reason.invites_retry(),
             None => is_lost(status) || status.code() == Code::ResourceExhausted,

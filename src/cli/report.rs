@@ -15,8 +15,8 @@ use super::output::{BAD, streams};
 use super::{advice, text};
 use crate::domain::reason::Reason;
 
-/// What h2 makes of an answer in HTTP/1.1, and of a server of HTTP/1.1 that closes at once, as ours do.
-const NO_HTTP2: [&str; 2] = ["frame with invalid size", "broken pipe"];
+/// What h2 makes of an answer in HTTP/1.1 or of an alert of TLS, and of servers of these that close at once, as ours do.
+const NO_HTTP2: [&str; 3] = ["frame with invalid size", "broken pipe", "connection closed"];
 
 /// Writes it to stderr, in text or as one line of JSON.
 pub fn report(failure: &Failure, format: Format) {
@@ -46,9 +46,10 @@ impl fmt::Display for Failure {
                 write!(f, "no answer within {after}; --timeout gives it more time")?;
                 write_repetition(f, call, None)
             }
-            Self::Usage(message) | Self::Local(message) | Self::NotServing(message) => {
-                f.write_str(message)
-            }
+            Self::Tls(message)
+            | Self::Usage(message)
+            | Self::Local(message)
+            | Self::NotServing(message) => f.write_str(message),
             Self::OutputClosed => f.write_str("the output was closed"),
         }
     }
@@ -76,8 +77,8 @@ fn write_transport_error(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Re
     if NO_HTTP2.iter().any(|known| cause.contains(known)) {
         write!(
             f,
-            "\n  perhaps what listens there speaks no gRPC: --addr is gRPC's port, 50051 by default, and not the one of \
-             REST, webhooks or metrics"
+            "\n  perhaps what listens there speaks TLS: give https:// instead of http://; or it speaks no gRPC: --addr is \
+             gRPC's port, 50051 by default, and not the one of REST, webhooks or metrics"
         )?;
     }
     Ok(())
@@ -260,7 +261,9 @@ mod tests {
                 open.push(stream);
             }
         });
-        let channel = crate::cli::connect::channel(&addr, Duration::from_secs(5)).await.unwrap();
+        let tls = Default::default();
+        let channel = crate::cli::connect::channel(&addr, Duration::from_secs(5), &tls);
+        let channel = channel.await.unwrap();
         let mut groups = crate::pb::groups_service_client::GroupsServiceClient::new(channel);
         let request = crate::pb::CountGroupsRequest::default();
         let status = groups.count_groups(request).await.unwrap_err();

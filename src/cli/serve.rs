@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::cluster::{self, ClusterCommand};
 use super::settings::{ConfigArgs, MigrateArgs, ServeArgs, SettingsArgs};
 use crate::config::{Loaded, LogFormat, RenamedSection, Settings, Sources, load};
-use crate::server::{Ended, Server, Signals, connect, outlive_file_size_limit, trust};
+use crate::server::{Ended, Server, Signals, check_tls, connect, outlive_file_size_limit, trust};
 use crate::telemetry;
 
 /// Runs the service until it is to stop, by signals that main has listened for since it began.
@@ -55,7 +55,7 @@ pub async fn migrate(args: MigrateArgs) -> ExitCode {
         return failed(&error);
     }
     // A deployment migrates first: what the service would not start with is to fail while the old one runs.
-    if let Err(error) = trust(&settings) {
+    if let Err(error) = trust(&settings).map(drop).and_then(|()| check_tls(&settings)) {
         return failed(&error);
     }
     let repository = match connect(&settings).await {
@@ -140,23 +140,32 @@ fn failed(cause: &dyn std::fmt::Display) -> ExitCode {
 /// Where it listens and what to try next.
 fn greet(settings: &Settings, server: &Server) {
     let grpc = server.grpc_addr();
+    let scheme = |is_tls| if is_tls && settings.tls.is_on() { "https" } else { "http" };
+    let public = scheme(true);
     let mut lines =
         vec![format!("wagroups listens on {grpc} (gRPC), as process {}", std::process::id())];
     if let Some(ops) = server.ops_addr() {
-        lines.push(format!("  health and metrics: http://{ops}/readyz http://{ops}/metrics"));
+        let scheme = scheme(settings.ops.tls);
+        lines.push(format!(
+            "  health and metrics: {scheme}://{ops}/readyz {scheme}://{ops}/metrics"
+        ));
     }
     if let Some(rest) = server.rest_addr() {
-        lines.push(format!("  WAHA's paths: http://{rest}/api/default/groups"));
-        lines.push(format!("  pages: http://{rest}/ and, of the API, http://{rest}/docs"));
+        lines.push(format!("  WAHA's paths: {public}://{rest}/api/default/groups"));
+        lines.push(format!("  pages: {public}://{rest}/ and, of the API, {public}://{rest}/docs"));
     }
     if let Some(ingress) = server.waha_ingress_addr() {
-        lines.push(format!("  webhooks of WAHA: http://{ingress}/webhook/SESSION"));
+        lines.push(format!("  webhooks of WAHA: {public}://{ingress}/webhook/SESSION"));
     }
     lines.push(format!("  database: {}", settings.database.url.redacted()));
     if settings.auth.keys.is_empty() {
         lines.push("  open to this machine: no API keys are set".to_owned());
     }
-    let addr = if grpc.port() == 50051 { String::new() } else { format!(" --addr http://{grpc}") };
+    let addr = match settings.tls.is_on() {
+        true => format!(" --addr https://{grpc} --ca-file AUTHORITY --server-name NAME"),
+        false if grpc.port() == 50051 => String::new(),
+        false => format!(" --addr http://{grpc}"),
+    };
     if settings.simulator.enabled {
         lines.push("try in another terminal:".to_owned());
         lines.push(format!("  wagroups groups create --subject Team +491510000001{addr}"));

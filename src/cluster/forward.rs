@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::{BodyExt as _, Full};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
@@ -24,13 +24,14 @@ use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tower::{Service as _, ServiceExt as _};
 
+use super::hop::{self, PeerTls};
 use super::membership::{Owner, Role};
 use super::peer::PeerSecret;
 use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
 use crate::domain::error::{Error, causes};
 use crate::domain::reason::Reason;
 use crate::middleware::{HandOn, Repeats};
-use crate::telemetry;
+use crate::{telemetry, tls};
 
 /// How long a call that may have run waits for an owner who finds out: longer than a takeover takes.
 const PATIENCE_TO_SETTLE: Duration = Duration::from_secs(15);
@@ -46,11 +47,16 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries, where nothing tells of a new owner.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What a client's headers say of its own connection, and what replicas say to each other: neither is handed on.
+const OF_THE_HOP: [HeaderName; 5] = [CONNECTION, TRANSFER_ENCODING, UPGRADE, LISTENER, SECRET];
+
 /// Hands calls on.
 #[derive(Debug)]
 pub struct Forwarder {
     role: watch::Receiver<Role>,
     secret: PeerSecret,
+    /// None where replicas speak without.
+    tls: Option<PeerTls>,
     /// For answers that are taken as a whole, and for those that are passed on as they come.
     connections: Mutex<[Option<Connected>; 2]>,
     opened: AtomicU64,
@@ -87,9 +93,9 @@ enum Unanswered {
 }
 
 impl Forwarder {
-    pub fn new(role: watch::Receiver<Role>, secret: PeerSecret) -> Self {
+    pub fn new(role: watch::Receiver<Role>, secret: PeerSecret, tls: Option<PeerTls>) -> Self {
         let (connections, opened) = (Mutex::default(), AtomicU64::new(0));
-        Self { role, secret, connections, opened, calls: TaskTracker::new() }
+        Self { role, secret, tls, connections, opened, calls: TaskTracker::new() }
     }
 
     /// The owner's answer; or why there is none, `None` where this replica has become the owner itself.
@@ -164,10 +170,11 @@ impl Forwarder {
         *request.uri_mut() =
             Uri::try_from(path).map_err(|error| Unanswered::NotSent(error.to_string()))?;
         for (name, value) in &call.parts.headers {
-            if ![CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name) {
+            if !OF_THE_HOP.contains(name) {
                 request.headers_mut().append(name, value.clone());
             }
         }
+        hop::tell_certificate(&call.parts.extensions, request.headers_mut());
         let answer = self.exchange(owner, request, call.streams).await?;
         if call.streams {
             return Ok(answer);
@@ -259,7 +266,8 @@ impl Forwarder {
         if let Some(held) = place.as_ref().filter(|held| held.owner == *owner) {
             return Ok(held.clone());
         }
-        let endpoint = Endpoint::from_shared(format!("http://{}", owner.address))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{}", owner.address))
             .map_err(|error| Unanswered::NotSent(format!("{}: {error}", owner.address)))?
             .connect_timeout(CONNECT_TIMEOUT)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -268,7 +276,8 @@ impl Forwarder {
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
-        let channel = endpoint.connect().await.map_err(|error| not_sent(&error))?;
+        let channel = hop::open(endpoint, self.tls.as_ref(), CONNECT_TIMEOUT).await;
+        let channel = channel.map_err(|error| not_sent(&error))?;
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let connected = Connected { owner: owner.clone(), number, channel };
         *place = Some(connected.clone());
@@ -332,12 +341,15 @@ fn not_sent(error: &(dyn StdError + 'static)) -> Unanswered {
     Unanswered::NotSent(chain(error))
 }
 
-/// Whether the error shows that the request has not left: the connection was not made, or was gone before.
+/// Whether the error shows that the request has not left, or that nobody has read it: the connection was not made, or was
+/// gone before.
 fn is_not_sent(error: &(dyn StdError + 'static)) -> bool {
-    causes(error).any(|cause| {
-        let canceled = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
-        canceled || cause.is::<tonic::ConnectError>()
-    })
+    tls::refused_in_handshake(error)
+        || causes(error).any(|cause| {
+            let canceled =
+                cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+            canceled || cause.is::<tonic::ConnectError>()
+        })
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {

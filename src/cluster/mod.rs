@@ -6,11 +6,13 @@
 //! replaced cannot write, the database sees to (migration `add_cluster`). docs/adr/0028 has the reasons.
 
 mod forward;
+mod hop;
 mod membership;
 mod other_events;
 mod peer;
 
 pub use forward::{Forwarder, HttpForwarder, Outgoing, unanswered};
+pub use hop::PeerTls;
 pub use membership::{Member, Membership, Owner, Role};
 pub use other_events::{follow_other_events, other_events_router};
 pub use peer::{CallOfPeer, PeerListener, PeerSecret};
@@ -21,6 +23,9 @@ use http::HeaderName;
 const SECRET: HeaderName = HeaderName::from_static("wagroups-cluster-secret");
 /// Which listener the call came in by.
 const LISTENER: HeaderName = HeaderName::from_static("wagroups-listener");
+/// Whom the certificate of the call's client names, as JSON. Replicas alone say so: what a client sends by this name is
+/// taken away.
+const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("wagroups-client-certificate");
 /// What each answer of a replica carries: its version. Whatever else answers at the address has done nothing.
 const PEER: HeaderName = HeaderName::from_static("wagroups-peer");
 /// That the call was refused before anything was done: it may be sent elsewhere.

@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq as _;
 use tonic::body::Body;
 use tower::{Service, ServiceExt as _};
 
-use super::{LISTENER, PEER, REFUSED, SECRET, Surface};
+use super::{LISTENER, PEER, REFUSED, SECRET, Surface, hop};
 use crate::middleware::Connection;
 
 /// The secret that replicas share.
@@ -110,7 +110,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         if !self.secret.is_shown_by(&request) {
             if self.strangers.check().is_ok() {
                 tracing::warn!(
@@ -126,6 +126,9 @@ where
         let named = request.headers().get(LISTENER).map(HeaderValue::as_bytes);
         let surface =
             Surface::ALL.into_iter().find(|surface| named == Some(surface.as_str().as_bytes()));
+        let (mut head, body) = request.into_parts();
+        hop::take_certificate(&mut head.headers, &mut head.extensions);
+        let mut request = Request::from_parts(head, body);
         request.headers_mut().remove(SECRET);
         request.headers_mut().remove(LISTENER);
         request.extensions_mut().insert(CallOfPeer);

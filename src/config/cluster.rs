@@ -20,6 +20,17 @@ pub struct Cluster {
     /// A file with the secret that replicas share, of at least 16 characters.
     #[serde(with = "values::file")]
     pub secret_file: Option<PathBuf>,
+    /// A PEM file with the certificate that replicas show each other. With it `listen` speaks mutual TLS.
+    #[serde(with = "values::file")]
+    pub cert_file: Option<PathBuf>,
+    /// A PEM file with the key of `cert_file`.
+    #[serde(with = "values::file")]
+    pub key_file: Option<PathBuf>,
+    /// A PEM file with the authorities whose certificates other replicas may show.
+    #[serde(with = "values::file")]
+    pub ca_file: Option<PathBuf>,
+    /// The name that the certificate of every replica has: their addresses change.
+    pub server_name: String,
 }
 
 /// The address that `listen` says.
@@ -27,7 +38,15 @@ const AUTO: &str = "auto";
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { listen: None, address: AUTO.to_owned(), secret_file: None }
+        Self {
+            listen: None,
+            address: AUTO.to_owned(),
+            secret_file: None,
+            cert_file: None,
+            key_file: None,
+            ca_file: None,
+            server_name: "wagroups".to_owned(),
+        }
     }
 }
 
@@ -37,6 +56,20 @@ impl Cluster {
         (self.address != AUTO).then_some(self.address.as_str())
     }
 
+    /// Whether replicas show each other certificates.
+    pub fn has_tls(&self) -> bool {
+        self.cert_file.is_some() && self.key_file.is_some() && self.ca_file.is_some()
+    }
+
+    fn files(&self) -> [(&'static str, &Option<PathBuf>); 4] {
+        [
+            ("cluster.secret_file", &self.secret_file),
+            ("cluster.cert_file", &self.cert_file),
+            ("cluster.key_file", &self.key_file),
+            ("cluster.ca_file", &self.ca_file),
+        ]
+    }
+
     pub(super) fn validate(&self, database: &DatabaseUrl, problems: &mut Problems) {
         let Some(listen) = self.listen else {
             let text =
@@ -44,17 +77,30 @@ impl Cluster {
             if self.address().is_some() {
                 problems.add("cluster.address", text);
             }
-            if self.secret_file.is_some() {
-                problems.add("cluster.secret_file", text);
+            for (path, _) in self.files().into_iter().filter(|(_, file)| file.is_some()) {
+                problems.add(path, text);
             }
             return;
         };
+        let tls = self.files().into_iter().filter(|(path, _)| *path != "cluster.secret_file");
+        let (set, missing): (Vec<_>, Vec<_>) = tls.partition(|(_, file)| file.is_some());
+        if !set.is_empty() {
+            for (path, _) in missing {
+                problems.add(path, format!("is missing: it goes with {}", set[0].0));
+            }
+        }
+        if !values::is_host_name(&self.server_name) {
+            let text =
+                "must be a name of the DNS, as it stands in the certificate of every replica";
+            problems.add("cluster.server_name", text);
+        }
         if database.is_sqlite() {
             let text = "several replicas need PostgreSQL: set database.url to postgres://…, or leave this off";
             problems.add("cluster.listen", text);
         }
-        if self.secret_file.is_none() && !listen.ip().is_loopback() {
-            let text = "is reached from other machines, so that replicas must share a secret: set cluster.secret_file";
+        if self.secret_file.is_none() && !self.has_tls() && !listen.ip().is_loopback() {
+            let text = "is reached from other machines, so that replicas must know each other: set cluster.cert_file, \
+                        cluster.key_file and cluster.ca_file for mutual TLS, or cluster.secret_file";
             problems.add("cluster.listen", text);
         }
         if self.address().is_none() && listen.ip().is_unspecified() {
@@ -121,5 +167,20 @@ mod tests {
         assert_eq!(problems_of(&address("nowhere"), postgres), ["cluster.address"]);
         let unused = Cluster { address: "a:1".into(), ..Cluster::default() };
         assert_eq!(problems_of(&unused, postgres), ["cluster.address"]);
+        let file = |name: &str| Some(PathBuf::from(name));
+        let outside = Cluster { address: "a:1".into(), ..listens("0.0.0.0:1") };
+        let whole = Cluster {
+            cert_file: file("a"),
+            key_file: file("b"),
+            ca_file: file("c"),
+            ..outside.clone()
+        };
+        assert!(problems_of(&whole, postgres).is_empty());
+        let half = Cluster { cert_file: file("a"), secret_file: file("s"), ..outside.clone() };
+        assert_eq!(problems_of(&half, postgres), ["cluster.key_file", "cluster.ca_file"]);
+        let unnamed = Cluster { server_name: "a b".into(), ..whole };
+        assert_eq!(problems_of(&unnamed, postgres), ["cluster.server_name"]);
+        let unused = Cluster { ca_file: file("c"), ..Cluster::default() };
+        assert_eq!(problems_of(&unused, postgres), ["cluster.ca_file"]);
     }
 }

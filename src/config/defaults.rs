@@ -88,6 +88,7 @@ impl Default for Ops {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 9090))),
             max_connections: 256,
             hosts: Vec::new(),
+            tls: false,
         }
     }
 }

@@ -12,10 +12,14 @@ use super::waha::parse_servers;
 const PREFIX: &str = "WAGROUPS_";
 
 /// Variables with our prefix that are no settings: the client's, and those of tests.
-const NOT_SETTINGS: [&str; 7] = [
+const NOT_SETTINGS: [&str; 11] = [
     "WAGROUPS_CONFIG",
     "WAGROUPS_ADDR",
     "WAGROUPS_API_KEY",
+    "WAGROUPS_CA_FILE",
+    "WAGROUPS_CERT_FILE",
+    "WAGROUPS_KEY_FILE",
+    "WAGROUPS_SERVER_NAME",
     "WAGROUPS_SESSION",
     "WAGROUPS_FAILPOINT",
     "WAGROUPS_BIN",

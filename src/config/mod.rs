@@ -11,6 +11,7 @@ mod load;
 mod nats;
 mod problems;
 mod renamed;
+mod tls;
 mod values;
 mod waha;
 
@@ -27,6 +28,7 @@ pub use load::{Loaded, Sources, load};
 pub use nats::{Nats, NatsPayload, NatsStart};
 pub use problems::{Problem, Problems, Source};
 pub use renamed::RenamedSection;
+pub use tls::{ClientAuth, Tls};
 pub use values::{ByteSize, DatabaseUrl, PERCENT_ENCODE, holds_bare_credentials};
 pub use waha::{Waha, WahaKey, WahaServer};
 
@@ -41,6 +43,7 @@ pub struct Settings {
     pub waha_ingress: WahaIngress,
     pub webhooks: Webhooks,
     pub ops: Ops,
+    pub tls: Tls,
     pub auth: Auth,
     pub cluster: Cluster,
     pub nats: Nats,
@@ -195,6 +198,8 @@ pub struct Ops {
     pub max_connections: usize,
     /// By which names it is reached, besides `localhost` and addresses.
     pub hosts: Vec<String>,
+    /// Speaks TLS as the other listeners do. Probes and scrapers often cannot.
+    pub tls: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -470,6 +475,7 @@ impl Settings {
             self.auth.validate_reach("rest.listen", listen, problems);
         }
         self.inbound.validate(!self.auth.keys.is_empty(), problems);
+        self.tls.validate(self.ops.tls, problems);
         self.cluster.validate(&self.database.url, problems);
         self.nats.validate(problems);
         self.waha.validate(problems);

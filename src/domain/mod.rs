@@ -33,6 +33,7 @@ pub mod reason;
 pub mod reconcile;
 pub mod reducer;
 pub mod relay;
+pub mod san;
 pub mod session;
 pub mod setting;
 pub mod text;

@@ -17,7 +17,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// What is gathered at the most; then it is written, flush or not.
 const MAX_GATHERED: usize = 64 * 1024;
@@ -29,8 +28,8 @@ const KEPT: usize = 4 * 1024;
 
 /// A connection whose flushes step aside once.
 #[derive(Debug)]
-pub struct CoalescedStream {
-    inner: TcpStream,
+pub struct CoalescedStream<S> {
+    inner: S,
     gathered: BytesMut,
     /// Whether a flush has begun and stepped aside.
     stepped_aside: bool,
@@ -40,14 +39,21 @@ pub struct CoalescedStream {
     has_paused_reading: bool,
 }
 
-impl CoalescedStream {
-    pub fn new(inner: TcpStream) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> CoalescedStream<S> {
+    pub fn new(inner: S) -> Self {
         Self {
             inner,
             gathered: BytesMut::new(),
             stepped_aside: false,
             read_while_blocked: None,
             has_paused_reading: false,
+        }
+    }
+
+    fn takes_again(&mut self, cx: &Context<'_>) {
+        self.read_while_blocked = None;
+        if std::mem::take(&mut self.has_paused_reading) {
+            cx.waker().wake_by_ref();
         }
     }
 
@@ -65,10 +71,7 @@ impl CoalescedStream {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             this.gathered.advance(written);
-            this.read_while_blocked = None;
-            if std::mem::take(&mut this.has_paused_reading) {
-                cx.waker().wake_by_ref();
-            }
+            this.takes_again(cx);
         }
         // Thousands of idle connections must not each keep what their busiest moment took.
         if self.gathered.capacity() > KEPT {
@@ -78,7 +81,7 @@ impl CoalescedStream {
     }
 }
 
-impl AsyncRead for CoalescedStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for CoalescedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,7 +103,7 @@ impl AsyncRead for CoalescedStream {
     }
 }
 
-impl AsyncWrite for CoalescedStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for CoalescedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -122,7 +125,13 @@ impl AsyncWrite for CoalescedStream {
         }
         ready!(self.poll_write_out(cx))?;
         self.stepped_aside = false;
-        Pin::new(&mut self.inner).poll_flush(cx)
+        // TLS takes a write before the socket does, and tells of that one here.
+        let Poll::Ready(flushed) = Pin::new(&mut self.inner).poll_flush(cx) else {
+            self.read_while_blocked.get_or_insert(0);
+            return Poll::Pending;
+        };
+        self.takes_again(cx);
+        Poll::Ready(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -138,7 +147,7 @@ impl AsyncWrite for CoalescedStream {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 

@@ -9,6 +9,8 @@ use futures::future::AbortHandle;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
+use super::client_certificate::ClientCertificate;
+
 /// Calls that a stranger may take back before their answer, at once and in a second.
 const STRANGERS_RESETS: (u32, u32) = (200, 20);
 /// The same where a key was shown: a busy client whose deadline passes takes back all that it has out.
@@ -22,6 +24,8 @@ pub struct Connection {
     has_asked: AtomicBool,
     /// The name of the first key that was shown on it.
     key: OnceLock<String>,
+    /// What its client has shown in the handshake.
+    certificate: OnceLock<ClientCertificate>,
     /// Ends its task, and with it all that it holds.
     abort: AbortHandle,
     /// It is another replica's, which speaks for many callers.
@@ -37,6 +41,7 @@ impl Connection {
             accepted: Instant::now(),
             has_asked: AtomicBool::new(false),
             key: OnceLock::new(),
+            certificate: OnceLock::new(),
             abort,
             is_peers: AtomicBool::new(false),
             strangers_resets: limiter(STRANGERS_RESETS),
@@ -83,6 +88,19 @@ impl Connection {
     /// The name that its peer has proven first; none where it has proven none.
     pub fn key(&self) -> Option<&str> {
         self.key.get().map(String::as_str)
+    }
+
+    /// The client has proven by the handshake that the certificate is its own.
+    pub fn certify(&self, certificate: ClientCertificate) {
+        let _ = self.certificate.set(certificate);
+    }
+
+    /// Gives a request what is known of its connection.
+    pub fn extend(self: &Arc<Self>, extensions: &mut http::Extensions) {
+        extensions.insert(self.clone());
+        if let Some(certificate) = self.certificate.get() {
+            extensions.insert(certificate.clone());
+        }
     }
 
     /// Ends it at once. Whatever runs for its calls is dropped, but for what has to go on.

@@ -11,6 +11,7 @@ use tonic_health::server::HealthReporter;
 use super::serving::{Part, Serving};
 use super::stack::{self, Bounds};
 use super::startup::{self, RelayOptions, StartError};
+use super::tls::TlsOfListeners;
 use crate::app::App;
 use crate::bus::JetStream;
 use crate::cluster::{
@@ -43,6 +44,7 @@ pub(super) struct Assembly {
     pub rest_calls: Calls,
     /// How many descriptors the process may have.
     pub descriptors: u64,
+    pub tls: TlsOfListeners,
     /// Where the log is handed to; none where it is not.
     pub relay: Option<RelayOptions>,
     /// The other replicas; none where the process is alone.
@@ -62,7 +64,7 @@ pub(super) struct Generation {
 
 impl Assembly {
     pub fn bounds(&self) -> Bounds<'_> {
-        Bounds::new(&self.settings, self.descriptors)
+        Bounds::new(&self.settings, self.descriptors, &self.tls)
     }
 
     /// Of the only process on its database.

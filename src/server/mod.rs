@@ -10,6 +10,7 @@ mod serving;
 mod signals;
 mod stack;
 mod startup;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -32,6 +33,7 @@ use crate::telemetry::{self, SharedClock, SystemClock};
 
 pub use signals::{HeldSignals, Signals, Stop, outlive_file_size_limit};
 pub use startup::{StartError, connect, trust};
+pub use tls::check_tls;
 
 /// How long connections may take to close once every call has ended.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -80,18 +82,22 @@ impl Server {
         startup::tell_of_keys_without_role(settings);
         let trust = startup::trust(settings)?;
         let relay = startup::relay(settings, &trust)?;
+        let clock = Arc::new(SharedClock::new(Arc::new(SystemClock), Arc::new(SystemClock)));
+        let (tls, followed) = tls::open(settings, &*clock)?;
+        tls::warn_of_plain_listeners(settings);
         let descriptors = descriptors::raise();
         let health = HealthReporter::new();
         let assembly = Assembly {
             settings: settings.clone(),
             trust,
             repository: startup::connect_and_migrate(settings).await?,
-            clock: Arc::new(SharedClock::new(Arc::new(SystemClock), Arc::new(SystemClock))),
+            clock,
             entropy: Arc::default(),
             audit: Audit::default(),
             health: health.clone(),
-            rest_calls: stack::rest_calls(&stack::Bounds::new(settings, descriptors)),
+            rest_calls: stack::rest_calls(&stack::Bounds::new(settings, descriptors, &tls)),
             descriptors,
+            tls,
             relay,
             replicas: OnceLock::new(),
         };
@@ -150,6 +156,8 @@ impl Server {
             }
             None => None,
         };
+
+        listeners.push(tokio::spawn(tls::follow(followed, closing.clone())));
 
         let repository = assembly.repository.clone();
         let life = match replica {

@@ -13,7 +13,8 @@ use super::generation::{Assembly, Generation};
 use super::serving::Serving;
 use super::stack::Peers;
 use super::startup::{self, StartError};
-use crate::cluster::{Forwarder, Member, Membership, PeerSecret, Role};
+use super::tls;
+use crate::cluster::{Forwarder, Member, Membership, PeerSecret, PeerTls, Role};
 use crate::domain::port::cluster::{ClusterStore, SeesReplicas as _, Wakeup};
 
 /// How long the first heartbeat may take.
@@ -75,7 +76,9 @@ pub(super) async fn join(
             "no heartbeat in the database was confirmed in time; the log says why",
         ));
     }
-    let forwarder = Arc::new(Forwarder::new(member.role(), secret.clone()));
+    let name = tls::name_of_peers(&assembly.settings)?;
+    let tls = assembly.tls.peers.clone().map(|handle| PeerTls { handle, name });
+    let forwarder = Arc::new(Forwarder::new(member.role(), secret.clone(), tls));
     let role = member.role().borrow().clone();
     let generation = build(assembly, &role, &forwarder).await?;
     Ok(Joined { member, peers: Peers { listener, secret }, generation, forwarder, membership })

@@ -19,9 +19,10 @@ use tower::ServiceBuilder;
 
 use super::bind::bind;
 use super::health::Readiness;
-use super::listener::{self, ConnectionBounds, Http1, Http2};
+use super::listener::{self, ConnectionBounds, Http1, Http2, ListenerTls};
 use super::serving::{Current, GrpcByRole};
 use super::startup::{self, StartError};
+use super::tls::TlsOfListeners;
 use crate::app::App;
 use crate::cluster::{PeerListener, PeerSecret};
 use crate::config::{ByteSize, Inbound, Settings};
@@ -44,6 +45,7 @@ use crate::pb::simulator_service_server::SimulatorServiceServer;
 use crate::pb::webhooks_service_server::WebhooksServiceServer;
 use crate::rest;
 use crate::telemetry::MetricsHandle;
+use crate::tls::TlsHandle;
 use crate::waha_ingress;
 
 /// What reflection may be asked in one message: the name of a symbol.
@@ -71,10 +73,11 @@ pub(super) struct Bounds<'a> {
     /// How many descriptors the process may have.
     descriptors: u64,
     wanted: u64,
+    tls: TlsOfListeners,
 }
 
 impl<'a> Bounds<'a> {
-    pub fn new(settings: &'a Settings, descriptors: u64) -> Self {
+    pub fn new(settings: &'a Settings, descriptors: u64, tls: &TlsOfListeners) -> Self {
         let mut wanted = settings.grpc.max_connections;
         wanted += settings.ops.listen.map_or(0, |_| settings.ops.max_connections);
         // A socket of `/ws` has left the listener's connections.
@@ -89,6 +92,7 @@ impl<'a> Bounds<'a> {
             is_shared: startup::is_shared(settings),
             descriptors,
             wanted: wanted as u64,
+            tls: tls.clone(),
         }
     }
 
@@ -112,13 +116,24 @@ impl<'a> Bounds<'a> {
         part
     }
 
-    fn connections(&self, listener: &'static str, max: usize) -> ConnectionBounds {
+    /// Of a listener that callers reach.
+    fn public(&self, listener: &'static str, max: usize) -> ConnectionBounds {
+        self.connections(listener, max, self.tls.public.as_ref())
+    }
+
+    fn connections(
+        &self,
+        listener: &'static str,
+        max: usize,
+        tls: Option<&TlsHandle>,
+    ) -> ConnectionBounds {
         ConnectionBounds {
             listener,
             max_connections: self.max_connections(listener, max),
             head_timeout: self.inbound.head_timeout,
             is_shared: self.is_shared,
             proxies: self.proxies.clone(),
+            tls: tls.cloned().map(ListenerTls::new),
         }
     }
 
@@ -243,7 +258,7 @@ pub(super) async fn serve_grpc(
     };
     let mut listeners = Vec::new();
     let protocol = http2(settings.grpc.max_connection_age);
-    let own = bounds.connections("grpc", settings.grpc.max_connections);
+    let own = bounds.public("grpc", settings.grpc.max_connections);
     let watched = closing.clone();
     let task = tokio::spawn(async move {
         let watching = calls.watch_over(watched.clone().cancelled_owned());
@@ -261,7 +276,7 @@ pub(super) async fn serve_grpc(
             current.other_events(),
         );
         let protocol = protocol.with(service);
-        let bounds = bounds.connections("cluster", MAX_PEERS);
+        let bounds = bounds.connections("cluster", MAX_PEERS, bounds.tls.peers.as_ref());
         let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));
         listeners.push(Listener { addr, task });
     }
@@ -337,7 +352,7 @@ pub(super) async fn serve_rest(
     let listener = bind(addr, "rest.listen")?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let protocol = bounds.http1(current.rest(), true);
-    let bounds = bounds.connections("rest", bounds.settings.rest.max_connections);
+    let bounds = bounds.public("rest", bounds.settings.rest.max_connections);
     let task = tokio::spawn(async move {
         let watching = calls.watch_over(closing.clone().cancelled_owned());
         tokio::join!(watching, listener::serve(listener, protocol, bounds, closing.clone()));
@@ -372,7 +387,7 @@ pub(super) async fn serve_waha_ingress(
     let listener = bind(addr, "waha_ingress.listen")?;
     let addr = listener.local_addr().map_err(StartError::other)?;
     let protocol = bounds.http1(current.waha_webhooks(), false);
-    let bounds = bounds.connections("webhook", bounds.settings.waha_ingress.max_connections);
+    let bounds = bounds.public("webhook", bounds.settings.waha_ingress.max_connections);
     let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));
     Ok(Listener { addr, task })
 }
@@ -390,7 +405,8 @@ pub(super) async fn serve_ops(
     let addr = listener.local_addr().map_err(StartError::other)?;
     let router = ops::router(metrics, names, move || readiness.checks());
     let protocol = bounds.http1(router, false);
-    let bounds = bounds.connections("ops", settings.ops.max_connections);
+    let tls = bounds.tls.public.as_ref().filter(|_| settings.ops.tls);
+    let bounds = bounds.connections("ops", settings.ops.max_connections, tls);
     let task = tokio::spawn(listener::serve(listener, protocol, bounds, closing));
     Ok(Listener { addr, task })
 }

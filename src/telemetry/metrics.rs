@@ -106,6 +106,7 @@ pub fn install() -> Result<MetricsHandle, BuildError> {
 fn describe() {
     super::cluster_metrics::describe();
     super::relay_metrics::describe();
+    super::tls_metrics::describe();
     describe_counter!(
         RPCS,
         "Calls that have ended, by service, method and gRPC code; streams count when they begin."

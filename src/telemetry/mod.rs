@@ -9,6 +9,7 @@ mod relay_metrics;
 mod rpc_series;
 mod shared_clock;
 mod system_clock;
+mod tls_metrics;
 
 pub use cluster_metrics::{cluster, handed_on, heartbeat_age, log_lag, role_changed};
 pub use current_trace::{carried, current_trace, traced};
@@ -18,3 +19,4 @@ pub use relay_metrics::{relay_behind, relay_failed, relay_lost, relay_published,
 pub use rpc_series::{RpcRunning, RpcSeries, RpcsRunning};
 pub use shared_clock::{Asked, SharedClock};
 pub use system_clock::{SystemClock, SystemEntropy};
+pub use tls_metrics::{certificate_expires, handshake_failed};

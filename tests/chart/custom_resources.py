@@ -68,6 +68,8 @@ SERVICE_MONITOR = resource(
                 path=TEXT,
                 interval=SPAN,
                 scrapeTimeout=SPAN,
+                scheme={"enum": ["http", "https"]},
+                tlsConfig=closed("", serverName=TEXT, ca=closed("", secret=closed("name key", name=TEXT, key=TEXT))),
                 relabelings=some(RELABELING),
                 metricRelabelings=some(RELABELING),
             )

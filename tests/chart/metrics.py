@@ -56,6 +56,7 @@ LABELS: Dict[str, Dict[str, Set[str]]] = {
     "wagroups_cluster_heartbeat_age_seconds": {},
     "wagroups_handed_on_total": {"surface": _words("cluster"), "outcome": _words("cluster")},
     "wagroups_log_lag_events": {},
+    "wagroups_tls_certificate_expiry_timestamp_seconds": {"listener": {"grpc", "rest", "webhook", "ops", "cluster"}},
     # The names of gRPC's codes as `{code:?}` writes them.
     "wagroups_rpcs_total": {
         "code": {

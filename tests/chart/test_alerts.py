@@ -82,6 +82,9 @@ CASES: List[Tuple[str, str, List[Series], bool]] = [
     ("WagroupsWebhookPaused", "10m", [series("wagroups_webhook_subscriptions", "0x60", ',state="paused_by_failure"'),
                                       series("wagroups_webhook_subscriptions", "2x60", ',state="paused"'),
                                       series("wagroups_webhook_subscriptions", "2x60", ',state="failing"')], False),
+    ("WagroupsCertificateExpires", "20m", [series("wagroups_tls_certificate_expiry_timestamp_seconds", "606001x90", ',listener="grpc"')], False),
+    ("WagroupsCertificateExpires", "40m", [series("wagroups_tls_certificate_expiry_timestamp_seconds", "604801x90", ',listener="rest"'),
+                                           series("wagroups_tls_certificate_expiry_timestamp_seconds", "9000000x90", ',listener="grpc"')], True),
     ("WagroupsWebhookExpired", "10m", [series("wagroups_webhook_subscriptions", "1x60", ',state="expired"')], True),
     ("WagroupsWebhookExpired", "10m", [series("wagroups_webhook_subscriptions", "0x60", ',state="expired"'),
                                        series("wagroups_webhook_subscriptions", "1x60", ',state="paused_by_failure"')], False),
@@ -159,7 +162,7 @@ def scenario_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def rules(scenario_name: str) -> Dict[str, Any]:
-    return the(render(scenario(scenario_name), "--set", "prometheusRule.enabled=true"), "PrometheusRule")["spec"]
+    return the(render(scenario(scenario_name), "--set", "prometheusRule.enabled=true,tls.existingSecret=tls"), "PrometheusRule")["spec"]
 
 
 def test_promtool_takes_the_rules(rules: Dict[str, Any], tmp_path: Path) -> None:

@@ -117,9 +117,14 @@ def test_probes_ask_what_they_should(rendered: List[Object]) -> None:
         c for c in the(rendered, "Deployment")["spec"]["template"]["spec"]["containers"] if c["name"] == "wagroups"
     ]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    # With TLS: test_tls.py.
+    scheme = {"scheme": "HTTPS"} if [e for e in container["env"] if e["name"] == "WAGROUPS_OPS__TLS"] else {}
     for probe in ("startupProbe", "readinessProbe"):
-        assert container[probe]["grpc"] == {"port": ports["grpc"]}
-    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "ops"}
+        if scheme:
+            assert container[probe]["httpGet"] == {"path": "/readyz", "port": "ops", **scheme}
+        else:
+            assert container[probe]["grpc"] == {"port": ports["grpc"]}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "ops", **scheme}
     startup = container["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] >= 300, "a migration takes its time"
 
@@ -211,7 +216,7 @@ def test_what_is_referred_to_is_there(rendered: List[Object]) -> None:
     """Names of our own objects, in whatever refers to them; strangers' are the user's."""
     theirs = {
         "ca", "database-ca", "more", "registry", "wagroups", "wagroups-cluster", "wagroups-database", "wagroups-keys",
-        "groups-tls", "default", "waha-keys", "nats-login",
+        "groups-tls", "groups-peers", "clients-ca", "default", "waha-keys", "nats-login",
     }  # fmt: skip
     there = {title(o) for o in rendered}
     for name, template in pods(rendered):
@@ -344,8 +349,10 @@ def test_the_test_asks_health_through_the_service(rendered: List[Object]) -> Non
     pod = the(rendered, "Pod")
     assert hooks_of(pod) == ["test"]
     [container] = pod["spec"]["containers"]
-    command, address, _ = container["args"]
-    service, port = re.fullmatch(r"--addr=http://([a-z-]+):(\d+)", address).groups()
+    command, address, *_ = container["args"]
+    scheme, service, port = re.fullmatch(r"--addr=(https?)://([a-z-]+):(\d+)", address).groups()
+    has_tls = "WAGROUPS_TLS__CERT_FILE" in {e["name"] for e in container_of(the(rendered, "Deployment"))["env"]}
+    assert scheme == ("https" if has_tls else "http")
     assert command == "healthcheck"
     found = [s for s in of_kind(rendered, "Service") if s["metadata"]["name"] == service]
     assert [p["port"] for p in found[0]["spec"]["ports"]] == [int(port)]

@@ -14,6 +14,7 @@ mod relay;
 mod repository;
 mod rest;
 mod service;
+mod tls;
 mod waha;
 mod waha_server;
 mod webhook;

@@ -137,6 +137,7 @@ async fn follower(scripts: Vec<Vec<Item>>, page: &Page, file: &Path) -> (Followe
         api_key: None,
         connect_timeout: Duration::from_secs(5),
         timeout: Some(Duration::from_secs(5)),
+        tls: Box::default(),
         format: FormatOptions::default(),
     };
     let follower = Follower {

@@ -102,6 +102,10 @@ fn variables_of_the_client_and_of_tests_are_no_settings() {
     let client = [
         ("WAGROUPS_ADDR", "x"),
         ("WAGROUPS_API_KEY", "y"),
+        ("WAGROUPS_CA_FILE", "ca.crt"),
+        ("WAGROUPS_CERT_FILE", "me.crt"),
+        ("WAGROUPS_KEY_FILE", "me.key"),
+        ("WAGROUPS_SERVER_NAME", "groups.example"),
         ("WAGROUPS_TEST_POSTGRES_URL", "z"),
         ("PATH", "p"),
         // What Kubernetes says of a service named wagroups.

@@ -5,6 +5,7 @@
 //! a request has arrived in time is closed in any case.
 
 mod connections;
+mod handshake;
 mod protocol;
 
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::connections::Connections;
+pub(super) use self::handshake::ListenerTls;
 pub(super) use self::protocol::{Http1, Http2, Protocol};
 use crate::middleware::Connection;
 use crate::telemetry;
@@ -44,6 +46,8 @@ pub(super) struct ConnectionBounds {
     pub is_shared: bool,
     /// Peers that stand for many others.
     pub proxies: Arc<HashSet<IpAddr>>,
+    /// None where it speaks without.
+    pub tls: Option<ListenerTls>,
 }
 
 /// Serves until `closing`; then connections end after the requests that they are at.
@@ -115,19 +119,42 @@ async fn serve_one<P: Protocol>(
     // A peer that is gone without closing, as behind a firewall that forgot, is noticed where nothing is sent, too.
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    if let Some(size) = P::SEND_BUFFER {
+        let _ = SockRef::from(&stream).set_send_buffer_size(size);
+    }
+    let (listener, head_timeout) = (bounds.listener, bounds.head_timeout);
     let asked_in_time = {
         let connection = connection.clone();
         async move {
-            let due = connection.accepted() + bounds.head_timeout + P::GOODBYE;
+            let due = connection.accepted() + head_timeout + P::GOODBYE;
             tokio::time::sleep_until(due).await;
             if connection.has_asked() {
                 std::future::pending::<()>().await;
             }
         }
     };
+    let served = async {
+        match bounds.tls {
+            None => protocol.serve(stream, connection, closing).await,
+            // In a box: connections without TLS need not keep the room.
+            Some(tls) => {
+                Box::pin(async move {
+                    let shaken = tls.accept(stream, P::tls, &connection, listener, head_timeout);
+                    let shaken = tokio::select! {
+                        shaken = shaken => shaken,
+                        () = closing.cancelled() => None,
+                    };
+                    if let Some(stream) = shaken {
+                        protocol.serve(stream, connection, closing).await;
+                    }
+                })
+                .await
+            }
+        }
+    };
     tokio::select! {
-        () = protocol.serve(stream, connection, closing) => {}
-        () = asked_in_time => telemetry::connection_closed(bounds.listener, "no_request"),
+        () = served => {}
+        () = asked_in_time => telemetry::connection_closed(listener, "no_request"),
     }
 }
 
@@ -138,3 +165,6 @@ async fn rest_after(error: &io::Error, connections: &Connections) {
     tracing::warn!(%error, has_made_room, "a connection could not be accepted");
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,21 +12,21 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use socket2::SockRef;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
 use crate::middleware::{CoalescedStream, Connection, StreamExecutor};
+use crate::tls::Material;
 
 /// The largest head of a request: keys, ids and timeouts are small.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 /// What a stream of HTTP/2 holds at the most of what its peer does not take; and what HTTP/1 gathers before it
 /// writes.
-const MAX_UNSENT: usize = 32 * 1024;
+pub(super) const MAX_UNSENT: usize = 32 * 1024;
 /// What a peer may send on a stream of HTTP/2, and on a connection, before we have taken it.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -41,14 +41,27 @@ const MAX_RESET_BY_US: usize = 100_000;
 /// megabytes that it would take otherwise, a slow peer seems to take nothing for minutes.
 const SEND_BUFFER: usize = 64 * 1024;
 
+/// A socket, with TLS or without.
+pub(in crate::server) trait Stream:
+    AsyncRead + AsyncWrite + Unpin + Send + 'static
+{
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
 /// Serves one connection until it ends.
 pub(in crate::server) trait Protocol: Clone + Send + 'static {
     /// How much longer than the time for a first head it takes to say goodbye.
     const GOODBYE: Duration;
+    /// What the kernel gathers of answers; as much as it likes where this is none.
+    const SEND_BUFFER: Option<usize>;
 
-    fn serve(
+    /// How TLS is spoken below it.
+    fn tls(material: &Material) -> Arc<ServerConfig>;
+
+    fn serve<S: Stream>(
         &self,
-        stream: TcpStream,
+        stream: S,
         connection: Arc<Connection>,
         closing: CancellationToken,
     ) -> impl Future<Output = ()> + Send;
@@ -67,14 +80,18 @@ pub(in crate::server) struct Http1 {
 
 impl Protocol for Http1 {
     const GOODBYE: Duration = Duration::ZERO;
+    const SEND_BUFFER: Option<usize> = Some(SEND_BUFFER);
 
-    async fn serve(
+    fn tls(material: &Material) -> Arc<ServerConfig> {
+        material.http1.clone()
+    }
+
+    async fn serve<S: Stream>(
         &self,
-        stream: TcpStream,
+        stream: S,
         connection: Arc<Connection>,
         closing: CancellationToken,
     ) {
-        let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
             .timer(TokioTimer::new())
@@ -83,7 +100,7 @@ impl Protocol for Http1 {
         let router = self.router.clone();
         let service = tower::service_fn(move |mut request: Request<Incoming>| {
             connection.asks();
-            request.extensions_mut().insert(connection.clone());
+            connection.extend(request.extensions_mut());
             router.clone().oneshot(request)
         });
         let stream = TokioIo::new(impatient(stream, self.write_timeout));
@@ -140,10 +157,15 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     const GOODBYE: Duration = Duration::from_secs(2);
+    const SEND_BUFFER: Option<usize> = None;
 
-    async fn serve(
+    fn tls(material: &Material) -> Arc<ServerConfig> {
+        material.h2.clone()
+    }
+
+    async fn serve<T: Stream>(
         &self,
-        stream: TcpStream,
+        stream: T,
         connection: Arc<Connection>,
         closing: CancellationToken,
     ) {
@@ -172,7 +194,7 @@ where
             .max_local_error_reset_streams(MAX_RESET_BY_US);
         let service = self.service.clone();
         let service = tower::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(connection.clone());
+            connection.extend(request.extensions_mut());
             service.clone().oneshot(request)
         });
         let stream = TokioIo::new(CoalescedStream::new(stream));

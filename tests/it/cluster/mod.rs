@@ -3,7 +3,7 @@
 mod clocks;
 mod fence;
 mod log_that_went_back;
-mod replicas;
+pub mod replicas;
 mod roles;
 mod strange_owners;
 mod surfaces;

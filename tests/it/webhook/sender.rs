@@ -40,6 +40,11 @@ impl Sender {
     pub fn new(url: &str, secret: &str) -> Self {
         let tls = wagroups::tls::Trust::default().client_config().expect("TLS");
         let client = Client::builder().tls_backend_preconfigured(tls).build().expect("a client");
+        Self::over(client, url, secret)
+    }
+
+    /// The same by a client that knows whom to trust.
+    pub fn over(client: Client, url: &str, secret: &str) -> Self {
         Self { client, url: url.to_owned(), secret: secret.to_owned() }
     }
 

@@ -2,15 +2,17 @@
 //! those that the operator names beside them.
 
 use std::error::Error;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fmt, io};
 
 use rustls::client::WantsClientCert;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+
+use super::failure::cause_of;
 
 /// Authorities whose certificates are believed. Cheap to clone.
 #[derive(Clone)]
@@ -82,19 +84,7 @@ impl Trust {
 
 /// Whether the other side's certificate is why a call failed.
 pub fn distrusts(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
-        }
-        // An I/O error leaves what it is made of out of its sources.
-        let made_of = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = match made_of {
-            Some(made_of) => Some(made_of),
-            None => error.source(),
-        };
-    }
-    false
+    matches!(cause_of(error), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,10 @@
+//! TLS: of every listener, of replicas between each other, and of the command line.
+
+mod authority;
+mod calls;
+mod cli;
+mod refusals;
+mod reload;
+mod replicas;
+mod secured;
+mod strangers;
