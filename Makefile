@@ -26,6 +26,7 @@ nightly: ## The long forms of what CI runs briefly: 1,000 seeds of verdicts, cra
 	$(MAKE) crash
 	$(MAKE) chaos
 	WAGROUPS_RELAY_KILLS=20 scripts/test.sh --test it relay::kills -- --nocapture --test-threads=1
+	WAGROUPS_FLEET_SESSIONS=10000 scripts/test.sh --release --test it chaos::many_sessions -- --nocapture
 	$(MAKE) upgrade
 	$(MAKE) abuse
 	$(MAKE) mutants

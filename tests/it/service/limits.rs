@@ -52,7 +52,11 @@ async fn one_call_too_many_is_refused_at_once() {
         uses: 1,
         ..Default::default()
     };
-    service.simulator().inject_fault(fault).await.expect("a fault");
+    // The call before it has its place until its answer has left.
+    eventually("the fault is there", || async {
+        service.simulator().inject_fault(fault.clone()).await.ok()
+    })
+    .await;
     let mut groups = service.groups();
     let create = pb::CreateGroupRequest {
         session: "default".into(),
