@@ -54,6 +54,16 @@
 {{- $names = append $names .name }}
 {{- end }}
 
+{{- range .auth.certificates }}
+{{- if has .name $names }}
+{{- $problems = append $problems (printf "auth.certificates: the name %s stands twice" .name) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- if and .auth.certificates (eq .tls.clientAuth "none") }}
+{{- $problems = append $problems "auth.certificates: no client is asked for a certificate; set tls.clientAuth to optional or required" }}
+{{- end }}
+
 {{- with .tls }}
 {{- if and (not .existingSecret) (or (ne .clientAuth "none") .clientCASecret $.Values.ops.tls) }}
 {{- $problems = append $problems "tls: with which certificate? Set tls.existingSecret to a Secret with tls.crt and tls.key, or leave tls.clientAuth, tls.clientCASecret and ops.tls out" }}
@@ -161,7 +171,7 @@
 {{- end }}
 {{- end }}
 
-{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" "WAGROUPS_CLUSTER__LISTEN" "WAGROUPS_CLUSTER__ADDRESS" "WAGROUPS_CLUSTER__SECRET_FILE" "WAGROUPS_CLUSTER__CERT_FILE" "WAGROUPS_CLUSTER__KEY_FILE" "WAGROUPS_CLUSTER__CA_FILE" "WAGROUPS_CLUSTER__SERVER_NAME" "WAGROUPS_TLS__CERT_FILE" "WAGROUPS_TLS__KEY_FILE" "WAGROUPS_TLS__CLIENT_CA_FILE" "WAGROUPS_TLS__CLIENT_AUTH" "WAGROUPS_OPS__TLS" "WAGROUPS_NATS__URL" "WAGROUPS_NATS__TOKEN_FILE" "WAGROUPS_NATS__CREDENTIALS_FILE" "WAGROUPS_NATS__CERT_FILE" "WAGROUPS_NATS__KEY_FILE" }}
+{{- $ours := list "WAGROUPS_CONFIG" "WAGROUPS_DATABASE__URL" "WAGROUPS_AUTH__KEYS" "WAGROUPS_AUTH__CERTIFICATES" "WAGROUPS_WAHA__SERVERS" "WAGROUPS_GRPC__LISTEN" "WAGROUPS_REST__LISTEN" "WAGROUPS_WAHA_INGRESS__LISTEN" "WAGROUPS_OPS__LISTEN" "WAGROUPS_CLUSTER__LISTEN" "WAGROUPS_CLUSTER__ADDRESS" "WAGROUPS_CLUSTER__SECRET_FILE" "WAGROUPS_CLUSTER__CERT_FILE" "WAGROUPS_CLUSTER__KEY_FILE" "WAGROUPS_CLUSTER__CA_FILE" "WAGROUPS_CLUSTER__SERVER_NAME" "WAGROUPS_TLS__CERT_FILE" "WAGROUPS_TLS__KEY_FILE" "WAGROUPS_TLS__CLIENT_CA_FILE" "WAGROUPS_TLS__CLIENT_AUTH" "WAGROUPS_OPS__TLS" "WAGROUPS_NATS__URL" "WAGROUPS_NATS__TOKEN_FILE" "WAGROUPS_NATS__CREDENTIALS_FILE" "WAGROUPS_NATS__CERT_FILE" "WAGROUPS_NATS__KEY_FILE" }}
 {{- range .extraEnv }}
 {{- if has .name $ours }}
 {{- $problems = append $problems (printf "extraEnv: %s is set by the chart; use database, auth, waha, nats, tls, cluster, or the listener's own values" .name) }}

@@ -192,6 +192,15 @@
 {{- join "," $entries }}
 {{- end }}
 
+{{/* Callers by certificate, as a list in TOML. */}}
+{{- define "wagroups.certificates" -}}
+{{- $entries := list }}
+{{- range . }}
+{{- $entries = append $entries (printf "{ name = %s, san = %s, sessions = %s, role = %s }" (toJson .name) (toJson .san) (toJson .sessions) (toJson .role)) }}
+{{- end }}
+{{- printf "[%s]" (join ", " $entries) }}
+{{- end }}
+
 {{/* Whether the chart has a Secret to make. */}}
 {{- define "wagroups.makesSecret" -}}
 {{- if or .Values.auth.keys .Values.database.url (include "wagroups.makesClusterSecret" .) }}true{{ end }}
@@ -250,6 +259,10 @@ cluster-secret: {{ include "wagroups.clusterSecret" . }}
   value: /etc/wagroups-tls/tls.crt
 - name: WAGROUPS_TLS__KEY_FILE
   value: /etc/wagroups-tls/tls.key
+{{- with .auth.certificates }}
+- name: WAGROUPS_AUTH__CERTIFICATES
+  value: {{ include "wagroups.certificates" . | quote }}
+{{- end }}
 {{- if ne .tls.clientAuth "none" }}
 - name: WAGROUPS_TLS__CLIENT_AUTH
   value: {{ .tls.clientAuth }}

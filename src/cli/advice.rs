@@ -16,7 +16,7 @@ pub fn for_reason(reason: Reason) -> &'static str {
         R::StartTimeInFuture => "leave --from out to begin now; check this machine's clock",
         R::MessageTooLarge => "name fewer people in one call; give a large picture by its URL",
         R::Unauthenticated => "set --api-key or WAGROUPS_API_KEY to a key of this service",
-        R::PermissionDenied => "use a key whose session patterns cover this",
+        R::PermissionDenied => "use a key that covers this session and has the role for it",
         R::SessionNotFound => {
             "see `wagroups sessions list`, or make it: `wagroups sessions create NAME`"
         }

@@ -158,7 +158,7 @@ fn greet(settings: &Settings, server: &Server) {
         lines.push(format!("  webhooks of WAHA: {public}://{ingress}/webhook/SESSION"));
     }
     lines.push(format!("  database: {}", settings.database.url.redacted()));
-    if settings.auth.keys.is_empty() {
+    if settings.auth.is_open() {
         lines.push("  open to this machine: no API keys are set".to_owned());
     }
     let addr = match settings.tls.is_on() {

@@ -50,8 +50,9 @@ struct EventFrame {
 }
 
 impl From<&OtherEventNames> for NamesFrame {
+    /// All where there are many, whose receivers choose by themselves: clients name what they like, and the frame is bounded.
     fn from(names: &OtherEventNames) -> Self {
-        Self { names: names.into_iter().map(|name| name.as_str().to_owned()).collect() }
+        Self { names: names.to_ask_for().into_iter().map(str::to_owned).collect() }
     }
 }
 
@@ -103,7 +104,7 @@ pub fn other_events_router(source: Arc<dyn OtherEventSource>) -> Router {
     })
 }
 
-/// Has the owner's events told here, as long as anybody wants any.
+/// Has the owner's events told here, once anybody wants any.
 pub async fn follow_other_events(forwarder: Arc<Forwarder>, here: Arc<dyn OtherEvents>) {
     loop {
         let is_wanted = |names: &OtherEventNames| ready(!names.is_empty());
@@ -171,6 +172,15 @@ mod tests {
                 messages::<EventFrame>(axum::body::Body::from(bytes)).collect().await;
             assert!(read.is_empty(), "{read:?}");
         }
+    }
+
+    #[test]
+    fn however_many_names_clients_wish_for_they_fit_a_frame() {
+        let name =
+            |number: usize| format!("{number:064}").parse::<OtherEventName>().expect("a name");
+        let frame = NamesFrame::from(&(0..20_000).map(name).collect::<OtherEventNames>());
+        assert_eq!(frame.names, ["*"]);
+        assert!(framed(&frame).expect("short").len() < MAX_FRAME_BYTES);
     }
 
     #[test]

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
 use crate::domain::auth::{Caller, Role, SessionPattern};
+use crate::domain::san::San;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// None = open to all, on loopback listeners only.
+    /// None of either = open to all, on loopback listeners only.
     pub keys: Vec<ApiKey>,
+    /// Callers without a key, by the client certificate of their connection.
+    pub certificates: Vec<CertificateCaller>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +39,24 @@ impl ApiKey {
     pub fn caller(&self) -> Caller {
         let role = self.role.unwrap_or(Role::Admin);
         Caller::with_role(self.name.clone(), self.sessions.clone(), role)
+    }
+}
+
+/// Whoever shows a certificate with this name, verified by the authority of `tls.client_ca_file`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateCaller {
+    /// As that of a key; keys and certificates share their names.
+    pub name: String,
+    pub san: San,
+    #[serde(with = "patterns")]
+    pub sessions: Vec<SessionPattern>,
+    pub role: Role,
+}
+
+impl CertificateCaller {
+    pub fn caller(&self) -> Caller {
+        Caller::with_role(self.name.clone(), self.sessions.clone(), self.role)
     }
 }
 
@@ -95,6 +116,17 @@ mod patterns {
 }
 
 impl Auth {
+    /// Whether everybody may do everything.
+    pub fn is_open(&self) -> bool {
+        self.keys.is_empty() && self.certificates.is_empty()
+    }
+
+    /// Whoever may call, where not everybody may.
+    pub fn callers(&self) -> impl Iterator<Item = Caller> {
+        let by_certificate = self.certificates.iter().map(CertificateCaller::caller);
+        self.keys.iter().map(ApiKey::caller).chain(by_certificate)
+    }
+
     /// Without keys whoever reaches a listener may do everything.
     pub(super) fn validate_reach(
         &self,
@@ -102,7 +134,7 @@ impl Auth {
         listen: SocketAddr,
         problems: &mut Problems,
     ) {
-        if self.keys.is_empty() && !listen.ip().is_loopback() {
+        if self.is_open() && !listen.ip().is_loopback() {
             problems.add(
                 "auth.keys",
                 format!(
@@ -113,7 +145,8 @@ impl Auth {
         }
     }
 
-    pub(super) fn validate(&self, problems: &mut Problems) {
+    /// `asks_for_certificates`: clients are.
+    pub(super) fn validate(&self, asks_for_certificates: bool, problems: &mut Problems) {
         let mut names = HashSet::new();
         let mut digests = HashSet::new();
         for key in &self.keys {
@@ -135,6 +168,32 @@ impl Auth {
                     ),
                 );
             }
+        }
+        let mut sans = HashSet::new();
+        for certificate in &self.certificates {
+            let name = &certificate.name;
+            if name.is_empty() || name.len() > 64 {
+                problems.add("auth.certificates", "each needs a name of 1 to 64 bytes");
+            }
+            if !names.insert(name) {
+                problems.add("auth.certificates", format!("the name {name} stands twice"));
+            }
+            if !sans.insert(&certificate.san) {
+                problems.add(
+                    "auth.certificates",
+                    format!("{} stands twice; nobody could say who calls", certificate.san),
+                );
+            }
+            if certificate.sessions.is_empty() {
+                let text = format!("{name} sees no session; give it names or patterns such as *");
+                problems.add("auth.certificates", text);
+            }
+        }
+        if !self.certificates.is_empty() && !asks_for_certificates {
+            problems.add(
+                "auth.certificates",
+                "no client is asked for a certificate; set tls.client_auth to optional or required",
+            );
         }
     }
 }
@@ -167,4 +226,46 @@ pub(super) fn parse_keys(text: &str) -> Result<toml::Value, String> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(toml::Value::Array(keys))
+}
+
+/// As the file has them, in one line.
+pub(super) fn parse_certificates(text: &str) -> Result<toml::Value, String> {
+    let table: Result<toml::Table, _> = format!("certificates = {text}").parse();
+    let mut table = table.map_err(|_| {
+        "must be a list in TOML: [{ name = \"billing\", san = \"dns:billing.example\", sessions = [\"*\"], role = \"reader\" }]"
+            .to_owned()
+    })?;
+    Ok(table.remove("certificates").unwrap_or_else(|| toml::Value::Array(Vec::new())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems_of(certificates: &str, asks_for_certificates: bool) -> String {
+        let certificates = parse_certificates(certificates).unwrap().try_into().unwrap();
+        let auth = Auth { certificates, ..Auth::default() };
+        assert!(!auth.is_open() && auth.callers().count() > 0);
+        let mut problems = Problems::default();
+        auth.validate(asks_for_certificates, &mut problems);
+        problems.0.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn each_certificate_is_one_caller_of_its_own_name() {
+        let one = r#"{ name = "a", san = "dns:a.example", sessions = ["*"], role = "reader" }"#;
+        let other =
+            r#"{ name = "b", san = "uri:spiffe://b", sessions = ["shop-*"], role = "admin" }"#;
+        assert_eq!(problems_of(&format!("[{one}, {other}]"), true), "");
+        let twice = problems_of(&format!("[{one}, {one}]"), true);
+        assert!(
+            twice.contains("the name a stands twice") && twice.contains("dns:a.example"),
+            "{twice}"
+        );
+        let unasked = problems_of(&format!("[{one}]"), false);
+        assert!(unasked.contains("tls.client_auth"), "{unasked}");
+        let blind = one.replace(r#"["*"]"#, "[]");
+        assert!(problems_of(&format!("[{blind}]"), true).contains("sees no session"));
+        assert!(parse_certificates("a, b").unwrap_err().contains("a list in TOML"));
+    }
 }

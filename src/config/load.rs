@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Settings;
-use super::auth::parse_keys;
+use super::auth::{parse_certificates, parse_keys};
 use super::problems::{Problem, Problems, Source};
 use super::renamed::{RenamedSection, rename};
 use super::waha::parse_servers;
@@ -253,6 +253,7 @@ fn coerce(path: &str, value: toml::Value, default: &toml::Value) -> Result<toml:
         },
         toml::Value::Array(_) if path == "auth.keys" => parse_keys(text),
         toml::Value::Array(_) if path == "waha.servers" => parse_servers(text),
+        toml::Value::Array(_) if path == "auth.certificates" => parse_certificates(text),
         toml::Value::Array(_) => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             Ok(parts.map(str::to_owned).collect::<Vec<_>>().into())

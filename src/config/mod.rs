@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use auth::{ApiKey, Auth, KeyDigest};
+pub use auth::{ApiKey, Auth, CertificateCaller, KeyDigest};
 pub use cluster::Cluster;
 pub use inbound::Inbound;
 pub use load::{Loaded, Sources, load};
@@ -474,11 +474,11 @@ impl Settings {
         if let Some(listen) = self.rest.listen {
             self.auth.validate_reach("rest.listen", listen, problems);
         }
-        self.inbound.validate(!self.auth.keys.is_empty(), problems);
+        self.inbound.validate(!self.auth.is_open(), problems);
         self.tls.validate(self.ops.tls, problems);
         self.cluster.validate(&self.database.url, problems);
         self.nats.validate(problems);
         self.waha.validate(problems);
-        self.auth.validate(problems);
+        self.auth.validate(self.tls.client_auth != ClientAuth::None, problems);
     }
 }

@@ -152,7 +152,7 @@ impl Caller {
             return Ok(());
         }
         let message = format!(
-            "this API key has the role {role}, and this needs {needed}; ask the operator for a key with that role"
+            "this API key has the role {role}, and this needs {needed}; use a key with that role, which whoever runs the service can make"
         );
         Err(Error::new(Reason::PermissionDenied, message)
             .with("role", role)

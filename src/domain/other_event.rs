@@ -115,6 +115,12 @@ impl OtherEventNames {
         self
     }
 
+    /// Those that no engine tells of itself.
+    #[must_use]
+    pub fn without_raw(self) -> Self {
+        self.0.into_iter().filter(|name| !NOT_IN_ALL.contains(&name.as_str())).collect()
+    }
+
     /// The same or more, as a list that is never long, to ask a server for.
     pub fn to_ask_for(&self) -> Vec<&str> {
         let is_long = self.0.len() > MAX_NAMES;

@@ -1,5 +1,6 @@
 //! Who calls: the API key of a request against the keys of the settings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,37 +12,55 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::audit::note_caller;
+use super::client_certificate::ClientCertificate;
 use super::served_rpcs::ServedRpcs;
 use super::status::to_status;
 use crate::domain::auth::Caller;
 use crate::domain::error::Error;
 use crate::domain::reason::Reason;
+use crate::domain::san::San;
 
 /// Probes ask this without a key; it reveals whether the service serves and nothing else.
 const OPEN_DOOR: &str = "/grpc.health.v1.Health/";
 
-/// The keys that are known, as hashes. Empty = everybody may call.
+/// The keys that are known, as hashes, and the names in clients' certificates. Empty = everybody may call.
 #[derive(Debug, Clone, Default)]
-pub struct Keyring(Arc<Vec<(Digest256, Caller)>>);
+pub struct Keyring(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    keys: Vec<(Digest256, Caller)>,
+    certificates: HashMap<San, Caller>,
+}
 
 type Digest256 = [u8; 32];
 
 impl Keyring {
-    pub fn new(keys: impl IntoIterator<Item = (Digest256, Caller)>) -> Self {
-        Self(Arc::new(keys.into_iter().collect()))
+    pub fn new(
+        keys: impl IntoIterator<Item = (Digest256, Caller)>,
+        certificates: impl IntoIterator<Item = (San, Caller)>,
+    ) -> Self {
+        let (keys, certificates) = (keys.into_iter().collect(), certificates.into_iter().collect());
+        Self(Arc::new(Known { keys, certificates }))
     }
 
     /// Whether everybody may call.
     pub fn is_open(&self) -> bool {
-        self.0.is_empty()
+        self.0.keys.is_empty() && self.0.certificates.is_empty()
     }
 
-    /// The caller of a request with these headers.
+    /// The caller of a request with these headers, by a connection of this certificate.
+    ///
+    /// A key goes before the certificate: whoever shows one that is not known is refused, whatever else it shows.
     ///
     /// Compares with every key and in constant time, so that the time taken reveals nothing about
     /// which keys there are or how near a guess is.
-    pub fn identify(&self, headers: &http::HeaderMap) -> Result<Caller, Error> {
-        self.identify_or(headers, None)
+    pub fn identify(
+        &self,
+        headers: &http::HeaderMap,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Caller, Error> {
+        self.identify_or(headers, None, certificate)
     }
 
     /// The same for callers who may give the key elsewhere, where the headers have none.
@@ -49,13 +68,18 @@ impl Keyring {
         &self,
         headers: &http::HeaderMap,
         key: Option<&[u8]>,
+        certificate: Option<&ClientCertificate>,
     ) -> Result<Caller, Error> {
         if self.is_open() {
             return Ok(Caller::anyone());
         }
-        let presented = Sha256::digest(presented_key(headers).or(key).unwrap_or_default());
+        let key = presented_key(headers).or(key);
+        if let (None, Some(certificate)) = (key, certificate) {
+            return self.certified(certificate);
+        }
+        let presented = Sha256::digest(key.unwrap_or_default());
         let mut found = None;
-        for (digest, caller) in self.0.iter() {
+        for (digest, caller) in &self.0.keys {
             if bool::from(digest.as_slice().ct_eq(presented.as_slice())) {
                 found = Some(caller);
             }
@@ -64,6 +88,18 @@ impl Keyring {
             Error::new(
                 Reason::Unauthenticated,
                 "a valid API key is needed: send it as `authorization: Bearer KEY`",
+            )
+        })
+    }
+
+    /// Of a certificate with several names that are known the first one counts.
+    fn certified(&self, certificate: &ClientCertificate) -> Result<Caller, Error> {
+        let known = certificate.sans.iter().find_map(|san| self.0.certificates.get(san));
+        known.cloned().ok_or_else(|| {
+            Error::new(
+                Reason::Unauthenticated,
+                "no name in this client certificate is known here; send an API key as `authorization: Bearer KEY`, or \
+                 have the name added to auth.certificates",
             )
         })
     }
@@ -125,7 +161,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let is_open_door = request.uri().path().starts_with(OPEN_DOOR);
-        let identified = self.keyring.identify(request.headers());
+        let identified = self.keyring.identify(request.headers(), request.extensions().get());
         let allowed = identified.and_then(|caller| {
             note_caller(&caller);
             caller.require(self.served.of(request.uri().path()).role)?;
@@ -148,10 +184,31 @@ mod tests {
 
     fn ring() -> Keyring {
         let caller = |name: &str| Caller::new(name, vec!["*".parse().expect("a pattern")]);
-        Keyring::new([
+        let keys = [
             (Sha256::digest("one").into(), caller("first")),
             (Sha256::digest("two").into(), caller("second")),
-        ])
+        ];
+        Keyring::new(keys, [("dns:third.example".parse().expect("a name"), caller("third"))])
+    }
+
+    fn certificate(names: &[&str]) -> ClientCertificate {
+        ClientCertificate::new(names.iter().map(|name| name.parse().expect("a name")).collect())
+    }
+
+    #[test]
+    fn a_certificate_is_its_caller_where_no_key_is_shown() {
+        let (none, one) = (http::HeaderMap::new(), headers("x-api-key", "one"));
+        let third = certificate(&["dns:other.example", "dns:Third.example"]);
+        assert_eq!(ring().identify(&none, Some(&third)).expect("known").key_name(), "third");
+        assert_eq!(ring().identify(&one, Some(&third)).expect("known").key_name(), "first");
+        for (headers, certificate) in [
+            (none.clone(), certificate(&["dns:other.example", "uri:dns:third.example"])),
+            (none, certificate(&[])),
+            (headers("x-api-key", "wrong"), third),
+        ] {
+            let error = ring().identify(&headers, Some(&certificate)).expect_err("refused");
+            assert_eq!(error.reason(), Reason::Unauthenticated);
+        }
     }
 
     fn headers(name: &'static str, value: &'static str) -> http::HeaderMap {
@@ -162,9 +219,9 @@ mod tests {
 
     #[test]
     fn a_known_key_is_its_caller_in_either_header() {
-        let caller = ring().identify(&headers("authorization", "Bearer two")).expect("known");
+        let caller = ring().identify(&headers("authorization", "Bearer two"), None).expect("known");
         assert_eq!(caller.key_name(), "second");
-        let caller = ring().identify(&headers("x-api-key", "one")).expect("known");
+        let caller = ring().identify(&headers("x-api-key", "one"), None).expect("known");
         assert_eq!(caller.key_name(), "first");
     }
 
@@ -178,7 +235,7 @@ mod tests {
             headers("authorization", ""),
             headers("x-api-key", ""),
         ] {
-            let error = ring().identify(&headers).expect_err("refused");
+            let error = ring().identify(&headers, None).expect_err("refused");
             assert_eq!(error.reason(), Reason::Unauthenticated);
         }
     }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::passing::ALLOWED;
 use super::request::Arrival;
 use crate::domain::auth::Role;
+use crate::middleware::audit::note_session;
 
 /// Reads that show what lets others in: an invite code into a group, a QR code into a session.
 const REVEALING: [(&str, Role); 3] = [
@@ -26,10 +27,21 @@ pub(super) fn role(method: &Method, route: &str) -> Role {
     if ALLOWED.iter().any(|allowed| allowed.path == route) {
         return Role::Operator;
     }
-    match method.is_safe() {
-        true => Role::Reader,
-        false if route.starts_with("/api/{session}/groups") => Role::Operator,
-        false => Role::Admin,
+    if method.is_safe() {
+        Role::Reader
+    } else if route.starts_with("/api/{session}/groups") {
+        Role::Operator
+    } else {
+        Role::Admin
+    }
+}
+
+/// Of which session a refused request was, for the audit.
+fn note_session_in(path: &str) {
+    let session = path.strip_prefix("/api/sessions/").or_else(|| path.strip_prefix("/api/"));
+    let session = session.and_then(|rest| rest.split('/').next()?.parse().ok());
+    if let Some(session) = session {
+        note_session(&session);
     }
 }
 
@@ -42,7 +54,10 @@ pub(super) async fn guard(
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let needed = route.map_or(Role::Reader, |route| role(request.method(), route));
     match arrival.caller().map(|caller| caller.require(needed)) {
-        Ok(Err(error)) => arrival.info.refuse(error).into_response(),
+        Ok(Err(error)) => {
+            note_session_in(request.uri().path());
+            arrival.info.refuse(error).into_response()
+        }
         Ok(Ok(())) | Err(_) => next.run(request).await,
     }
 }

@@ -192,7 +192,8 @@ async fn watch_over(
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let arrival = Arrival::of(&gateway, &method, request.uri(), request.headers());
+    let arrival =
+        Arrival::of(&gateway, &method, request.uri(), request.headers(), request.extensions());
     request.extensions_mut().insert(arrival.clone());
     let asked = &arrival.info;
     let rpc = match &route {

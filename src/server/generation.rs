@@ -177,8 +177,12 @@ impl Assembly {
             waha_ingress::router(app.clone(), self.clock.clone(), options)
         });
         let grpc = stack::grpc_routes(settings, &app, simulator.as_ref(), &self.health)?;
-        let other_events =
-            matches!(part, Part::Acts(Some(_))).then(|| other_events_router(Arc::new(app.clone())));
+        // It asks for no API key, so that whoever asks must be known as a replica, on loopback too.
+        let cluster = &settings.cluster;
+        let knows_replicas = cluster.secret_file.is_some() || cluster.has_tls();
+        let tells =
+            matches!(part, Part::Acts(Some(_))) && (knows_replicas || settings.auth.is_open());
+        let other_events = tells.then(|| other_events_router(Arc::new(app.clone())));
         Ok(Arc::new(Serving { app, simulator, grpc, rest, waha_webhooks, other_events, part }))
     }
 }

@@ -290,7 +290,11 @@ pub(super) struct Peers {
 }
 
 pub(super) fn keyring(settings: &Settings) -> Keyring {
-    Keyring::new(settings.auth.keys.iter().map(|key| (key.sha256.0, key.caller())))
+    let auth = &settings.auth;
+    Keyring::new(
+        auth.keys.iter().map(|key| (key.sha256.0, key.caller())),
+        auth.certificates.iter().map(|known| (known.san.clone(), known.caller())),
+    )
 }
 
 fn bytes(size: ByteSize) -> usize {

@@ -10,7 +10,7 @@ use crate::app::sessions::NewSession;
 use crate::app::watch::WatchStart;
 use crate::app::{App, Call, Options, webhooks};
 use crate::bus;
-use crate::config::{ApiKey, NatsPayload, NatsStart, RestShape, Settings, WahaServer};
+use crate::config::{NatsPayload, NatsStart, RestShape, Settings, WahaServer};
 use crate::domain::auth::Caller;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::cluster::Tenure;
@@ -94,13 +94,12 @@ pub(super) fn options(settings: &Settings) -> Options {
     }
 }
 
-/// Each key as the caller that it makes; where none are set, one caller for all.
+/// Each key and each certificate as the caller that it makes; where none are set, one caller for all.
 fn callers(settings: &Settings) -> Vec<Caller> {
-    let keys = &settings.auth.keys;
-    if keys.is_empty() {
+    if settings.auth.is_open() {
         return vec![Caller::anyone()];
     }
-    keys.iter().map(ApiKey::caller).collect()
+    settings.auth.callers().collect()
 }
 
 /// Keys of before there were roles keep what they could do; whoever runs the service hears of it once.

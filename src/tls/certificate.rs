@@ -33,8 +33,9 @@ impl Validity {
             return Err(format!("has expired: it was valid until {}", self.not_after));
         }
         if now < self.not_before {
+            // Without the time of now: the same cause is told of once.
             return Err(format!(
-                "is not valid yet: it begins at {}, and this machine's clock says {now}",
+                "is not valid yet: it begins at {}; look at this machine's clock, too",
                 self.not_before
             ));
         }

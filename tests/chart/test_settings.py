@@ -61,9 +61,16 @@ def test_an_extra_variable_wins_over_settings(tmp_path: Path) -> None:
 
 def test_keys_reach_the_program(tmp_path: Path) -> None:
     keys = settings_of(render(scenario("keys")), tmp_path)["auth.keys"]["value"]
-    assert [(key["name"], key["sha256"], key["sessions"]) for key in keys] == [
-        ("operator", "043515be…", ["*"]),
-        ("shop", "a34b1b99…", ["shop-*", "default"]),
+    assert [(key["name"], key["sha256"], key["sessions"], key.get("role")) for key in keys] == [
+        ("operator", "043515be…", ["*"], None),
+        ("shop", "a34b1b99…", ["shop-*", "default"], "operator"),
+    ]
+
+
+def test_callers_by_certificate_reach_the_program(tmp_path: Path) -> None:
+    certificates = settings_of(render(scenario("everything")), tmp_path)["auth.certificates"]["value"]
+    assert certificates == [
+        {"name": "billing", "san": "uri:spiffe://example.org/billing", "sessions": ["shop-*"], "role": "reader"}
     ]
 
 

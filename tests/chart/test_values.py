@@ -16,8 +16,8 @@ SCHEMA: Dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 
 # What the chart decides by other values than `settings`.
 DECIDED = {
-    "auth.keys", "cluster.address", "cluster.ca_file", "cluster.cert_file", "cluster.key_file", "cluster.listen",
-    "cluster.secret_file", "cluster.server_name", "database.url", "grpc.listen", "nats.cert_file", "nats.credentials_file",
+    "auth.certificates", "auth.keys", "cluster.address", "cluster.ca_file", "cluster.cert_file", "cluster.key_file",
+    "cluster.listen", "cluster.secret_file", "cluster.server_name", "database.url", "grpc.listen", "nats.cert_file", "nats.credentials_file",
     "nats.key_file", "nats.token_file", "nats.url", "ops.listen", "ops.tls", "rest.listen", "tls.cert_file",
     "tls.client_auth", "tls.client_ca_file", "tls.key_file", "waha.servers", "waha_ingress.listen",
 }  # fmt: skip

@@ -22,7 +22,7 @@ use tokio::time::{Instant, interval_at, sleep_until, timeout};
 use crate::app::Call;
 use crate::app::fanout::{Waiting, Wish};
 use crate::app::watch::{WatchItem, WatchRequest, WatchStart};
-use crate::domain::auth::Caller;
+use crate::domain::auth::{Caller, Role};
 use crate::domain::error::Result as DomainResult;
 use crate::domain::event::EventRecord;
 use crate::domain::id::SessionName;
@@ -31,7 +31,7 @@ use crate::domain::reason::Reason;
 use crate::domain::webhook::EventName;
 use crate::envelope::WahaRenderer;
 use crate::middleware::audit::note_caller;
-use crate::middleware::{Audited, Peer};
+use crate::middleware::{Audited, ClientCertificate, Peer};
 use crate::pb;
 use crate::rest::RestState;
 use crate::rest::request::Arrival;
@@ -79,7 +79,8 @@ pub async fn open(
         .on_upgrade(move |socket| async move {
             // What is refused here was answered with 101 long ago.
             let audited = gateway.audit.begin("GET /ws", false, Peer::of(&extensions));
-            follow(gateway, wished, socket, audited).await;
+            let certificate = extensions.get::<ClientCertificate>();
+            follow(gateway, wished, socket, certificate, audited).await;
         })
 }
 
@@ -128,9 +129,15 @@ impl Wished {
     }
 }
 
-async fn follow(gateway: RestState, wished: Wished, mut socket: WebSocket, audited: Audited) {
+async fn follow(
+    gateway: RestState,
+    wished: Wished,
+    mut socket: WebSocket,
+    certificate: Option<&ClientCertificate>,
+    audited: Audited,
+) {
     let key = wished.key.as_deref().map(str::as_bytes);
-    let Ok(caller) = gateway.keyring.identify_or(&HeaderMap::new(), key) else {
+    let Ok(caller) = gateway.keyring.identify_or(&HeaderMap::new(), key, certificate) else {
         audited.end(Reason::Unauthenticated.as_str());
         return close(socket, close_code::POLICY, "Unauthorized").await;
     };
@@ -160,11 +167,16 @@ async fn follow(gateway: RestState, wished: Wished, mut socket: WebSocket, audit
             return close(socket, close_code::AGAIN, error.message()).await;
         }
     };
+    let names = match call.caller.require(Role::Admin) {
+        Ok(()) => wished.others.clone(),
+        // What an engine reports of itself has QR codes in it, and whoever scans one links a phone.
+        Err(_) => wished.others.clone().without_raw(),
+    };
     let wish = Wish {
         caller: call.caller.clone(),
         // One that is not there yet may come.
         sessions: wished.session.parse().into_iter().collect(),
-        names: wished.others.clone(),
+        names,
     };
     let (_subscription, passed_on) = gateway.app.subscribe(wish);
     let frames = Frames { gateway, call, wished };

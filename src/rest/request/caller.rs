@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Uri};
 
 use super::path::PathNames;
 use super::query::Query;
@@ -31,13 +31,19 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    pub fn of(gateway: &RestState, method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+    pub fn of(
+        gateway: &RestState,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Self {
         let query = Query::of(uri);
         let in_query = query.first(KEY_IN_QUERY).map(str::as_bytes);
         Self {
             info: RequestInfo::of(gateway, method, uri),
             trace: trace_of(headers),
-            key: gateway.keyring.identify_or(headers, in_query),
+            key: gateway.keyring.identify_or(headers, in_query, extensions.get()),
             page: refuse_foreign_pages(gateway, headers),
         }
     }
@@ -63,7 +69,9 @@ impl FromRequestParts<RestState> for Arrival {
         gateway: &RestState,
     ) -> Result<Self, Infallible> {
         let known = parts.extensions.get::<Self>().cloned();
-        Ok(known.unwrap_or_else(|| Self::of(gateway, &parts.method, &parts.uri, &parts.headers)))
+        Ok(known.unwrap_or_else(|| {
+            Self::of(gateway, &parts.method, &parts.uri, &parts.headers, &parts.extensions)
+        }))
     }
 }
 

@@ -147,7 +147,7 @@ async fn what_waha_servers_tell_beside_groups_reaches_the_sockets_of_every_repli
         while socket.text().await != message(sent) {}
     }
     // What the owner tells itself.
-    let stop = pb::StopSessionRequest { session: "phone".into(), ..Default::default() };
+    let stop = pb::StopSessionRequest { session: "phone".into() };
     replicas.running[2].sessions().stop_session(stop).await.expect("stopped");
     for socket in &mut sockets {
         let told = socket.event().await;

@@ -85,9 +85,11 @@ async fn each_rpc_is_refused_to_the_roles_below_the_one_that_it_needs() {
     assert!(asked > 3 * 60, "{asked}");
 }
 
-/// The same for WAHA's paths.
-fn needed_at(method: &str, path: &str) -> Role {
+/// The same for WAHA's paths; `is_carried`: a WAHA server is asked.
+fn needed_at(method: &str, path: &str, is_carried: bool) -> Role {
     match (method, path) {
+        (_, "/api/screenshot") => Role::Admin,
+        _ if is_carried => Role::Operator,
         ("get", "/api/{session}/groups/{id}/invite-code") => Role::Operator,
         ("get", "/api/{session}/auth/qr") => Role::Admin,
         ("get", _) => Role::Reader,
@@ -98,17 +100,15 @@ fn needed_at(method: &str, path: &str) -> Role {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_route_is_refused_to_the_roles_below_the_one_that_it_needs() {
-    let service = Service::on_sqlite_with(|chosen| {
-        settings(chosen);
-        chosen.waha.pass_through = false;
-    })
-    .await;
+    let service = Service::on_sqlite_with(settings).await;
     let (base, client) = (service.rest_url(), http_client());
     let document = client.get(format!("{base}/openapi.json")).send().await.expect("an answer");
     let document: Value = document.json().await.expect("JSON");
     let mut asked = 0;
     for (path, methods) in document["paths"].as_object().expect("paths") {
-        for method in methods.as_object().expect("methods").keys() {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let is_carried = operation["tags"][0] == "Carried by WAHA";
+            let needed = needed_at(method, path, is_carried);
             // A session that is not there, so that nothing happens to one that is.
             let url = path.replace("{session}", "nobody").replace(['{', '}'], "");
             for role in Role::ALL {
@@ -117,7 +117,7 @@ async fn each_route_is_refused_to_the_roles_below_the_one_that_it_needs() {
                 let answer = request.header("x-api-key", secret(role)).send().await;
                 let answer = answer.expect("an answer");
                 let is_refused = answer.status() == 403;
-                assert_eq!(is_refused, role < needed_at(method, path), "{role} at {method} {path}");
+                assert_eq!(is_refused, role < needed, "{role} at {method} {path}");
                 if is_refused {
                     let text = answer.text().await.expect("a body");
                     assert!(text.contains(&format!("has the role {role}")), "{text}");

@@ -3,6 +3,7 @@
 mod authority;
 mod calls;
 mod cli;
+mod identities;
 mod refusals;
 mod reload;
 mod replicas;
