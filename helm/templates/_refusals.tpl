@@ -68,6 +68,9 @@
 {{- if and (not .existingSecret) (or (ne .clientAuth "none") .clientCASecret $.Values.ops.tls) }}
 {{- $problems = append $problems "tls: with which certificate? Set tls.existingSecret to a Secret with tls.crt and tls.key, or leave tls.clientAuth, tls.clientCASecret and ops.tls out" }}
 {{- end }}
+{{- if and .existingSecret (ne .clientAuth "none") (not .clientCASecret) (not .privateCA) }}
+{{- $problems = append $problems "tls.clientCASecret: whose certificates may clients show? A certificate of a public authority comes without a ca.crt; name a Secret that has it" }}
+{{- end }}
 {{- if and .clientCASecret (eq .clientAuth "none") }}
 {{- $problems = append $problems "tls.clientCASecret: is for clients' certificates, which nobody is asked for; set tls.clientAuth to optional or required" }}
 {{- end }}

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
+use super::values;
 use crate::domain::auth::{Caller, Role, SessionPattern};
 use crate::domain::san::San;
 
@@ -230,12 +231,10 @@ pub(super) fn parse_keys(text: &str) -> Result<toml::Value, String> {
 
 /// As the file has them, in one line.
 pub(super) fn parse_certificates(text: &str) -> Result<toml::Value, String> {
-    let table: Result<toml::Table, _> = format!("certificates = {text}").parse();
-    let mut table = table.map_err(|_| {
-        "must be a list in TOML: [{ name = \"billing\", san = \"dns:billing.example\", sessions = [\"*\"], role = \"reader\" }]"
-            .to_owned()
-    })?;
-    Ok(table.remove("certificates").unwrap_or_else(|| toml::Value::Array(Vec::new())))
+    values::tables(
+        text,
+        r#"[{ name = "billing", san = "dns:billing.example", sessions = ["*"], role = "reader" }]"#,
+    )
 }
 
 #[cfg(test)]

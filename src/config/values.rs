@@ -214,6 +214,13 @@ pub(super) mod file {
     }
 }
 
+/// A list of tables in TOML, in one line, as the environment has it.
+pub(super) fn tables(text: &str, example: &str) -> Result<toml::Value, String> {
+    let table: Result<toml::Table, _> = format!("list = {text}").parse();
+    let mut table = table.map_err(|_| format!("must be a list in TOML: {example}"))?;
+    Ok(table.remove("list").unwrap_or_else(|| toml::Value::Array(Vec::new())))
+}
+
 /// Whether a text can be a name in a request's `Host`.
 pub(super) fn is_host_name(text: &str) -> bool {
     let is_label = |label: &str| {

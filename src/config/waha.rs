@@ -11,6 +11,7 @@ use url::Url;
 
 use super::ByteSize;
 use super::problems::Problems;
+use super::values;
 use crate::domain::id::SessionName;
 
 /// WAHA servers, and how they are called.
@@ -157,12 +158,7 @@ impl WahaServer {
 
 /// A list in TOML, `[{ name = "waha-1", url = "http://waha-1:3000", … }]`, as the environment has it.
 pub(super) fn parse_servers(text: &str) -> Result<toml::Value, String> {
-    let table: Result<toml::Table, _> = format!("servers = {text}").parse();
-    let mut table = table.map_err(|_| {
-        "must be a list in TOML: [{ name = \"waha-1\", url = \"http://waha-1:3000\", api_key_file = \"…\" }]"
-            .to_owned()
-    })?;
-    Ok(table.remove("servers").unwrap_or_else(|| toml::Value::Array(Vec::new())))
+    values::tables(text, r#"[{ name = "waha-1", url = "http://waha-1:3000", api_key_file = "…" }]"#)
 }
 
 #[cfg(test)]
