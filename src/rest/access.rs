@@ -91,7 +91,40 @@ mod tests {
         let reader = of(Role::Reader);
         assert!(reader.iter().all(|route| route.starts_with("GET ")), "{reader:?}");
         let reader: Vec<String> = reader.into_iter().collect();
-        assert_eq!(reader, ["GET /api/server/replicas",]);
+        assert_eq!(
+            reader,
+            [
+                "GET /api/server/replicas",
+                "GET /api/server/status",
+                "GET /api/server/version",
+                "GET /api/sessions",
+                "GET /api/sessions/{session}",
+                "GET /api/sessions/{session}/me",
+                "GET /api/version",
+                "GET /api/{session}/groups",
+                "GET /api/{session}/groups/count",
+                "GET /api/{session}/groups/events",
+                "GET /api/{session}/groups/join-info",
+                "GET /api/{session}/groups/{id}",
+                "GET /api/{session}/groups/{id}/events",
+                "GET /api/{session}/groups/{id}/participants",
+                "GET /api/{session}/groups/{id}/participants/join-requests",
+                "GET /api/{session}/groups/{id}/participants/v2",
+                "GET /api/{session}/groups/{id}/picture",
+                "GET /api/{session}/groups/{id}/settings/security/info-admin-only",
+                "GET /api/{session}/groups/{id}/settings/security/member-add-mode",
+                "GET /api/{session}/groups/{id}/settings/security/member-share-history-mode",
+                "GET /api/{session}/groups/{id}/settings/security/membership-approval",
+                "GET /api/{session}/groups/{id}/settings/security/messages-admin-only",
+                "GET /api/{session}/lids",
+                "GET /api/{session}/lids/count",
+                "GET /api/{session}/lids/pn/{phone}",
+                "GET /api/{session}/lids/{lid}",
+                "GET /health",
+                "GET /ping",
+                "GET /ws",
+            ]
+        );
         let operator = of(Role::Operator);
         let is_of_groups = |route: &&String| route.contains(" /api/{session}/groups");
         let carried: BTreeSet<String> =

@@ -8,6 +8,7 @@ use tonic::Status;
 use wagroups::config::{CertificateCaller, ClientAuth, Settings};
 use wagroups::domain::auth::Role;
 use wagroups::pb;
+use wagroups::pb::sessions_service_client::SessionsServiceClient;
 use wagroups::server::Server;
 
 use super::authority::Authority;
@@ -111,6 +112,9 @@ async fn a_call_that_is_handed_on_is_still_its_client_s() {
     let follower = Server::start(&settings(&dir, &authority, replica)).await.expect("starts");
     assert!(follower.app().is_follower());
     let rollout = client(&authority, &dir, ROLLOUT);
+    let channel = rollout.channel(follower.grpc_addr()).await.expect("a connection");
+    let request = pb::CreateSessionRequest { session: "default".into(), ..Default::default() };
+    SessionsServiceClient::new(channel).create_session(request).await.expect("an admin");
     eventually("the session works", || async { create(&rollout, &follower, "default").await.ok() })
         .await;
     let billing = client(&authority, &dir, BILLING);
