@@ -14,7 +14,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use http::Response;
 use prost::Message;
-use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
+use tokio_util::codec::{Encoder as _, FramedRead, LengthDelimitedCodec};
 use tokio_util::io::StreamReader;
 use tonic::body::Body;
 
@@ -74,11 +74,14 @@ impl EventFrame {
     }
 }
 
-fn framed(message: &impl Message) -> Result<Bytes, io::Error> {
-    let length = u32::try_from(message.encoded_len()).map_err(io::Error::other)?;
-    let mut frame = BytesMut::with_capacity(message.encoded_len() + 4);
-    frame.extend_from_slice(&length.to_be_bytes());
-    message.encode(&mut frame).map_err(io::Error::other)?;
+/// Behind its length, both ways.
+fn codec() -> LengthDelimitedCodec {
+    LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME_BYTES).new_codec()
+}
+
+fn framed(message: &impl Message) -> io::Result<Bytes> {
+    let mut frame = BytesMut::new();
+    codec().encode(Bytes::from(message.encode_to_vec()), &mut frame)?;
     Ok(frame.freeze())
 }
 
@@ -87,11 +90,8 @@ fn messages<M: Message + Default>(
     body: impl http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
 ) -> impl Stream<Item = M> + Send {
     let body = axum::body::Body::new(body).into_data_stream().map_err(io::Error::other);
-    let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME_BYTES).new_codec();
-    FramedRead::new(StreamReader::new(body), codec)
-        .map(|frame| frame.ok().and_then(|frame| M::decode(frame).ok()))
-        .take_while(|message| ready(message.is_some()))
-        .filter_map(ready)
+    FramedRead::new(StreamReader::new(body), codec())
+        .scan((), |(), frame| ready(frame.ok().and_then(|frame| M::decode(frame).ok())))
 }
 
 /// What the owner serves to its followers.

@@ -149,46 +149,25 @@ impl Auth {
     /// `asks_for_certificates`: clients are.
     pub(super) fn validate(&self, asks_for_certificates: bool, problems: &mut Problems) {
         let mut names = HashSet::new();
-        let mut digests = HashSet::new();
+        let mut check = |path, what, name, sessions: &[SessionPattern]| {
+            check_caller(path, what, name, sessions, &mut names, problems);
+        };
         for key in &self.keys {
-            if key.name.is_empty() || key.name.len() > 64 {
-                problems.add("auth.keys", "each key needs a name of 1 to 64 bytes");
-            }
-            if !names.insert(&key.name) {
-                problems.add("auth.keys", format!("the name {} stands twice", key.name));
-            }
-            if !digests.insert(key.sha256) {
-                problems.add("auth.keys", format!("the key {} is the same as another", key.name));
-            }
-            if key.sessions.is_empty() {
-                problems.add(
-                    "auth.keys",
-                    format!(
-                        "the key {} sees no session; give it names or patterns such as *",
-                        key.name
-                    ),
-                );
-            }
+            check("auth.keys", "key", &key.name, &key.sessions);
+        }
+        for certificate in &self.certificates {
+            check("auth.certificates", "certificate", &certificate.name, &certificate.sessions);
+        }
+        let mut digests = HashSet::new();
+        for key in self.keys.iter().filter(|key| !digests.insert(key.sha256)) {
+            problems.add("auth.keys", format!("the key {} is the same as another", key.name));
         }
         let mut sans = HashSet::new();
-        for certificate in &self.certificates {
-            let name = &certificate.name;
-            if name.is_empty() || name.len() > 64 {
-                problems.add("auth.certificates", "each needs a name of 1 to 64 bytes");
-            }
-            if !names.insert(name) {
-                problems.add("auth.certificates", format!("the name {name} stands twice"));
-            }
-            if !sans.insert(&certificate.san) {
-                problems.add(
-                    "auth.certificates",
-                    format!("{} stands twice; nobody could say who calls", certificate.san),
-                );
-            }
-            if certificate.sessions.is_empty() {
-                let text = format!("{name} sees no session; give it names or patterns such as *");
-                problems.add("auth.certificates", text);
-            }
+        for certificate in self.certificates.iter().filter(|known| !sans.insert(&known.san)) {
+            problems.add(
+                "auth.certificates",
+                format!("{} stands twice; nobody could say who calls", certificate.san),
+            );
         }
         if !self.certificates.is_empty() && !asks_for_certificates {
             problems.add(
@@ -196,6 +175,28 @@ impl Auth {
                 "no client is asked for a certificate; set tls.client_auth to optional or required",
             );
         }
+    }
+}
+
+/// What a key and a certificate have in common.
+fn check_caller<'a>(
+    path: &str,
+    what: &str,
+    name: &'a str,
+    sessions: &[SessionPattern],
+    names: &mut HashSet<&'a str>,
+    problems: &mut Problems,
+) {
+    if name.is_empty() || name.len() > 64 {
+        problems.add(path, format!("each {what} needs a name of 1 to 64 bytes"));
+    }
+    if !names.insert(name) {
+        problems.add(path, format!("the name {name} stands twice"));
+    }
+    if sessions.is_empty() {
+        let text =
+            format!("the {what} {name} sees no session; give it names or patterns such as *");
+        problems.add(path, text);
     }
 }
 

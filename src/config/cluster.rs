@@ -61,6 +61,11 @@ impl Cluster {
         self.cert_file.is_some() && self.key_file.is_some() && self.ca_file.is_some()
     }
 
+    /// Whether a replica is told apart from whoever else reaches the listener.
+    pub fn knows_replicas(&self) -> bool {
+        self.secret_file.is_some() || self.has_tls()
+    }
+
     fn files(&self) -> [(&'static str, &Option<PathBuf>); 4] {
         [
             ("cluster.secret_file", &self.secret_file),
@@ -98,7 +103,7 @@ impl Cluster {
             let text = "several replicas need PostgreSQL: set database.url to postgres://…, or leave this off";
             problems.add("cluster.listen", text);
         }
-        if self.secret_file.is_none() && !self.has_tls() && !listen.ip().is_loopback() {
+        if !self.knows_replicas() && !listen.ip().is_loopback() {
             let text = "is reached from other machines, so that replicas must know each other: set cluster.cert_file, \
                         cluster.key_file and cluster.ca_file for mutual TLS, or cluster.secret_file";
             problems.add("cluster.listen", text);

@@ -141,6 +141,12 @@ mod tests {
         names
     }
 
+    /// Without the package.
+    fn short_names(matches: impl Fn(&ServedRpc) -> bool) -> Vec<String> {
+        let short = |name: &Arc<str>| name.trim_start_matches("wagroups.v1.").to_owned();
+        names(matches).iter().map(short).collect()
+    }
+
     #[test]
     fn each_name_here_is_one_of_the_contract() {
         assert_eq!(names(|rpc| rpc.is_large), LARGE_REQUESTS.map(Arc::from));
@@ -161,13 +167,7 @@ mod tests {
     /// The matrix of docs/SECURITY.md: a new RPC has to be decided about here.
     #[test]
     fn each_rpc_needs_the_role_that_was_decided() {
-        let of = |role: Role| {
-            let names = names(|rpc| rpc.role == role);
-            names
-                .iter()
-                .map(|name| name.trim_start_matches("wagroups.v1.").to_owned())
-                .collect::<Vec<_>>()
-        };
+        let of = |role: Role| short_names(|rpc| rpc.role == role);
         assert_eq!(
             of(Role::Reader),
             [
@@ -200,11 +200,8 @@ mod tests {
 
     #[test]
     fn each_rpc_that_changes_something_is_a_mutation() {
-        let reads = names(|rpc| !rpc.is_mutation);
-        let reads: Vec<&str> =
-            reads.iter().map(|rpc| rpc.trim_start_matches("wagroups.v1.")).collect();
         assert_eq!(
-            reads,
+            short_names(|rpc| !rpc.is_mutation),
             [
                 "GroupsService/CountGroups",
                 "GroupsService/GetDisappearingTimer",

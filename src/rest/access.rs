@@ -7,9 +7,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::passing::ALLOWED;
-use super::request::Arrival;
+use super::request::{Arrival, PathNames};
 use crate::domain::auth::Role;
-use crate::middleware::audit::note_session;
 
 /// Reads that show what lets others in: an invite code into a group, a QR code into a session.
 const REVEALING: [(&str, Role); 3] = [
@@ -36,15 +35,6 @@ pub(super) fn role(method: &Method, route: &str) -> Role {
     }
 }
 
-/// Of which session a refused request was, for the audit.
-fn note_session_in(path: &str) {
-    let session = path.strip_prefix("/api/sessions/").or_else(|| path.strip_prefix("/api/"));
-    let session = session.and_then(|rest| rest.split('/').next()?.parse().ok());
-    if let Some(session) = session {
-        note_session(&session);
-    }
-}
-
 /// Strangers are refused by the routes, each in its own way.
 pub(super) async fn guard(
     Extension(arrival): Extension<Arrival>,
@@ -55,7 +45,7 @@ pub(super) async fn guard(
     let needed = route.map_or(Role::Reader, |route| role(request.method(), route));
     match arrival.caller().map(|caller| caller.require(needed)) {
         Ok(Err(error)) => {
-            note_session_in(request.uri().path());
+            PathNames::of(&mut request.into_parts().0).await.note_session();
             arrival.info.refuse(error).into_response()
         }
         Ok(Ok(())) | Err(_) => next.run(request).await,

@@ -178,10 +178,8 @@ impl Assembly {
         });
         let grpc = stack::grpc_routes(settings, &app, simulator.as_ref(), &self.health)?;
         // It asks for no API key, so that whoever asks must be known as a replica, on loopback too.
-        let cluster = &settings.cluster;
-        let knows_replicas = cluster.secret_file.is_some() || cluster.has_tls();
-        let tells =
-            matches!(part, Part::Acts(Some(_))) && (knows_replicas || settings.auth.is_open());
+        let tells = matches!(part, Part::Acts(Some(_)))
+            && (settings.cluster.knows_replicas() || settings.auth.is_open());
         let other_events = tells.then(|| other_events_router(Arc::new(app.clone())));
         Ok(Arc::new(Serving { app, simulator, grpc, rest, waha_webhooks, other_events, part }))
     }

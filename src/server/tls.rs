@@ -30,7 +30,6 @@ pub(super) struct TlsOfListeners {
 #[derive(Debug)]
 pub(super) struct Followed {
     source: TlsSource,
-    handle: TlsHandle,
     listeners: Vec<&'static str>,
 }
 
@@ -41,14 +40,18 @@ impl Followed {
         now: Timestamp,
     ) -> Result<Self, StartError> {
         let source = TlsSource::open(files, now).map_err(StartError::other)?;
-        let followed = Self { handle: source.handle(), source, listeners };
+        let followed = Self { source, listeners };
         followed.report();
         Ok(followed)
     }
 
+    fn expires(&self) -> Timestamp {
+        self.source.handle().get().expires
+    }
+
     fn report(&self) {
         for listener in &self.listeners {
-            telemetry::certificate_expires(listener, self.handle.get().expires);
+            telemetry::certificate_expires(listener, self.expires());
         }
     }
 
@@ -56,7 +59,7 @@ impl Followed {
         match self.source.look(now) {
             Look::Unchanged => {}
             Look::Renewed => {
-                let expires = self.handle.get().expires;
+                let expires = self.expires();
                 tracing::info!(listeners = self.listeners.join(","), %expires, "a new certificate is in force");
                 self.report();
             }
@@ -85,12 +88,12 @@ pub(super) fn open(
         let mut listeners = vec!["grpc"];
         listeners.extend(optional.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| *name));
         let public = Followed::open(files, listeners, now)?;
-        tls.public = Some(public.handle.clone());
+        tls.public = Some(public.source.handle());
         followed.push(public);
     }
     if let Some(files) = files_of_peers(settings)? {
         let peers = Followed::open(files, vec!["cluster"], now)?;
-        tls.peers = Some(peers.handle.clone());
+        tls.peers = Some(peers.source.handle());
         followed.push(peers);
     }
     Ok((tls, followed))

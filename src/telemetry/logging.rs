@@ -1,7 +1,7 @@
 //! Logs on standard error: text for people, JSON for machines.
 //!
-//! Fields are dotted names (`request.id`, `rpc.method`), but for `trace_id`, which is OpenTelemetry's. Keys, tokens, phone numbers and the texts
-//! of groups are never logged.
+//! Fields are dotted names (`request.id`, `rpc.method`), but for `trace_id`, which is OpenTelemetry's. Keys, tokens, phone
+//! numbers and the texts of groups are never logged.
 
 use std::io::IsTerminal;
 

@@ -57,18 +57,17 @@ impl TlsSource {
     }
 
     pub fn look(&mut self, now: Timestamp) -> Look {
-        let found = match self.files.read() {
-            Ok(contents) if contents.digest() == self.digest => {
-                self.refused = None;
-                return Look::Unchanged;
-            }
-            Ok(contents) => {
-                self.files.build(&contents, now).map(|material| (contents.digest(), material))
-            }
-            Err(why) => Err(why),
+        let contents = match self.files.read() {
+            Ok(contents) => contents,
+            Err(why) => return self.refuse(why),
         };
-        match found {
-            Ok((digest, material)) => {
+        let digest = contents.digest();
+        if digest == self.digest {
+            self.refused = None;
+            return Look::Unchanged;
+        }
+        match self.files.build(&contents, now) {
+            Ok(material) => {
                 (self.digest, self.refused) = (digest, None);
                 self.current.send_replace(Arc::new(material));
                 Look::Renewed

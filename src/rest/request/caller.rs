@@ -14,14 +14,14 @@ use crate::domain::error::Error;
 use crate::domain::reason::Reason;
 use crate::domain::trace_context::TraceContext;
 use crate::middleware::HostNames;
-use crate::middleware::audit::{note_caller, note_session};
+use crate::middleware::audit::note_caller;
 use crate::middleware::trace_of;
 use crate::rest::RestState;
 use crate::rest::refusal::{Refusal, RequestInfo};
 use crate::rest::wire::KEY_IN_QUERY;
 
-/// What the head of a request says: what is asked for, when, by whom, in which trace, and whether a page of another site asks. Found out
-/// once, before its handler is called, and kept in its extensions.
+/// What the head of a request says: what is asked for, when, by whom, in which trace, and whether a page of another site
+/// asks. Found out once, before its handler is called, and kept in its extensions.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub info: RequestInfo,
@@ -83,9 +83,7 @@ impl Authorized {
     pub async fn of(arrival: &Arrival, parts: &mut Parts) -> Result<Self, Refusal> {
         let refuse = |error| arrival.info.refuse(error);
         let caller = arrival.caller().map_err(refuse)?;
-        let PathNames { session, .. } = PathNames::of(parts).await;
-        if let Ok(session) = session.parse() {
-            note_session(&session);
+        if let Some(session) = PathNames::of(parts).await.note_session() {
             caller.authorize(&session).map_err(refuse)?;
         }
         Ok(Self(caller))

@@ -21,7 +21,7 @@ use crate::domain::id::{GroupId, ParticipantId, RequestId, SessionName};
 use body::BodyFields;
 use caller::Authorized;
 pub use caller::{Arrival, refuse_foreign_names};
-use path::PathNames;
+pub use path::PathNames;
 use query::Query;
 
 /// Where a stream of events goes on.

@@ -4,6 +4,9 @@ use axum::RequestPartsExt as _;
 use axum::extract::RawPathParams;
 use axum::http::request::Parts;
 
+use crate::domain::id::SessionName;
+use crate::middleware::audit::note_session;
+
 /// The session, and whom else the path names; empty where it names nobody.
 #[derive(Debug, Default)]
 pub struct PathNames {
@@ -23,5 +26,12 @@ impl PathNames {
             }
         }
         names
+    }
+
+    /// The session, noted for the audit; none where the path names none.
+    pub fn note_session(&self) -> Option<SessionName> {
+        let session = self.session.parse().ok()?;
+        note_session(&session);
+        Some(session)
     }
 }

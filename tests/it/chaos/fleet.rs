@@ -13,7 +13,6 @@ use wagroups::pb::webhooks_service_client::WebhooksServiceClient;
 
 use crate::crash::load::Load;
 use crate::harness::link::Link;
-use crate::harness::postgres::TestDatabase;
 use crate::harness::process::{Process, TestStore};
 use crate::harness::service::eventually;
 use crate::hooks::receiver::Receiver;
@@ -184,13 +183,6 @@ impl Fleet {
         }
     }
 
-    fn database(&self) -> &TestDatabase {
-        match &self.store {
-            TestStore::Postgres(database) => database,
-            TestStore::Sqlite(_) => unreachable!("replicas share a PostgreSQL"),
-        }
-    }
-
     /// Has it happen to the replica at this place, and be over, while clients go on.
     pub async fn strike(&mut self, fault: Fault, at: usize, load: &Load, size: Size) {
         let at = at % REPLICAS;
@@ -212,14 +204,14 @@ impl Fleet {
                 self.replicas[at].process.signal("CONT").await;
             }
             Fault::DatabaseRestarted => {
-                self.database().cut_off().await;
+                self.store.database().cut_off().await;
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                self.database().restore().await;
+                self.store.database().restore().await;
             }
             Fault::DatabaseAway => {
-                self.database().cut_off().await;
+                self.store.database().cut_off().await;
                 tokio::time::sleep(size.database_away).await;
-                self.database().restore().await;
+                self.store.database().restore().await;
             }
             Fault::CutOffDatabase => {
                 self.replicas[at].database.cut();
@@ -256,7 +248,7 @@ impl Fleet {
 
     /// One epoch has one owner, and epochs do not fall.
     pub async fn note_owner(&mut self) {
-        let lease = self.database().texts("SELECT epoch || ' ' || owner FROM leases").await;
+        let lease = self.store.database().texts("SELECT epoch || ' ' || owner FROM leases").await;
         for text in lease {
             let (epoch, owner) = text.split_once(' ').expect("both");
             let epoch: u64 = epoch.parse().expect("a number");

@@ -13,7 +13,6 @@ use wagroups::pb::groups_service_client::GroupsServiceClient;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
 
 use super::fleet::Member;
-use crate::harness::postgres::TestDatabase;
 use crate::harness::process::TestStore;
 use crate::waha_server::{Options, WahaServer, Whatsapp};
 
@@ -58,13 +57,6 @@ impl Many {
         Some(Self { store, replicas, sessions, _servers: servers })
     }
 
-    fn database(&self) -> &TestDatabase {
-        match &self.store {
-            TestStore::Postgres(database) => database,
-            TestStore::Sqlite(_) => unreachable!("replicas share a PostgreSQL"),
-        }
-    }
-
     fn channels(&self) -> Vec<Channel> {
         self.replicas.iter().map(|replica| replica.process.channel()).collect()
     }
@@ -104,6 +96,7 @@ impl Many {
     /// How many transactions the database has seen. An idle replica's statements are transactions of their own.
     async fn transactions(&self) -> f64 {
         let seen = self
+            .store
             .database()
             .texts(
                 "SELECT (xact_commit + xact_rollback)::text FROM pg_stat_database \

@@ -34,6 +34,14 @@ impl TestStore {
         TestDatabase::create_empty().await.map(Self::Postgres)
     }
 
+    /// That of replicas.
+    pub fn database(&self) -> &TestDatabase {
+        match self {
+            Self::Postgres(database) => database,
+            Self::Sqlite(_) => unreachable!("replicas share a PostgreSQL"),
+        }
+    }
+
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(dir) => format!("sqlite://{}/wagroups.db?mode=rwc", dir.path().display()),

@@ -11,12 +11,15 @@ use serde_json::{Value, json};
 use tonic::Status;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
+use wagroups::config::ApiKey;
+use wagroups::domain::auth::Role;
 use wagroups::pb;
 use wagroups::pb::relay_service_client::RelayServiceClient;
 
-use super::keys::{ALL, SHOP, with_key, with_keys};
+use super::keys::{ALL, SHOP, key, with_key, with_keys};
 use super::refusals::calls::{self, CHANGES, PERSON, Target};
-use crate::harness::service::{Service, reason};
+use crate::harness::service::{Service, http_client, reason};
+use crate::rest::listening;
 
 /// Nobody else's texts and numbers hold these.
 const TEXT: &str = "Zaunkönig";
@@ -299,4 +302,24 @@ async fn a_refusal_leaves_a_line_that_names_its_key() {
     for key in [ALL, SHOP] {
         assert!(!log.text().contains(key), "keys are told nobody");
     }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_request_that_needs_a_higher_role_leaves_a_line_with_its_session_where_the_path_names_one()
+ {
+    let (log, _capturing) = Log::capture();
+    let service = Service::on_sqlite_with(|settings| {
+        listening(settings);
+        settings.auth.keys = vec![ApiKey { role: Some(Role::Reader), ..key("shop", SHOP, "*") }];
+    })
+    .await;
+    log.is_wanted();
+    for path in ["/api/sessions/shop-1/stop", "/api/sessions/stop"] {
+        let request = http_client().post(format!("{}{path}", service.rest_url()));
+        let answer = request.header("x-api-key", SHOP).send().await.expect("an answer");
+        assert_eq!(answer.status(), 403);
+    }
+    let sessions = ["POST /api/sessions/{session}/stop", "POST /api/sessions/stop"]
+        .map(|route| log.of(route).iter().map(|line| line["session"].clone()).collect::<Vec<_>>());
+    assert_eq!(sessions, [[json!("shop-1")], [Value::Null]]);
 }
