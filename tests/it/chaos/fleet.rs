@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
+use wagroups::domain::webhook::EventName;
 use wagroups::pb;
 use wagroups::pb::create_session_request::Config;
 use wagroups::pb::sessions_service_client::SessionsServiceClient;
@@ -177,7 +178,10 @@ impl Fleet {
             let receiver = Receiver::start().await;
             // Made at any replica.
             let channel = self.replicas[at % REPLICAS].process.channel();
-            let made = WebhooksServiceClient::new(channel).create_webhook(to(&receiver)).await;
+            // Whatever is in the log, also what WAHA has no word for: who was unknown before may get a second name.
+            let events = EventName::ALL.map(|name| name.as_str().to_owned()).to_vec();
+            let request = pb::CreateWebhookRequest { events, ..to(&receiver) };
+            let made = WebhooksServiceClient::new(channel).create_webhook(request).await;
             made.expect("a webhook");
             self.receivers.push(receiver);
         }
